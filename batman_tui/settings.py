@@ -1,0 +1,126 @@
+"""What a person can set, read from `config.toml` in their configuration folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from core.errors import BatmanError
+from core.files import write_atomic
+from core.text import clean, did_you_mean
+
+FILE = "config.toml"
+
+
+def config_dir() -> Path:
+    """Return the configuration folder: `$BATMAN_CONFIG_DIR`, else the platform's place for it."""
+    chosen = os.environ.get("BATMAN_CONFIG_DIR")
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_config_path
+
+    return user_config_path("batman")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings; each has a default, so an empty or missing file is a good file."""
+
+    theme: str = "batman-dark"
+    """The colour theme: `batman-dark`, `batman-light`, one of Textual's, or one of your own."""
+
+    light_theme: str = "batman-light"
+    """The theme that F2 changes to from a dark one."""
+
+    dark_theme: str = "batman-dark"
+    """The theme that F2 changes to from a light one."""
+
+    files: str = "link"
+    """How an import takes image files: `link`, `copy`, `move` or `reference`."""
+
+    animations: bool = True
+    """Whether scrolling and fading are animated; off is better over a slow connection."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    """Other keys for actions: `"classes.merge" = "M"`; F1 lists the actions' names."""
+
+    problems: tuple[str, ...] = ()
+    """What was wrong in the file, a sentence each; the rest of the file is used."""
+
+
+_KNOWN = {item.name: item for item in fields(Settings) if item.name != "problems"}
+_CHOICES = {"files": ("link", "copy", "move", "reference")}
+
+
+def load(folder: Path | None = None) -> Settings:
+    """Return the settings in `folder` (the configuration folder when None).
+
+    A wrong entry keeps its default and is told in `Settings.problems`; nothing is raised, for
+    the app must open to say so.
+    """
+    path = (folder or config_dir()) / FILE
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return Settings(problems=(f"{FILE}: {clean(str(error))}",))
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in data.items():
+        if name not in _KNOWN:
+            guess = did_you_mean(name, _KNOWN)
+            problems.append(f"{FILE}: unknown entry '{clean(name)}'; {guess}".rstrip("; "))
+        elif problem := _wrong(name, value):
+            problems.append(f"{FILE}: {problem}")
+        else:
+            values[name] = value
+    return Settings(**values, problems=tuple(problems))
+
+
+def save_theme(name: str, folder: Path | None = None) -> None:
+    """Write `theme = name` into the configuration, leaving every other line as it is.
+
+    Raises `BatmanError` when the file cannot be written or is not valid TOML as it stands.
+    """
+    path = (folder or config_dir()) / FILE
+    line = f'theme = "{name}"'
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        head, table, rest = _split_tables(text)
+        head, found = re.subn(r"(?m)^theme\s*=.*$", line, head, count=1)
+        if not found:
+            head = f"{line}\n{head}"
+        tomllib.loads(head + table + rest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, head + table + rest)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BatmanError(
+            f"The theme could not be saved in {clean(str(path))}.", clean(str(error))
+        ) from error
+
+
+def _split_tables(text: str) -> tuple[str, str, str]:
+    """Return what comes before the first `[table]`, its bracket, and the rest."""
+    match = re.search(r"(?m)^\s*\[", text)
+    if match is None:
+        return text, "", ""
+    return text[: match.start()], match.group(), text[match.end() :]
+
+
+def _wrong(name: str, value: object) -> str:
+    """Return what is wrong with a value, or an empty string."""
+    if name == "keys":
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value.values()):
+            return ""
+        return 'keys must map action names to keys, such as "classes.merge" = "M"'
+    kind = bool if name == "animations" else str
+    if not isinstance(value, kind):
+        return f"{name} must be {'true or false' if kind is bool else 'a text in quotes'}"
+    if name in _CHOICES and value not in _CHOICES[name]:
+        return f"{name} must be one of {', '.join(_CHOICES[name])}"
+    return ""

@@ -1,0 +1,71 @@
+"""Small helpers for text that comes from outside and goes to a person."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+
+# Marks that reorder or break what follows them (Unicode TR 9 and the two separators).
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
+_NAMED = {"\n": "⏎", "\r": "⏎", "\t": " "}
+
+
+def clean(text: str) -> str:
+    """Return `text` as one line that is safe to print on a terminal.
+
+    Control characters, escape codes and bidirectional overrides are replaced by `␣`, line ends by
+    `⏎`; names of files, classes and jobs come from other people's data.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        _NAMED.get(char, "␣")
+        if unicodedata.category(char) in ("Cc", "Cs", "Co") or char in _REORDERING
+        else char
+        for char in text
+    )
+
+
+def nearest(word: str, choices: Iterable[str], n: int = 3) -> list[str]:
+    """Return up to `n` of `choices` spelled most like `word`, best first, ignoring case."""
+    folded: dict[str, str] = {}
+    for choice in choices:
+        folded.setdefault(choice.casefold(), choice)
+    return [folded[key] for key in difflib.get_close_matches(word.casefold(), folded, n, 0.6)]
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return `did you mean 'a' or 'b'?`, or an empty string when nothing is alike."""
+    found = nearest(word, choices)
+    if not found:
+        return ""
+    return "did you mean " + " or ".join(f"'{clean(name)}'" for name in found) + "?"
+
+
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """Return `1 image`, `2 images`, `1,024 images`; `many` for irregular plurals."""
+    if count != 1 and many is None:
+        many = noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+    return f"{count:,} {noun if count == 1 else many}"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as `8s`, `2m 05s`, `3h 07m` or `2d 04h`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as `512 B`, `1.5 MB`, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

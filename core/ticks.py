@@ -1,0 +1,135 @@
+"""Axis ticks at round values, and numbers written short enough for an axis."""
+
+from __future__ import annotations
+
+import math
+
+_TIME_STEPS = (
+    *(1, 2, 5, 10, 15, 30),
+    *(60, 120, 300, 600, 900, 1800),
+    *(3600, 7200, 10800, 21600, 43200, 86400),
+)
+
+
+def linear_ticks(low: float, high: float, most: int) -> list[float]:
+    """At most `most` (two or more) multiples of 1, 2 or 5 times a power of ten in [low, high]."""
+    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+        return [low] if math.isfinite(low) else []
+    raw = (high - low) / max(most - 1, 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    for factor in (1, 2, 5, 10, 20, 50):
+        found = _multiples(low, high, factor * power)
+        if len(found) <= max(most, 2):
+            return found
+    return found
+
+
+def whole_ticks(low: float, high: float, most: int) -> list[float]:
+    """Like `linear_ticks`, for a count (steps, epochs): never between two whole numbers."""
+    found = linear_ticks(low, high, most)
+    if all(tick == int(tick) for tick in found):
+        return found
+    return [float(v) for v in range(math.ceil(low), math.floor(high) + 1)][: max(most, 2)]
+
+
+def time_ticks(low: float, high: float, most: int) -> list[float]:
+    """At most `most` round times in [low, high]; seconds in, seconds out."""
+    raw = (high - low) / max(most - 1, 1)
+    for step in _TIME_STEPS:
+        if step >= raw:
+            found = _multiples(low, high, float(step))
+            if len(found) <= max(most, 2):
+                return found
+    return [day * 86400.0 for day in linear_ticks(low / 86400, high / 86400, most)]
+
+
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """Ticks for a log axis from exponent `low` to `high`, as exponents (log10 of the value).
+
+    Powers of ten, every n-th of them when there are too many; with 2 and 5 between them when there
+    is room; plain round values when the axis spans less than that.
+    """
+    if high <= low:
+        return [low]
+    decades = [float(e) for e in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
+    fine = [
+        e + math.log10(m)
+        for e in range(math.floor(low), math.ceil(high) + 1)
+        for m in (1, 2, 5)
+        if low - 1e-9 <= e + math.log10(m) <= high + 1e-9
+    ]
+    if 2 <= len(fine) <= most:
+        return fine
+    if len(decades) >= 2:
+        every = -(-len(decades) // max(most, 2))
+        return decades[::every]
+    if len(fine) >= 2:
+        return fine[: max(most, 2)]
+    return [math.log10(v) for v in linear_ticks(10**low, 10**high, most) if v > 0]
+
+
+def _multiples(low: float, high: float, step: float) -> list[float]:
+    slack = step * 1e-9
+    first = math.ceil((low - slack) / step)
+    last = math.floor((high + slack) / step)
+    # Dividing by the inverse keeps 3 * 0.1 at 0.3: what is shown should not end in ...04.
+    if step < 1:
+        inverse = round(1 / step)
+        return [n / inverse for n in range(first, last + 1)]
+    return [n * step for n in range(first, last + 1)]
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A value in about `digits` significant digits: 0.5312, 12.4k, 3.1e-05, –."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1e15 or size < 1e-4:
+        return f"{value:.{max(digits - 3, 0)}e}"
+    for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if size >= limit:
+            base = 1e3 if unit == "k" else limit
+            return f"{_plain(value / base, digits)}{unit}"
+    return _plain(value, digits)
+
+
+def _plain(value: float, digits: int) -> str:
+    size = abs(value)
+    whole = len(str(int(size))) if size >= 1 else 0
+    text = f"{value:.{max(digits - max(whole, 0), 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def tick_labels(values: list[float]) -> list[str]:
+    """Labels for ticks, all with the decimals the closest two of them need."""
+    if not values:
+        return []
+    gaps = [abs(b - a) for a, b in zip(values, values[1:], strict=False) if b != a]
+    gap = min(gaps) if gaps else abs(values[0]) or 1.0
+    size = max(abs(v) for v in values)
+    if size and (size >= 1e4 or size < 1e-3):
+        return [number(v, 4) for v in values]
+    decimals = min(max(0, -math.floor(math.log10(gap) + 1e-9)), 6)
+    return [f"{v:.{decimals}f}" for v in values]
+
+
+def duration(seconds: float) -> str:
+    """A time span in two units at most: 45 s, 3:20, 1:02:03, 2 d 4 h."""
+    if not math.isfinite(seconds):
+        return "–"
+    sign = "-" if seconds < 0 else ""
+    total = round(abs(seconds))
+    if total < 60:
+        return f"{sign}{total} s"
+    minutes, rest = divmod(total, 60)
+    hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return f"{sign}{minutes}:{rest:02d}"
+    if hours < 48:
+        return f"{sign}{hours}:{minutes:02d}:{rest:02d}"
+    days, hours = divmod(hours, 24)
+    return f"{sign}{days} d {hours} h"
