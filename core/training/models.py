@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from core.errors import ConfigError
-from core.text import nearest
+from core.text import clean, did_you_mean
 
 APACHE: Final = "Apache-2.0"
 PML: Final = "PML-1.0"
@@ -222,9 +222,11 @@ def get_model(name: str) -> ModelSize:
     try:
         return MODELS[name]
     except KeyError:
-        close = nearest(name, list(MODELS))
-        hint = f"Did you mean {' or '.join(close)}?" if close else f"Choose one of {_names()}."
-        raise ConfigError(f"there is no model size “{name}”", hint) from None
+        guess = did_you_mean(name, MODELS)
+        raise ConfigError(
+            f"There is no model size '{clean(name)}'.",
+            f"{guess.capitalize()} Sizes: {', '.join(MODELS)}.".strip(),
+        ) from None
 
 
 def valid_sizes(model: str, size: int) -> list[int]:
@@ -275,7 +277,3 @@ def weights_file(model: str) -> Path | None:
     """
     spec = get_model(model)
     return None if spec.weights is None else weights_folder() / spec.weights
-
-
-def _names() -> str:
-    return ", ".join(MODELS)
