@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 _TIME_STEPS = (
@@ -80,7 +81,7 @@ def _multiples(low: float, high: float, step: float) -> list[float]:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A value in about `digits` significant digits: 0.5312, 12.4k, 3.1e-05, –."""
+    """A value in `digits` significant digits at most: 0.5312, 12.35k, 3.1e-5; – for NaN."""
     if math.isnan(value):
         return "–"
     if math.isinf(value):
@@ -88,19 +89,21 @@ def number(value: float, digits: int = 4) -> str:
     size = abs(value)
     if size == 0:
         return "0"
-    if size >= 1e15 or size < 1e-4:
-        return f"{value:.{max(digits - 3, 0)}e}"
-    for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+    if size >= 1e15 or size < 1e-3:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        return f"{_strip(mantissa)}e{int(exponent)}"
+    for limit, base, unit in ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if size >= limit:
-            base = 1e3 if unit == "k" else limit
             return f"{_plain(value / base, digits)}{unit}"
     return _plain(value, digits)
 
 
 def _plain(value: float, digits: int) -> str:
-    size = abs(value)
-    whole = len(str(int(size))) if size >= 1 else 0
-    text = f"{value:.{max(digits - max(whole, 0), 0)}f}"
+    exponent = math.floor(math.log10(abs(value)))
+    return _strip(f"{value:.{max(digits - 1 - exponent, 0)}f}")
+
+
+def _strip(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -108,7 +111,7 @@ def tick_labels(values: list[float]) -> list[str]:
     """Labels for ticks, all with the decimals the closest two of them need."""
     if not values:
         return []
-    gaps = [abs(b - a) for a, b in zip(values, values[1:], strict=False) if b != a]
+    gaps = [abs(b - a) for a, b in itertools.pairwise(values) if b != a]
     gap = min(gaps) if gaps else abs(values[0]) or 1.0
     size = max(abs(v) for v in values)
     if size and (size >= 1e4 or size < 1e-3):
@@ -117,14 +120,12 @@ def tick_labels(values: list[float]) -> list[str]:
     return [f"{v:.{decimals}f}" for v in values]
 
 
-def duration(seconds: float) -> str:
-    """A time span in two units at most: 45 s, 3:20, 1:02:03, 2 d 4 h."""
+def clock(seconds: float) -> str:
+    """A time since the start, as a clock shows it: 0:45, 3:20, 1:02:03, 2d 4h."""
     if not math.isfinite(seconds):
         return "–"
     sign = "-" if seconds < 0 else ""
     total = round(abs(seconds))
-    if total < 60:
-        return f"{sign}{total} s"
     minutes, rest = divmod(total, 60)
     hours, minutes = divmod(minutes, 60)
     if not hours:
@@ -132,4 +133,4 @@ def duration(seconds: float) -> str:
     if hours < 48:
         return f"{sign}{hours}:{minutes:02d}:{rest:02d}"
     days, hours = divmod(hours, 24)
-    return f"{sign}{days} d {hours} h"
+    return f"{sign}{days}d {hours}h"
