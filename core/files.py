@@ -71,15 +71,18 @@ def write_atomic(path: Path, data: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files private; runs and exports are read by colleagues.
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~umask())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def _umask() -> int:
-    # The only way to read it is to set it; Linux offers a read-only view.
+def umask() -> int:
+    """Return the process's umask without setting it, or 0o022 where that cannot be read.
+
+    The system call reads by setting, which is no good among threads; Linux shows it in /proc.
+    """
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123
             for line in status:

@@ -1,0 +1,358 @@
+"""A project: a folder with `project.db` and `images/`, and everything that is known about them."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from core.errors import ProjectError
+from core.files import remove_tree, safe_name, umask
+from core.store.changes import Change, replay
+from core.store.lock import hostname, write_lock
+from core.store.schema import APPLICATION_ID, MIGRATIONS, migrate, version
+from core.text import clean
+
+BUSY_S = 30.0
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One change: when, by whom, what, and whether it is undone at present."""
+
+    id: int
+    at: datetime
+    who: str
+    kind: str
+    summary: str
+    detail: dict[str, Any]
+    undone: bool
+
+
+@dataclass(frozen=True)
+class ProjectSummary:
+    """What a list of projects shows; only what is visible is counted."""
+
+    name: str
+    path: Path
+    description: str
+    images: int
+    annotations: int
+    classes: int
+    imports: int
+    updated_at: datetime
+
+
+class Project:
+    """An open project. Cheap to open; use one for each thread, as SQLite wants.
+
+    Reading needs no lock. Every change goes through `change`, which holds the writer's lock and is
+    one transaction with one entry in the history.
+    """
+
+    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+        self.path = path
+        self.db = db
+
+    # Opening and closing
+
+    @classmethod
+    def create(cls, path: Path, description: str = "") -> Project:
+        """Make an empty project in the folder `path` and open it.
+
+        Raises `ProjectError` when something is there already and `BadName` for a bad folder name.
+        """
+        path = path.expanduser().absolute()
+        safe_name(path.name)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise ProjectError(
+                f"There is something at '{clean(str(path))}' already.",
+                "Choose another name, or import into the project that is there.",
+            )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Made aside and renamed: a crash leaves no half a project.
+            making = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
+        except OSError as error:
+            raise ProjectError(
+                f"The project cannot be made in '{clean(str(path.parent))}': {error.strerror}.",
+                "Choose a folder that you may write to.",
+            ) from None
+        try:
+            db = _connect(making / "project.db")
+            migrate(db)
+            with db:
+                db.executemany(
+                    "INSERT INTO project VALUES (?, ?)",
+                    [("description", description), ("created_at", _now())],
+                )
+            db.close()
+            (making / "images").mkdir()
+            making.chmod(0o777 & ~umask())
+            making.rename(path)
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Project:
+        """Open the project in the folder `path`, bringing an older file up to date.
+
+        Raises `ProjectError` when there is none, it is damaged, or a newer Batman made it.
+        """
+        path = path.expanduser().absolute()
+        file = path / "project.db"
+        if not file.is_file():
+            raise ProjectError(
+                f"There is no project at '{clean(str(path))}'.",
+                "Create it with `batman project create`, or import with --create.",
+            )
+        db = _connect(file)
+        try:
+            if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                raise ProjectError(
+                    f"'{clean(str(file))}' is not a Batman project.", "Choose another folder."
+                )
+            if version(db) != len(MIGRATIONS):
+                with write_lock(path / "project.lock", "updating the project's format"):
+                    migrate(db)
+        except sqlite3.DatabaseError as error:
+            db.close()
+            raise ProjectError(
+                f"'{clean(str(file))}' cannot be read: {clean(str(error))}.",
+                "Restore it from a copy.",
+            ) from None
+        except BaseException:
+            db.close()
+            raise
+        return cls(path, db)
+
+    @staticmethod
+    def delete(path: Path) -> None:
+        """Remove the project at `path` with its images. Raises as `open` does, and when locked.
+
+        Images that other folders share by hard link stay there.
+        """
+        with Project.open(path) as project:
+            path = project.path
+        with write_lock(path / "project.lock", "deleting the project"):
+            remove_tree(path)
+
+    def close(self) -> None:
+        """Close the database; the object is of no use afterwards."""
+        self.db.close()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # What it is
+
+    @property
+    def name(self) -> str:
+        """The project's name: that of its folder."""
+        return self.path.name
+
+    @property
+    def images_dir(self) -> Path:
+        """The folder of the images, one sub-folder an import."""
+        return self.path / "images"
+
+    def image_file(self, path: str) -> Path:
+        """Return where the image with the given `path` column lies."""
+        return self.images_dir / path
+
+    def setting(self, key: str, default: str = "") -> str:
+        """Return a value of the project's own, such as `description`."""
+        row = self.db.execute("SELECT value FROM project WHERE key = ?", (key,)).fetchone()
+        return default if row is None else str(row[0])
+
+    def summary(self) -> ProjectSummary:
+        """Return the counts that a list of projects shows."""
+        images, annotations, classes, imports, changed = self.db.execute(
+            """SELECT
+            (SELECT count(*) FROM v_images),
+            (SELECT coalesce(sum(labels.annotations), 0) FROM labels
+                JOIN imports ON imports.id = labels.import_id
+                WHERE imports.active = 1 AND labels.class_id IS NOT NULL),
+            (SELECT count(*) FROM classes),
+            (SELECT count(*) FROM imports WHERE active = 1),
+            (SELECT max(at) FROM history)"""
+        ).fetchone()
+        return ProjectSummary(
+            name=self.name,
+            path=self.path,
+            description=self.setting("description"),
+            images=images,
+            annotations=annotations,
+            classes=classes,
+            imports=imports,
+            updated_at=datetime.fromisoformat(changed or self.setting("created_at", _now())),
+        )
+
+    # Changing it
+
+    @contextlib.contextmanager
+    def change(
+        self, kind: str, summary: str, detail: Mapping[str, Any] | None = None
+    ) -> Iterator[Change]:
+        """Change the project in the block: all of it, with its history entry, or nothing.
+
+        `kind` is a short name such as `classes.merge`, `summary` one line for people, `detail` for
+        programs. What was undone before can no longer be redone. A block that changes nothing
+        leaves no entry. Raises `ProjectLocked` when another process is at it.
+        """
+        with self._writing(summary):
+            self._forget_undone()
+            cursor = self.db.execute(
+                "INSERT INTO history(at, who, kind, summary, detail) VALUES (?, ?, ?, ?, ?)",
+                (_now(), _who(), kind, summary, json.dumps(detail or {})),
+            )
+            change = Change(self.db, int(cursor.lastrowid or 0))
+            yield change
+            change.finish()
+            if change.empty:
+                self.db.execute("DELETE FROM history WHERE id = ?", (change.history_id,))
+
+    def describe(self, change: Change, summary: str, detail: Mapping[str, Any]) -> None:
+        """Set the words of a change that is still open, once they are known."""
+        self.db.execute(
+            "UPDATE history SET summary = ?, detail = ? WHERE id = ?",
+            (summary, json.dumps(detail), change.history_id),
+        )
+
+    def undo(self) -> HistoryEntry | None:
+        """Take back the newest change that stands and return it, or None when there is none."""
+        return self._step("undone = 0 ORDER BY id DESC", undo=True)
+
+    def redo(self) -> HistoryEntry | None:
+        """Do the change again that was undone last and return it, or None when there is none."""
+        return self._step("undone = 1 ORDER BY id ASC", undo=False)
+
+    def history(self, limit: int | None = None) -> list[HistoryEntry]:
+        """Return the changes, newest first, undone ones among them; at most `limit`."""
+        rows = self.db.execute(
+            "SELECT * FROM history ORDER BY id DESC LIMIT ?", (-1 if limit is None else limit,)
+        )
+        return [_entry(row) for row in rows]
+
+    def entry(self, history_id: int) -> HistoryEntry:
+        """Return one change. Raises `KeyError` when there is no such number."""
+        row = self.db.execute("SELECT * FROM history WHERE id = ?", (history_id,)).fetchone()
+        if row is None:
+            raise KeyError(history_id)
+        return _entry(row)
+
+    def _step(self, which: str, *, undo: bool) -> HistoryEntry | None:
+        with self._writing("undo" if undo else "redo"):
+            row = self.db.execute(f"SELECT * FROM history WHERE {which} LIMIT 1").fetchone()
+            if row is None:
+                return None
+            replay(self.db, row["id"], undo=undo)
+            self.db.execute("UPDATE history SET undone = ? WHERE id = ?", (int(undo), row["id"]))
+        return self.entry(row["id"])
+
+    @contextlib.contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        with write_lock(self.path / "project.lock", what):
+            try:
+                self.db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                raise ProjectError(
+                    f"The project '{clean(self.name)}' cannot be changed: {clean(str(error))}.",
+                    f"Check the disk and the permissions of '{clean(str(self.path))}'.",
+                ) from None
+            try:
+                yield
+                self.db.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                self._roll_back()
+                raise ProjectError(
+                    f"The project '{clean(self.name)}' could not be changed: {clean(str(error))}.",
+                    "Nothing was changed. Check that the disk is not full.",
+                ) from error
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def _roll_back(self) -> None:
+        # A full disk makes SQLite roll back by itself.
+        if self.db.in_transaction:
+            self.db.execute("ROLLBACK")
+
+    def _forget_undone(self) -> None:
+        """Drop what was undone, and with it the rows of imports that cannot come back."""
+        gone = [
+            json.loads(row[0])[0]
+            for row in self.db.execute(
+                "SELECT ids FROM history_changes JOIN history ON history.id = history_id"
+                " WHERE undone = 1 AND tbl = 'imports' AND before IS NULL"
+            )
+        ]
+        for import_id in gone:
+            self.db.execute(
+                "DELETE FROM annotations WHERE image_id IN"
+                " (SELECT id FROM images WHERE import_id = ?)",
+                (import_id,),
+            )
+            self.db.execute("DELETE FROM images WHERE import_id = ?", (import_id,))
+            self.db.execute("DELETE FROM labels WHERE import_id = ?", (import_id,))
+        self.db.execute(
+            "DELETE FROM history_changes WHERE history_id IN"
+            " (SELECT id FROM history WHERE undone = 1)"
+        )
+        self.db.execute("DELETE FROM history WHERE undone = 1")
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    # A rollback journal, which unlike a write-ahead log works on network file systems. Not
+    # spilling the cache keeps the file readable to others until the moment of the commit.
+    db.execute("PRAGMA journal_mode = DELETE")
+    db.execute("PRAGMA cache_spill = OFF")
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def _entry(row: sqlite3.Row) -> HistoryEntry:
+    return HistoryEntry(
+        id=row["id"],
+        at=datetime.fromisoformat(row["at"]),
+        who=row["who"],
+        kind=row["kind"],
+        summary=row["summary"],
+        detail=json.loads(row["detail"]),
+        undone=bool(row["undone"]),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        user = str(os.getuid())
+    return f"{user}@{hostname()}"
