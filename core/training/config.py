@@ -199,13 +199,11 @@ class TrainingConfig(BaseModel):
     @field_validator("filter_classes", mode="before")
     @classmethod
     def _classes_from_text(cls, value: Any) -> Any:
+        # A list is kept as it is: the bar may be part of a class name there.
         if isinstance(value, str):
-            value = value.split("|")
+            value = [part.strip() for part in value.split("|") if part.strip()]
         if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
-            names = dict.fromkeys(
-                part.strip() for name in value for part in name.split("|") if part.strip()
-            )
-            return list(names) or None
+            return list(dict.fromkeys(value)) or None
         return value
 
     @field_validator("splits", mode="before")
@@ -390,6 +388,8 @@ def _explain(name: str, kind: str, context: Mapping[str, Any], value: Any) -> st
         return f"must be {context['expected'].replace(chr(39), '')}, not {_shown(value)}"
     if kind in ("bool_parsing", "bool_type"):
         return f"must be yes or no, not {_shown(value)}"
+    if kind == "list_type":
+        return f"must be names with bars between them, such as a|b, not {_shown(value)}"
     if kind in ("path_type", "path_parsing"):
         return f"must be a path, not {_shown(value)}"
     return ""

@@ -32,9 +32,9 @@ class ModelSize:
 
     `params` and `params_inference` are millions of parameters while training and after export;
     `resolution` is the image side in pixels that the published weights were trained at; `divisor`
-    is what an image side must be a multiple of; `weights` is the file name of the published
-    weights (None: there are none, training starts from random weights); `coco_ap` is AP50-95 in
-    percent and `latency_ms` milliseconds an image on a T4 (None: not published). `build` are
+    is what an image side must be a multiple of; `patch_size` is the side in pixels of the
+    encoder's patches; `weights` is the file name of the published weights (None: there are none,
+    training starts from random weights); `coco_ap` is AP50-95 in percent and `latency_ms` milliseconds an image on a T4 (None: not published). `build` are
     arguments for the class's constructor; `preset` are values of `TrainingConfig` which hold for
     this size where the user has not chosen otherwise.
     """
@@ -49,6 +49,7 @@ class ModelSize:
     coco_ap: float | None
     latency_ms: float | None
     note: str
+    patch_size: int = 16
     licence: str = APACHE
     needs_plus: bool = False
     build: Mapping[str, Any] = field(default_factory=_frozen)
@@ -147,6 +148,7 @@ MODELS: Final[Mapping[str, ModelSize]] = MappingProxyType(
                 None,
                 None,
                 "the guide's default; rfdetr calls it deprecated and will drop it in 2.0",
+                patch_size=14,
             ),
             ModelSize(
                 "medium",
@@ -183,6 +185,7 @@ MODELS: Final[Mapping[str, ModelSize]] = MappingProxyType(
                 None,
                 None,
                 "the first large model, for going on with old checkpoints; gone in rfdetr 2.0",
+                patch_size=14,
             ),
             ModelSize(
                 "xlarge",
@@ -195,6 +198,7 @@ MODELS: Final[Mapping[str, ModelSize]] = MappingProxyType(
                 58.6,
                 11.5,
                 "needs the package rfdetr-plus and its licence",
+                patch_size=20,
                 licence=PML,
                 needs_plus=True,
             ),
@@ -209,6 +213,7 @@ MODELS: Final[Mapping[str, ModelSize]] = MappingProxyType(
                 60.1,
                 17.2,
                 "needs the package rfdetr-plus and its licence",
+                patch_size=20,
                 licence=PML,
                 needs_plus=True,
             ),
