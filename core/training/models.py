@@ -34,9 +34,10 @@ class ModelSize:
     `resolution` is the image side in pixels that the published weights were trained at; `divisor`
     is what an image side must be a multiple of; `patch_size` is the side in pixels of the
     encoder's patches; `weights` is the file name of the published weights (None: there are none,
-    training starts from random weights); `coco_ap` is AP50-95 in percent and `latency_ms` milliseconds an image on a T4 (None: not published). `build` are
-    arguments for the class's constructor; `preset` are values of `TrainingConfig` which hold for
-    this size where the user has not chosen otherwise.
+    training starts from random weights); `coco_ap` is AP50-95 in percent
+    and `latency_ms` milliseconds an image on a T4 (None: not published). `build` are arguments for
+    the class's constructor; `preset` are values of `TrainingConfig` which hold for this size where
+    the user has not chosen otherwise.
     """
 
     name: str
