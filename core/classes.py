@@ -29,12 +29,12 @@ class ClassRow:
 def list_classes(project: Project) -> list[ClassRow]:
     """Return every class with its counts, sorted by name as people do (case apart)."""
     labels: dict[int, list[tuple[int, str, int, int]]] = {}
-    for class_id, label_id, name, annotations, images in project.db.execute(
+    for class_id, *label in project.db.execute(
         "SELECT labels.class_id, labels.id, labels.name, labels.annotations, labels.images"
         " FROM labels JOIN imports ON imports.id = labels.import_id"
         " WHERE imports.active = 1 AND labels.class_id IS NOT NULL ORDER BY labels.id"
     ):
-        labels.setdefault(class_id, []).append((label_id, name, annotations, images))
+        labels.setdefault(class_id, []).append((label[0], label[1], label[2], label[3]))
     rows = [
         ClassRow(
             id=class_id,
@@ -77,18 +77,18 @@ def merge(project: Project, sources: Sequence[str], target: str) -> HistoryEntry
             # The first source becomes the target: a rename, then the others join it.
             into = ids[chosen[0]]
             change.update("classes", into, {"name": target})
-        others = [name for name in chosen if ids[name] != into]
-        moved = _count(project, [ids[name] for name in others])
-        for name in others:
-            _point_labels(project, change, ids[name], into)
-            change.delete("classes", ids[name])
+        merged = [name for name in chosen if name != target]
+        moved = _count(project, [ids[name] for name in merged])
+        for name in chosen:
+            if ids[name] != into:
+                _point_labels(project, change, ids[name], into)
+                change.delete("classes", ids[name])
         if change.empty:
             return None
-        merged = [name for name in chosen if name != target]
         project.describe(
             change,
             f"Merged {plural(len(merged), 'class', 'classes')} into {target}"
-            f" ({plural(moved, 'annotation')} moved)",
+            f" ({plural(moved, 'annotation')})",
             {"sources": merged, "target": target, "annotations": moved},
         )
     return project.entry(change.history_id)
