@@ -31,6 +31,8 @@ class Change:
             list(row.values()),
         )
         row_id = int(cursor.lastrowid or 0)
+        if table == "annotations":
+            self._labels_of([row_id])
         self._record(table, columns, [row_id], None, [list(row.values())])
         return row_id
 
@@ -77,9 +79,15 @@ class Change:
             raise KeyError(f"{table} has no row {row_id}")
         names = [item[0] for item in cursor.description]
         columns = [name for name in names if name != "id"]
+        if table == "annotations":
+            self._labels_of([row_id])
         self.db.execute(f"DELETE FROM {table} WHERE id = ?", (row_id,))
         values = [value for name, value in zip(names, found, strict=True) if name != "id"]
         self._record(table, columns, [row_id], [values], None)
+
+    def count_labels(self, label_ids: Iterable[int]) -> None:
+        """Have the counts of these labels set at the end; for rows written past this object."""
+        self._recount.update(label_ids)
 
     def finish(self) -> None:
         """Bring the counts of the labels whose annotations changed up to date."""

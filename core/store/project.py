@@ -89,7 +89,8 @@ class Project:
                 "Choose a folder that you may write to.",
             ) from None
         try:
-            db = _connect(making / "project.db")
+            db = sqlite3.connect(making / "project.db", isolation_level=None)
+            _prepare(db)
             migrate(db)
             with db:
                 db.executemany(
@@ -118,8 +119,9 @@ class Project:
                 f"There is no project at '{clean(str(path))}'.",
                 "Create it with `batman project create`, or import with --create.",
             )
-        db = _connect(file)
+        db = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
         try:
+            _prepare(db)
             if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
                 raise ProjectError(
                     f"'{clean(str(file))}' is not a Batman project.", "Choose another folder."
@@ -322,15 +324,13 @@ class Project:
         self.db.execute("DELETE FROM history WHERE undone = 1")
 
 
-def _connect(file: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
+def _prepare(db: sqlite3.Connection) -> None:
     db.row_factory = sqlite3.Row
     # A rollback journal, which unlike a write-ahead log works on network file systems. Not
     # spilling the cache keeps the file readable to others until the moment of the commit.
     db.execute("PRAGMA journal_mode = DELETE")
     db.execute("PRAGMA cache_spill = OFF")
     db.execute("PRAGMA synchronous = FULL")
-    return db
 
 
 def _entry(row: sqlite3.Row) -> HistoryEntry:
