@@ -1,0 +1,48 @@
+# Everything runs in .venv, made by uv from uv.lock; uv itself is brought when it is missing.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+PYTHON ?= python3
+RUN := $(UV) run --no-sync
+
+.PHONY: help setup demo test check docs format pictures benchmarks clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet uv
+
+.venv/.complete: pyproject.toml uv.lock | $(filter .uv/bin/uv,$(UV))
+	$(UV) sync --frozen --all-extras --group dev
+	@touch $@
+
+setup: .venv/.complete  ## the environment, with every extra
+
+demo: setup  ## make shapes, train a tiny model on them, watch it
+	$(RUN) batman demo
+
+test: setup  ## every test that this machine can run
+	$(RUN) pytest -n 2 --dist loadgroup
+
+check: setup  ## lint, format, types, who imports whom, docs
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports --no-cache
+	$(RUN) mkdocs build --strict --quiet --site-dir site
+
+docs: setup  ## the documentation, served on this machine
+	$(RUN) mkdocs serve
+
+format: setup  ## put the code in order
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+pictures: setup  ## the pictures of every screen in docs/
+	$(RUN) python scripts/screenshots.py docs/pictures
+
+benchmarks: setup  ## every figure
+	@for file in benchmarks/*.py; do echo "== $$file"; $(RUN) python $$file || exit 1; done
+
+clean:  ## what was built here
+	rm -rf .venv .uv site demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,90 @@
+"""This machine as a host: on a login node everything works with no SSH at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from core.text import clean
+from slurm.hosts.base import Completed, HostError
+
+
+class LocalHost:
+    """The machine we are on."""
+
+    name = "this machine"
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        timeout: float = 30.0,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """See `Host.run`. A command that takes too long is killed with all its children."""
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=cwd,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise HostError(
+                f"'{clean(str(argv[0]))}' cannot be run on {self.name}: {error.strerror}.",
+                "Check that it is installed and on the PATH.",
+            ) from None
+        try:
+            stdout, stderr = process.communicate(stdin, timeout)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise HostError(
+                    f"'{clean(str(argv[0]))}' did not answer in {timeout:g} s on {self.name}.",
+                    "Try again later; the machine or its file system may be busy.",
+                ) from None
+            raise
+        return Completed(tuple(argv), process.returncode, stdout, stderr)
+
+    def read(self, path: str, offset: int, limit: int) -> bytes:
+        """See `Host.read`."""
+        with Path(path).open("rb") as file:
+            file.seek(offset)
+            return file.read(limit)
+
+    def size(self, path: str) -> int | None:
+        """See `Host.size`."""
+        try:
+            return Path(path).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def put(self, local: Path, remote: str) -> None:
+        """See `Host.put`."""
+        _copy_whole(local, Path(remote))
+
+    def get(self, remote: str, local: Path) -> None:
+        """See `Host.get`."""
+        _copy_whole(Path(remote), local)
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        shutil.copyfile(source, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,56 @@
+"""What all tests share: where they may run, what they may skip, and a user's home of their own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share an expensive fixture in one xdist worker."""
+    for item in items:
+        folder = Path(item.path).parent.name
+        if folder in ("engine", "cluster", "gpu"):
+            item.add_marker(getattr(pytest.mark, folder))
+            item.add_marker(pytest.mark.xdist_group(folder))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """In CI, a test that needs the engine or the cluster may not be skipped: it fails."""
+    outcome = yield
+    report = outcome.get_result()
+    needed = item.get_closest_marker("engine") or item.get_closest_marker("cluster")
+    if report.skipped and needed and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI, where it must run: {report.longrepr}"
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the person's own settings out of the tests, and the tests out of them."""
+    monkeypatch.setenv("BATMAN_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.delenv("BATMAN_WORKSPACE", raising=False)
+
+
+@pytest.fixture(scope="session")
+def bccd() -> Path:
+    """The blood-cell data set: 364 real images in Roboflow's COCO layout."""
+    folder = SHARED / "data" / "bccd"
+    if not (folder / "train" / "_annotations.coco.json").is_file():
+        pytest.skip(f"the blood-cell data set is not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def guide() -> str:
+    """The user's own description of the workflow, whose commands are an interface."""
+    file = SHARED / "seed" / "training-workflow-guide.md"
+    if not file.is_file():
+        pytest.skip(f"the guide is not at {file}")
+    return file.read_text(encoding="utf-8")

@@ -1,0 +1,68 @@
+"""This machine as a host."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from slurm.hosts import Host, HostError, LocalHost
+
+
+@pytest.fixture
+def host() -> Host:
+    return LocalHost()
+
+
+def test_arguments_are_data_and_never_a_shell_line(host: Host, tmp_path: Path) -> None:
+    nasty = ["$(touch hacked)", "; touch hacked", "a b", "'\"", "-n\n", ""]
+    code = "import sys, json; print(json.dumps(sys.argv[1:]))"
+    done = host.run([sys.executable, "-c", code, *nasty], cwd=str(tmp_path))
+    assert done.code == 0
+    assert json.loads(done.text) == nasty
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_exit_code_output_input_and_environment(host: Host) -> None:
+    code = (
+        "import os, sys; sys.stdout.write(sys.stdin.read() + os.environ['MORE']);"
+        "sys.stderr.write('bad'); sys.exit(3)"
+    )
+    done = host.run([sys.executable, "-c", code], stdin=b"in ", env={"MORE": "out"})
+    assert (done.code, done.text, done.stderr) == (3, "in out", b"bad")
+
+
+def test_a_command_that_hangs_is_killed_with_its_children(host: Host, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    script = f"sleep 600 & echo $! > '{pid_file}'; wait"
+    with pytest.raises(HostError, match="did not answer"):
+        host.run(["sh", "-c", script], timeout=0.5)
+    child = int(pid_file.read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
+
+
+def test_a_missing_command_is_named(host: Host) -> None:
+    with pytest.raises(HostError, match="no-such-command"):
+        host.run(["no-such-command"])
+
+
+def test_files_are_read_from_an_offset_and_copied_whole(host: Host, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    assert host.size(str(file)) is None
+    with pytest.raises(FileNotFoundError):
+        host.read(str(file), 0, 10)
+    file.write_bytes(b"0123456789")
+    assert host.size(str(file)) == 10
+    assert host.read(str(file), 4, 3) == b"456"
+    assert host.read(str(file), 10, 3) == b""
+    host.put(file, str(tmp_path / "there" / "copy"))
+    host.get(str(tmp_path / "there" / "copy"), tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"0123456789"
+    with pytest.raises(FileNotFoundError):
+        host.get(str(tmp_path / "nothing"), tmp_path / "kept")
+    assert sorted(entry.name for entry in tmp_path.rglob("*")) == [
+        "back", "copy", "events.jsonl", "there",
+    ]  # fmt: skip
