@@ -1,0 +1,86 @@
+"""Starts training on this machine, in a process of its own that outlives whoever started it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from core.errors import RunError
+from core.text import clean
+from core.training.process import write_worker
+from core.training.run import Run
+
+# What the worker imports, and where it comes from.
+_NEEDED = ("torch", "rfdetr")
+_ACTIVE = ("preparing", "running", "stopping")
+
+
+def require_trainer() -> None:
+    """Raise RunError with the way to install it if training is not installed here."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RunError(
+            f"Training is not installed here: {' and '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing.",
+            "Install it with uv sync --extra train, or pip install 'batman-tui[train]'.",
+        )
+
+
+def worker_command(run: Run) -> list[str]:
+    """Return the argument list that trains `run` with this Python."""
+    return [sys.executable, "-m", "core.training.worker", str(run.path.absolute())]
+
+
+def worker_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the worker's environment: `base` (default: ours) so that `core` can be imported.
+
+    Idle OpenMP threads wait instead of spinning: on two busy cores that is two to four times
+    faster (measured with rfdetr on a CPU).
+    """
+    env = dict(os.environ if base is None else base)
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
+    if root not in paths:
+        env["PYTHONPATH"] = os.pathsep.join([root, *paths])
+    env.setdefault("OMP_WAIT_POLICY", "passive")
+    env["PYTHONUNBUFFERED"] = "1"
+    return env
+
+
+def launch_local(run: Run, command: Sequence[str] | None = None) -> int:
+    """Start training `run` in a detached process and return its process number.
+
+    The process has its own session, so that neither our end nor a lost terminal reaches it; its
+    output goes to `train.log`. `command` replaces `worker_command`. Raises RunError when the run is
+    running already or training is not installed.
+    """
+    worker = run.worker()
+    if worker is not None and worker.alive() is not False and run.state() in _ACTIVE:
+        raise RunError(
+            f"The run '{clean(run.name)}' is running already.",
+            f"Watch it with batman watch {clean(run.name)}.",
+        )
+    if command is None:
+        require_trainer()
+        command = worker_command(run)
+    since = time.time()
+    with run.log_file.open("ab") as log:
+        process = subprocess.Popen(
+            list(command),
+            cwd=run.path,
+            env=worker_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    write_worker(run.path, process.pid, since)
+    # While we live, a worker that ends is waited for, or it would stay as a zombie.
+    threading.Thread(target=process.wait, name=f"wait-{run.name}", daemon=True).start()
+    return process.pid

@@ -1,0 +1,129 @@
+"""Which process trains a run, and whether it still lives: `worker.json` in the run folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import psutil
+
+from core.files import write_json
+from core.store.lock import hostname
+
+WORKER_FILE = "worker.json"
+
+State = Literal["preparing", "running", "stopping", "stopped", "finished", "failed", "lost"]
+ENDED: tuple[State, ...] = ("stopped", "finished", "failed", "lost")
+
+# A process's start is reckoned from the machine's start, which moves when the clock is set; no
+# system gives a process number out again within this many seconds.
+_SAME_START_S = 30.0
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """The process that trains a run, as `worker.json` holds it.
+
+    `create_time` is when the process started and `since` when it took the run over (Unix seconds);
+    `stopping` is set when it was asked to stop.
+    """
+
+    pid: int
+    host: str
+    create_time: float
+    since: float = 0.0
+    stopping: bool = False
+
+    def alive(self) -> bool | None:
+        """Return whether the process lives; None if it is on another machine."""
+        if self.host != hostname():
+            return None
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.create_time) < _SAME_START_S
+            return same and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.Error:
+            return True  # it is there, and belongs to somebody else
+
+
+def decode_worker(data: bytes) -> Worker | None:
+    """Return the worker in the bytes of a `worker.json`, None if they hold none."""
+    try:
+        return msgspec.json.decode(data, type=Worker)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def read_worker(run_dir: Path) -> Worker | None:
+    """Return the process recorded in `run_dir`, None if there is none."""
+    try:
+        return decode_worker((run_dir / WORKER_FILE).read_bytes())
+    except OSError:
+        return None
+
+
+def write_worker(run_dir: Path, pid: int | None = None, since: float | None = None) -> Worker:
+    """Record `pid` (this process if None) as the one that trains the run in `run_dir`.
+
+    `since` is from when its events count, now if None. A process that is recorded already and was
+    asked to stop stays so.
+    """
+    number = os.getpid() if pid is None else pid
+    before = read_worker(run_dir)
+    try:
+        started = psutil.Process(number).create_time()
+    except psutil.Error:  # gone already, which the next look will tell
+        started = time.time()
+    worker = Worker(
+        pid=number,
+        host=hostname(),
+        create_time=started,
+        since=time.time() if since is None else since,
+    )
+    if before is not None and before.stopping and _same(before, worker):
+        worker = msgspec.structs.replace(worker, stopping=True)
+    _save(run_dir, worker)
+    return worker
+
+
+def mark_stopping(run_dir: Path) -> None:
+    """Note that the run in `run_dir` was asked to stop; nothing happens if no process is known."""
+    worker = read_worker(run_dir)
+    if worker is not None and not worker.stopping:
+        _save(run_dir, msgspec.structs.replace(worker, stopping=True))
+
+
+def derive_state(
+    ended: State | None, last_event: float | None, worker: Worker | None, alive: bool | None
+) -> State:
+    """Return a run's state from what is known of it.
+
+    `ended` is the end that its events tell, if nothing started after it; `last_event` the Unix time
+    of its newest event; `alive` what `Worker.alive` said *before* the events were read, because a
+    worker writes its end and is gone.
+    """
+    if worker is None:
+        return ended or ("preparing" if last_event is None else "lost")
+    since = worker.since or worker.create_time - 1.0  # the kernel counts starts in whole seconds
+    waiting = last_event is None or last_event < since
+    if ended is not None and not waiting:
+        return ended
+    if alive is False:
+        return "lost"
+    if worker.stopping:
+        return "stopping"
+    return "preparing" if waiting else "running"
+
+
+def _same(one: Worker, other: Worker) -> bool:
+    near = abs(one.create_time - other.create_time) < _SAME_START_S
+    return near and (one.pid, one.host) == (other.pid, other.host)
+
+
+def _save(run_dir: Path, worker: Worker) -> None:
+    values: dict[str, Any] = msgspec.to_builtins(worker)
+    write_json(run_dir / WORKER_FILE, values)

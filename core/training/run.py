@@ -1,0 +1,398 @@
+"""A run: the folder that passes between a trainer and whoever starts, stops or watches it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.errors import BadName, BatmanError, RunError
+from core.files import read_json, safe_name
+from core.store.lock import hostname
+from core.text import clean, did_you_mean
+from core.training.config import TrainingConfig
+from core.training.events import (
+    Epoch,
+    Event,
+    Failed,
+    Finished,
+    Started,
+    Step,
+    Stopped,
+    Validation,
+    decode_event,
+    read_events,
+)
+from core.training.process import (
+    ENDED,
+    State,
+    Worker,
+    derive_state,
+    mark_stopping,
+    read_worker,
+)
+from core.workspace import Workspace
+
+CONFIG_FILE = "training_config.json"
+EVENTS_FILE = "events.jsonl"
+RESULTS_FILE = "results.json"
+LOG_FILE = "train.log"
+LAST_CHECKPOINT = "checkpoint_last.pth"
+
+# Enough for the newest epoch, validation and end even with per-class figures of 1,000 classes.
+_TAIL_BYTES = 256 * 1024
+
+_ENDS: dict[type, State] = {Stopped: "stopped", Finished: "finished", Failed: "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a list of runs shows. Times are Unix seconds, metrics lie between 0 and 1.
+
+    `epoch` counts complete epochs of `epochs`, `seconds` is from the first event to the last.
+    While a run goes on, `best_map50_95` is the best among its latest validations. `error` says
+    what failed, or why the folder cannot be read.
+    """
+
+    name: str
+    path: Path
+    state: State
+    model: str = "?"
+    project: str | None = None
+    epochs: int = 0
+    epoch: int = 0
+    best_map50_95: float | None = None
+    best_map50: float | None = None
+    best_epoch: int | None = None
+    started_at: float | None = None
+    updated_at: float | None = None
+    seconds: float = 0.0
+    error: str = ""
+
+
+class _Best(msgspec.Struct):
+    epoch: int | None = None
+    map50_95: float | None = None
+    map50: float | None = None
+
+
+class _Results(msgspec.Struct):
+    best: _Best | None = None
+
+
+class Run:
+    """A run folder. Cheap to make; every call reads the folder as it is now."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        """The run's name: that of its folder."""
+        return self.path.name
+
+    @property
+    def events_file(self) -> Path:
+        """Where the trainer appends its events."""
+        return self.path / EVENTS_FILE
+
+    @property
+    def log_file(self) -> Path:
+        """Where the trainer's output goes."""
+        return self.path / LOG_FILE
+
+    @property
+    def dataset_dir(self) -> Path:
+        """Where the run's own prepared data set lies."""
+        return self.path / "dataset"
+
+    def config(self) -> TrainingConfig:
+        """Return the run's settings. Raises ConfigError when they are missing or broken."""
+        return TrainingConfig.load(self.path / CONFIG_FILE)
+
+    def save_config(self, config: TrainingConfig) -> None:
+        """Write the run's settings."""
+        config.save(self.path / CONFIG_FILE)
+
+    def worker(self) -> Worker | None:
+        """Return the process that trains the run or last did, None if there was none."""
+        return read_worker(self.path)
+
+    def results(self) -> dict[str, Any] | None:
+        """Return `results.json`, None while there is none. Raises BatmanError if it is broken."""
+        path = self.path / RESULTS_FILE
+        return dict(read_json(path)) if path.is_file() else None
+
+    def state(self) -> State:
+        """Return the run's state; `lost` means its process ended without saying how."""
+        worker = self.worker()
+        alive = worker.alive() if worker else None
+        events = self._tail()
+        return derive_state(_end_of(events), events[-1].t if events else None, worker, alive)
+
+    def stop(self) -> None:
+        """Ask the run's process to stop after the current step, with a checkpoint.
+
+        Raises RunError when it is not running or runs on another machine.
+        """
+        worker = self.worker()
+        shown = f"The run '{clean(self.name)}'"
+        if worker is None or self.state() in ENDED:
+            raise RunError(f"{shown} is not running.")
+        if worker.host != hostname():
+            raise RunError(
+                f"{shown} runs on {clean(worker.host)}.",
+                "Stop it there, or cancel its job if it is one.",
+            )
+        mark_stopping(self.path)
+        try:
+            os.kill(worker.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            raise RunError(f"{shown} has just ended.") from None
+        except PermissionError:
+            raise RunError(
+                f"{shown} belongs to another user.", "Ask them to stop it, or a superuser."
+            ) from None
+
+    def summary(self) -> RunSummary:
+        """Return what a list shows; reads the ends of the event file, not all of it."""
+        worker = self.worker()
+        alive = worker.alive() if worker else None
+        events = self._tail()
+        state = derive_state(_end_of(events), events[-1].t if events else None, worker, alive)
+        failure = next((e for e in reversed(events) if isinstance(e, Failed)), None)
+        error = failure.message if failure and state == "failed" else ""
+        try:
+            config = self.config()
+        except BatmanError as problem:
+            return RunSummary(self.name, self.path, state, error=problem.message)
+        best = self._best(events)
+        started, updated = self._first_time(), events[-1].t if events else None
+        return RunSummary(
+            name=self.name,
+            path=self.path,
+            state=state,
+            model=config.model,
+            project=config.project.name if config.project else None,
+            epochs=config.epochs,
+            epoch=_epochs_done(events),
+            best_map50_95=best.map50_95,
+            best_map50=best.map50,
+            best_epoch=best.epoch,
+            started_at=started,
+            updated_at=updated,
+            seconds=updated - started if updated and started else 0.0,
+            error=error,
+        )
+
+    def _best(self, events: list[Event]) -> _Best:
+        with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
+            data = (self.path / RESULTS_FILE).read_bytes()
+            best = msgspec.json.decode(data, type=_Results).best
+            if best is not None:
+                return best
+        seen = [event for event in events if isinstance(event, Validation)]
+        if not seen:
+            return _Best()
+        top = max(seen, key=lambda event: event.map50_95)
+        return _Best(top.epoch, top.map50_95, top.map50)
+
+    def _tail(self) -> list[Event]:
+        """Return the last events; what a later start took back is still among them."""
+        try:
+            with self.events_file.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                start = max(0, size - _TAIL_BYTES)
+                file.seek(start)
+                data = file.read(_TAIL_BYTES)
+        except OSError:
+            return []
+        if start:
+            data = data[data.find(b"\n") + 1 :]
+        return read_events(data)[0]
+
+    def _first_time(self) -> float | None:
+        try:
+            with self.events_file.open("rb") as file:
+                event = decode_event(file.readline(_TAIL_BYTES))
+        except OSError:
+            return None
+        return event.t if event else None
+
+
+def create_run(workspace: Workspace, config: TrainingConfig) -> Run:
+    """Make the folder of a new run and write its settings, with paths made absolute.
+
+    The folder is the config's `output_dir`, relative to the workspace, or else
+    `runs/<project>-<model>-<number>`. An image size that the model cannot take gives way to the
+    nearest, with a note. Raises RunError when the folder holds a run already.
+    """
+    config = _absolute(workspace, config.resolved())
+    if config.output_dir is None:
+        path = _new_folder(workspace, config)
+    else:
+        path = (workspace.root / config.output_dir.expanduser()).absolute()
+        _refuse_used(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"The run folder '{clean(str(path))}' cannot be made: {error.strerror}.",
+                "Choose another with --output-dir.",
+            ) from None
+    run = Run(path)
+    run.save_config(config.with_changes(output_dir=path))
+    return run
+
+
+def resume_run(run: Run, checkpoint: Path | None = None, **changes: Any) -> Run:
+    """Ready `run` to go on in its own folder from `checkpoint` (default: its last one).
+
+    `changes` to its settings are written, such as more epochs. Without any checkpoint the run was
+    lost before its first one, and begins again. Raises RunError when it is running or has done all
+    its epochs, ConfigError for changes that make no sense.
+    """
+    shown = f"The run '{clean(run.name)}'"
+    summary = run.summary()
+    if summary.state not in ENDED and run.worker() is not None:
+        raise RunError(f"{shown} is {summary.state}.", f"Watch it with batman watch {run.name}.")
+    if checkpoint is None and (run.path / LAST_CHECKPOINT).is_file():
+        checkpoint = run.path / LAST_CHECKPOINT
+    elif checkpoint is not None and not checkpoint.is_file():
+        raise RunError(f"There is no checkpoint '{clean(str(checkpoint))}'.")
+    config = run.config().with_changes(**{**changes, "resume": checkpoint}).resolved()
+    if summary.state == "finished" and checkpoint and summary.epoch >= config.epochs:
+        raise RunError(
+            f"{shown} has done all of its {config.epochs} epochs.",
+            f"Give more with --epochs, such as {config.epochs * 2}.",
+        )
+    run.save_config(config)
+    return run
+
+
+def open_run(workspace: Workspace, config: TrainingConfig) -> Run:
+    """Return the run to start for `config`: a new one, or the one that it resumes.
+
+    With `resume` and no `output_dir` the resumed run goes on in its own folder, with whatever else
+    was chosen in `config`; `resume` is a run's folder or name, or a checkpoint in it. Raises as
+    `create_run` and `resume_run` do.
+    """
+    if config.resume is None:
+        return create_run(workspace, config)
+    wanted = _existing(workspace, config.resume)
+    if not wanted.exists():
+        wanted = find_run(workspace, str(config.resume)).path
+    folder = wanted if wanted.is_dir() else wanted.parent
+    if config.output_dir is not None or not (folder / CONFIG_FILE).is_file():
+        return create_run(workspace, config.with_changes(resume=wanted))
+    skipped = ("resume", "output_dir", "dataset", "notes")
+    chosen = _absolute(workspace, config)
+    changes = {n: getattr(chosen, n) for n in config.model_fields_set if n not in skipped}
+    return resume_run(Run(folder), None if wanted.is_dir() else wanted, **changes)
+
+
+def list_runs(workspace: Workspace) -> list[RunSummary]:
+    """Return the workspace's runs, the most recently active first."""
+    return [Run(path).summary() for path in workspace.list_runs()]
+
+
+def find_run(workspace: Workspace, name: str) -> Run:
+    """Return the run with this name, or in this folder. Raises RunError naming the nearest."""
+    for path in _candidates(workspace, name):
+        if (path / CONFIG_FILE).is_file():
+            return Run(path)
+    names = [path.name for path in workspace.list_runs()]
+    guess = did_you_mean(name, names)
+    raise RunError(
+        f"There is no run '{clean(name)}' in {clean(str(workspace.runs_dir))}.",
+        guess.capitalize() if guess else "List them with batman runs list.",
+    )
+
+
+def latest_run(workspace: Workspace) -> Run:
+    """Return the run that was active last. Raises RunError when there is none."""
+    paths = workspace.list_runs()
+    if not paths:
+        raise RunError(
+            f"There are no runs in {clean(str(workspace.runs_dir))}.",
+            "Start one with batman train.",
+        )
+    return Run(paths[0])
+
+
+def _candidates(workspace: Workspace, name: str) -> Iterator[Path]:
+    with contextlib.suppress(BadName):
+        yield workspace.run_path(name)
+    yield _existing(workspace, Path(name))
+
+
+def _existing(workspace: Workspace, path: Path) -> Path:
+    """Return `path` made absolute: from the current folder if it is there, else the workspace."""
+    here = path.expanduser().absolute()
+    return here if here.exists() else (workspace.root / path.expanduser()).absolute()
+
+
+def _absolute(workspace: Workspace, config: TrainingConfig) -> TrainingConfig:
+    """Make the paths absolute that the worker reads; it runs in another folder."""
+    paths = {name: getattr(config, name) for name in ("project", "resume", "pretrained")}
+    found = {name: _existing(workspace, path) for name, path in paths.items() if path is not None}
+    return config.with_changes(**found) if found else config
+
+
+def _new_folder(workspace: Workspace, config: TrainingConfig) -> Path:
+    stem = config.project.name if config.project else "run"
+    base = safe_name(f"{stem[:60]}-{config.model}")
+    workspace.runs_dir.mkdir(parents=True, exist_ok=True)
+    pattern = re.compile(re.escape(base) + r"-(\d+)")
+    numbers = (pattern.fullmatch(path.name) for path in workspace.runs_dir.iterdir())
+    number = 1 + max((int(match[1]) for match in numbers if match), default=0)
+    while True:
+        path = workspace.runs_dir / f"{base}-{number}"
+        try:
+            path.mkdir()
+        except FileExistsError:  # somebody else took it just now
+            number += 1
+        else:
+            return path
+
+
+def _refuse_used(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise RunError(
+            f"'{clean(str(path))}' is a file, not a folder.", "Choose another --output-dir."
+        )
+    if (path / EVENTS_FILE).exists() or Run(path).worker() is not None:
+        raise RunError(
+            f"'{clean(str(path))}' already holds a run.",
+            f"Go on with it by --resume {clean(str(path))}, or choose another --output-dir.",
+        )
+
+
+def _end_of(events: list[Event]) -> State | None:
+    for event in reversed(events):
+        if isinstance(event, Started):
+            return None
+        if type(event) in _ENDS:
+            return _ENDS[type(event)]
+    return None
+
+
+def _epochs_done(events: list[Event]) -> int:
+    for event in reversed(events):
+        if isinstance(event, (Started, Epoch, Stopped, Finished)):
+            return event.epoch
+        if isinstance(event, Validation):
+            return event.epoch
+        if isinstance(event, Step):
+            return max(0, event.epoch - 1)
+    return 0
