@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from core.text import did_you_mean
+
+Footer = Literal["never", "always", "wide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Action:
 
     `id` is `room.name`; `keys` are Textual key names joined by commas; `run` is the Textual
     action; `label` goes to the footer (one or two words), `help` to F1 and the palette (a
-    sentence); `footer` is whether the footer shows it.
+    sentence); `footer` says whether the footer shows it: never, always, or where it is wide.
     """
 
     id: str
@@ -30,7 +33,7 @@ class Action:
     run: str
     label: str
     help: str
-    footer: bool = False
+    footer: Footer = "never"
     priority: bool = False
 
     def binding(self) -> Binding:
@@ -39,7 +42,7 @@ class Action:
             self.keys,
             self.run,
             self.label,
-            show=self.footer,
+            show=self.footer != "never",
             tooltip=self.help,
             id=self.id,
             priority=self.priority,
@@ -52,16 +55,19 @@ TITLES = {
     "table": "Tables",
     "filter": "Filter",
     "dialog": "Dialogs",
+    "confirm": "Question",
     "projects": "Projects",
     "classes": "Classes",
     "import": "Import",
     "train": "Train",
     "runs": "Runs",
     "run": "Run",
-    "text": "Long text",
+    "plot": "Plots",
+    "log": "Log",
 }
 
-_F = True  # shown in the footer
+_F: Footer = "always"
+_W: Footer = "wide"
 
 _TABLE: tuple[Action, ...] = (
     # Everywhere
@@ -80,7 +86,6 @@ _TABLE: tuple[Action, ...] = (
     Action("table.last", "end,G", "last", "Last", "Last row."),
     Action("table.page_down", "pagedown,ctrl+d", "page_down", "Page down", "A page down."),
     Action("table.page_up", "pageup,ctrl+u", "page_up", "Page up", "A page up."),
-    Action("table.open", "enter", "open", "Open", "Open the row."),
     Action("table.sort", "o", "sort", "Sort", "Sort by the next column."),
     Action("table.reverse", "O", "reverse", "Reverse", "Turn the order round."),
     # The line that filters a table
@@ -90,13 +95,16 @@ _TABLE: tuple[Action, ...] = (
     Action("dialog.cancel", "escape", "cancel", "Cancel", "Close; nothing is changed.", _F),
     Action("dialog.copy", "c", "copy", "Copy", "Copy the text to the clipboard.", _F),
     Action("dialog.save", "w", "save", "Write to file", "Write the text to a file.", _F),
+    Action("confirm.yes", "y", "yes", "Yes", "Do it."),
+    Action("confirm.no", "n", "no", "No", "Do not do it."),
+    Action("confirm.move", "left,right,h,l", "move", "Other button", "Go to the other button."),
     # Projects
-    Action("projects.open", "c", "classes", "Classes", "Open the project's classes.", _F),
+    Action("projects.open", "enter", "classes", "Classes", "Open the project's classes.", _F),
     Action("projects.train", "t", "train", "Train", "Train a model on the project.", _F),
     Action("projects.import", "i", "import", "Import", "Import a data set into it.", _F),
     Action("projects.new", "n", "new", "New", "Create a project.", _F),
     Action("projects.filter", "slash", "filter", "Filter", "Show only matching names.", _F),
-    Action("projects.delete", "d", "delete", "Delete", "Delete the project and its images."),
+    Action("projects.delete", "d", "delete", "Delete", "Delete the project and its images.", _W),
     Action("projects.reload", "r", "reload", "Reload", "Read the workspace again."),
     # Classes
     Action("classes.mark", "space", "mark", "Mark", "Mark the class, or unmark it.", _F),
@@ -104,26 +112,76 @@ _TABLE: tuple[Action, ...] = (
     Action("classes.rename", "r", "rename", "Rename", "Give the class another name.", _F),
     Action("classes.undo", "u", "undo", "Undo", "Undo the last change.", _F),
     Action("classes.filter", "slash", "filter", "Filter", "Show only matching names.", _F),
-    Action("classes.delete", "d", "delete", "Delete", "Delete classes and annotations."),
-    Action("classes.mark_all", "a", "mark_all", "Mark all", "Mark all that are shown, or none."),
+    Action("classes.delete", "d", "delete", "Delete", "Delete classes and annotations.", _W),
+    Action(
+        "classes.mark_all", "a", "mark_all", "Mark all", "Mark all that are shown, or none.", _W
+    ),
     Action("classes.redo", "ctrl+r", "redo", "Redo", "Redo what was undone."),
     Action("classes.suggest", "s", "suggest", "Suggest", "Find likely duplicates."),
-    Action("classes.history", "h", "history", "History", "Show or hide what was changed."),
+    Action("classes.history", "h", "history", "History", "Show or hide what was changed.", _W),
     Action("classes.train", "t", "train", "Train", "Train a model on the project."),
     Action("classes.import", "i", "import", "Import", "Import a data set into the project."),
     # Import
     Action("import.start", "ctrl+s", "start", "Import", "Start the import.", _F),
+    # Train
+    Action("train.start", "ctrl+s,f5", "start", "Start", "Start training.", _F),
+    Action("train.model", "f3", "choose_model", "Models", "Choose the model from a table.", _F),
+    Action("train.advanced", "f4", "advanced", "Advanced", "Show or hide all options.", _F),
+    Action("train.command", "f6", "command", "Command", "Show the command to copy or save.", _F),
+    Action("train.next", "down", "next_field", "Next field", "Go to the next field."),
+    Action("train.previous", "up", "previous_field", "Field before", "Go to the field before."),
+    Action("train.defaults", "f8", "defaults", "Defaults", "Set every option to its default."),
+    # Runs
+    Action("runs.open", "enter", "open", "Open", "Watch the run.", _F),
+    Action("runs.filter", "slash", "filter", "Filter", "Show only matching runs.", _F),
+    Action("runs.stop", "s", "stop", "Stop", "Stop the run after its current step.", _F),
+    Action("runs.resume", "r", "resume", "Resume", "Go on from the last checkpoint.", _F),
+    # Run
+    Action("run.stop", "s", "stop", "Stop", "Stop after this step, with a checkpoint.", _F),
+    Action("run.resume", "r", "resume", "Resume", "Go on from the last checkpoint.", _F),
+    Action("run.parts", "p", "parts", "Parts", "Show the loss's parts, or the total only.", _F),
+    Action("run.measure", "v", "measure", "Next plot", "Accuracy, rates, speed, memory.", _F),
+    Action("run.axis", "x", "axis", "X axis", "Count x in steps, epochs or time.", _W),
+    Action("run.smooth", "m", "smooth(1)", "Smooth", "Smooth the curves more.", _W),
+    Action("run.rough", "M", "smooth(-1)", "Smooth less", "Smooth the curves less."),
+    Action("run.log_scale", "L", "log_scale", "Log y", "Logarithmic y axis, or linear.", _W),
+    Action("run.tab", "right_square_bracket", "tab(1)", "Next tab", "Log, classes, events …", _W),
+    Action("run.tab_back", "left_square_bracket", "tab(-1)", "Tab before", "The tab before."),
+    Action("run.zoom", "z", "zoom", "Enlarge", "Give the focused part the whole screen.", _W),
+    Action("run.search", "slash", "search", "Search", "Search the log.", _W),
+    Action("run.problem", "e", "problem", "Error", "Show the whole error."),
+    # Plots
+    Action("plot.cursor", "c", "cursor", "Cursor", "Read values with a cursor.", _F),
+    Action("plot.hide_cursor", "escape", "hide_cursor", "Hide cursor", "Hide the cursor."),
+    Action("plot.zoom_in", "plus,equals_sign", "zoom_in", "Zoom in", "Show half as much."),
+    Action("plot.zoom_out", "minus", "zoom_out", "Zoom out", "Show twice as much."),
+    Action("plot.reset", "0", "reset", "All", "Show everything."),
+    Action("plot.left", "left,h", "left", "Left", "Move the cursor, or the view, left."),
+    Action("plot.right", "right,l", "right", "Right", "Move the cursor, or the view, right."),
+    Action("plot.far_left", "shift+left", "far_left", "Far left", "Ten times as far left."),
+    Action("plot.far_right", "shift+right", "far_right", "Far right", "Ten times as far right."),
+    Action("plot.next_mark", "n", "next_mark", "Next mark", "Cursor to the next mark."),
+    Action("plot.previous_mark", "N", "previous_mark", "Mark before", "Cursor to the mark before."),
+    # Log
+    Action("log.next", "n", "next_match", "Next match", "Go to the next match."),
+    Action("log.previous", "N", "previous_match", "Match before", "Go to the match before."),
+    Action("log.top", "home,g", "top", "Top", "Go to the first line."),
+    Action("log.end", "end,G", "end", "End", "Go to the last line and stay there."),
+    Action("log.down", "down,j", "scroll_down", "Down", "A line down."),
+    Action("log.up", "up,k", "scroll_up", "Up", "A line up."),
 )
 
 ACTIONS: dict[str, Action] = {action.id: action for action in _TABLE}
 
 
-def bindings(room: str) -> list[Binding]:
+def bindings(room: str) -> list[BindingType]:
     """Return the bindings of `room` (`"classes"`), in the order of the table.
 
     Raises `KeyError` when no action belongs to the room, which is a misspelling in the code.
     """
-    found = [action.binding() for action in _TABLE if action.id.partition(".")[0] == room]
+    found: list[BindingType] = [
+        action.binding() for action in _TABLE if action.id.partition(".")[0] == room
+    ]
     if not found:
         raise KeyError(room)
     return found

@@ -1,0 +1,243 @@
+"""The app: its views, the way to a screen, themes, keys and errors. Wiring only."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.command import Provider
+from textual.screen import Screen
+from textual.worker import WorkerFailed
+
+import themes
+from batman_tui import settings as settings_file
+from batman_tui.keys import bindings, keymap
+from batman_tui.settings import Settings
+from batman_tui.widgets.base import Guarded
+from core.errors import BatmanError
+from core.text import clean, did_you_mean
+from core.workspace import Workspace
+
+STORM_ERRORS = 8
+STORM_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class View:
+    """A top-level view: its mode, the key that goes there and its name in the top bar."""
+
+    mode: str
+    key: str
+    title: str
+
+
+# A third view is a row here, a factory in `BatmanApp.MODES` and an action in `keys`.
+VIEWS = (View("projects", "1", "Projects"), View("runs", "2", "Runs"))
+
+
+def _projects() -> Screen[None]:
+    from batman_tui.screens.projects import ProjectsScreen
+
+    return ProjectsScreen()
+
+
+def _runs() -> Screen[None]:
+    from batman_tui.screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
+def _commands() -> type[Provider]:
+    from batman_tui.commands import Commands
+
+    return Commands
+
+
+class BatmanApp(Guarded, App[int]):
+    """Batman on a terminal. Screens are imported when they are first opened."""
+
+    TITLE = "Batman"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    DEFAULT_MODE = "projects"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
+        "projects": _projects,
+        "runs": _runs,
+    }
+    COMMANDS = {_commands}
+    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        run: Path | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        """Make the app for `workspace`; with `run`, it opens on that run folder."""
+        super().__init__()
+        self.workspace = workspace
+        self.settings = settings or settings_file.load()
+        self.views = VIEWS
+        self.errors: list[Exception] = []
+        """Unexpected errors so far, oldest first."""
+        self.busy: dict[object, str] = {}
+        """What would be lost by leaving now: a token and a sentence each."""
+        self._first_run = run
+        self._error_times: deque[float] = deque(maxlen=STORM_ERRORS)
+        self._problems = list(self.settings.problems)
+        self._use_themes()
+        usable, wrong = keymap(self.settings.keys)
+        self._problems += wrong
+        self.set_keymap(usable)
+        if not self.settings.animations:
+            self.animation_level = "none"
+
+    # Start
+
+    def _use_themes(self) -> None:
+        for folder in (themes.OWN, settings_file.config_dir() / "themes"):
+            found, problems = themes.load(folder)
+            self._problems += problems
+            for theme in found:
+                self.register_theme(theme)
+        wanted = self.settings.theme
+        if wanted not in self.available_themes:
+            guess = did_you_mean(wanted, self.available_themes)
+            self._problems.append(
+                f"There is no theme '{clean(wanted)}'; {guess}".rstrip("; ") + " (ctrl+p, Theme)"
+            )
+            wanted = themes.DARK
+        self.theme = wanted
+        self._saved_theme = wanted
+
+    def on_mount(self) -> None:
+        """Tell what was wrong in the settings, and open the run that was asked for."""
+        for problem in self._problems:
+            self.notify(clean(problem), severity="warning", timeout=10, markup=False)
+        if self._first_run is not None:
+            self.call_after_refresh(self.open_run, self._first_run)
+
+    # Going somewhere
+
+    def open_classes(self, project: Path) -> None:
+        """Open the classes of the project in the folder `project`."""
+        from batman_tui.screens.classes import ClassesScreen
+
+        self.push_screen(ClassesScreen(project))
+
+    def open_train(self, project: Path) -> None:
+        """Open the form that trains a model on the project in the folder `project`."""
+        from batman_tui.screens.train import TrainScreen
+
+        self.push_screen(TrainScreen(project))
+
+    def open_run(self, run: Path) -> None:
+        """Open the live view of the run in the folder `run`, over the list of runs."""
+        from batman_tui.screens.run import RunScreen
+
+        self.switch_mode("runs")
+        self.push_screen(RunScreen(run))
+
+    def action_view(self, mode: str) -> None:
+        """Go to a top-level view; when already in it, back to its first screen."""
+        if mode == self.current_mode:
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
+        else:
+            self.switch_mode(mode)
+
+    # Help, themes, leaving
+
+    def action_help(self) -> None:
+        """Show the keys that work here."""
+        from batman_tui.widgets.help import HelpScreen, collect
+
+        screen = self.screen
+        if isinstance(screen, HelpScreen):
+            return
+        title = type(screen).__name__.removesuffix("Screen").removesuffix("Dialog")
+        self.push_screen(HelpScreen(title, getattr(screen, "HELP", ""), collect(screen)))
+
+    def action_toggle_dark(self) -> None:
+        """Change between the dark and the light theme of the settings."""
+        dark = self.current_theme.dark
+        wanted = self.settings.light_theme if dark else self.settings.dark_theme
+        fallback = themes.LIGHT if dark else themes.DARK
+        self.theme = wanted if wanted in self.available_themes else fallback
+
+    def save_theme(self) -> None:
+        """Keep the present theme for the next start, when it was changed here."""
+        if self.theme != self._saved_theme:
+            settings_file.save_theme(self.theme)
+            self._saved_theme = self.theme
+
+    async def action_quit(self) -> None:
+        """Leave; asks first when something that runs in the app would be lost."""
+        if not self.busy:
+            self._leave()
+            return
+        from batman_tui.widgets.dialogs import ConfirmDialog
+
+        self.push_screen(
+            ConfirmDialog("Leave Batman?", list(self.busy.values()), yes="Leave", no="Stay"),
+            lambda agreed: self._leave() if agreed else None,
+        )
+
+    def _leave(self) -> None:
+        try:
+            self.save_theme()
+        except BatmanError as error:
+            self.log.warning(str(error))
+        self.exit(0)
+
+    # Errors
+
+    def show_error(self, error: Exception) -> None:
+        """Show `error`: an expected one as a notification, any other in a panel with details."""
+        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
+            error = error.error
+        if isinstance(error, BatmanError):
+            text = clean(f"{error.message} {error.hint}".strip())
+            self.notify(text, severity="error", timeout=8, markup=False)
+            return
+        from batman_tui.widgets.text_dialog import TextDialog, error_dialog
+
+        self.errors.append(error)
+        if isinstance(self.screen, TextDialog) and self.screen.has_class("-error"):
+            self.notify(clean(repr(error)), severity="error", markup=False)
+            return
+        self.push_screen(error_dialog(error, self.workspace.logs_dir / "error.txt"))
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Show an exception that Textual would end the app for.
+
+        The app still ends when it is not up yet, or when errors come in a storm, which is what a
+        defect in painting looks like.
+        """
+        self._error_times.append(time.monotonic())
+        storm = (
+            len(self._error_times) == STORM_ERRORS
+            and self._error_times[-1] - self._error_times[0] < STORM_SECONDS
+        )
+        if not self.is_running or not self._screen_stacks.get(self.current_mode) or storm:
+            super()._handle_exception(error)
+            return
+        self.show_error(error)
+
+
+def run(workspace: Workspace, *, run: Path | None = None) -> int:
+    """Run the app until the person leaves and return the exit code: 0, or 1 after a crash.
+
+    With `run` (a run folder), it opens on that run.
+    """
+    app = BatmanApp(workspace, run=run)
+    result = app.run()
+    return result if result is not None else (app.return_code or 0)

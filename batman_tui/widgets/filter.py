@@ -1,0 +1,63 @@
+"""The line above a table that filters it as one types."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from batman_tui.keys import bindings
+
+
+class FilterInput(Input):
+    """A one-line filter. It is hidden while empty and not in use.
+
+    Enter or Down keeps what was typed and goes to the table; Escape clears it and goes back.
+    Every change is a `FilterInput.Filter`.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("filter")
+    DEFAULT_CSS = """
+    FilterInput {
+        display: none; height: 1; border: none; padding: 0 1; background: $panel;
+        &:focus { border: none; background-tint: $foreground 0%; }
+        &.-shown { display: block; }
+    }
+    """
+
+    class Filter(Message):
+        """The text to filter by changed; `done` when the person goes on to the table."""
+
+        def __init__(self, text: str, done: bool) -> None:
+            super().__init__()
+            self.text = text
+            self.done = done
+
+    def __init__(self, placeholder: str = "Filter", id: str | None = None) -> None:
+        super().__init__(placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+
+    def open(self) -> None:
+        """Show the line and put the cursor into it."""
+        self.add_class("-shown")
+        self.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter as it is typed."""
+        event.stop()
+        self.post_message(self.Filter(self.value, done=False))
+
+    def action_apply(self) -> None:
+        """Keep the filter and go to the table."""
+        self.post_message(self.Filter(self.value, done=True))
+
+    def action_clear(self) -> None:
+        """Clear the filter and go to the table."""
+        self.value = ""
+        self.post_message(self.Filter("", done=True))
+
+    def on_blur(self, _event: events.Blur) -> None:
+        """Hide the line when there is nothing in it."""
+        self.set_class(bool(self.value), "-shown")

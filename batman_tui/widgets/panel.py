@@ -1,0 +1,73 @@
+"""A round panel: title and badge in the border, and a sentence when there is nothing in it."""
+
+from __future__ import annotations
+
+from textual.containers import Vertical
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Static
+
+from core.text import clean
+
+
+class Panel(Vertical):
+    """A part of a screen. The border is dim, and the accent while something in it has the focus.
+
+    `badge` is a count or state shown beside the title. `empty`, when not an empty string, hides
+    the children and shows that sentence, which says what to do next.
+    """
+
+    DEFAULT_CSS = """
+    Panel {
+        border: round $border-blurred; border-title-color: $foreground;
+        border-subtitle-color: $foreground-muted; padding: 0 1; background: $background;
+        &:focus-within { border: round $border; border-title-color: $accent; }
+        & > .panel--empty { display: none; color: $foreground-muted; padding: 1 1; height: auto; }
+        &.-empty > * { display: none; }
+        &.-empty > .panel--empty { display: block; }
+    }
+    """
+
+    heading: reactive[str] = reactive("")
+    badge: reactive[str] = reactive("")
+    empty: reactive[str] = reactive("")
+
+    def __init__(
+        self,
+        *children: Widget,
+        title: str,
+        badge: str = "",
+        empty: str = "",
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        self._empty = Static("", markup=False, classes="panel--empty")
+        super().__init__(*children, self._empty, id=id, classes=classes)
+        self.set_reactive(Panel.heading, title)
+        self.set_reactive(Panel.badge, badge)
+        self.set_reactive(Panel.empty, empty)
+
+    def on_mount(self) -> None:
+        """Show what the constructor was given."""
+        self._title()
+        self.watch_empty(self.empty)
+
+    def watch_heading(self) -> None:
+        """Show the new title."""
+        self._title()
+
+    def watch_badge(self) -> None:
+        """Show the new badge."""
+        self._title()
+
+    def watch_empty(self, empty: str) -> None:
+        """Show the sentence, or the children again."""
+        self._empty.update(clean(empty))
+        self.set_class(bool(empty), "-empty")
+
+    def _title(self) -> None:
+        title = Content(clean(self.heading))
+        if self.badge:
+            title = Content.assemble(title, " ", (clean(self.badge), "$foreground-muted not bold"))
+        self.border_title = title
