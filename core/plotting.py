@@ -301,7 +301,7 @@ def _x_axis(
     width = chars.shape[1] - left
     _write(chars, inks, rows, left - 1, "└" + "─" * width, Ink.AXIS)
     x0, x1 = window
-    most = max(2, min(width // 11, 10))
+    most = max(2, min(width // 8, 10))
     if kind == "time":
         at = ticks.time_ticks(x0, x1, most)
         labels = [ticks.clock(v) for v in at]
@@ -367,7 +367,7 @@ def _points(
     rows, columns = area.shape
     x0, x1 = window
     first, last = np.searchsorted(curve.x, x0, "left"), np.searchsorted(curve.x, x1, "right")
-    if last <= first or last - first > max(columns // 3, 1):
+    if last <= first or last - first > max(columns // 2, 1):
         return
     x, y = curve.x[first:last], curve.y[first:last]
     if log:

@@ -1,0 +1,461 @@
+"""A live line chart: curves, legend, zoom, a cursor that reads values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from batman_tui.keys import bindings
+from core import ticks
+from core.curves import nearest
+from core.plotting import COLOURS, GLYPHS, MARKERS, Chart, Curve, Ink, Picture, View, paint, zoom
+from core.text import clean
+
+_INK_CLASSES = {
+    Ink.BLANK: "plot--blank",
+    Ink.AXIS: "plot--axis",
+    Ink.LABEL: "plot--label",
+    Ink.GRID: "plot--grid",
+    Ink.CHECKPOINT: "plot--checkpoint",
+    Ink.BEST: "plot--best",
+    Ink.WARNING: "plot--warning",
+    Ink.RESTART: "plot--restart",
+    Ink.OOM: "plot--oom",
+    Ink.END: "plot--checkpoint",
+    **{Ink.CURVE + i: f"plot--curve-{i}" for i in range(COLOURS)},
+    **{Ink.RAW + i: f"plot--raw-{i}" for i in range(COLOURS)},
+}
+Pieces = list[tuple[str, str]]
+
+
+class Plot(Widget, can_focus=True):
+    """Draws a `Chart` into its own cells and lets the keyboard move about in it.
+
+    Setting `chart` redraws; its `view` is the widget's own business (`view`), so that new data
+    does not undo a zoom. While the view ends where the data end, it goes along with new data.
+    Everything is painted at once on the first line that is asked for, and kept until something
+    changes: a plot that is not on the screen costs nothing.
+    """
+
+    ALLOW_SELECT = False
+    BINDINGS = bindings("plot")
+    HELP = "Read values with the cursor (c), zoom with + and -, move with the arrow keys."
+    COMPONENT_CLASSES = {
+        *_INK_CLASSES.values(),
+        "plot--cursor",
+        "plot--legend",
+        "plot--value",
+        "plot--note",
+        "plot--message",
+    }
+    DEFAULT_CSS = """
+    Plot {
+        width: 1fr; height: 1fr; min-height: 3;
+        & > .plot--axis { color: $foreground 40%; }
+        & > .plot--label { color: $foreground-muted; }
+        & > .plot--grid { color: $foreground 15%; }
+        & > .plot--checkpoint { color: $foreground-muted; }
+        & > .plot--best { color: $success; text-style: bold; }
+        & > .plot--warning { color: $warning; text-style: bold; }
+        & > .plot--restart { color: $secondary; text-style: bold; }
+        & > .plot--oom { color: $error; text-style: bold; }
+        & > .plot--cursor { color: $foreground; background: $foreground 20%; }
+        & > .plot--legend { color: $foreground-muted; }
+        & > .plot--value { color: $foreground; text-style: bold; }
+        & > .plot--note { color: $foreground-muted; }
+        & > .plot--message { color: $foreground-muted; text-style: italic; }
+        & > .plot--curve-0 { color: $primary; }
+        & > .plot--curve-1 { color: $accent; }
+        & > .plot--curve-2 { color: $success; }
+        & > .plot--curve-3 { color: $warning; }
+        & > .plot--curve-4 { color: $secondary; }
+        & > .plot--curve-5 { color: $error; }
+        & > .plot--raw-0 { color: $primary 45%; }
+        & > .plot--raw-1 { color: $accent 45%; }
+        & > .plot--raw-2 { color: $success 45%; }
+        & > .plot--raw-3 { color: $warning 45%; }
+        & > .plot--raw-4 { color: $secondary 45%; }
+        & > .plot--raw-5 { color: $error 45%; }
+    }
+    """
+
+    chart: reactive[Chart] = reactive(Chart(), layout=False)
+    view: reactive[View | None] = reactive(None)
+    cursor: reactive[float | None] = reactive(None)
+    message: reactive[str] = reactive("")
+    note: reactive[str] = reactive("")
+
+    class Moved(Message):
+        """The person zoomed, moved the view or moved the cursor; plots beside it may follow."""
+
+        def __init__(self, plot: Plot) -> None:
+            super().__init__()
+            self.plot = plot
+            self.view = plot.view
+            self.cursor = plot.cursor
+
+        @property
+        def control(self) -> Plot:
+            """The plot that was moved in."""
+            return self.plot
+
+    def __init__(self, *, message: str = "", id: str | None = None, classes: str | None = None):
+        super().__init__(id=id, classes=classes)
+        self.set_reactive(Plot.message, message)
+        self._strips: list[Strip] = []
+        self._drawn_for: Size | None = None
+        self._picture: Picture | None = None
+
+    @property
+    def picture(self) -> Picture | None:
+        """What is on the screen now; None before the first drawing."""
+        return self._picture
+
+    # -- drawing ---------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of the picture, painting it first when something has changed."""
+        if self._drawn_for != self.size:
+            self._paint()
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
+
+    def redraw(self) -> None:
+        """Paint again when next shown."""
+        self._drawn_for = None
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        """Paint again in the colours of another theme."""
+        super().notify_style_update()
+        self._drawn_for = None
+
+    def watch_chart(self, old: Chart, new: Chart) -> None:
+        """Draw the new data; go along with its end when the view showed the end."""
+        if old.x_axis != new.x_axis:
+            self.view = self.cursor = None
+        elif self.view is not None and (before := old.extent()) and (now := new.extent()):
+            x0, x1 = self.view
+            if x1 >= before[1] and now[1] > before[1]:
+                self.view = (x0 + now[1] - x1, now[1])
+        self.redraw()
+
+    def watch_view(self) -> None:
+        """Draw another part."""
+        self.redraw()
+
+    def watch_cursor(self) -> None:
+        """Draw the cursor elsewhere."""
+        self.redraw()
+
+    def watch_note(self) -> None:
+        """Draw the note."""
+        self.redraw()
+
+    def watch_message(self) -> None:
+        """Draw the message, when it is shown at all."""
+        self.redraw()
+
+    def _paint(self) -> None:
+        width, height = self.size
+        self._drawn_for = self.size
+        legend = 1 if height >= 4 else 0
+        picture = paint(replace(self.chart, view=self.view), width, height - legend)
+        self._picture = picture
+        styles = {ink: self.get_component_rich_style(name) for ink, name in _INK_CLASSES.items()}
+        if self.chart.extent() is None:
+            self._strips = self._empty(width, height)
+            return
+        column = None if self.cursor is None else picture.column_of(self.cursor)
+        lines = []
+        for row in range(height - legend):
+            runs = picture.runs(row)
+            if column is None or row >= picture.rows:
+                strip = Strip([Segment(text, styles[ink]) for text, ink, _ in runs], width)
+            else:
+                strip = self._with_cursor(runs, styles, column, width)
+            lines.append(strip)
+        if legend:
+            lines.insert(0, self._legend(width, picture))
+        self._strips = lines
+
+    def _with_cursor(
+        self,
+        runs: list[tuple[str, int, int]],
+        styles: dict[int, Style],
+        column: int,
+        width: int,
+    ) -> Strip:
+        over = self.get_component_rich_style("plot--cursor")
+        segments = []
+        for text, ink, start in runs:
+            style = styles[ink]
+            at = column - start
+            if not 0 <= at < len(text):
+                segments.append(Segment(text, style))
+                continue
+            char = text[at]
+            inside = (
+                Segment(char, style + Style(bgcolor=over.bgcolor))
+                if ink >= Ink.CURVE
+                else Segment("│", over)
+            )
+            segments += [Segment(text[:at], style), inside, Segment(text[at + 1 :], style)]
+        return Strip([s for s in segments if s.text], width)
+
+    def _empty(self, width: int, height: int) -> list[Strip]:
+        style = self.get_component_rich_style("plot--message")
+        text = clean(self.message)[:width].center(width)
+        blank = Strip.blank(width, self.get_component_rich_style("plot--blank"))
+        return [Strip([Segment(text, style)], width) if y == height // 2 else blank
+                for y in range(height)]  # fmt: skip
+
+    def _legend(self, width: int, picture: Picture) -> Strip:
+        pieces = self._cursor_legend(picture) if self.cursor is not None else self._plain_legend()
+        note = f" {self.note} " if self.note else ""
+        segments: list[Segment] = []
+        used = 0
+        room = width - (len(note) if self.cursor is None else 0)
+        for text, name in pieces:
+            if used + len(text) > room:
+                # Whole entries only: half a number reads as another number.
+                break
+            segments.append(Segment(text, self.get_component_rich_style(name)))
+            used += len(text)
+        plain = self.get_component_rich_style("plot--note")
+        if self.cursor is None and used + len(note) <= width:
+            segments.append(Segment(" " * (width - used - len(note)) + note, plain))
+        else:
+            segments.append(Segment(" " * (width - used), plain))
+        return Strip(segments, width)
+
+    def _plain_legend(self) -> Pieces:
+        pieces: Pieces = []
+        for curve in self.chart.curves:
+            line = curve.smoothed if curve.smoothed is not None else curve.y
+            # The last value that is a number; a long run of gaps at the end shows as a dash.
+            tail = line[-256:]
+            tail = tail[np.isfinite(tail)]
+            pieces += self._entry(curve, ticks.number(float(tail[-1])) if tail.size else "–")
+        return pieces
+
+    def _entry(self, curve: Curve, value: str) -> Pieces:
+        marker = MARKERS[curve.colour % len(MARKERS)] if curve.markers else "━"
+        return [
+            (f" {marker} ", f"plot--curve-{curve.colour % COLOURS}"),
+            (f"{clean(curve.name)} ", "plot--legend"),
+            (f"{value} ", "plot--value"),
+        ]
+
+    def _cursor_legend(self, picture: Picture) -> Pieces:
+        assert self.cursor is not None
+        pieces: Pieces = [(f" {self._x_text(self.cursor)} ", "plot--cursor"), (" ", "plot--note")]
+        column = picture.column_of(self.cursor)
+        for mark in self.chart.marks:
+            if column is not None and picture.column_of(mark.x) == column:
+                kind = mark.kind if mark.kind != "end" else "checkpoint"
+                text = f"{GLYPHS[mark.kind]} {clean(mark.label)} "
+                pieces.append((text, f"plot--{kind}"))
+        first = picture.left if column is None else (column - picture.left) * 2
+        entries: Pieces = []
+        for curve, extent in zip(self.chart.curves, picture.extents, strict=False):
+            index = nearest(curve.x, self.cursor)
+            if index is None:
+                continue
+            line = curve.smoothed if curve.smoothed is not None else curve.y
+            value = ticks.number(float(line[index]))
+            x0, x1 = picture.window
+            cell = (x1 - x0) / max(picture.columns, 1)
+            if column is not None and curve.x.size > 1 and self._points_in(curve, cell) > 1:
+                low, high = extent.low[first : first + 2], extent.high[first : first + 2]
+                ends = [float(low.min()), float(high.max())]
+                if ends[0] == ends[0] and ends[1] == ends[1]:
+                    if self.chart.log:
+                        ends = [10**e for e in ends]
+                    value += f" ({ticks.number(ends[0], 3)}…{ticks.number(ends[1], 3)})"
+            entries += self._entry(curve, value)
+        # The values come before the marks' words: a long warning must not push them off.
+        return pieces[:2] + entries + pieces[2:]
+
+    def _points_in(self, curve: Curve, width: float) -> int:
+        assert self.cursor is not None
+        low, high = self.cursor - width / 2, self.cursor + width / 2
+        return int(curve.x.searchsorted(high, "right") - curve.x.searchsorted(low, "left"))
+
+    def _x_text(self, x: float) -> str:
+        if self.chart.x_axis == "time":
+            return ticks.clock(x)
+        if self.chart.x_axis == "step":
+            return f"step {x:,.0f}"
+        return f"epoch {x:,.2f}".rstrip("0").rstrip(".") if x % 1 else f"epoch {x:,.0f}"
+
+    # -- moving about ----------------------------------------------------------------------------
+
+    def follow(self, view: View | None, cursor: float | None) -> None:
+        """Show the same part as another plot, without telling anyone."""
+        self.view, self.cursor = view, cursor
+
+    def action_zoom_in(self) -> None:
+        """Show half as much, around the cursor, the newest data or the middle."""
+        self._zoom(0.5)
+
+    def action_zoom_out(self) -> None:
+        """Show twice as much."""
+        self._zoom(2.0)
+
+    def action_reset(self) -> None:
+        """Show everything."""
+        self.view = None
+        self._tell()
+
+    def action_left(self) -> None:
+        """Move the cursor, or the view, to the left."""
+        self._step(-1)
+
+    def action_right(self) -> None:
+        """Move the cursor, or the view, to the right."""
+        self._step(1)
+
+    def action_far_left(self) -> None:
+        """Move ten times as far to the left."""
+        self._step(-10)
+
+    def action_far_right(self) -> None:
+        """Move ten times as far to the right."""
+        self._step(10)
+
+    def action_cursor(self) -> None:
+        """Show the cursor, or hide it."""
+        if self.cursor is not None:
+            self.cursor = None
+        elif (window := self._window()) is not None:
+            curve = self._leading()
+            at = window[1] if curve is None else float(curve.x[-1])
+            self.cursor = min(max(at, window[0]), window[1])
+        self._tell()
+
+    def action_next_mark(self) -> None:
+        """Move the cursor to the next mark."""
+        self._to_mark(1)
+
+    def action_previous_mark(self) -> None:
+        """Move the cursor to the mark before."""
+        self._to_mark(-1)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape closes the cursor first; without one it is the screen's."""
+        if action == "hide_cursor":
+            return self.cursor is not None
+        return super().check_action(action, parameters)
+
+    def action_hide_cursor(self) -> None:
+        """Hide the cursor."""
+        self.cursor = None
+        self._tell()
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse is."""
+        picture = self._picture
+        if picture is None or event.x < picture.left or self.chart.extent() is None:
+            return
+        self.cursor = self._snap(picture.x_at(event.x))
+        self._tell()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Zoom in around the mouse."""
+        event.stop()
+        self._zoom(0.8, event.x)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Zoom out around the mouse."""
+        event.stop()
+        self._zoom(1.25, event.x)
+
+    def _tell(self) -> None:
+        self.refresh_bindings()
+        self.post_message(self.Moved(self))
+
+    def _window(self) -> View | None:
+        return replace(self.chart, view=self.view).window()
+
+    def _leading(self) -> Curve | None:
+        return next((curve for curve in self.chart.curves if curve.x.size), None)
+
+    def _zoom(self, factor: float, column: int | None = None) -> None:
+        window, extent = self._window(), self.chart.extent()
+        if window is None or extent is None or not extent[1] > extent[0]:
+            return
+        if column is not None and self._picture is not None and column >= self._picture.left:
+            anchor = self._picture.x_at(column)
+        elif self.cursor is not None and window[0] <= self.cursor <= window[1]:
+            anchor = self.cursor
+        elif self.view is not None and window[1] < extent[1]:
+            anchor = (window[0] + window[1]) / 2
+        else:
+            anchor = extent[1]
+        curve = self._leading()
+        spacing = 0.0 if curve is None else (curve.x[-1] - curve.x[0]) / max(curve.x.size - 1, 1)
+        smallest = max(4 * spacing, (extent[1] - extent[0]) * 1e-9)
+        self.view = zoom(window, factor, anchor, extent, smallest)
+        self._tell()
+
+    def _step(self, cells: int) -> None:
+        window, extent = self._window(), self.chart.extent()
+        if window is None or extent is None:
+            return
+        columns = max(self._picture.columns if self._picture else 1, 1)
+        cell = (window[1] - window[0]) / columns
+        if self.cursor is None:
+            self._pan(window, extent, cells * max(columns // 20, 1) * cell)
+        else:
+            target = self._snap(self.cursor + cells * cell)
+            if target == self.cursor:
+                target = self._neighbour(1 if cells > 0 else -1)
+            self.cursor = target
+            if target < window[0]:
+                self._pan(window, extent, target - window[0] - cell)
+            elif target > window[1]:
+                self._pan(window, extent, target - window[1] + cell)
+        self._tell()
+
+    def _pan(self, window: View, extent: View, by: float) -> None:
+        if self.view is None:
+            return
+        by = min(max(by, extent[0] - window[0]), extent[1] - window[1])
+        self.view = (window[0] + by, window[1] + by)
+
+    def _snap(self, x: float) -> float:
+        curve = self._leading()
+        index = None if curve is None else nearest(curve.x, x)
+        return x if curve is None or index is None else float(curve.x[index])
+
+    def _neighbour(self, by: int) -> float:
+        curve = self._leading()
+        assert self.cursor is not None
+        if curve is None or (index := nearest(curve.x, self.cursor)) is None:
+            return self.cursor
+        return float(curve.x[min(max(index + by, 0), curve.x.size - 1)])
+
+    def _to_mark(self, direction: int) -> None:
+        window, extent = self._window(), self.chart.extent()
+        if window is None or extent is None:
+            return
+        places: Sequence[float] = sorted({mark.x for mark in self.chart.marks})
+        here = self.cursor if self.cursor is not None else (window[1] if direction < 0 else -1.0)
+        ahead = [x for x in places if (x > here if direction > 0 else x < here)]
+        if not ahead:
+            return
+        self.cursor = ahead[0] if direction > 0 else ahead[-1]
+        if not window[0] <= self.cursor <= window[1]:
+            middle = (window[0] + window[1]) / 2
+            self._pan(window, extent, self.cursor - middle)
+        self._tell()
