@@ -8,6 +8,9 @@ from typing import Protocol, runtime_checkable
 
 from core.text import clean
 
+# What is read at once: large enough to be fast, small enough to hold a few of.
+CHUNK = 4 * 1024 * 1024
+
 # CSI and OSC sequences and two-character escapes (ECMA-48).
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_=>])")
 
