@@ -1,0 +1,489 @@
+"""`RunRecorder`: the Lightning callback that turns training into a run folder.
+
+An epoch becomes visible in this order: `best.pth` if it is the best, `checkpoint_last.pth`, the
+periodic copy, and only then its events. The events of an epoch also lie in its checkpoint, so that
+a process killed between the two leaves nothing that a resume cannot complete: no epoch is told
+twice and none is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from rfdetr.training import BestModelCallback
+
+from core.text import size
+from core.training import checkpoints, progress
+from core.training.batching import Batching
+from core.training.build import CocoEval
+from core.training.config import TrainingConfig
+from core.training.events import (
+    Checkpoint,
+    Epoch,
+    Event,
+    Started,
+    Validation,
+    Warning_,
+    decode_event,
+    encode_event,
+)
+from core.training.failures import Diverged, TrainingStopped
+from core.training.meter import StepMeter
+from core.training.ranks import is_rank_zero
+from core.training.results import validation_record
+from core.training.val_images import ValImages
+
+# Training whose loss is not a number for this many steps in a row will not recover: the weights
+# themselves are then not numbers any more.
+MAX_BAD_STEPS = 3
+
+
+@dataclass(slots=True)
+class StopRequest:
+    """Set by a signal handler, looked at after each step."""
+
+    reason: str | None = None
+
+    def ask(self, reason: str) -> None:
+        """Ask training to stop; the first reason stands."""
+        self.reason = self.reason or reason
+
+
+@dataclass(slots=True)
+class RunState:
+    """What a run carries from attempt to attempt, inside its checkpoints.
+
+    `history` holds one `validation_record` an epoch. `elapsed` is the training time in seconds of
+    all attempts. `loss_sum`, `loss_count` and `epoch_seconds` belong to an epoch that is not yet
+    complete. `epoch_events` are the last complete epoch's events as JSON lines.
+    """
+
+    best_epoch: int = 0
+    best_value: float = -1.0
+    since_best: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    elapsed: float = 0.0
+    epoch_seconds: float = 0.0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    batch: int = 0
+    accum: int = 0
+    world: int = 0
+    epoch_events: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RunState:
+        """Return the state in `values`; keys of other versions are left out."""
+        names = {item.name for item in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in names})
+
+
+class WholeFileIO(TorchCheckpointIO):
+    """Lightning's checkpoint files, each written whole under another name and then renamed."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write `checkpoint` to `path` atomically. Raises OSError."""
+        checkpoints.save_checkpoint(checkpoint, Path(path))
+
+
+class RunRecorder(Callback):
+    """Writes events, checkpoints and validation images of one run, and stops it when asked to.
+
+    `write` takes each event. `earlier` are the events that were in the folder at the start, by
+    which a resume finds what it must complete.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        config: TrainingConfig,
+        batching: Batching,
+        stop: StopRequest,
+        write: Callable[[Event], None],
+        *,
+        evaluation: CocoEval,
+        val_images: ValImages | None = None,
+        earlier: Sequence[Event] = (),
+        resumed_from: Path | None = None,
+        attempt: int = 1,
+    ) -> None:
+        self.state = RunState()
+        self._run_dir = run_dir
+        self._config = config
+        self._batching = batching
+        self._stop = stop
+        self._write = write
+        self._evaluation = evaluation
+        self._images = val_images
+        self._earlier = earlier
+        self._resumed_from = resumed_from
+        self._attempt = attempt
+        self._meter: StepMeter | None = None
+        self._rng: dict[str, Any] | None = None
+        self._step = 0
+        self._bad_steps = 0
+        self._validation: Validation | None = None
+        self._validating = False
+        self._last_bytes = 0
+        self._disk_warned = False
+        self._begun = self._epoch_begun = self._validation_begun = time.monotonic()
+        self.stopped_early = False
+
+    # --- what lies in the checkpoint ---------------------------------------------------------
+
+    @property
+    def state_key(self) -> str:
+        """The name of this callback's part of a checkpoint."""
+        return checkpoints.STATE_KEY
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the run's state as plain values, which a weights-only load accepts."""
+        state = asdict(self.state)
+        state["elapsed"] = self.elapsed
+        state["epoch_seconds"] = self._epoch_seconds
+        if self._meter is not None:
+            state["loss_sum"] = self._meter.loss_sum
+            state["loss_count"] = self._meter.loss_count
+        state |= {"batch": self._batching.batch, "accum": self._batching.accum}
+        return state | {"world": self._batching.world, "rng": progress.rng_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the run's state from a checkpoint."""
+        self.state = RunState.from_dict(state)
+        self._rng = state.get("rng")
+        if self._config.patience and self.state.since_best >= self._config.patience:
+            # It had stopped early and someone wants it to go on: patience starts again.
+            self.state.since_best = 0
+        self._adopt_best()
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Mark a checkpoint written while validating, so that a resume validates again."""
+        if self._validating:
+            progress.mark_validation_pending(checkpoint["loops"]["fit_loop"])
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Find the place in the epoch, in batches of today's size."""
+        saved = checkpoint.get("callbacks", {}).get(self.state_key, {})
+        old = Batching(
+            saved.get("batch") or self._batching.batch,
+            saved.get("accum") or self._batching.accum,
+            saved.get("world") or self._batching.world,
+        )
+        fit_loop = checkpoint["loops"]["fit_loop"]
+        exact = progress.rescale(fit_loop, old, self._batching)
+        trainer.datamodule.position = progress.position(fit_loop)
+        if not exact:
+            self.state.loss_sum, self.state.loss_count, self.state.epoch_seconds = 0.0, 0, 0.0
+
+    def _adopt_best(self) -> None:
+        """Make sure that `best.pth` is the checkpoint's best; else the best is yet to be found."""
+        own = self._run_dir / checkpoints.BEST
+        source = self._resumed_from
+        if source is not None and source.parent.resolve() != self._run_dir.resolve():
+            other = source.parent / checkpoints.BEST
+            if not own.exists() and other.is_file() and is_rank_zero():
+                checkpoints.duplicate(other, own)
+        if checkpoints.best_epoch(own) != self.state.best_epoch:
+            self.state.best_epoch, self.state.best_value, self.state.since_best = 0, -1.0, 0
+
+    # --- start -------------------------------------------------------------------------------
+
+    @property
+    def elapsed(self) -> float:
+        """Training time in seconds, of all attempts."""
+        return self.state.elapsed + time.monotonic() - self._begun
+
+    @property
+    def _epoch_seconds(self) -> float:
+        return self.state.epoch_seconds + time.monotonic() - self._epoch_begun
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say where training begins; put the random numbers where they were."""
+        self._begun = self._epoch_begun = time.monotonic()
+        self._step = trainer.global_step
+        config, batching = self._config, self._batching
+        self._meter = StepMeter(pl_module.device, config.lr, batching.effective, batching.accum)
+        self._meter.loss_sum, self._meter.loss_count = self.state.loss_sum, self.state.loss_count
+        pl_module.criterion.register_forward_hook(self._meter.criterion_hook)
+        if self._rng is not None:
+            progress.set_rng_state(self._rng)
+        self._complete_events()
+        cuda = pl_module.device.type == "cuda"
+        self._emit(
+            trainer,
+            Started(
+                run=self._run_dir.name,
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                model=config.model,
+                epochs=config.epochs,
+                epoch=trainer.current_epoch,
+                step=trainer.global_step,
+                steps_per_epoch=int(trainer.num_training_batches) // batching.accum,
+                batch_size=batching.batch,
+                grad_accum=batching.accum,
+                effective_batch=batching.effective,
+                image_size=config.image_size,
+                classes=config.dataset.class_names if config.dataset else [],
+                device=str(pl_module.device),
+                gpu=torch.cuda.get_device_name(pl_module.device) if cuda else None,
+                resumed_from=str(self._resumed_from) if self._resumed_from else None,
+                attempt=self._attempt,
+            ),
+        )
+        self._check_disk(trainer)
+
+    def _complete_events(self) -> None:
+        """Write the events of the checkpoint's epoch that a kill kept from being written."""
+        source = self._resumed_from
+        if source is None or source.parent.resolve() != self._run_dir.resolve():
+            return
+        if not is_rank_zero():
+            return
+        written = {encode_event(event) for event in self._earlier}
+        for line in self.state.epoch_events:
+            event = decode_event(line.encode())
+            if event is not None and encode_event(event) not in written:
+                self._write(event)
+
+    # --- steps -------------------------------------------------------------------------------
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the epoch's clocks."""
+        self._epoch_begun = time.monotonic()
+        self._require_meter().begin()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Measure how long the batch took to load."""
+        self._require_meter().batch_start(trainer.optimizers[0])
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Write the step, and stop here if that was asked for."""
+        meter = self._require_meter()
+        meter.batch_end(outputs["loss"])
+        if trainer.global_step == self._step:
+            return  # still adding up batches
+        self._step = trainer.global_step
+        self._emit_steps(trainer, meter.step_end(trainer.current_epoch + 1, self._step))
+        # After an epoch's last step validation is due: the stop waits for on_validation_start.
+        if not trainer.is_last_batch:
+            self._stop_if_asked(trainer)
+
+    def _require_meter(self) -> StepMeter:
+        assert self._meter is not None
+        return self._meter
+
+    def _emit_steps(self, trainer: Trainer, events: Sequence[Event]) -> None:
+        for event in events:
+            self._emit(trainer, event)
+            self._check_loss(trainer, event)
+
+    def _check_loss(self, trainer: Trainer, event: Any) -> None:
+        if event.loss is not None:
+            self._bad_steps = 0
+            return
+        self._bad_steps += 1
+        hint = f"Lower the learning rate (now {self._config.lr:g}), for example to a third of it"
+        if self._bad_steps == 1:
+            message = f"The loss is not a number at step {event.step}."
+            self._warn(trainer, "nan-loss", message, f"{hint}, if this does not pass by itself.")
+        if self._bad_steps >= MAX_BAD_STEPS:
+            raise Diverged(
+                f"The loss has not been a number for {self._bad_steps} steps: "
+                f"training has diverged at step {event.step}.",
+                f"{hint}, and resume from the last checkpoint, which is from before.",
+            )
+
+    # --- validation --------------------------------------------------------------------------
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the epoch's last steps before the long quiet of validation."""
+        self._validation_begun = time.monotonic()
+        self._emit_steps(trainer, self._require_meter().ready())
+        self._validating = True
+        self._stop_if_asked(trainer)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep predictions of the images to draw."""
+        if self._images is not None and trainer.is_global_zero:
+            self._images.collect(outputs["results"], outputs["targets"])
+        self._stop_if_asked(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Gather the metrics; they are told when the epoch's checkpoint is on disk."""
+        self._validating = False
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+        def share(name: str) -> float:
+            value = metrics.get(f"val/{name}", 0.0)
+            return max(0.0, value) if value == value else 0.0
+
+        key = {"map": "mAP_50_95", "mar": "mAR"}[self._config.best_metric]
+        value = share(key)
+        best = value > self.state.best_value
+        if best:
+            self.state.best_value, self.state.since_best = value, 0
+            self.state.best_epoch = trainer.current_epoch + 1
+        else:
+            self.state.since_best += 1
+        loss = metrics.get("val/loss")
+        self._validation = Validation(
+            epoch=trainer.current_epoch + 1,
+            step=trainer.global_step,
+            map50_95=share("mAP_50_95"),
+            map50=share("mAP_50"),
+            map75=share("mAP_75"),
+            precision=share("precision"),
+            recall=share("recall"),
+            f1=share("F1"),
+            loss=loss if loss is not None and loss == loss else None,
+            per_class={
+                str(row["name"]): max(0.0, float(row["ap"]))
+                for row in self._evaluation.per_class
+                if row["ap"] == row["ap"]
+            },
+            ema=self._config.ema,
+            best=best,
+            seconds=round(time.monotonic() - self._validation_begun, 3),
+        )
+
+    # --- end of an epoch, and of training ----------------------------------------------------
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the epoch on disk, then tell of it; stop if asked to or if patience has run out."""
+        meter = self._require_meter()
+        self._emit_steps(trainer, meter.ready())
+        epoch, step = trainer.current_epoch + 1, trainer.global_step
+        train_loss = meter.take_mean()
+        done: list[Event] = []
+        validation, self._validation = self._validation, None
+        if validation is not None:
+            self.state.history.append(validation_record(validation, train_loss))
+            done.append(msgspec.structs.replace(validation, t=time.time()))
+        seconds = round(self._epoch_seconds, 3)
+        done.append(Epoch(epoch=epoch, step=step, train_loss=train_loss, seconds=seconds))
+        self.state.epoch_events = [encode_event(event).decode() for event in done]
+        self.state.epoch_seconds, self._epoch_begun = 0.0, time.monotonic()
+        written: list[Event] = []
+        if validation is not None and validation.best and trainer.is_global_zero:
+            written.append(self._save_best(trainer, pl_module))
+        stopping = self._stop_asked(trainer) and epoch < self._config.epochs
+        written.append(self._save_last(trainer, epoch, "stop" if stopping else "last"))
+        if epoch % self._config.checkpoint_interval == 0 and trainer.is_global_zero:
+            written.append(self._save_periodic(epoch, step))
+        for event in [*done, *written]:
+            self._emit(trainer, event)
+        if stopping:
+            raise TrainingStopped
+        if self._config.patience and self.state.since_best >= self._config.patience:
+            self.stopped_early = epoch < self._config.epochs
+            trainer.should_stop = True
+        self._check_disk(trainer)
+
+    def _stop_asked(self, trainer: Trainer) -> bool:
+        asked = self._stop.reason is not None
+        if trainer.world_size > 1:  # a signal may reach one rank first: they stop together
+            asked = bool(trainer.strategy.reduce_boolean_decision(asked, all=False))
+        return asked
+
+    def _stop_if_asked(self, trainer: Trainer) -> None:
+        if not self._stop_asked(trainer):
+            return
+        self._emit_steps(trainer, self._require_meter().ready())
+        self._emit(trainer, self._save_last(trainer, trainer.current_epoch, "stop"))
+        raise TrainingStopped
+
+    def _save_last(self, trainer: Trainer, epoch: int, kind: str) -> Checkpoint:
+        path = self._run_dir / checkpoints.LAST
+        trainer.save_checkpoint(path)
+        self._last_bytes = path.stat().st_size if path.exists() else 0
+        return Checkpoint(
+            epoch=epoch, step=trainer.global_step, file=path.name, kind=kind, bytes=self._last_bytes
+        )
+
+    def _save_periodic(self, epoch: int, step: int) -> Checkpoint:
+        path = self._run_dir / checkpoints.periodic_name(epoch)
+        written = checkpoints.duplicate(self._run_dir / checkpoints.LAST, path)
+        checkpoints.prune_periodic(self._run_dir, self._config.keep_checkpoints)
+        return Checkpoint(epoch=epoch, step=step, file=path.name, kind="periodic", bytes=written)
+
+    def _save_best(self, trainer: Trainer, pl_module: LightningModule) -> Checkpoint:
+        """Write the evaluated weights (averaged ones with EMA) with what describes the model."""
+        averaged = [
+            found
+            for callback in trainer.callbacks
+            if (getter := getattr(callback, "get_ema_model_state_dict", None)) is not None
+            and (found := getter()) is not None
+        ]
+        weights = averaged[0] if averaged else pl_module.model.state_dict()
+        # The keys by which RFDETR.from_checkpoint rebuilds a model, written as rfdetr does.
+        description = BestModelCallback._model_description(
+            *BestModelCallback._resolve_model_description(
+                trainer, pl_module, weights, allow_deprecated=True
+            )
+        )
+        epoch = self.state.best_epoch
+        path = self._run_dir / checkpoints.BEST
+        written = checkpoints.save_checkpoint(
+            {"model": weights, **description, checkpoints.STATE_KEY: {"epoch": epoch}}, path
+        )
+        if self._images is not None:
+            self._images.write(epoch)
+        return Checkpoint(
+            epoch=epoch, step=trainer.global_step, file=path.name, kind="best", bytes=written
+        )
+
+    # --- events ------------------------------------------------------------------------------
+
+    def _emit(self, trainer: Trainer, event: Event) -> None:
+        if trainer.is_global_zero:
+            self._write(event)
+
+    def _warn(self, trainer: Trainer, code: str, message: str, hint: str) -> None:
+        epoch, step = trainer.current_epoch + 1, trainer.global_step
+        self._emit(trainer, Warning_(code=code, message=message, hint=hint, epoch=epoch, step=step))
+
+    def _check_disk(self, trainer: Trainer) -> None:
+        """Warn once when the next checkpoints may not fit any more."""
+        if self._disk_warned or not trainer.is_global_zero:
+            return
+        free = shutil.disk_usage(self._run_dir).free
+        # The next one is written before the last one goes, and a best one beside it.
+        if free < max(3 * self._last_bytes, 500_000_000):
+            self._disk_warned = True
+            self._warn(
+                trainer,
+                "disk-low",
+                f"Only {size(free)} are free on the disk of the run folder"
+                + (f"; a checkpoint takes {size(self._last_bytes)}." if self._last_bytes else "."),
+                "Remove old checkpoints or runs before the disk is full.",
+            )

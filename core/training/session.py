@@ -1,0 +1,316 @@
+"""One attempt at training a run: everything built, trained, and its outcome.
+
+Imports torch and rfdetr, so the worker imports it only after what can go wrong at once has been
+looked at.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback
+
+from core.errors import ConfigError
+from core.training import build, checkpoints, weights
+from core.training.batching import Batching
+from core.training.callbacks import RunRecorder, RunState, StopRequest, WholeFileIO
+from core.training.config import TrainingConfig
+from core.training.events import (
+    Epoch,
+    Event,
+    Finished,
+    Oom,
+    Started,
+    Validation,
+    Warning_,
+    decode_event,
+    encode_event,
+)
+from core.training.failures import TrainingStopped
+from core.training.models import get_model
+from core.training.ranks import is_rank_zero
+from core.training.results import write_results
+from core.training.tensorboard import TensorBoardLog
+from core.training.val_images import ValImages
+
+# Batch size for `auto` where there is no GPU to try batches on.
+_AUTO_WITHOUT_GPU = 4
+
+
+class Session:
+    """Trains the run in `run_dir` once.
+
+    `resume` is the checkpoint to go on from, `weights_file` the first weights of a fresh start.
+    `batching` takes the config's place after running out of memory. `write` takes events, `say`
+    lines for the log; `earlier` are the events of earlier attempts, `config_time` is when the
+    config was written (Unix seconds).
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        config: TrainingConfig,
+        *,
+        write: Callable[[Event], None],
+        say: Callable[[str], None],
+        earlier: Sequence[Event],
+        config_time: float,
+        resume: Path | None,
+        weights_file: Path | None,
+        attempt: int,
+        batching: tuple[int, int] | None,
+    ) -> None:
+        self.stop = StopRequest()
+        self.stopped = False
+        self.reason = "epochs"
+        self.epoch = 0
+        self.step = 0
+        self.seconds = 0.0
+        self.best: dict[str, Any] | None = None
+        self.batching: Batching | None = None
+        self._run_dir = run_dir
+        self._config = config
+        self._write_event = write
+        self._say = say
+        self._earlier = earlier
+        self._config_time = config_time
+        self._resume = resume
+        self._weights = weights_file
+        self._attempt = attempt
+        self._given = batching
+        self._board: TensorBoardLog | None = None
+        if config.dataset is None:
+            raise ConfigError("This run has no prepared data set.", "Start it with batman train.")
+        self._classes = config.dataset.class_names
+        self._data = config.dataset_dir(run_dir)
+        _quiet()
+
+    def train(self, callbacks: Sequence[Callback] = ()) -> None:
+        """Train until the last epoch, until patience runs out or until asked to stop.
+
+        Raises BatmanError for what a person can put right; whatever torch and rfdetr raise passes.
+        """
+        self._check_data()
+        config = self._config
+        state = RunState()
+        if self._resume is not None:
+            info = checkpoints.read_info(self._resume)
+            checkpoints.check_resume(info, config, get_model(config.model).class_name)
+            self.epoch, self.step, state = info.epoch, info.step, RunState.from_dict(info.state)
+            if info.epoch >= config.epochs:
+                self._finish_complete(state)
+                return
+        if self._weights is not None:
+            weights.fetch(config, self._weights)
+        # A resume overwrites all weights, so the published ones need not be there then.
+        model = build.model_config(config, self._classes, self._weights)
+        batching = Batching(*(self._given or self._known_batching() or (0, 0)), self._world())
+        self.batching = batching
+        if not batching.batch:
+            batching = self.batching = self._probe(model)
+        train = build.train_config(config, self._run_dir, self._classes, batching)
+        module = build.build_module(model, train)
+        data = build.build_data(model, train)
+        evaluation = build.build_evaluation(train)
+        recorder = RunRecorder(
+            self._run_dir,
+            config,
+            batching,
+            self.stop,
+            self._write,
+            evaluation=evaluation,
+            val_images=self._val_images(),
+            earlier=self._earlier,
+            resumed_from=self._resume,
+            attempt=self._attempt,
+        )
+        trainer = build.make_trainer(
+            config, model, train, [evaluation, *callbacks, recorder], [WholeFileIO()]
+        )
+        try:
+            if self.stop.reason is not None:
+                raise TrainingStopped
+            trainer.fit(
+                module,
+                datamodule=data,
+                ckpt_path=self._resume,
+                weights_only=True if self._resume else None,
+            )
+            self.reason = "patience" if recorder.stopped_early else "epochs"
+        except TrainingStopped:
+            self.stopped, self.reason = True, self.stop.reason or "request"
+        finally:
+            if self._board is not None:
+                self._board.close()
+        self.seconds = recorder.elapsed if self.step else state.elapsed
+        self._record(recorder.state if self.step else state, str(module.device))
+
+    # --- before training ---------------------------------------------------------------------
+
+    def _check_data(self) -> None:
+        for split in ("train", "valid"):
+            file = self._data / split / "_annotations.coco.json"
+            if not file.is_file():
+                raise ConfigError(
+                    f"The data set's {split} split is missing: there is no '{file}'.",
+                    "Prepare the run again with batman train.",
+                )
+
+    def _world(self) -> int:
+        return self._config.num_gpus * self._config.num_nodes
+
+    def _known_batching(self) -> tuple[int, int] | None:
+        """Return the batch and accumulation to train with, None if they are yet to be found.
+
+        What an earlier attempt found out (by running out of memory, or for `auto`) holds until the
+        config is changed.
+        """
+        since = [event for event in self._earlier if event.t >= self._config_time]
+        found = [event for event in since if isinstance(event, Oom)]
+        if found:
+            return found[-1].new_batch_size, found[-1].new_grad_accum
+        if self._config.batch_size != "auto":
+            return self._config.batch_size, self._config.grad_accum
+        starts = [event for event in since if isinstance(event, Started)]
+        return (starts[-1].batch_size, starts[-1].grad_accum) if starts else None
+
+    def _probe(self, model: Any) -> Batching:
+        """Return the largest batch that fits, tried on the GPU by rfdetr."""
+        if build.device_arguments(self._config)[0] != "gpu":
+            return Batching(_AUTO_WITHOUT_GPU, self._config.grad_accum, self._world())
+        from rfdetr.training.auto_batch import resolve_auto_batch_config
+
+        self._say("looking for the largest batch that fits")
+        train = build.train_config(
+            self._config, self._run_dir, self._classes, Batching(1, 1, self._world())
+        ).model_copy(update={"batch_size": "auto"})
+        probe = build.build_module(model, train.model_copy(update={"batch_size": 1}))
+        device = torch.device("cuda", torch.cuda.current_device())
+        found = resolve_auto_batch_config(
+            SimpleNamespace(model=probe.model.to(device), device=device), model, train
+        )
+        del probe
+        torch.cuda.empty_cache()
+        return Batching(found.safe_micro_batch, found.recommended_grad_accum_steps, self._world())
+
+    def _val_images(self) -> ValImages | None:
+        if not self._config.val_images or not is_rank_zero():
+            return None
+        return ValImages(
+            self._data, self._classes, self._run_dir / "val_images", self._config.val_images
+        )
+
+    # --- while training ----------------------------------------------------------------------
+
+    def _write(self, event: Event) -> None:
+        self._write_event(event)
+        if isinstance(event, Started):
+            self.epoch, self.step = event.epoch, event.step
+            self._open_board(event.step)
+            where = f"epoch {event.epoch}, step {event.step}" if event.step else "the start"
+            self._say(
+                f"training on {event.gpu or event.device} from {where}: batch {event.batch_size} "
+                f"x {event.grad_accum}, {event.steps_per_epoch} steps an epoch"
+            )
+        elif isinstance(event, Epoch):
+            self.epoch, self.step = event.epoch, event.step
+            loss = "-" if event.train_loss is None else f"{event.train_loss:.4f}"
+            self._say(f"epoch {event.epoch}/{self._config.epochs} loss {loss} {event.seconds:.1f}s")
+        elif isinstance(event, Validation):
+            mark = " (best)" if event.best else ""
+            self._say(
+                f"epoch {event.epoch} mAP50-95 {event.map50_95:.4f} mAP50 {event.map50:.4f} "
+                f"precision {event.precision:.3f} recall {event.recall:.3f}{mark}"
+            )
+        elif isinstance(event, Warning_):
+            self._say(f"warning: {event.message} {event.hint}".rstrip())
+        elif hasattr(event, "step"):
+            self.step = event.step
+        if self._board is not None:
+            self._board.write(event)
+
+    def _open_board(self, step: int) -> None:
+        if not self._config.tensorboard:
+            return
+        try:
+            self._board = TensorBoardLog(self._run_dir / "tensorboard", step)
+        except ImportError as error:
+            self._write_event(
+                Warning_(
+                    code="no-tensorboard",
+                    message=f"TensorBoard files are not written: {error}.",
+                    hint="Install tensorboard, or switch them off.",
+                )
+            )
+
+    # --- after training ----------------------------------------------------------------------
+
+    def _finish_complete(self, state: RunState) -> None:
+        """Finish a run whose last epoch was complete when it was lost."""
+        ended = self._earlier and isinstance(self._earlier[-1], Finished)
+        if ended or self._resume is None or self._resume.parent != self._run_dir:
+            raise ConfigError(
+                f"The checkpoint has {self.epoch} epochs behind it, and {self._config.epochs} "
+                "were asked for: nothing is left to train.",
+                f"Give --epochs a number above {self.epoch}.",
+            )
+        for line in state.epoch_events:
+            self._complete(line)
+        self.batching = Batching(state.batch, state.accum, state.world)
+        self.seconds = state.elapsed
+        self._record(state, self._config.device)
+
+    def _complete(self, line: str) -> None:
+        event = decode_event(line.encode())
+        if event and encode_event(event) not in {encode_event(known) for known in self._earlier}:
+            self._write_event(event)
+
+    def _record(self, state: RunState, device: str) -> None:
+        self.best = next(
+            (record for record in state.history if record["epoch"] == state.best_epoch), None
+        )
+        if not is_rank_zero() or self.batching is None:
+            return
+        write_results(
+            self._run_dir,
+            self._config,
+            state="stopped" if self.stopped else "finished",
+            reason=self.reason,
+            epoch=self.epoch,
+            step=self.step,
+            seconds=self.seconds,
+            history=state.history,
+            best_epoch=state.best_epoch,
+            batch={
+                "batch_size": self.batching.batch,
+                "grad_accum": self.batching.accum,
+                "effective_batch": self.batching.effective,
+            },
+            device=device,
+        )
+
+
+# What rfdetr, Lightning and torch tell people who write their own training scripts.
+_NOISE = (
+    r".*does not have many workers.*",
+    r".*smaller than the logging interval.*",
+    r".*but have no logger configured.*",
+    r".*your dataloader is not resumable.*",
+    r".*instantiated with pretrain_weights=None.*",
+    r".*torch.jit.script.* is deprecated.*",
+)
+
+
+def _quiet() -> None:
+    """Keep that out of the log, where warnings should be ours to act on."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("rf-detr").setLevel(logging.ERROR)
+    for text in _NOISE:
+        warnings.filterwarnings("ignore", message=text)

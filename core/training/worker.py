@@ -1,0 +1,249 @@
+"""The training process: `python -m core.training.worker RUN_DIR`.
+
+Reads `training_config.json` in the run folder, trains rfdetr on the prepared data set, and writes
+the run folder's files; it talks to nobody. Exit codes: 0 finished, 1 failed (a `failed` event says
+why), 2 could not begin (no run folder, or another worker has it), 3 stopped on request with a
+checkpoint. SIGTERM, SIGINT and SIGUSR1 stop it after the step under way.
+
+When a GPU's memory runs out, the process replaces itself (same pid) with one that takes half the
+batch and adds up twice as many, and goes on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from core.errors import BatmanError, RunError
+from core.text import clean
+from core.training import checkpoints
+from core.training.config import TrainingConfig
+from core.training.events import (
+    Event,
+    EventWriter,
+    Finished,
+    Oom,
+    Stopped,
+    read_events,
+)
+from core.training.failures import explain, is_oom
+from core.training.process import write_worker
+from core.training.ranks import is_rank_zero
+from core.training.weights import start_weights
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Callback
+
+    from core.training.session import Session
+
+FINISHED, FAILED, UNUSABLE, STOPPED = 0, 1, 2, 3
+
+# A batch of 128 is down to 4 after five halvings; what then still does not fit never will.
+MAX_ATTEMPTS = 6
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+def main(argv: Sequence[str] | None = None, *, callbacks: Sequence[Callback] = ()) -> int:
+    """Train the run in the folder that `argv` names; return the exit code.
+
+    `callbacks` are further Lightning callbacks, called before the recorder's.
+    """
+    options = _parse(argv)
+    run_dir: Path = options.run_dir.absolute()
+    _quiet_environment()
+    try:
+        # One process of several works for all: the others write nothing.
+        with _locked(run_dir) if is_rank_zero() else contextlib.nullcontext():
+            return _Worker(run_dir, options).run(callbacks)
+    except BatmanError as error:
+        _say(f"error: {error.message} {error.hint}".rstrip(), sys.stderr)
+        return UNUSABLE
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="core.training.worker", description=__doc__)
+    parser.add_argument("run_dir", type=Path)
+    # How the worker tells its successor after running out of memory.
+    parser.add_argument("--attempt", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--batching", type=int, nargs=2, default=None, help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def _quiet_environment() -> None:
+    """Make train.log plain text, and keep idle threads from starving busy ones on a CPU."""
+    os.environ.update(NO_COLOR="1", TERM="dumb", PYTHONUNBUFFERED="1")
+    os.environ.pop("FORCE_COLOR", None)
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Albumentations asks PyPI for a newer version on import.
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+
+def _say(text: str, stream: Any = None) -> None:
+    out = stream or sys.stdout
+    stamp = time.strftime("%H:%M:%S")
+    out.write(f"{stamp} {clean(text)}\n")
+    out.flush()
+
+
+@contextlib.contextmanager
+def _locked(run_dir: Path) -> Iterator[None]:
+    """Hold the run folder's lock. Raises RunError when another worker holds it, or no folder."""
+    if not (run_dir / "training_config.json").is_file():
+        raise RunError(
+            f"There is no training_config.json in '{clean(str(run_dir))}'.",
+            "Prepare a run with batman train, or give another folder.",
+        )
+    with (run_dir / ".worker.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"The run '{clean(run_dir.name)}' is being trained already.",
+                "Watch it with batman watch, or stop it first.",
+            ) from None
+        yield
+
+
+class _Worker:
+    def __init__(self, run_dir: Path, options: argparse.Namespace) -> None:
+        self.run_dir = run_dir
+        self.options = options
+        self.stop_reason: str | None = None
+        self.session: Session | None = None
+        path = run_dir / "events.jsonl"
+        self.earlier: list[Event] = read_events(path.read_bytes())[0] if path.exists() else []
+        self.events = EventWriter(path)
+
+    def run(self, callbacks: Sequence[Callback]) -> int:
+        if is_rank_zero():
+            write_worker(self.run_dir)
+        for number in _SIGNALS:
+            signal.signal(number, self._on_signal)
+        try:
+            return self._train(callbacks)
+        except Exception as error:  # whatever it is, the run folder must say that it ended
+            return self._ended_by(error)
+
+    def _on_signal(self, number: int, _frame: Any) -> None:
+        reason = signal.Signals(number).name
+        self.stop_reason = self.stop_reason or reason
+        if self.session is not None:
+            self.session.stop.ask(reason)
+
+    def _train(self, callbacks: Sequence[Callback]) -> int:
+        path = self.run_dir / "training_config.json"
+        config = TrainingConfig.load(path)
+        checkpoints.remove_leftovers(self.run_dir)
+        resume = checkpoints.choose_resume(self.run_dir, config, self.earlier, path.stat().st_mtime)
+        weights = None if resume else start_weights(config)
+        _say(
+            f"training {self.run_dir.name}: {config.model}, {config.epochs} epochs; loading rfdetr"
+        )
+        from core.training.session import Session
+
+        self.session = session = Session(
+            self.run_dir,
+            config,
+            write=self.events.write,
+            say=_say,
+            earlier=self.earlier,
+            config_time=path.stat().st_mtime,
+            resume=resume,
+            weights_file=weights,
+            attempt=self.options.attempt,
+            batching=self.options.batching,
+        )
+        if self.stop_reason is not None:
+            session.stop.ask(self.stop_reason)
+        session.train(callbacks)
+        if session.stopped:
+            self._end(Stopped(epoch=session.epoch, step=session.step, reason=session.reason))
+            return STOPPED
+        best = session.best
+        self._end(
+            Finished(
+                epoch=session.epoch,
+                step=session.step,
+                best_epoch=best["epoch"] if best else 0,
+                best_map50_95=best["map50_95"] if best else 0.0,
+                best_map50=best["map50"] if best else 0.0,
+                seconds=round(session.seconds, 1),
+                reason=session.reason,
+            )
+        )
+        return FINISHED
+
+    def _end(self, event: Event) -> None:
+        if is_rank_zero():
+            self.events.write(event)
+
+    def _ended_by(self, error: Exception) -> int:
+        if is_oom(error):
+            smaller = self._halved(error)
+            if smaller is not None:
+                self._end(smaller)
+                self._again(smaller)
+        failed = explain(error)
+        _say(f"failed: {failed.message} {failed.hint}".rstrip(), sys.stderr)
+        sys.stderr.write(failed.traceback)
+        with contextlib.suppress(OSError):  # a full disk must not hide what went wrong
+            self._end(failed)
+        return FAILED
+
+    def _halved(self, error: Exception) -> Oom | None:
+        """Return the event of going on with a smaller batch, None where that cannot help."""
+        session, attempt = self.session, self.options.attempt
+        if session is None or session.batching is None or attempt >= MAX_ATTEMPTS:
+            return None
+        old, new = session.batching, session.batching.smaller()
+        if new is None or new.world > 1:
+            return None
+        return Oom(
+            batch_size=old.batch,
+            grad_accum=old.accum,
+            new_batch_size=new.batch,
+            new_grad_accum=new.accum,
+            attempt=attempt,
+            message=clean(str(error))[:500],
+            epoch=session.epoch,
+            step=session.step,
+        )
+
+    def _again(self, event: Oom) -> None:
+        """Replace this process by one with the smaller batch: a fresh one, its memory unbroken."""
+        _say(
+            f"out of memory: going on with batch {event.new_batch_size} "
+            f"and {event.new_grad_accum} batches a step"
+        )
+        # exec keeps children: the loader's processes would wait for a parent that knows them not.
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execv(
+            sys.executable,
+            [
+                *sys.orig_argv,
+                f"--attempt={event.attempt + 1}",
+                "--batching",
+                str(event.new_batch_size),
+                str(event.new_grad_accum),
+            ],
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
