@@ -1,4 +1,4 @@
-"""Classes: counting, merging, renaming and deleting them, each as one step that can be undone.
+"""Classes: counting, merging, renaming and dropping them, each as one step that can be undone.
 
 Annotations refer to labels (what an import called a thing) and labels to classes, so that none of
 this touches an annotation; see `core.store.schema`.
@@ -7,8 +7,10 @@ this touches an annotation; see `core.store.schema`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from core.errors import ClassError
 from core.store import Change, HistoryEntry, Project
@@ -61,6 +63,70 @@ def _images(project: Project, used: list[int], of: list[tuple[int, str, int, int
     return int(row[0])
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a mapping of class names would do: for each new name, which classes go into it.
+
+    `renamed` has one old name for a new one, `merged` several (or joins a class that is there);
+    `dropped` lose their annotations. `annotations` counts those of all classes that change.
+    """
+
+    renamed: dict[str, str]
+    merged: dict[str, tuple[str, ...]]
+    dropped: tuple[str, ...]
+    annotations: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing would change."""
+        return not (self.renamed or self.merged or self.dropped)
+
+
+def plan(project: Project, mapping: Mapping[str, str | None]) -> Plan:
+    """Return what `remap` would do with `mapping`, without doing it.
+
+    Names are stripped. Raises `ClassError` for an unknown old name or a blank new one.
+    """
+    ids = _ids(project)
+    return _plan(project, ids, _cleaned(ids, mapping))
+
+
+def remap(
+    project: Project, mapping: Mapping[str, str | None], *, kind: str, summary: str | None = None
+) -> HistoryEntry | None:
+    """Rename, merge and drop classes, all at once and in one step.
+
+    `mapping` says old name → new name, or None to drop the class with its annotations. All of it
+    happens at the same time, so that two names can be swapped. Returns the history entry (of
+    `kind`, in the words of `summary` or of our own), or None when there was nothing to do. Raises
+    `ClassError` for unknown old names, with those most like them, and for blank new ones.
+    """
+    with project.change(kind, summary or "change classes") as change:
+        ids = _ids(project)
+        wanted = _cleaned(ids, mapping)
+        what = _plan(project, ids, wanted)
+        # Whoever keeps a name, or gets it alone or first, keeps the class; the others join it.
+        holders: dict[str, str] = {name: name for name in ids if wanted.get(name, name) == name}
+        for old, new in wanted.items():
+            if new is not None:
+                holders.setdefault(new, old)
+        leaving = [old for old, new in wanted.items() if new is None or holders[new] != old]
+        for old in leaving:
+            new = wanted[old]
+            _point_labels(project, change, ids[old], None if new is None else ids[holders[new]])
+            change.delete("classes", ids[old])
+        moving = [(ids[old], new) for new, old in holders.items() if new != old]
+        # By way of a name nobody has: names are unique at every moment, and may be swapped.
+        taken = {new for _, new in moving} & set(ids)
+        if taken:
+            change.update_many("classes", ["name"], [(i, f"\0{i}") for i, _ in moving])
+        change.update_many("classes", ["name"], moving)
+        if change.empty:
+            return None
+        project.describe(change, summary or _sentence(what), _detail(what))
+    return project.entry(change.history_id)
+
+
 def merge(project: Project, sources: Sequence[str], target: str) -> HistoryEntry | None:
     """Make one class named `target` of all `sources`, in one step.
 
@@ -68,30 +134,9 @@ def merge(project: Project, sources: Sequence[str], target: str) -> HistoryEntry
     target stay in it. Returns the history entry, or None when there was nothing to do. Raises
     `ClassError` for an unknown source, with the names most like it.
     """
-    target = _checked(target)
-    with project.change("classes.merge", "merge classes") as change:
-        ids = _ids(project)
-        chosen = _known(ids, sources)
-        into = ids.get(target)
-        if into is None:
-            # The first source becomes the target: a rename, then the others join it.
-            into = ids[chosen[0]]
-            change.update("classes", into, {"name": target})
-        merged = [name for name in chosen if name != target]
-        moved = _count(project, [ids[name] for name in merged])
-        for name in chosen:
-            if ids[name] != into:
-                _point_labels(project, change, ids[name], into)
-                change.delete("classes", ids[name])
-        if change.empty:
-            return None
-        project.describe(
-            change,
-            f"Merged {plural(len(merged), 'class', 'classes')} into {target}"
-            f" ({plural(moved, 'annotation')})",
-            {"sources": merged, "target": target, "annotations": moved},
-        )
-    return project.entry(change.history_id)
+    if not sources:
+        raise ClassError("No class was named.", "Name at least one class to merge.")
+    return remap(project, dict.fromkeys(sources, target), kind="classes.merge")
 
 
 def rename(project: Project, old: str, new: str) -> HistoryEntry | None:
@@ -100,26 +145,15 @@ def rename(project: Project, old: str, new: str) -> HistoryEntry | None:
     Returns the history entry, or None when the name is the same. Raises `ClassError` when there is
     no such class, or `new` is another one (merging is asked for by its own name).
     """
-    new = _checked(new)
-    with project.change("classes.rename", "rename a class") as change:
-        ids = _ids(project)
-        (old,) = _known(ids, [old])
-        if new == old:
-            return None
-        if new in ids:
-            raise ClassError(
-                f"There is a class '{clean(new)}' already. Merge instead?",
-                f"Merge '{clean(old)}' into it: batman classes merge"
-                f" --source '{clean(old)}' --target '{clean(new)}'.",
-            )
-        change.update("classes", ids[old], {"name": new})
-        count = _count(project, [ids[old]])
-        project.describe(
-            change,
-            f"Renamed {old} to {new} ({plural(count, 'annotation')})",
-            {"old": old, "new": new, "annotations": count},
+    ids = _ids(project)
+    old, new = old.strip(), new.strip()
+    if old in ids and new in ids and new != old:
+        raise ClassError(
+            f"There is a class '{clean(new)}' already. Merge instead?",
+            f"Merge '{clean(old)}' into it: batman classes merge"
+            f" --source {shlex.quote(clean(old))} --target {shlex.quote(clean(new))}",
         )
-    return project.entry(change.history_id)
+    return remap(project, {old: new}, kind="classes.rename")
 
 
 def delete(
@@ -129,49 +163,77 @@ def delete(
 
     One step; undo brings all of it back. Raises `ClassError` for unknown names.
     """
+    if not names:
+        raise ClassError("No class was named.", "Name at least one class to delete.")
     if reassign_to is not None:
-        target = _checked(reassign_to)
-        _known(_ids(project), [target])
-        return merge(project, [*names, target], target)
-    with project.change("classes.delete", "delete classes") as change:
-        ids = _ids(project)
-        chosen = _known(ids, names)
-        count = _count(project, [ids[name] for name in chosen])
-        for name in chosen:
-            _point_labels(project, change, ids[name], None)
-            change.delete("classes", ids[name])
-        project.describe(
-            change,
-            f"Deleted {plural(len(chosen), 'class', 'classes')}: {', '.join(chosen)}"
-            f" ({plural(count, 'annotation')})",
-            {"classes": chosen, "annotations": count},
+        _cleaned(_ids(project), {reassign_to: reassign_to})
+    return remap(project, dict.fromkeys(names, reassign_to), kind="classes.delete")
+
+
+def _cleaned(ids: Mapping[str, int], mapping: Mapping[str, str | None]) -> dict[str, str | None]:
+    cleaned: dict[str, str | None] = {}
+    for raw_old, raw_new in mapping.items():
+        old, new = raw_old.strip(), None if raw_new is None else raw_new.strip()
+        if old not in ids:
+            asked = did_you_mean(old, ids)
+            raise ClassError(
+                f"There is no class '{clean(old)}'.",
+                asked[:1].upper() + asked[1:] or "See `batman classes list` for the names.",
+            )
+        if new == "" or (new is not None and "\0" in new):
+            raise ClassError("A class needs a name.", "Give a name that is not blank.")
+        cleaned[old] = new
+    return cleaned
+
+
+def _plan(project: Project, ids: Mapping[str, int], wanted: Mapping[str, str | None]) -> Plan:
+    into: dict[str, list[str]] = {}
+    changing = [old for old, new in wanted.items() if new != old]
+    for old in changing:
+        new = wanted[old]
+        if new is not None:
+            into.setdefault(new, []).append(old)
+    stays = {name for name in ids if wanted.get(name, name) == name}
+    return Plan(
+        renamed={old[0]: new for new, old in into.items() if len(old) == 1 and new not in stays},
+        merged={new: tuple(old) for new, old in into.items() if len(old) > 1 or new in stays},
+        dropped=tuple(old for old in changing if wanted[old] is None),
+        annotations=_count(project, [ids[old] for old in changing]),
+    )
+
+
+def _sentence(what: Plan) -> str:
+    """Return one line for people: what was done, to how many annotations."""
+    parts = []
+    if what.renamed:
+        (old, new), *more = what.renamed.items()
+        parts.append(
+            f"renamed {old} to {new}" if not more else f"renamed {len(what.renamed)} classes"
         )
-    return project.entry(change.history_id)
+    if what.merged:
+        (target, sources), *others = what.merged.items()
+        count = sum(len(names) for names in what.merged.values())
+        where = target if not others else f"{len(what.merged)} others"
+        named = sources[0] if count == 1 else plural(count, "class")
+        parts.append(f"merged {named} into {where}")
+    if what.dropped:
+        shown = ", ".join(what.dropped[:3]) + (", …" if len(what.dropped) > 3 else "")
+        parts.append(f"deleted {plural(len(what.dropped), 'class')}: {shown}")
+    text = ", ".join(parts)
+    return f"{text[:1].upper()}{text[1:]} ({plural(what.annotations, 'annotation')})"
+
+
+def _detail(what: Plan) -> dict[str, Any]:
+    return {
+        "renamed": what.renamed,
+        "merged": {new: list(old) for new, old in what.merged.items()},
+        "dropped": list(what.dropped),
+        "annotations": what.annotations,
+    }
 
 
 def _ids(project: Project) -> dict[str, int]:
     return {row[1]: row[0] for row in project.db.execute("SELECT id, name FROM classes")}
-
-
-def _checked(name: str) -> str:
-    stripped = name.strip()
-    if not stripped:
-        raise ClassError("A class needs a name.", "Give a name that is not blank.")
-    return stripped
-
-
-def _known(ids: dict[str, int], names: Iterable[str]) -> list[str]:
-    """Return the names, stripped and each once. Raises `ClassError` for the first unknown one."""
-    chosen = list(dict.fromkeys(name.strip() for name in names))
-    if not chosen:
-        raise ClassError("No class was named.", "Name at least one class.")
-    for name in chosen:
-        if name not in ids:
-            raise ClassError(
-                f"There is no class '{clean(name)}'.",
-                _sentence(did_you_mean(name, ids)) or "See `batman classes list` for the names.",
-            )
-    return chosen
 
 
 def _count(project: Project, class_ids: Sequence[int]) -> int:
@@ -189,7 +251,3 @@ def _point_labels(project: Project, change: Change, class_id: int, to: int | Non
         "SELECT id FROM labels WHERE class_id = ? ORDER BY id", (class_id,)
     ).fetchall()
     change.update_many("labels", ["class_id"], [(row[0], to) for row in labels])
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -215,7 +215,7 @@ def test_deleting_with_reassignment_is_one_step(project: Project) -> None:
 @pytest.mark.parametrize(
     ("act", "message", "hint"),
     [
-        (lambda p: classes.rename(p, "hook", "boom"), "Merge instead", "--target 'boom'"),
+        (lambda p: classes.rename(p, "hook", "boom"), "Merge instead", "--target boom"),
         (lambda p: classes.rename(p, "hok", "x"), "no class 'hok'", "'hook'"),
         (lambda p: classes.rename(p, "Hook", "x"), "no class 'Hook'", "'hook'"),
         (lambda p: classes.merge(p, ["hook", "zzz"], "x"), "no class 'zzz'", "classes list"),
@@ -236,6 +236,29 @@ def test_senseless_class_changes_say_so_and_change_nothing(
     assert len(project.history()) == entries
 
 
+def test_names_can_be_swapped_merged_and_dropped_at_once(project: Project) -> None:
+    fill(project, ["a", "b"], images=1)
+    fill(project, ["c", "d"], images=2)
+    fill(project, ["e"], images=4)
+    before = dump(project)
+    mapping = {"a": "b", "b": "a", "c": "a", "d": None, "e": "e"}
+    what = classes.plan(project, mapping)
+    assert what == classes.Plan(
+        renamed={"a": "b"}, merged={"a": ("b", "c")}, dropped=("d",), annotations=1 + 1 + 2 + 2
+    )
+    assert dump(project) == before
+    entry = classes.remap(project, mapping, kind="classes.apply", summary="Applied clean.yaml")
+    assert entry is not None
+    assert entry.summary == "Applied clean.yaml"
+    assert counts(project) == {"a": (3, 3), "b": (1, 1), "e": (4, 4)}
+    labels = dict(project.db.execute(
+        "SELECT labels.name, classes.name FROM labels JOIN classes ON classes.id = class_id"
+    ))  # fmt: skip
+    assert labels == {"a": "b", "b": "a", "c": "a", "e": "e"}
+    project.undo()
+    assert dump(project) == before
+
+
 def test_doing_nothing_leaves_no_entry(project: Project) -> None:
     fill(project, ["a"])
     assert classes.rename(project, "a", " a ") is None
@@ -247,8 +270,10 @@ def test_history_says_who_when_and_how_many(project: Project) -> None:
     fill(project, ["hook", "Hook"])
     entry = classes.merge(project, ["Hook"], "hook")
     assert entry is not None
-    assert entry.summary == "Merged 1 class into hook (3 annotations)"
-    assert entry.detail == {"sources": ["Hook"], "target": "hook", "annotations": 3}
+    assert entry.summary == "Merged Hook into hook (3 annotations)"
+    assert entry.detail == {
+        "renamed": {}, "merged": {"hook": ["Hook"]}, "dropped": [], "annotations": 3,
+    }  # fmt: skip
     assert "@" in entry.who
     assert entry.at.tzinfo is not None
     project.undo()
