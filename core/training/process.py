@@ -113,7 +113,8 @@ def derive_state(
     if ended is not None and not waiting:
         return ended
     if alive is False:
-        return "lost"
+        # Asked to stop before it had begun: there is nothing that could be lost.
+        return "stopped" if worker.stopping and waiting else "lost"
     if worker.stopping:
         return "stopping"
     return "preparing" if waiting else "running"
