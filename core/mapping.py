@@ -133,18 +133,17 @@ def _from_yaml(path: Path, text: str) -> list[tuple[str, str | None]]:
     if node is None:
         return []
     # Read from the nodes, so that a name given twice is seen and not overwritten.
-    pairs = node.value if isinstance(node, yaml.MappingNode) else [(node, None)]
-    for old, new in pairs:
+    pairs: list[tuple[str, str | None]] = []
+    for old, new in node.value if isinstance(node, yaml.MappingNode) else [(node, None)]:
         if not isinstance(old, yaml.ScalarNode) or not isinstance(new, yaml.ScalarNode):
             raise ClassError(
                 f"Line {old.start_mark.line + 1} of '{clean(str(path))}' does not map a name"
                 " to a name.",
                 "Write one `old name: new name` a line.",
             )
-    return [
-        (str(old.value), None if new.tag == "tag:yaml.org,2002:null" else str(new.value))
-        for old, new in pairs
-    ]
+        dropped = new.tag == "tag:yaml.org,2002:null"
+        pairs.append((str(old.value), None if dropped else str(new.value)))
+    return pairs
 
 
 def _from_csv(path: Path, text: str) -> list[tuple[str, str | None]]:
