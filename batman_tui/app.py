@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -63,7 +64,7 @@ class BatmanApp(Guarded, App[int]):
     """Batman on a terminal. Screens are imported when they are first opened."""
 
     TITLE = "Batman"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     DEFAULT_MODE = "projects"
@@ -86,6 +87,7 @@ class BatmanApp(Guarded, App[int]):
         self.workspace = workspace
         self.settings = settings or settings_file.load()
         self.views = VIEWS
+        self.shown_workspace = _short(workspace.root)
         self.errors: list[Exception] = []
         """Unexpected errors so far, oldest first."""
         self.busy: dict[object, str] = {}
@@ -138,6 +140,12 @@ class BatmanApp(Guarded, App[int]):
         from batman_tui.screens.train import TrainScreen
 
         self.push_screen(TrainScreen(project))
+
+    def open_import(self, project: Path) -> None:
+        """Open the dialog that imports a data set into the project in the folder `project`."""
+        from batman_tui.screens.import_ import ImportDialog
+
+        self.push_screen(ImportDialog(project))
 
     def open_run(self, run: Path) -> None:
         """Open the live view of the run in the folder `run`, over the list of runs."""
@@ -198,6 +206,16 @@ class BatmanApp(Guarded, App[int]):
             self.log.warning(str(error))
         self.exit(0)
 
+    # Telling
+
+    def now(self) -> datetime:
+        """Return the time, with its zone; relative times on screens are counted from it."""
+        return datetime.now(UTC)
+
+    def tell(self, text: str) -> None:
+        """Say in a corner that something was done; `text` is data."""
+        self.notify(clean(text), markup=False)
+
     # Errors
 
     def show_error(self, error: Exception) -> None:
@@ -231,6 +249,14 @@ class BatmanApp(Guarded, App[int]):
             super()._handle_exception(error)
             return
         self.show_error(error)
+
+
+def _short(path: Path) -> str:
+    """Return a path for people: the home folder is `~`."""
+    home = Path.home()
+    if path == home:
+        return "~"
+    return clean(f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path))
 
 
 def run(workspace: Workspace, *, run: Path | None = None) -> int:

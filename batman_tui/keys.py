@@ -117,7 +117,6 @@ _TABLE: tuple[Action, ...] = (
         "classes.mark_all", "a", "mark_all", "Mark all", "Mark all that are shown, or none.", _W
     ),
     Action("classes.redo", "ctrl+r", "redo", "Redo", "Redo what was undone."),
-    Action("classes.suggest", "s", "suggest", "Suggest", "Find likely duplicates."),
     Action("classes.history", "h", "history", "History", "Show or hide what was changed.", _W),
     Action("classes.train", "t", "train", "Train", "Train a model on the project."),
     Action("classes.import", "i", "import", "Import", "Import a data set into the project."),

@@ -8,8 +8,6 @@ from rich.cells import cell_len, set_cell_size
 
 from core.text import clean
 
-_EIGHTHS = " ▏▎▍▌▋▊▉"
-
 
 def fit(text: str, cells: int, align: Literal["left", "right"] = "left") -> str:
     """Return `text`, made safe, in exactly `cells` cells: padded, or cut with `…`.
@@ -27,13 +25,8 @@ def fit(text: str, cells: int, align: Literal["left", "right"] = "left") -> str:
 
 
 def bar(share: float, cells: int) -> str:
-    """Return a bar of `share` (0 to 1) of `cells`, in eighths; what is not zero shows a sliver."""
-    filled = max(0.0, min(1.0, share)) * cells
-    whole = int(filled)
-    eighth = round((filled - whole) * 8)
-    if eighth == 8:
-        whole, eighth = whole + 1, 0
-    if share > 0 and whole == 0 and eighth == 0:
-        eighth = 1
-    text = "█" * whole + (_EIGHTHS[eighth] if eighth else "")
-    return text.ljust(cells)[:cells]
+    """Return a thin bar of `share` (0 to 1) of `cells`, in halves; above zero it is never empty."""
+    halves = round(max(0.0, min(1.0, share)) * cells * 2)
+    if share > 0:
+        halves = max(1, halves)
+    return ("━" * (halves // 2) + "╸" * (halves % 2)).ljust(cells)[:cells]

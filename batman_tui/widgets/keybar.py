@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.content import Content
 from textual.style import Style
 from textual.widget import Widget
@@ -42,6 +43,12 @@ class KeyBar(Widget):
 
     def _changed(self, _screen: Screen[object]) -> None:
         self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key that was clicked."""
+        press = event.style.meta.get("press")
+        if press:
+            self.app.simulate_key(press)
 
     def render(self) -> Content:
         """Return the line for the bindings that are active now."""
@@ -91,5 +98,5 @@ class KeyBar(Widget):
 
     @staticmethod
     def _item(key: str, label: str, press: str, key_style: Style, label_style: Style) -> Content:
-        click = Style.from_meta({"@click": f"app.simulate_key({press!r})"})
+        click = Style.from_meta({"press": press})
         return Content.assemble((key, key_style + click), " ", (label, label_style + click))

@@ -27,8 +27,8 @@ MARK = "● "
 class Column(Generic[Row]):
     """A column: a heading, how to get the value of a row, and how it is laid out.
 
-    `value` returns text, a number, or, for `kind="bar"`, a share from 0 to 1. Numbers are right
-    aligned with thousands separators; None is shown as `–`. `width` is in cells; None shares
+    `value` returns text, a number, or, for the kinds `bar` and `percent`, a share from 0 to 1.
+    Numbers are right aligned with thousands separators; None is shown as `–`. `width` is in cells; None shares
     what is left, but has at least `least`. A column is left out while the table is narrower than
     `from_width` cells. `sort` gives what to sort by when it is not the value; `muted` paints it
     in the quiet colour.
@@ -37,7 +37,7 @@ class Column(Generic[Row]):
     key: str
     title: str
     value: Callable[[Row], Any]
-    kind: Literal["text", "number", "bar"] = "text"
+    kind: Literal["text", "number", "percent", "bar"] = "text"
     width: int | None = None
     least: int = 8
     from_width: int = 0
@@ -139,6 +139,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self.columns = tuple(columns)
         self.row_key = row_key
         self.marks: set[Any] = set()
+        self.nothing = ""
+        """What to say when no row is visible."""
         self._search = search or (lambda row: str(columns[0].value(row)))
         self._markable = markable
         self._sort_key = sort
@@ -182,6 +184,10 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def row(self, key: Any) -> Row:
         """Return the row with `key`. Raises `KeyError`."""
         return self._rows[key]
+
+    def has(self, key: Any) -> bool:
+        """Return whether there is a row with `key`, visible or not."""
+        return key in self._rows
 
     def rows(self) -> list[Row]:
         """Return every row, in the order they were given."""
@@ -383,8 +389,9 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def _style(self, *names: str) -> Style:
         found = self._styles.get(names)
         if found is None:
-            found = self.rich_style
-            for name in names:
+            # The first is blended with the background, for muted colours are translucent.
+            found = self.get_component_rich_style(names[0])
+            for name in names[1:]:
                 found += self.get_component_rich_style(name, partial=True)
             self._styles[names] = found
         return found
@@ -404,7 +411,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             return self._header(width)
         place = self.scroll_offset.y + y - 1
         if place >= len(self._visible):
-            return Strip.blank(width, self._style())
+            text = self.nothing if y == 2 and not self._visible else ""
+            return Strip([Segment(fit(text, width), self._style("table--muted"))], width)
         return self._row(place, width)
 
     def _header(self, width: int) -> Strip:
@@ -414,8 +422,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             title = column.title
             if column.key == self._sort_key and title:
                 title = f"{title} {'↓' if self._reverse else '↑'}"
-            align: Literal["left", "right"] = "right" if column.kind == "number" else "left"
-            text += ("  " if number else "") + fit(title, cells, align)
+            right = column.kind in ("number", "percent")
+            text += ("  " if number else "") + fit(title, cells, "right" if right else "left")
         return Strip([Segment(fit(text, width), style)], width)
 
     def _row(self, place: int, width: int) -> Strip:
@@ -446,6 +454,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
                 text = fit("–", cells, "left" if column.kind == "text" else "right")
             elif column.kind == "number":
                 text = fit(f"{value:,}", cells, "right")
+            elif column.kind == "percent":
+                text = fit(f"{value:.1%}", cells, "right")
             elif column.kind == "bar":
                 text = bar(value, cells)
             else:

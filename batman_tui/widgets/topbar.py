@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from textual import events
 from textual.content import Content
 from textual.reactive import reactive
 from textual.style import Style
@@ -44,6 +44,12 @@ class TopBar(Widget):
     trail: reactive[str] = reactive("")
     """What is open, such as `blood cells › classes`; data, never markup."""
 
+    def on_click(self, event: events.Click) -> None:
+        """Go to the view that was clicked."""
+        mode = event.style.meta.get("view")
+        if mode:
+            cast("BatmanApp", self.app).action_view(mode)
+
     def render(self) -> Content:
         """Return the line, the least important part left out first when it is narrow."""
         app = cast("BatmanApp", self.app)
@@ -52,7 +58,7 @@ class TopBar(Widget):
         for view in app.views:
             here = view.mode == app.current_mode
             name = style["topbar--here" if here else "topbar--view"]
-            click = Style.from_meta({"@click": f"app.view({view.mode!r})"})
+            click = Style.from_meta({"view": view.mode})
             parts.append(
                 Content.assemble(
                     "   ",
@@ -67,15 +73,8 @@ class TopBar(Widget):
             trail = Content.styled(clean(self.trail), style["topbar--trail"])
             left = Content.assemble(left, "   ", trail.truncate(max(0, room - 3), ellipsis=True))
             room = self.size.width - left.cell_length
-        place = Content.styled(_short(app.workspace.root), style["topbar--place"])
+        place = Content.styled(app.shown_workspace, style["topbar--place"])
         if room < place.cell_length + 3:
             return left
         return Content.assemble(left, " " * (room - place.cell_length), place)
 
-
-def _short(path: Path) -> str:
-    """Return a path with the home folder as `~`."""
-    try:
-        return clean("~/" + path.relative_to(Path.home()).as_posix()).removesuffix("/.")
-    except ValueError:
-        return clean(str(path))

@@ -1,0 +1,136 @@
+"""Pictures of every screen, as SVG and (where rsvg-convert is installed) PNG.
+
+    python scripts/screenshots.py OUT_FOLDER [NAME …]
+
+Each is made at 80×24 and 120×40 from data made here, at a fixed time, so that a picture changes
+only when its screen does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "screens")]
+
+from harness import FrozenApp, settled  # noqa: E402
+from sample_data import make_workspace  # noqa: E402
+from textual.pilot import Pilot  # noqa: E402
+
+SIZES = ((80, 24), (120, 40))
+FONT = "DejaVu Sans Mono"
+CELL = 12.2
+NBSP = "&#160;"
+Scene = Callable[[Pilot[int], Path], Awaitable[None]]
+
+
+async def _keys(pilot: Pilot[int], *keys: str) -> None:
+    for key in keys:
+        await pilot.press(key)
+        await settled(pilot)
+
+
+async def projects(pilot: Pilot[int], _root: Path) -> None:
+    """The list of projects."""
+    await _keys(pilot, "j")
+
+
+async def projects_light(pilot: Pilot[int], _root: Path) -> None:
+    """The list of projects in the light theme."""
+    await _keys(pilot, "j", "f2")
+
+
+async def project_new(pilot: Pilot[int], _root: Path) -> None:
+    """A name for a new project, one that is taken."""
+    await _keys(pilot, "n", *"blood-cells")
+
+
+async def project_delete(pilot: Pilot[int], _root: Path) -> None:
+    """What deleting a project would lose."""
+    await _keys(pilot, "j", "d")
+
+
+async def help_keys(pilot: Pilot[int], _root: Path) -> None:
+    """The keys of a screen."""
+    await _keys(pilot, "f1")
+
+
+async def palette(pilot: Pilot[int], _root: Path) -> None:
+    """The command palette."""
+    await _keys(pilot, "ctrl+p", *"blo")
+    await asyncio.sleep(0.5)
+    await settled(pilot)
+
+
+SCENES: dict[str, Scene] = {
+    "projects": projects,
+    "projects-light": projects_light,
+    "project-new": project_new,
+    "project-delete": project_delete,
+    "help": help_keys,
+    "palette": palette,
+}
+
+
+def exact(svg: str) -> str:
+    """Return the picture with each text where its cells are, whatever draws it.
+
+    Renderers drop spaces at the start of a text and need not know `textLength`, so the spaces
+    become a place further right, and the font gets the size at which its advance of 0.602 em is
+    Rich's cell of 12.2 px.
+    """
+    svg = svg.replace("Fira Code", FONT).replace("font-size: 20px", "font-size: 20.266px")
+
+    def shift(text: re.Match[str]) -> str:
+        spaces = len(text[3]) // len(NBSP)
+        return f'<text{text[1]}x="{float(text[2]) + spaces * CELL:g}"{text[4]}>'
+
+    return re.sub(
+        rf'<text([^>]*?)x="([\d.]+)"(?=[^>]*>((?:{NBSP})*))([^>]*)>(?:{NBSP})*', shift, svg
+    )
+
+
+async def picture(name: str, scene: Scene, size: tuple[int, int], root: Path, out: Path) -> None:
+    """Run the app at `size`, play the scene and write `NAME-WxH.svg` (and `.png`)."""
+    app = FrozenApp(root)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await settled(pilot)
+        await scene(pilot, root)
+        svg = app.export_screenshot(title="Batman")
+    file = out / f"{name}-{size[0]}x{size[1]}.svg"
+    svg = exact(svg)
+    file.write_text(svg, encoding="utf-8")
+    if shutil.which("rsvg-convert"):
+        png = file.with_suffix(".png")
+        subprocess.run(["rsvg-convert", "-o", str(png), str(file)], check=True)
+
+
+def main() -> int:
+    """Make the pictures that were asked for, or all."""
+    if len(sys.argv) < 2:
+        print(__doc__)
+        return 2
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    wanted = sys.argv[2:] or list(SCENES)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["BATMAN_CONFIG_DIR"] = f"{folder}/config"
+        for name in wanted:
+            for size in SIZES:
+                # A workspace each: some scenes change it.
+                root = make_workspace(Path(folder) / f"{name}-{size[0]}")
+                asyncio.run(picture(name, SCENES[name], size, root, out))
+            print(name)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,42 @@
+"""What the tests of screens share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from harness import settled
+from sample_data import make_workspace
+from textual.pilot import Pilot
+
+from batman_tui.app import BatmanApp
+
+Opened = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A workspace with five projects."""
+    return make_workspace(tmp_path / "gotham")
+
+
+@pytest.fixture
+def opened() -> Opened:
+    """Run an app in the test: `async with opened(app, (80, 24)) as pilot`.
+
+    An unexpected error that the app survived fails the test, unless `errors=True`.
+    """
+
+    @asynccontextmanager
+    async def run(
+        app: BatmanApp, size: tuple[int, int] = (80, 24), *, errors: bool = False
+    ) -> AsyncIterator[Pilot[int]]:
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await settled(pilot)
+            yield pilot
+        if not errors and app.errors:
+            raise app.errors[0]
+
+    return run
