@@ -250,7 +250,7 @@ def _range(chart: Chart, drawn: list[tuple[Spans, Spans | None]]) -> View:
 
 
 def _y_ticks(low: float, high: float, rows: int, log: bool) -> tuple[list[float], list[str]]:
-    most = max(2, min(rows // 2, 8))
+    most = max(2, min((rows + 1) // 2, 8))
     if not log:
         at = ticks.linear_ticks(low, high, most)
         return at, ticks.tick_labels(at)
@@ -308,7 +308,9 @@ def _x_axis(
     else:
         at = (ticks.whole_ticks if x1 - x0 >= 2 else ticks.linear_ticks)(x0, x1, most)
         labels = ticks.tick_labels(at)
-    free = 0
+    # The gutter's own place says what is counted.
+    _write(chars, inks, rows + 1, 0, kind, Ink.LABEL)
+    free = len(kind) + 1
     for value, label in zip(at, labels, strict=True):
         column = left + min(int((value - x0) / (x1 - x0) * width), width - 1)
         chars[rows, column] = ord("┬")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -74,18 +75,18 @@ class Plot(Widget, can_focus=True):
         & > .plot--value { color: $foreground; text-style: bold; }
         & > .plot--note { color: $foreground-muted; }
         & > .plot--message { color: $foreground-muted; text-style: italic; }
-        & > .plot--curve-0 { color: $primary; }
-        & > .plot--curve-1 { color: $accent; }
-        & > .plot--curve-2 { color: $success; }
-        & > .plot--curve-3 { color: $warning; }
-        & > .plot--curve-4 { color: $secondary; }
-        & > .plot--curve-5 { color: $error; }
-        & > .plot--raw-0 { color: $primary 45%; }
-        & > .plot--raw-1 { color: $accent 45%; }
-        & > .plot--raw-2 { color: $success 45%; }
-        & > .plot--raw-3 { color: $warning 45%; }
-        & > .plot--raw-4 { color: $secondary 45%; }
-        & > .plot--raw-5 { color: $error 45%; }
+        & > .plot--curve-0 { color: $text-primary; }
+        & > .plot--curve-1 { color: $text-secondary; }
+        & > .plot--curve-2 { color: $text-success; }
+        & > .plot--curve-3 { color: $text-error; }
+        & > .plot--curve-4 { color: $text-warning; }
+        & > .plot--curve-5 { color: $text-accent; }
+        & > .plot--raw-0 { color: $text-primary 40%; }
+        & > .plot--raw-1 { color: $text-secondary 40%; }
+        & > .plot--raw-2 { color: $text-success 40%; }
+        & > .plot--raw-3 { color: $text-error 40%; }
+        & > .plot--raw-4 { color: $text-warning 40%; }
+        & > .plot--raw-5 { color: $text-accent 40%; }
     }
     """
 
@@ -220,17 +221,18 @@ class Plot(Widget, can_focus=True):
                 for y in range(height)]  # fmt: skip
 
     def _legend(self, width: int, picture: Picture) -> Strip:
-        pieces = self._cursor_legend(picture) if self.cursor is not None else self._plain_legend()
+        entries = self._cursor_legend(picture) if self.cursor is not None else self._plain_legend()
         note = f" {self.note} " if self.note else ""
         segments: list[Segment] = []
         used = 0
         room = width - (len(note) if self.cursor is None else 0)
-        for text, name in pieces:
-            if used + len(text) > room:
+        for entry in entries:
+            length = sum(cell_len(text) for text, _ in entry)
+            if used + length > room:
                 # Whole entries only: half a number reads as another number.
                 break
-            segments.append(Segment(text, self.get_component_rich_style(name)))
-            used += len(text)
+            segments += [Segment(text, self.get_component_rich_style(name)) for text, name in entry]
+            used += length
         plain = self.get_component_rich_style("plot--note")
         if self.cursor is None and used + len(note) <= width:
             segments.append(Segment(" " * (width - used - len(note)) + note, plain))
@@ -238,15 +240,15 @@ class Plot(Widget, can_focus=True):
             segments.append(Segment(" " * (width - used), plain))
         return Strip(segments, width)
 
-    def _plain_legend(self) -> Pieces:
-        pieces: Pieces = []
+    def _plain_legend(self) -> list[Pieces]:
+        entries: list[Pieces] = []
         for curve in self.chart.curves:
             line = curve.smoothed if curve.smoothed is not None else curve.y
             # The last value that is a number; a long run of gaps at the end shows as a dash.
             tail = line[-256:]
             tail = tail[np.isfinite(tail)]
-            pieces += self._entry(curve, ticks.number(float(tail[-1])) if tail.size else "–")
-        return pieces
+            entries.append(self._entry(curve, ticks.number(float(tail[-1])) if tail.size else "–"))
+        return entries
 
     def _entry(self, curve: Curve, value: str) -> Pieces:
         marker = MARKERS[curve.colour % len(MARKERS)] if curve.markers else "━"
@@ -256,17 +258,18 @@ class Plot(Widget, can_focus=True):
             (f"{value} ", "plot--value"),
         ]
 
-    def _cursor_legend(self, picture: Picture) -> Pieces:
+    def _cursor_legend(self, picture: Picture) -> list[Pieces]:
         assert self.cursor is not None
-        pieces: Pieces = [(f" {self._x_text(self.cursor)} ", "plot--cursor"), (" ", "plot--note")]
+        where: Pieces = [(f" {self._x_text(self.cursor)} ", "plot--cursor")]
+        happened: list[Pieces] = []
         column = picture.column_of(self.cursor)
         for mark in self.chart.marks:
             if column is not None and picture.column_of(mark.x) == column:
                 kind = mark.kind if mark.kind != "end" else "checkpoint"
                 text = f"{GLYPHS[mark.kind]} {clean(mark.label)} "
-                pieces.append((text, f"plot--{kind}"))
+                happened.append([(f" {text}", f"plot--{kind}")])
         first = picture.left if column is None else (column - picture.left) * 2
-        entries: Pieces = []
+        entries: list[Pieces] = []
         for curve, extent in zip(self.chart.curves, picture.extents, strict=False):
             index = nearest(curve.x, self.cursor)
             if index is None:
@@ -282,9 +285,9 @@ class Plot(Widget, can_focus=True):
                     if self.chart.log:
                         ends = [10**e for e in ends]
                     value += f" ({ticks.number(ends[0], 3)}…{ticks.number(ends[1], 3)})"
-            entries += self._entry(curve, value)
+            entries.append(self._entry(curve, value))
         # The values come before the marks' words: a long warning must not push them off.
-        return pieces[:2] + entries + pieces[2:]
+        return [where, *entries, *happened]
 
     def _points_in(self, curve: Curve, width: float) -> int:
         assert self.cursor is not None
@@ -295,7 +298,7 @@ class Plot(Widget, can_focus=True):
         if self.chart.x_axis == "time":
             return ticks.clock(x)
         if self.chart.x_axis == "step":
-            return f"step {x:,.0f}"
+            return f"step {x:,.0f}" if self.size.width >= 50 else f"{x:,.0f}"
         return f"epoch {x:,.2f}".rstrip("0").rstrip(".") if x % 1 else f"epoch {x:,.0f}"
 
     # -- moving about ----------------------------------------------------------------------------

@@ -1,0 +1,256 @@
+"""The runs of the workspace: how far they are, how good they are; open, stop, go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.worker import get_current_worker
+
+from batman_tui.clock import ago
+from batman_tui.keys import bindings
+from batman_tui.widgets.base import BatmanScreen
+from batman_tui.widgets.filter import FilterInput
+from batman_tui.widgets.panel import Panel
+from batman_tui.widgets.run_header import BADGES
+from batman_tui.widgets.table import Column, VirtualTable
+from core.text import duration
+from core.training.process import ENDED
+from core.training.run import Run, RunSummary
+
+LOOK_SECONDS = 2.0
+# New run folders, and ended runs that somebody resumed, are looked for every so many looks.
+ALL_EVERY = 5
+NOTHING_YET = "No runs here yet. Choose a project (1) and press t to train a model on it."
+
+
+class RunsScreen(BatmanScreen):
+    """A table of all runs, newest first. Those that go on are read again every two seconds."""
+
+    HELP = (
+        "Every run of the workspace, also those started from the command line or on another "
+        "machine. Enter opens one; o sorts by the next column, O turns the order round."
+    )
+    CSS_PATH = Path(__file__).with_name("runs.tcss")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
+
+    class Read(Message):
+        """Runs were read; `whole` when these are all that there are."""
+
+        def __init__(self, rows: Sequence[RunSummary], whole: bool) -> None:
+            super().__init__()
+            self.rows = rows
+            self.whole = whole
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looks = 0
+        self._looking = False
+
+    def body(self) -> Iterable[Widget]:
+        """Lay out the filter and the table."""
+        yield Panel(
+            FilterInput("Filter by name, state, project or model"),
+            VirtualTable[RunSummary](
+                self._columns(), lambda row: row.path, search=_searched_text, id="runs"
+            ),
+            title="Runs",
+            id="runs-panel",
+        )
+
+    def _columns(self) -> list[Column[RunSummary]]:
+        def started(row: RunSummary) -> str | None:
+            if row.started_at is None:
+                return None
+            return ago(datetime.fromtimestamp(row.started_at, UTC), self.batman.now())
+
+        return [
+            Column("name", "Run", lambda row: row.name, least=14),
+            Column("state", "State", _state, width=11, sort=lambda row: row.state),
+            Column("project", "Project", lambda row: row.project, width=16, from_width=110),
+            Column("model", "Model", lambda row: row.model, width=8),
+            Column("epoch", "Epoch", _epoch, width=8, sort=lambda row: row.epoch),
+            Column(
+                "map", "mAP50-95", lambda row: _score(row.best_map50_95), width=8,
+                sort=lambda row: row.best_map50_95,
+            ),
+            Column(
+                "map50", "mAP50", lambda row: _score(row.best_map50), width=6, from_width=76,
+                sort=lambda row: row.best_map50,
+            ),
+            Column(
+                "started", "Started", started, width=11, from_width=88, muted=True,
+                sort=lambda row: row.started_at,
+            ),
+            Column(
+                "took", "Took", lambda row: duration(row.seconds) if row.seconds else None,
+                width=8, from_width=100, sort=lambda row: row.seconds, muted=True,
+            ),
+        ]  # fmt: skip
+
+    @property
+    def table(self) -> VirtualTable[RunSummary]:
+        """The table."""
+        return self.query_one("#runs", VirtualTable)
+
+    @property
+    def chosen(self) -> RunSummary | None:
+        """The run with the cursor."""
+        return self.table.cursor_row
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Read all runs, and then again and again what may change."""
+        self.table.focus()
+        self._look(None)
+        self.set_interval(LOOK_SECONDS, self._tick)
+
+    def on_screen_resume(self) -> None:
+        """Read all runs again after another screen was in front."""
+        self._looks = 0
+        self._tick()
+
+    def _tick(self) -> None:
+        if not self.is_current or self._looking:
+            return
+        everything = self._looks % ALL_EVERY == 0
+        self._looks += 1
+        active = [row.path for row in self.table.rows() if row.state not in ENDED]
+        if everything or active:
+            self._look(None if everything else active)
+
+    def _look(self, paths: Sequence[Path] | None) -> None:
+        self._looking = True
+        self._read(paths)
+
+    @work(thread=True, exit_on_error=False, group="look")
+    def _read(self, paths: Sequence[Path] | None) -> None:
+        worker = get_current_worker()
+        rows: list[RunSummary] = []
+        try:
+            for path in self.batman.workspace.list_runs() if paths is None else paths:
+                if worker.is_cancelled:
+                    return
+                rows.append(Run(path).summary())
+        finally:
+            self._looking = False
+        self.post_message(self.Read(rows, paths is None))
+
+    @on(Read)
+    def _show(self, message: Read) -> None:
+        table = self.table
+        if not message.whole:
+            changed = [row for row in message.rows if table.has(row.path)]
+            changed = [row for row in changed if table.row(row.path) != row]
+            if changed:
+                table.update_rows(changed)
+        elif list(message.rows) != table.rows():
+            table.set_rows(message.rows)
+        self.query_one("#runs-panel", Panel).empty = "" if table.row_count else NOTHING_YET
+        self._count()
+
+    @on(VirtualTable.Shown)
+    def _count(self) -> None:
+        shown, there = len(self.table.visible_keys), self.table.row_count
+        active = sum(row.state not in ENDED for row in self.table.rows())
+        counts = f"{shown:,} of {there:,}" if shown != there else f"{there:,}"
+        going = f" · {active} going on" if active else ""
+        self.query_one("#runs-panel", Panel).badge = counts + going
+        self.refresh_bindings()
+
+    @on(VirtualTable.Highlighted)
+    def _moved(self) -> None:
+        self.refresh_bindings()
+
+    @on(VirtualTable.Opened)
+    def _clicked(self) -> None:
+        self.action_open()
+
+    @on(FilterInput.Filter)
+    def _filter(self, message: FilterInput.Filter) -> None:
+        self.table.filter(message.text)
+        if message.done:
+            self.table.focus()
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what makes sense for the run with the cursor."""
+        if action not in ("open", "stop", "resume"):
+            return super().check_action(action, parameters)
+        row = self.chosen
+        if row is None:
+            return None
+        if action == "stop":
+            return row.state in ("preparing", "running")
+        if action == "resume":
+            return row.state in ("stopped", "failed", "lost")
+        return True
+
+    def action_open(self) -> None:
+        """Watch the run."""
+        if self.chosen is not None:
+            self.batman.open_run(self.chosen.path)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(FilterInput).open()
+
+    def action_stop(self) -> None:
+        """Ask, and stop the run."""
+        row = self.chosen
+        if row is None:
+            return
+        from batman_tui.widgets.dialogs import ConfirmDialog
+
+        path = row.path
+        lines = [f"'{row.name}' stops after its current step and writes a checkpoint."]
+
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self._stop(path)
+
+        self.app.push_screen(
+            ConfirmDialog("Stop the run?", lines, yes="Stop", no="Go on"), answered
+        )
+
+    def action_resume(self) -> None:
+        """Go on with the run from its last checkpoint."""
+        if self.chosen is not None:
+            self._resume(self.chosen.path)
+
+    @work(thread=True, exit_on_error=False, group="control")
+    def _stop(self, path: Path) -> None:
+        Run(path).stop()
+        self.post_message(self.Read([Run(path).summary()], whole=False))
+
+    @work(thread=True, exit_on_error=False, group="control")
+    def _resume(self, path: Path) -> None:
+        from core.training.launcher import launch_local
+        from core.training.run import resume_run
+
+        launch_local(resume_run(Run(path)))
+        self.post_message(self.Read([Run(path).summary()], whole=False))
+
+
+def _searched_text(row: RunSummary) -> str:
+    return f"{row.name} {row.state} {row.project or ''} {row.model}"
+
+
+def _state(row: RunSummary) -> str:
+    return f"{BADGES[row.state][0]} {row.state}"
+
+
+def _epoch(row: RunSummary) -> str | None:
+    return f"{row.epoch}/{row.epochs}" if row.epochs else None
+
+
+def _score(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}"
