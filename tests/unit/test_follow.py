@@ -278,8 +278,8 @@ def test_going_on_from_another_folder_counts_its_epochs() -> None:
 def test_lines_that_are_no_events_are_passed_over() -> None:
     good = encoded(started(), *an_epoch(1))
     lines = good.splitlines(keepends=True)
-    garbage = [b"\n", b"{\n", b"null\n", b"\xff\xfe\x00\n", b'{"event":"step","step":3}\n', b"[1]\n",
-               b'{"event":"of tomorrow","t":1}\n', b'"},{"\n', b"1],[2\n"]  # fmt: skip
+    garbage = [b"\n", b"{\n", b"null\n", b"\xff\xfe\x00\n", b"[1]\n", b'"},{"\n', b"1],[2\n"]
+    garbage += [b'{"event":"step","step":3}\n', b'{"event":"of tomorrow","t":1}\n']
     rng = random.Random(0)
     for line in garbage:
         lines.insert(rng.randrange(1, len(lines)), line)
