@@ -55,9 +55,12 @@ TITLES = {
     "table": "Tables",
     "filter": "Filter",
     "dialog": "Dialogs",
+    "text": "Long text",
     "confirm": "Question",
     "projects": "Projects",
     "classes": "Classes",
+    "merge": "Merge",
+    "suggest": "Likely duplicates",
     "import": "Import",
     "train": "Train",
     "runs": "Runs",
@@ -89,12 +92,12 @@ _TABLE: tuple[Action, ...] = (
     Action("table.sort", "o", "sort", "Sort", "Sort by the next column."),
     Action("table.reverse", "O", "reverse", "Reverse", "Turn the order round."),
     # The line that filters a table
-    Action("filter.apply", "enter,down", "apply", "To the table", "Keep the filter."),
-    Action("filter.clear", "escape", "clear", "Clear", "Clear the filter and go back."),
+    Action("filter.apply", "enter,down", "apply", "Keep", "Keep the filter, go to the table.", _F),
+    Action("filter.clear", "escape", "clear", "Show all", "Clear the filter and go back.", _F),
     # Dialogs
-    Action("dialog.cancel", "escape", "cancel", "Cancel", "Close; nothing is changed.", _F),
-    Action("dialog.copy", "c", "copy", "Copy", "Copy the text to the clipboard.", _F),
-    Action("dialog.save", "w", "save", "Write to file", "Write the text to a file.", _F),
+    Action("dialog.cancel", "escape", "cancel", "Close", "Close it; nothing is changed.", _F),
+    Action("text.copy", "c", "copy", "Copy", "Copy the text to the clipboard.", _F),
+    Action("text.save", "w", "save", "Write to file", "Write the text to a file.", _F),
     Action("confirm.yes", "y", "yes", "Yes", "Do it."),
     Action("confirm.no", "n", "no", "No", "Do not do it."),
     Action("confirm.move", "left,right,h,l", "move", "Other button", "Go to the other button."),
@@ -117,11 +120,18 @@ _TABLE: tuple[Action, ...] = (
         "classes.mark_all", "a", "mark_all", "Mark all", "Mark all that are shown, or none.", _W
     ),
     Action("classes.redo", "ctrl+r", "redo", "Redo", "Redo what was undone."),
+    Action("classes.suggest", "s", "suggest", "Suggest", "Find classes that look alike.", _W),
     Action("classes.history", "h", "history", "History", "Show or hide what was changed.", _W),
     Action("classes.train", "t", "train", "Train", "Train a model on the project."),
     Action("classes.import", "i", "import", "Import", "Import a data set into the project."),
+    Action("merge.next", "down", "other(1)", "Next class", "Take the next class for the target."),
+    Action("merge.previous", "up", "other(-1)", "Class before", "Take the class before."),
+    # Classes that look alike
+    Action("suggest.merge", "enter,m", "merge", "Merge", "Merge the group with the cursor.", _F),
+    Action("suggest.edit", "e", "edit", "Choose", "Choose what it is merged into.", _F),
     # Import
     Action("import.start", "ctrl+s", "start", "Import", "Start the import.", _F),
+    Action("import.save", "w", "save", "Write to file", "Write the report to a file.", _F),
     # Train
     Action("train.start", "ctrl+s,f5", "start", "Start", "Start training.", _F),
     Action("train.model", "f3", "choose_model", "Models", "Choose the model from a table.", _F),
@@ -148,6 +158,7 @@ _TABLE: tuple[Action, ...] = (
     Action("run.tab_back", "left_square_bracket", "tab(-1)", "Tab before", "The tab before."),
     Action("run.zoom", "z", "zoom", "Enlarge", "Give the focused part the whole screen.", _W),
     Action("run.search", "slash", "search", "Search", "Search the log.", _W),
+    Action("run.goto", "enter", "goto", "Show", "Put the plots' cursor on the event."),
     Action("run.problem", "e", "problem", "Error", "Show the whole error."),
     # Plots
     Action("plot.cursor", "c", "cursor", "Cursor", "Read values with a cursor.", _F),

@@ -58,6 +58,50 @@ async def project_delete(pilot: Pilot[int], _root: Path) -> None:
     await _keys(pilot, "j", "d")
 
 
+async def _classes(pilot: Pilot[int], root: Path, name: str = "building-site") -> None:
+    pilot.app.open_classes(root / "data" / "projects" / name)  # type: ignore[attr-defined]
+    await settled(pilot)
+
+
+async def classes(pilot: Pilot[int], root: Path) -> None:
+    """The classes, some marked."""
+    await _classes(pilot, root)
+    await _keys(pilot, "j", "j", "space", "space", "space")
+
+
+async def classes_filter(pilot: Pilot[int], root: Path) -> None:
+    """The classes that match what is typed."""
+    await _classes(pilot, root)
+    await _keys(pilot, "slash", *"hook")
+
+
+async def merge(pilot: Pilot[int], root: Path) -> None:
+    """What becomes what."""
+    await _classes(pilot, root)
+    await _keys(pilot, "slash", *"hook", "enter", "a", "m")
+
+
+async def rename(pilot: Pilot[int], root: Path) -> None:
+    """A name that is taken."""
+    await _classes(pilot, root)
+    await _keys(pilot, "slash", *"hardhat", "enter", "r", "ctrl+u", *"hard hat")
+
+
+async def suggest(pilot: Pilot[int], root: Path) -> None:
+    """Classes that look alike."""
+    await _classes(pilot, root)
+    await _keys(pilot, "s")
+
+
+async def history(pilot: Pilot[int], root: Path) -> None:
+    """What was done, some of it undone."""
+    await _classes(pilot, root)
+    await _keys(pilot, "slash", *"hook", "enter", "a", "m", "enter")
+    await _keys(pilot, "slash", "escape", "d", "y", "u")
+    if pilot.app.size.width < 120:
+        await _keys(pilot, "h")
+
+
 async def help_keys(pilot: Pilot[int], _root: Path) -> None:
     """The keys of a screen."""
     await _keys(pilot, "f1")
@@ -75,6 +119,12 @@ SCENES: dict[str, Scene] = {
     "projects-light": projects_light,
     "project-new": project_new,
     "project-delete": project_delete,
+    "classes": classes,
+    "classes-filter": classes_filter,
+    "merge": merge,
+    "rename": rename,
+    "suggest": suggest,
+    "history": history,
     "help": help_keys,
     "palette": palette,
 }

@@ -241,6 +241,8 @@ class ProjectsScreen(BatmanScreen):
         """Dim what needs a project while there is none."""
         if action in ("classes", "train", "import", "delete"):
             return True if self.chosen is not None and not self.chosen.problem else None
+        if action == "filter":
+            return not isinstance(self.focused, FilterInput)
         return super().check_action(action, parameters)
 
     def action_classes(self) -> None:

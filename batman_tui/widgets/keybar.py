@@ -63,7 +63,7 @@ class KeyBar(Widget):
         used = 0
         tail = self._item("F1", "Help", "f1", key_style, label_style)
         seen: set[str] = set()
-        order = list(ACTIONS)
+        order = sorted(ACTIONS, key=lambda name: name.startswith("dialog."))
         active = [
             (binding, enabled)
             for _, binding, enabled, _ in self.screen.active_bindings.values()

@@ -28,10 +28,10 @@ class Column(Generic[Row]):
     """A column: a heading, how to get the value of a row, and how it is laid out.
 
     `value` returns text, a number, or, for the kinds `bar` and `percent`, a share from 0 to 1.
-    Numbers are right aligned with thousands separators; None is shown as `–`. `width` is in cells; None shares
-    what is left, but has at least `least`. A column is left out while the table is narrower than
-    `from_width` cells. `sort` gives what to sort by when it is not the value; `muted` paints it
-    in the quiet colour.
+    Numbers are right aligned with thousands separators; None is shown as `–`. `width` is in
+    cells; None shares what is left, but has at least `least`. A column is left out while the
+    table is narrower than `from_width` cells. `sort` gives what to sort by when it is not the
+    value; `muted` paints it in the quiet colour.
     """
 
     key: str

@@ -26,7 +26,7 @@ class TextDialog(BatmanDialog[None]):
     code. `file` must be in a folder that can be made.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings("dialog")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("text")
     DEFAULT_CSS = """
     TextDialog {
         & > .dialog { width: 110; height: 90%; padding: 0 1; }

@@ -1,0 +1,395 @@
+"""The classes of a project: count, filter, mark, merge, rename, delete, undo, redo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widget import Widget
+from textual.worker import get_current_worker
+
+from batman_tui.keys import bindings
+from batman_tui.screens.history import HISTORY_LINES, HistoryPanel
+from batman_tui.widgets.base import BatmanScreen
+from batman_tui.widgets.filter import FilterInput
+from batman_tui.widgets.panel import Panel
+from batman_tui.widgets.table import Column, VirtualTable
+from core.classes import ClassRow, list_classes
+from core.store import HistoryEntry, Project
+from core.text import plural
+
+if TYPE_CHECKING:
+    from batman_tui.screens.merge import MergeChoice
+    from core.naming import Suggestion
+
+NOTHING_YET = "No classes yet. Press i to import a data set."
+NO_MATCH = "No class matches. Press / and Escape to show all."
+WIDE = 120
+
+# A change of the project: runs in a thread, returns its history entry, or None for no change.
+Job = Callable[[Project], HistoryEntry | None]
+
+
+@dataclass(frozen=True)
+class ClassLine:
+    """A class in the table. `share` is of all annotations, `bar` of the largest class."""
+
+    row: ClassRow
+    share: float
+    bar: float
+
+    @property
+    def was(self) -> str | None:
+        """What the imports called it, where that is something else."""
+        return ", ".join(label for label in self.row.labels if label != self.row.name) or None
+
+
+def lines_of(rows: Sequence[ClassRow]) -> list[ClassLine]:
+    """Return the lines of the table, with each class's share."""
+    total = max(1, sum(row.annotations for row in rows))
+    most = max(1, max((row.annotations for row in rows), default=0))
+    return [ClassLine(row, row.annotations / total, row.annotations / most) for row in rows]
+
+
+COLUMNS: tuple[Column[ClassLine], ...] = (
+    Column("name", "Class", lambda line: line.row.name, least=16),
+    Column("annotations", "Annotations", lambda line: line.row.annotations, "number", 13),
+    Column("images", "Images", lambda line: line.row.images, "number", 9),
+    Column("share", "Share", lambda line: line.share, "percent", 7),
+    Column("bar", "", lambda line: line.bar, "bar", 14, from_width=66),
+    Column("was", "Imported as", lambda line: line.was, width=24, from_width=100, muted=True),
+)
+
+
+class ClassesScreen(BatmanScreen):
+    """The table of classes and, where wanted, what was done to them."""
+
+    HELP = (
+        "Mark classes that are the same thing with space and merge them with m. Every change can "
+        "be undone, as far back as the project goes."
+    )
+    CSS_PATH = Path(__file__).with_name("classes.tcss")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("classes")
+
+    class Loaded(Message):
+        """The classes and the history were read."""
+
+        def __init__(self, rows: Sequence[ClassRow], history: Sequence[HistoryEntry]) -> None:
+            super().__init__()
+            self.rows = rows
+            self.history = history
+
+    class Changed(Message):
+        """The project was changed; `goto` is the class to put the cursor on."""
+
+        def __init__(self, text: str, goto: str | None) -> None:
+            super().__init__()
+            self.text = text
+            self.goto = goto
+
+    class Suggested(Message):
+        """Groups of classes that look alike were found."""
+
+        def __init__(self, groups: Sequence[Suggestion]) -> None:
+            super().__init__()
+            self.groups = groups
+
+    class MergeWanted(Message):
+        """A dialog over this screen asks for a merge."""
+
+        def __init__(self, sources: Sequence[str], target: str) -> None:
+            super().__init__()
+            self.sources = sources
+            self.target = target
+
+    def __init__(self, project: Path) -> None:
+        """Make the screen for the project in the folder `project`."""
+        super().__init__()
+        self.project = project
+        self.table: VirtualTable[ClassLine] = VirtualTable(
+            COLUMNS,
+            lambda line: line.row.id,
+            search=lambda line: f"{line.row.name} {' '.join(line.row.labels)}",
+            markable=True,
+            id="classes-table",
+        )
+        self._goto: str | None = None
+        # Changes are done one after the other, however quickly the keys come.
+        self._one_at_a_time = Lock()
+        self._history_wanted: bool | None = None
+
+    def trail(self) -> str:
+        """Say whose classes these are."""
+        return f"{self.project.name} › Classes"
+
+    def body(self) -> Iterable[Widget]:
+        """Lay the table beside the history, or above it where it is narrow."""
+        yield Horizontal(
+            Panel(
+                FilterInput("Filter by name, or by what an import called it"),
+                self.table,
+                title="Classes",
+                id="classes-panel",
+            ),
+            HistoryPanel(),
+            id="classes-body",
+        )
+
+    # Rows by name, for the dialogs
+
+    @property
+    def rows(self) -> list[ClassRow]:
+        """Every class."""
+        return [line.row for line in self.table.rows()]
+
+    @property
+    def chosen(self) -> list[ClassRow]:
+        """The marked classes, or the one with the cursor when none is marked."""
+        if self.table.marks:
+            return [line.row for line in self.table.rows() if line.row.id in self.table.marks]
+        return [self.table.cursor_row.row] if self.table.cursor_row else []
+
+    # Reading and changing, in threads
+
+    def on_mount(self) -> None:
+        """Give the keys to the table."""
+        self.table.focus()
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Show the history by itself where there is room, unless the person decided."""
+        shown = (
+            self.app.size.width >= WIDE if self._history_wanted is None else self._history_wanted
+        )
+        self.query_one(HistoryPanel).set_class(shown, "-shown")
+
+    def on_screen_resume(self) -> None:
+        """Read the project, again when one comes back: an import may have changed it."""
+        self._load()
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="classes")
+    def _load(self) -> None:
+        with Project.open(self.project) as project:
+            rows, history = list_classes(project), project.history(HISTORY_LINES)
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Loaded(rows, history))
+
+    @work(thread=True, exit_on_error=False, group="changing")
+    def _change(self, job: Job, nothing: str, done: str = "", goto: str | None = None) -> None:
+        """Run `job`; say `done` and the entry's summary, or `nothing` when there was none."""
+        with self._one_at_a_time, Project.open(self.project) as project:
+            entry = job(project)
+        text = nothing if entry is None else f"{done}{entry.summary}"
+        self.post_message(self.Changed(text, goto))
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="suggest")
+    def _suggest(self, counts: dict[str, int]) -> None:
+        from core.naming import suggest
+
+        groups = suggest(counts)
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Suggested(groups))
+
+    @on(Loaded)
+    def _show(self, message: Loaded) -> None:
+        self.table.set_rows(lines_of(message.rows))
+        if self._goto is not None:
+            wanted = next((row.id for row in message.rows if row.name == self._goto), None)
+            self.table.move_to(wanted)
+            self._goto = None
+        self.table.nothing = NO_MATCH
+        self.query_one("#classes-panel", Panel).empty = "" if message.rows else NOTHING_YET
+        self.query_one(HistoryPanel).entries = tuple(message.history)
+        self.refresh_bindings()
+
+    @on(Changed)
+    def _changed(self, message: Changed) -> None:
+        self._goto = message.goto
+        self.batman.tell(message.text)
+        self._load()
+
+    # The table and its filter
+
+    @on(VirtualTable.Shown)
+    def _counted(self) -> None:
+        shown, there = len(self.table.visible_keys), self.table.row_count
+        badge = f"{shown:,} of {there:,}" if shown != there else f"{there:,}"
+        if self.table.marks:
+            count = sum(row.annotations for row in self.chosen)
+            badge += f" · {len(self.table.marks):,} marked, {plural(count, 'annotation')}"
+        self.query_one("#classes-panel", Panel).badge = badge
+        self.refresh_bindings()
+
+    @on(VirtualTable.Opened)
+    def _clicked(self) -> None:
+        self.action_mark()
+
+    @on(FilterInput.Filter)
+    def _filter(self, message: FilterInput.Filter) -> None:
+        self.table.filter(message.text)
+        if message.done:
+            self.table.focus()
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Dim what needs a class while there is none."""
+        if action in ("mark", "mark_all", "merge", "rename", "delete", "suggest"):
+            return True if self.table.cursor_key is not None else None
+        if action == "filter":
+            return not isinstance(self.focused, FilterInput)
+        return super().check_action(action, parameters)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(FilterInput).open()
+
+    def action_mark(self) -> None:
+        """Mark the class with the cursor, or unmark it."""
+        self.table.toggle_mark()
+
+    def action_mark_all(self) -> None:
+        """Mark every class that the filter shows, or unmark them."""
+        self.table.toggle_all()
+
+    def action_merge(self) -> None:
+        """Ask what the chosen classes become, and merge them."""
+        self._ask_merge(self.chosen)
+
+    def _ask_merge(self, chosen: Sequence[ClassRow], target: str = "") -> None:
+        from batman_tui.screens.merge import MergeDialog
+
+        self.app.push_screen(MergeDialog(chosen, self.rows, target), self._merge)
+
+    def _merge(self, choice: MergeChoice | None) -> None:
+        if choice is not None:
+            self.table.clear_marks()
+            self._merge_now(choice.sources, choice.target)
+
+    @on(MergeWanted)
+    def _merge_wanted(self, message: MergeWanted) -> None:
+        self._merge_now(message.sources, message.target)
+
+    def _merge_now(self, sources: Sequence[str], target: str) -> None:
+        from core.classes import merge
+
+        self._change(
+            lambda project: merge(project, sources, target), "Nothing to merge.", goto=target
+        )
+
+    def action_rename(self) -> None:
+        """Ask for another name; when it is taken, offer to merge."""
+        line = self.table.cursor_row
+        if line is None:
+            return
+        from batman_tui.widgets.dialogs import PromptDialog
+
+        old = line.row
+        taken = {row.name: row for row in self.rows if row.id != old.id}
+
+        def check(name: str) -> str:
+            if name in taken:
+                return f"'{name}' is there already; Enter asks whether to merge."
+            return ""
+
+        def named(name: str | None) -> None:
+            if name in taken:
+                self._merge_instead(old, taken[name])
+            elif name is not None and name != old.name:
+                self._rename(old.name, name)
+
+        self.app.push_screen(
+            PromptDialog("Rename class", value=old.name, button="Rename", check=check), named
+        )
+
+    def _rename(self, old: str, new: str) -> None:
+        from core.classes import rename
+
+        self._change(lambda project: rename(project, old, new), "The name is the same.", goto=new)
+
+    def _merge_instead(self, old: ClassRow, new: ClassRow) -> None:
+        from batman_tui.widgets.dialogs import ConfirmDialog
+
+        lines = [
+            f"'{new.name}' is there already, with {plural(new.annotations, 'annotation')}.",
+            f"Shall '{old.name}' ({plural(old.annotations, 'annotation')}) become part of it?",
+        ]
+        self.app.push_screen(
+            ConfirmDialog("Merge instead?", lines, yes="Merge", no="Keep both", danger=False),
+            lambda agreed: self._merge_now([old.name], new.name) if agreed else None,
+        )
+
+    def action_delete(self) -> None:
+        """Ask, naming what goes, and delete the chosen classes with their annotations."""
+        chosen = self.chosen
+        if not chosen:
+            return
+        from batman_tui.widgets.dialogs import ConfirmDialog
+        from core.classes import delete
+
+        names = [row.name for row in chosen]
+        count = sum(row.annotations for row in chosen)
+        shown = ", ".join(names[:8]) + (f" and {len(names) - 8:,} more" if len(names) > 8 else "")
+        lines = [
+            f"{shown}.",
+            f"{plural(count, 'annotation')} will be hidden with "
+            f"{'them' if len(names) > 1 else 'it'}; u brings everything back.",
+            "To keep the annotations under another name, merge (m) instead.",
+        ]
+
+        def agreed(yes: bool | None) -> None:
+            if yes:
+                self.table.clear_marks()
+                self._change(lambda project: delete(project, names), "Nothing to delete.")
+
+        title = f"Delete {plural(len(names), 'class', 'classes')}?"
+        self.app.push_screen(ConfirmDialog(title, lines, yes="Delete", no="Keep"), agreed)
+
+    def action_undo(self) -> None:
+        """Undo the newest change that stands."""
+        self._change(lambda project: project.undo(), "There is nothing to undo.", "Undone: ")
+
+    def action_redo(self) -> None:
+        """Do again what was undone last."""
+        self._change(lambda project: project.redo(), "There is nothing to redo.", "Done again: ")
+
+    def action_suggest(self) -> None:
+        """Look for classes that are likely the same."""
+        self._suggest({row.name: row.annotations for row in self.rows})
+
+    @on(Suggested)
+    def _suggested(self, message: Suggested) -> None:
+        if not message.groups:
+            self.batman.tell("No two classes look alike.")
+            return
+        from batman_tui.screens.suggest import SuggestDialog
+
+        self.app.push_screen(SuggestDialog(self, message.groups), self._edit_suggestion)
+
+    def _edit_suggestion(self, group: Suggestion | None) -> None:
+        if group is not None:
+            names = {group.target, *group.sources}
+            self._ask_merge([row for row in self.rows if row.name in names], group.target)
+
+    def action_history(self) -> None:
+        """Show or hide what was changed."""
+        panel = self.query_one(HistoryPanel)
+        self._history_wanted = not panel.has_class("-shown")
+        panel.set_class(self._history_wanted, "-shown")
+        if not self._history_wanted:
+            self.table.focus()
+
+    def action_train(self) -> None:
+        """Open the training form for the project."""
+        self.batman.open_train(self.project)
+
+    def action_import(self) -> None:
+        """Import a data set into the project."""
+        self.batman.open_import(self.project)

@@ -1,0 +1,363 @@
+"""The dialog that imports a data set: what and from where, a bar while it runs, the report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import (
+    Button,
+    ContentSwitcher,
+    Input,
+    ProgressBar,
+    RadioButton,
+    RadioSet,
+    Static,
+)
+from textual.worker import Worker, get_current_worker
+
+from batman_tui.keys import bindings
+from batman_tui.widgets.base import BatmanDialog
+from batman_tui.widgets.keybar import KeyBar
+from batman_tui.widgets.path_suggester import PathSuggester
+from batman_tui.widgets.table import Column, VirtualTable
+from core.errors import BatmanError, Cancelled
+from core.files import FileMode
+from core.progress import Progress
+from core.source_kind import KINDS, Kind, guess_kind
+from core.store import Project
+from core.text import clean, duration, plural
+
+if TYPE_CHECKING:
+    from batman_tui.app import BatmanApp
+    from core.importers import ImportReport, Problem
+
+KIND_NAMES: dict[Kind, str] = {"coco": "COCO", "yolo": "YOLO", "voc": "Pascal VOC"}
+FILES: dict[FileMode, str] = {
+    "link": "Hard links where the disk allows it, else copies: quick, and takes no room.",
+    "copy": "Copies: the project does not depend on the data set afterwards.",
+    "move": "Moves the image files out of the data set into the project.",
+    "reference": "Leaves the images where they are; they must stay there.",
+}
+Phase = Literal["form", "running", "report"]
+REPORT_EVERY = 0.05
+
+
+class ImportDialog(BatmanDialog["ImportReport"]):
+    """Imports into the project in the folder `project`. The result is the report, or None."""
+
+    HELP = (
+        "Give the folder of the data set; its format is seen from its files. Records that are "
+        "not right are left out or clipped, and listed at the end with the reason."
+    )
+    CSS_PATH = Path(__file__).with_name("import_.tcss")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("import")
+
+    phase: reactive[Phase] = reactive("form", bindings=True)
+
+    class Guessed(Message):
+        """What lies at the path that is typed; `there` is whether anything does."""
+
+        def __init__(self, kind: Kind | None, there: bool) -> None:
+            super().__init__()
+            self.kind = kind
+            self.there = there
+
+    class Moved(Message):
+        """The import got further."""
+
+        def __init__(self, progress: Progress) -> None:
+            super().__init__()
+            self.progress = progress
+
+        def can_replace(self, message: Message) -> bool:
+            """Let a slow terminal skip to the newest."""
+            return isinstance(message, ImportDialog.Moved)
+
+    class Ended(Message):
+        """The import ended: with a report, or with an error that was to be expected."""
+
+        def __init__(self, report: ImportReport | None, error: BatmanError | None) -> None:
+            super().__init__()
+            self.report = report
+            self.error = error
+
+    def __init__(self, project: Path) -> None:
+        super().__init__()
+        self.project = project
+        self.report: ImportReport | None = None
+        self._running: Worker[None] | None = None
+        self._started = 0.0
+        columns: list[Column[tuple[int, Problem]]] = [
+            Column("kind", "Problem", lambda row: row[1].kind.replace("_", " "), least=14),
+            Column("where", "Where", lambda row: row[1].where, least=14),
+            Column("detail", "Detail", lambda row: row[1].detail, least=14, from_width=64),
+            Column("action", "", lambda row: row[1].action, width=8, muted=True),
+        ]
+        self._problems: VirtualTable[tuple[int, Problem]] = VirtualTable(
+            columns, lambda row: row[0], id="problems"
+        )
+
+    @property
+    def _batman(self) -> BatmanApp:
+        return cast("BatmanApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Lay out the three phases in one place."""
+        wanted = self._batman.settings.files
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(clean(f"Import into {self.project.name}"))
+            with ContentSwitcher(initial="form"):
+                with Vertical(id="form"):
+                    yield Static("Folder or file of the data set", classes="import--label")
+                    yield Input(placeholder="/data/sets/site", suggester=PathSuggester(), id="path")
+                    yield Static("", markup=False, id="found", classes="dialog--hint")
+                    yield Static("Format", classes="import--label")
+                    with RadioSet(id="kind", compact=True):
+                        for kind in KINDS:
+                            yield RadioButton(KIND_NAMES[kind], kind == KINDS[0], compact=True)
+                    yield Static("Image files", classes="import--label")
+                    with RadioSet(id="files", compact=True):
+                        for mode in FILES:
+                            yield RadioButton(mode.capitalize(), mode == wanted, compact=True)
+                    yield Static("", id="files-hint", classes="dialog--hint")
+                    with Horizontal(classes="dialog--buttons"):
+                        yield Button("Cancel", id="cancel", compact=True)
+                        yield Button("Import", id="ok", variant="primary", compact=True)
+                with Vertical(id="running"):
+                    yield Static("", markup=False, id="stage", classes="dialog--text")
+                    yield ProgressBar(id="bar", show_eta=False)
+                    yield Static("", markup=False, id="left", classes="dialog--hint")
+                with Vertical(id="report"):
+                    yield Static("", id="sum", classes="dialog--text")
+                    yield self._problems
+            yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Begin with the path."""
+        self.query_one("#path").focus()
+        self._show_files_hint()
+        self._judge(None, False)
+
+    def watch_phase(self, phase: Phase) -> None:
+        """Show the part of the phase."""
+        self.query_one(ContentSwitcher).current = phase
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what the phase can do."""
+        if action == "start":
+            return self.phase == "form"
+        if action == "save":
+            return self.phase == "report"
+        return super().check_action(action, parameters)
+
+    # The form
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.query_one("#path", Input).value.strip()).expanduser()
+
+    @on(Input.Changed, "#path")
+    def _typing(self) -> None:
+        self._guess(self.query_one("#path", Input).value.strip())
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="guess")
+    def _guess(self, typed: str) -> None:
+        try:
+            path = Path(typed).expanduser()
+            there, kind = bool(typed) and path.exists(), guess_kind(path) if typed else None
+        except (OSError, RuntimeError, ValueError):
+            there, kind = False, None  # Such as `~nobody`, or a name with a NUL.
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Guessed(kind, there))
+
+    @on(Guessed)
+    def _guessed(self, message: Guessed) -> None:
+        self._judge(message.kind, message.there)
+        if message.kind is not None:
+            button = self.query_one("#kind", RadioSet).query(RadioButton)
+            button[KINDS.index(message.kind)].value = True
+
+    def _judge(self, kind: Kind | None, there: bool) -> None:
+        typed = bool(self.query_one("#path", Input).value.strip())
+        if not typed:
+            text = "→ completes what you type; a folder such as one that Roboflow exports."
+        elif not there:
+            text = "There is nothing at this path yet."
+        elif kind is None:
+            text = "No data set is recognised here: choose the format."
+        else:
+            text = f"This looks like {KIND_NAMES[kind]}."
+        self.query_one("#found", Static).update(text)
+        self.query_one("#ok", Button).disabled = not there
+
+    @on(RadioSet.Changed, "#files")
+    def _show_files_hint(self) -> None:
+        self.query_one("#files-hint", Static).update(FILES[self._mode])
+
+    @property
+    def _mode(self) -> FileMode:
+        return tuple(FILES)[max(0, self.query_one("#files", RadioSet).pressed_index)]
+
+    @on(Input.Submitted, "#path")
+    @on(Button.Pressed, "#ok")
+    def _submitted(self) -> None:
+        self.action_start()
+
+    @on(Button.Pressed, "#cancel")
+    def _cancelled(self) -> None:
+        self.action_cancel()
+
+    # Running
+
+    def action_start(self) -> None:
+        """Start the import of what the form says."""
+        if self.phase != "form" or self.query_one("#ok", Button).disabled:
+            return
+        kind = KINDS[max(0, self.query_one("#kind", RadioSet).pressed_index)]
+        self._started = monotonic()
+        self._batman.busy[self] = (
+            f"The import into '{self.project.name}' is not done; leaving now undoes it."
+        )
+        self.query_one("#stage", Static).update("Starting")
+        self.query_one("#bar", ProgressBar).update(total=None, progress=0)
+        self.phase = "running"
+        self.set_focus(None)
+        self._running = self._import(kind, self._path, self._mode)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="import")
+    def _import(self, kind: Kind, source: Path, files: FileMode) -> None:
+        from core import importers
+
+        worker = get_current_worker()
+        call = {
+            "coco": importers.import_coco,
+            "yolo": importers.import_yolo,
+            "voc": importers.import_voc,
+        }[kind]
+        said = 0.0
+        stage = ""
+
+        def progress(now: Progress) -> None:
+            nonlocal said, stage
+            if monotonic() - said >= REPORT_EVERY or now.stage != stage:
+                said, stage = monotonic(), now.stage
+                self.post_message(self.Moved(now))
+
+        try:
+            with Project.open(self.project) as project:
+                report = call(
+                    project,
+                    source,
+                    files=files,
+                    progress=progress,
+                    cancelled=lambda: worker.is_cancelled,
+                )
+        except BatmanError as error:
+            self.post_message(self.Ended(None, error))
+        else:
+            self.post_message(self.Ended(report, None))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """After a defect in an importer, show it and go back to the form."""
+        super().on_worker_state_changed(event)
+        if event.worker.group == "import" and isinstance(event.worker.error, Exception):
+            self._ended(self.Ended(None, None))
+
+    @on(Moved)
+    def _moved(self, message: Moved) -> None:
+        now = message.progress
+        self.query_one("#bar", ProgressBar).update(total=now.total, progress=now.done)
+        count = f"{now.done:,} of {now.total:,}" if now.total else f"{now.done:,}"
+        self.query_one("#stage", Static).update(clean(f"{now.stage.capitalize()}  {count}"))
+        spent = monotonic() - self._started
+        self.query_one("#left", Static).update(
+            f"{duration(spent)} so far. Escape stops it; the project is then as it was."
+        )
+
+    def action_cancel(self) -> None:
+        """Stop a running import; else close."""
+        if self.phase == "running" and self._running is not None:
+            self.query_one("#stage", Static).update("Stopping")
+            self._running.cancel()
+        else:
+            self.dismiss(self.report)
+
+    # The report
+
+    @on(Ended)
+    def _ended(self, message: Ended) -> None:
+        self._batman.busy.pop(self, None)
+        self._running = None
+        if message.report is None:
+            self.phase = "form"
+            self.query_one("#path").focus()
+            if isinstance(message.error, Cancelled):
+                self._batman.tell("The import was stopped; the project is as it was.")
+            elif message.error is not None:
+                self._batman.show_error(message.error)
+            return
+        self.report = report = message.report
+        self.phase = "report"
+        self.query_one("#sum", Static).update(self._sum(report))
+        self._problems.set_rows(enumerate(report.problems))
+        self._problems.display = bool(report.problems)
+        self._problems.focus()
+
+    def _sum(self, report: ImportReport) -> Content:
+        parts: list[str | tuple[str, str]] = [
+            ("✓ ", "$success"),
+            (
+                f"{plural(report.images, 'image')}, {plural(report.annotations, 'annotation')}, "
+                f"{plural(len(report.classes), 'class')}",
+                "bold",
+            ),
+            f" imported in {duration(monotonic() - self._started)}.\n",
+        ]
+        if report.problems:
+            kinds = Counter(problem.kind.replace("_", " ") for problem in report.problems)
+            told = ", ".join(f"{clean(kind)} {count:,}" for kind, count in kinds.most_common())
+            count = plural(len(report.problems), "record was", "records were")
+            parts.append((f"{count} not right: {told}.\n", "$text-warning"))
+        else:
+            parts.append("Every record was right.")
+        return Content.assemble(*parts)
+
+    def action_save(self) -> None:
+        """Write the report as JSON into the workspace's logs and say where."""
+        if self.report is None:
+            return
+        file = self._batman.workspace.logs_dir / f"import_{self.project.name}.json"
+        report: dict[str, Any] = self.report.to_dict()
+        self._write(file, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+
+    @work(thread=True, exit_on_error=False, group="save")
+    def _write(self, file: Path, text: str) -> None:
+        from core.files import write_atomic
+
+        try:
+            write_atomic(file, text)
+        except OSError as error:
+            raise BatmanError(f"{clean(str(file))} cannot be written.", str(error)) from error
+        self.post_message(self.Written(file))
+
+    class Written(Message):
+        """The report is in a file."""
+
+        def __init__(self, file: Path) -> None:
+            super().__init__()
+            self.file = file
+
+    @on(Written)
+    def _written(self, message: Written) -> None:
+        self._batman.tell(f"Written to {message.file}")

@@ -1,0 +1,46 @@
+"""What kind of data set lies in a folder, told from its files' names and first bytes."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["coco", "yolo", "voc"]
+KINDS: tuple[Kind, ...] = ("coco", "yolo", "voc")
+
+# A listing is cut here: some data sets hold a million files in one folder.
+_LOOK_AT = 200
+_SPLITS = ("", "train", "valid", "val", "test", "annotations")
+
+
+def guess_kind(path: Path) -> Kind | None:
+    """Return what the data set at `path` (a folder or file) seems to be, or None.
+
+    COCO: a `.json` file, or a folder that has one in itself, a split or `annotations`. YOLO: a
+    `.yaml` file, or a folder with one, or with `labels`. VOC: a folder with `Annotations`, or
+    `.xml` files. Folders are looked into, files are not read.
+    """
+    if path.is_file():
+        suffix = path.suffix.lower()
+        if suffix == ".json":
+            return "coco"
+        return "yolo" if suffix in (".yaml", ".yml") else None
+    if not path.is_dir():
+        return None
+    if _has(path, (".yaml", ".yml")):
+        return "yolo"
+    if any(_has(path / split, (".json",)) for split in _SPLITS):
+        return "coco"
+    if (path / "Annotations").is_dir() or any(_has(path / split, (".xml",)) for split in _SPLITS):
+        return "voc"
+    return "yolo" if (path / "labels").is_dir() else None
+
+
+def _has(folder: Path, suffixes: tuple[str, ...]) -> bool:
+    """Return whether one of the first files of a folder ends in one of `suffixes`."""
+    try:
+        names = [entry.name.lower() for entry in islice(folder.iterdir(), _LOOK_AT)]
+    except OSError:
+        return False
+    return any(name.endswith(suffixes) and not name.startswith(".") for name in names)
