@@ -1,0 +1,19 @@
+"""Trained detectors, ready to look at images: RF-DETR checkpoints and exported ONNX models.
+
+Importing this package is light; torch, rfdetr and onnxruntime come in when a model is loaded.
+"""
+
+from __future__ import annotations
+
+from core.detector.base import Detector, Prediction
+from core.detector.find import find_checkpoint, latest_run, run_checkpoint
+from core.detector.load import load_detector
+
+__all__ = [
+    "Detector",
+    "Prediction",
+    "find_checkpoint",
+    "latest_run",
+    "load_detector",
+    "run_checkpoint",
+]

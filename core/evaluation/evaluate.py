@@ -1,0 +1,294 @@
+"""Measure a model on a labelled split: predict, count, draw, write.
+
+The heavy libraries are imported inside functions: the application imports this package for its
+results only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import BatmanError, Cancelled, RunError
+from core.evaluation.result import (
+    PREDICTIONS,
+    SIZES,
+    ClassResult,
+    EvaluationResult,
+    SizeResult,
+    evaluation_folder,
+)
+from core.evaluation.truth import Truth, read_truth
+from core.files import read_json, remove_tree, write_atomic
+from core.progress import Cancelled as IsCancelled
+from core.progress import Progress, Report, never, nothing
+from core.text import clean, plural
+from core.training.results import MAX_DETECTIONS
+
+if TYPE_CHECKING:
+    from core.detector import Detector
+    from core.evaluation.coco import CocoMetrics
+
+# How far an evaluation may lie from what training measured before a note says so.
+AGREEMENT = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationOptions:
+    """What to evaluate, on what, and where to put it.
+
+    `target` is a run (folder or name) or a model file. `dataset` is a folder in Roboflow's COCO
+    layout; None takes the run's own. `output` is the folder to write into; None takes
+    `evaluation/<split>` in the run, or beside the model file. `worst` is how many of the worst
+    images to draw.
+    """
+
+    target: str | Path
+    split: str = "valid"
+    dataset: Path | None = None
+    output: Path | None = None
+    device: str = "auto"
+    batch_size: int | None = None
+    classes: Sequence[str] | None = None
+    worst: int = 24
+
+
+def evaluate(
+    options: EvaluationOptions, progress: Report = nothing, cancelled: IsCancelled = never
+) -> EvaluationResult:
+    """Evaluate a model and write the evaluation's folder; an earlier one is replaced.
+
+    The folder holds `evaluation.json` (the result), `predictions.json` (all predictions as COCO
+    results), `pr_curves.png`, `confusion_matrix.png` and `worst/`. Raises BatmanError subclasses:
+    for a missing run, model, split or image, classes that do not match, and Cancelled; the earlier
+    evaluation stands then.
+    """
+    from core.detector import find_checkpoint, load_detector
+
+    checkpoint = find_checkpoint(options.target)
+    dataset = options.dataset or _own_dataset(checkpoint.parent)
+    output = (options.output or evaluation_folder(checkpoint.parent, options.split)).absolute()
+    started = time.monotonic()
+    progress(Progress("loading the model", 0, None))
+    detector = load_detector(
+        checkpoint, device=options.device, batch_size=options.batch_size, classes=options.classes
+    )
+    truth = read_truth(dataset, options.split, detector.classes)
+    clock = time.monotonic()
+    predictions = predict_split(detector, truth, progress, cancelled)
+    speed = len(truth.images) / max(time.monotonic() - clock, 1e-9)
+    progress(Progress("measuring", 0, None))
+    from core.evaluation.coco import measure
+
+    metrics = measure(truth, predictions, MAX_DETECTIONS)
+    working = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    remove_tree(working)
+    working.mkdir(parents=True)
+    try:
+        result = _result(
+            options, checkpoint, dataset, detector, truth, predictions, metrics, working, progress
+        )
+        result = _finish(result, checkpoint, options.split, speed, time.monotonic() - started)
+        result.save(working)
+        write_atomic(working / PREDICTIONS, json.dumps(predictions, separators=(",", ":")))
+        if cancelled():
+            raise Cancelled("The evaluation was cancelled.")
+        remove_tree(output)
+        working.rename(output)
+    finally:
+        remove_tree(working)
+    return result
+
+
+def predict_split(
+    detector: Detector, truth: Truth, progress: Report = nothing, cancelled: IsCancelled = never
+) -> list[dict[str, Any]]:
+    """Return the detector's predictions on a split as COCO results, without any threshold.
+
+    Boxes are rounded to a ten-thousandth of a pixel. Raises BatmanError for an image that cannot be
+    read, Cancelled.
+    """
+    import numpy as np
+
+    from core.detector.stream import in_batches
+
+    def load(image: dict[str, Any]) -> tuple[Any, tuple[int, int]]:
+        from rfdetr.datasets.io_utils import decode_pil_image
+
+        path = truth.folder / image["file_name"]
+        try:
+            # As rfdetr reads images for validation, down to the decoder.
+            picture = decode_pil_image(path)[0]
+        except Exception as error:  # missing, damaged, of an unknown kind: Pillow raises many
+            raise BatmanError(
+                f"The image '{clean(str(path))}' cannot be read: {clean(str(error))[:200]}",
+                "Restore the file, or prepare the data set again.",
+            ) from error
+        return detector.prepare(picture), picture.size
+
+    found: list[dict[str, Any]] = []
+    done, total = 0, len(truth.images)
+    progress(Progress("predicting", 0, total))
+    for batch in in_batches(truth.images, load, detector.batch_size):
+        if cancelled():
+            raise Cancelled("The evaluation was cancelled.")
+        pixels = np.stack([loaded[0] for _, loaded in batch])
+        sizes = [loaded[1] for _, loaded in batch]
+        for (image, _), seen in zip(batch, detector.predict_prepared(pixels, sizes), strict=True):
+            for box, score, label in zip(
+                seen.boxes.tolist(), seen.scores.tolist(), seen.class_ids.tolist(), strict=True
+            ):
+                x0, y0, x1, y1 = box
+                corners = (x0, y0, x1 - x0, y1 - y0)
+                found.append(
+                    {
+                        "image_id": image["id"],
+                        "category_id": truth.category_of[label],
+                        "bbox": [round(value, 4) for value in corners],
+                        "score": round(score, 8),
+                    }
+                )
+        done += len(batch)
+        progress(Progress("predicting", done, total))
+    return found
+
+
+def _own_dataset(folder: Path) -> Path:
+    from core.training.config import TrainingConfig
+
+    config = folder / "training_config.json"
+    if config.is_file():
+        try:
+            own = TrainingConfig.load(config).dataset_dir(folder)
+        except BatmanError:
+            # rfdetr's own file of this name keeps the folder elsewhere.
+            content = read_json(config)
+            values = content.get("train_config") if isinstance(content, dict) else None
+            named = values.get("dataset_dir") if isinstance(values, dict) else None
+            own = Path(named) if isinstance(named, str) else folder / "dataset"
+        if own.is_dir():
+            return own
+    if (folder / "dataset").is_dir():
+        return folder / "dataset"
+    raise RunError(
+        f"'{clean(str(folder))}' has no data set to evaluate on.",
+        "Give one with --dataset, in Roboflow's COCO layout.",
+    )
+
+
+def _result(
+    options: EvaluationOptions,
+    checkpoint: Path,
+    dataset: Path,
+    detector: Detector,
+    truth: Truth,
+    predictions: list[dict[str, Any]],
+    metrics: CocoMetrics,
+    working: Path,
+    progress: Report,
+) -> EvaluationResult:
+    from core.evaluation import coco, pictures
+    from core.evaluation.metrics import best_common, best_f1
+    from core.evaluation.mistakes import confusion, worst_images
+
+    common = best_common(metrics.matches)
+    per_class = []
+    for index, name in enumerate(detector.classes):
+        matches = metrics.matches[index]
+        best = best_f1(matches)
+        values: dict[str, Any] = metrics.of_class(index)
+        if best is not None:
+            values |= {key: getattr(best, key) for key in ("precision", "recall", "f1")}
+            values["threshold"] = best.threshold
+        per_class.append(ClassResult(name=name, annotations=matches.objects, **values))
+    sizes = []
+    for place, (name, (least, most)) in enumerate(SIZES.items(), start=1):
+        count = sum(least <= a["area"] < most and not a["iscrowd"] for a in truth.annotations)
+        sizes.append(
+            SizeResult(
+                name=name, annotations=count, ap=metrics.ap(size=place), ar=metrics.ar(size=place)
+            )
+        )
+    overall: dict[str, Any] = metrics.summary()
+    table = confusion(truth, predictions, detector.classes, common.threshold)
+    worst = worst_images(truth, predictions, metrics, detector.classes, common.threshold)
+    worst = worst[: options.worst]
+    pictures.draw_curves(working, per_class)
+    pictures.draw_confusion(working, table)
+    for done, image in enumerate(worst):
+        progress(Progress("drawing", done, len(worst)))
+        pictures.draw_worst(truth.folder / image.file, image, detector.classes, working)
+    progress(Progress("drawing", len(worst), len(worst)))
+    return EvaluationResult(
+        checkpoint=str(checkpoint),
+        model=detector.model_size,
+        resolution=detector.resolution,
+        dataset=str(dataset),
+        split=options.split,
+        images=len(truth.images),
+        annotations=sum(matches.objects for matches in metrics.matches),
+        predictions=len(predictions),
+        classes=detector.classes,
+        max_detections=MAX_DETECTIONS,
+        **overall,
+        coco100=metrics.summary(coco.COCO_LIMIT),
+        confidence=common.threshold,
+        precision=common.precision,
+        recall=common.recall,
+        f1=common.f1,
+        per_class=per_class,
+        sizes=sizes,
+        confusion=table,
+        worst=worst,
+        device=detector.device,
+        seconds=0.0,
+        images_per_s=0.0,
+        finished_at=time.time(),
+        notes=truth.notes,
+    )
+
+
+def _finish(
+    result: EvaluationResult, checkpoint: Path, split: str, speed: float, seconds: float
+) -> EvaluationResult:
+    """Return the result with its times, and beside what training measured of the same weights."""
+    import msgspec
+
+    notes = list(result.notes)
+    trained = None
+    if checkpoint.name == "best.pth" and split == "valid":
+        trained = _trained(checkpoint.parent)
+    if trained is not None and result.map50_95 is not None:
+        apart = abs(trained - result.map50_95)
+        if apart > AGREEMENT:
+            notes.append(
+                f"Training measured mAP50-95 {trained:.4f} with these weights, {apart:.4f} away: "
+                "it ran with another number format, or the data set has changed since."
+            )
+    if len(result.notes) < len(notes) or result.annotations == 0:
+        notes += [] if result.annotations else [
+            f"{plural(result.images, 'image')} without a single object: nothing can be measured."
+        ]  # fmt: skip
+    is_run = (checkpoint.parent / "training_config.json").is_file()
+    return msgspec.structs.replace(
+        result,
+        run=checkpoint.parent.name if is_run else None,
+        trained_map50_95=trained,
+        seconds=round(seconds, 2),
+        images_per_s=round(speed, 2),
+        notes=notes,
+    )
+
+
+def _trained(run: Path) -> float | None:
+    try:
+        best = read_json(run / "results.json").get("best") or {}
+        value = best.get("map50_95")
+    except (BatmanError, AttributeError):
+        return None
+    return float(value) if isinstance(value, (int, float)) else None
