@@ -30,7 +30,10 @@ class Completed:
 
 
 class Host(Protocol):
-    """A machine that runs commands and holds files. Paths are that machine's."""
+    """A machine that runs commands and holds files. Paths are that machine's.
+
+    A host is a `core.training.sources.FileSource`: a run is followed through it.
+    """
 
     @property
     def name(self) -> str:
@@ -54,9 +57,9 @@ class Host(Protocol):
         ...
 
     def read(self, path: str, offset: int, limit: int) -> bytes:
-        """Return up to `limit` bytes of a file from `offset` on; none past its end.
+        """Return up to `limit` bytes of a file from `offset` on; none past its end or without it.
 
-        Raises `FileNotFoundError` when it is not there, `HostError` when the host does not answer.
+        Raises `HostError` when the host does not answer.
         """
         ...
 
@@ -69,5 +72,8 @@ class Host(Protocol):
         ...
 
     def get(self, remote: str, local: Path) -> None:
-        """Copy a file from the host: whole under its name, or not there."""
+        """Copy a file from the host: whole under its name, or not there.
+
+        Raises `FileNotFoundError` when the host has no such file.
+        """
         ...

@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.text import clean
+from core.training.sources import LocalFiles
 from slurm.hosts.base import Completed, HostError
 
 
-class LocalHost:
+class LocalHost(LocalFiles):
     """The machine we are on."""
 
     name = "this machine"
@@ -57,19 +58,6 @@ class LocalHost:
                 ) from None
             raise
         return Completed(tuple(argv), process.returncode, stdout, stderr)
-
-    def read(self, path: str, offset: int, limit: int) -> bytes:
-        """See `Host.read`."""
-        with Path(path).open("rb") as file:
-            file.seek(offset)
-            return file.read(limit)
-
-    def size(self, path: str) -> int | None:
-        """See `Host.size`."""
-        try:
-            return Path(path).stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
-            return None
 
     def put(self, local: Path, remote: str) -> None:
         """See `Host.put`."""

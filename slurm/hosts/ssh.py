@@ -1,0 +1,409 @@
+"""A machine over SSH: one connection, many channels, and no text of others in a shell line."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import secrets
+import select
+import shlex
+import socket
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import paramiko
+
+from core.text import clean
+from slurm.hosts.base import Completed, HostError
+from slurm.hosts.ssh_auth import Asker, Nobody, check_host_key, log_in, preferred_key_types
+from slurm.hosts.ssh_config import read_target
+
+T = TypeVar("T")
+
+KEEPALIVE_S = 30
+# OpenSSH's server allows 10 sessions a connection (MaxSessions) and the person may have others.
+CHANNELS = 6
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+_BLOCK = 64 * 1024
+
+
+class NotConnected(HostError):
+    """The host is out of reach for now; what is known of it is as old as the last answer."""
+
+
+class SshHost:
+    """A host over SSH. Safe to use from several threads.
+
+    Connects at the first use. A cut connection is made again by the next use, after a wait that
+    doubles from one second to a minute, unless a person had to answer for the login (a one-time
+    code): then only `connect` does it, so that nobody is asked in a loop. `prelude` is a shell
+    snippet of the person's own that runs before every command (`module load slurm`).
+    """
+
+    def __init__(
+        self,
+        spec: str,
+        *,
+        asker: Asker | None = None,
+        config: Path | None = None,
+        prelude: str = "",
+    ) -> None:
+        self.name = spec
+        self.target = read_target(spec, config)
+        self._asker: Asker = asker or Nobody()
+        self._config = config
+        self._prelude = prelude
+        self._lock = threading.RLock()
+        self._channels = threading.BoundedSemaphore(CHANNELS)
+        self._transport: paramiko.Transport | None = None
+        self._jump: SshHost | None = None
+        self._sftp: paramiko.SFTPClient | None = None
+        self._sftp_lock = threading.Lock()
+        self._needs_person = False
+        self._wait = 0.0
+        self._not_before = 0.0
+        self._last_error = ""
+        self.last_answer: float | None = None
+
+    # The connection
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection that is not known to be cut."""
+        transport = self._transport
+        return transport is not None and transport.is_active() and transport.is_authenticated()
+
+    def connect(self) -> None:
+        """Connect now, asking the person what the server asks; does nothing when connected.
+
+        Raises `HostError`: `HostKeyChanged`, `LoginFailed`, or that the host cannot be reached.
+        """
+        with self._lock:
+            if self.connected:
+                return
+            self._drop()
+            try:
+                self._needs_person = self._open()
+            except HostError as error:
+                self._drop()
+                self._wait = min(_LONGEST_WAIT_S, max(_FIRST_WAIT_S, self._wait * 2))
+                self._not_before = time.monotonic() + self._wait
+                self._last_error = error.message
+                raise
+            self._wait, self._not_before, self._last_error = 0.0, 0.0, ""
+            self.last_answer = time.time()
+
+    def close(self) -> None:
+        """Close the connection; the next use opens it again."""
+        with self._lock:
+            self._drop()
+
+    def _ready(self) -> paramiko.Transport:
+        with self._lock:
+            if not self.connected:
+                if self._needs_person:
+                    raise NotConnected(
+                        f"The connection to {clean(self.name)} was cut.",
+                        "Connect again: its login asks you for a code or password.",
+                    )
+                left = self._not_before - time.monotonic()
+                if left > 0:
+                    raise NotConnected(
+                        self._last_error or f"{clean(self.name)} is out of reach.",
+                        f"Trying again in {left:.0f} s.",
+                    )
+                self.connect()
+            assert self._transport is not None
+            return self._transport
+
+    def _open(self) -> bool:
+        """Open and log in; return whether a person had to answer."""
+        target = self.target
+        transport = paramiko.Transport(self._socket())
+        self._transport = transport
+        transport.banner_timeout = transport.auth_timeout = target.connect_timeout + 45
+        # A server has several keys; ask first for one that we know.
+        options = transport.get_security_options()
+        known = [kind for kind in preferred_key_types(target) if kind in options.key_types]
+        if known:
+            options.key_types = [*known, *(k for k in options.key_types if k not in known)]
+        try:
+            transport.start_client(timeout=target.connect_timeout)
+            key = transport.get_remote_server_key()
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise NotConnected(
+                f"{clean(self.name)} did not answer as an SSH server:"
+                f" {clean(str(error)) or 'the connection was closed'}.",
+                "It may be overloaded or limit new connections; try again in a minute.",
+            ) from None
+        check_host_key(target, key, self._asker)
+        asked = log_in(transport, target, self._asker)
+        transport.set_keepalive(KEEPALIVE_S)
+        return asked or (self._jump is not None and self._jump._needs_person)
+
+    def _socket(self) -> socket.socket | paramiko.Channel | paramiko.ProxyCommand:
+        target = self.target
+        if target.jumps:
+            # Each jump is reached by way of the ones before it.
+            last = SshHost(target.jumps[-1], asker=self._asker, config=self._config)
+            if len(target.jumps) > 1:
+                last.target = replace(last.target, jumps=target.jumps[:-1])
+            last.connect()
+            self._jump = last
+            assert last._transport is not None
+            try:
+                return last._transport.open_channel(
+                    "direct-tcpip",
+                    (target.hostname, target.port),
+                    ("127.0.0.1", 0),
+                    timeout=target.connect_timeout,
+                )
+            except paramiko.SSHException as error:
+                raise NotConnected(
+                    f"{clean(last.name)} cannot reach {clean(target.hostname)}:{target.port}:"
+                    f" {clean(str(error))}.",
+                    "Check ProxyJump and the host name.",
+                ) from None
+        if target.proxy_command:
+            return paramiko.ProxyCommand(target.proxy_command)
+        try:
+            return socket.create_connection((target.hostname, target.port), target.connect_timeout)
+        except OSError as error:
+            raise NotConnected(
+                f"{clean(target.hostname)}:{target.port} cannot be reached:"
+                f" {clean(error.strerror or str(error))}.",
+                "Check the name, the network and the VPN.",
+            ) from None
+
+    def _drop(self) -> None:
+        transport, jump = self._transport, self._jump
+        self._transport = self._jump = self._sftp = None
+        if transport is not None:
+            transport.close()
+        if jump is not None:
+            jump.close()
+
+    @contextlib.contextmanager
+    def _answering(self, what: str) -> Iterator[None]:
+        """Turn what goes wrong on the wire into a `HostError`, and note a cut connection."""
+        try:
+            yield
+        except TimeoutError:
+            # A peer that is gone without a word looks just like this: do not keep the connection.
+            self._drop()
+            raise NotConnected(
+                f"{clean(self.name)} did not answer in time ({what}).",
+                "It may be busy; it is asked again at the next look.",
+            ) from None
+        except paramiko.ChannelException as error:
+            raise HostError(
+                f"{clean(self.name)} refused one more channel: {clean(str(error))}.",
+                "Its MaxSessions is small; close other sessions over this connection.",
+            ) from None
+        except (paramiko.SSHException, EOFError, ConnectionError) as error:
+            self._drop()
+            raise NotConnected(
+                f"The connection to {clean(self.name)} was cut ({what}"
+                f"{': ' + clean(str(error)) if str(error) else ''}).",
+                "It is made again at the next use.",
+            ) from None
+        self.last_answer = time.time()
+
+    # Commands
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        timeout: float = 30.0,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """See `Host.run`. The command is ended on the host too when the time is up."""
+        mark = secrets.token_hex(8)
+        line = _command_line(argv, mark, timeout, cwd, env or {}, self._prelude)
+        transport = self._ready()
+        with self._channels, self._answering(str(argv[0])):
+            channel = transport.open_session(timeout=timeout)
+            with contextlib.closing(channel):
+                channel.settimeout(timeout)
+                channel.exec_command(line)
+                stdout, stderr = _talk(channel, stdin, time.monotonic() + timeout)
+                code = channel.recv_exit_status()
+        # Login shells print banners and module messages; the command's output starts at the mark.
+        _, found, output = stdout.partition(f"{mark}\n".encode())
+        if not found:
+            raise HostError(
+                f"No command could be run on {clean(self.name)}:"
+                f" {clean((stderr or stdout).decode(errors='replace')[:300])}.",
+                "Check the login shell there, and the profile's commands before each command.",
+            )
+        if code == _TIMED_OUT:
+            raise HostError(
+                f"'{clean(str(argv[0]))}' did not answer in {timeout:g} s on {clean(self.name)}.",
+                "Try again later; the machine or its file system may be busy.",
+            )
+        return Completed(tuple(argv), code, output, stderr)
+
+    # Files
+
+    def read(self, path: str, offset: int, limit: int) -> bytes:
+        """See `Host.read`."""
+
+        def act(sftp: paramiko.SFTPClient) -> bytes:
+            try:
+                with sftp.open(path, "rb") as file:
+                    file.seek(offset)
+                    return file.read(limit)
+            except FileNotFoundError:
+                return b""
+
+        return self._with_sftp(f"reading {path}", act)
+
+    def size(self, path: str) -> int | None:
+        """See `Host.size`."""
+
+        def act(sftp: paramiko.SFTPClient) -> int | None:
+            try:
+                return sftp.stat(path).st_size
+            except FileNotFoundError:
+                return None
+
+        return self._with_sftp(f"looking at {path}", act)
+
+    def put(self, local: Path, remote: str) -> None:
+        """See `Host.put`."""
+        part = f"{remote}.{secrets.token_hex(4)}.part"
+        mode = stat.S_IMODE(local.stat().st_mode)
+
+        def act(sftp: paramiko.SFTPClient) -> None:
+            try:
+                sftp.put(str(local), part, confirm=True)
+                sftp.chmod(part, mode)
+                sftp.posix_rename(part, remote)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    sftp.remove(part)
+                raise
+
+        self._with_sftp(f"writing {remote}", act)
+
+    def get(self, remote: str, local: Path) -> None:
+        """See `Host.get`."""
+        local.parent.mkdir(parents=True, exist_ok=True)
+        part = local.with_name(f".{local.name}.{secrets.token_hex(4)}.part")
+
+        def act(sftp: paramiko.SFTPClient) -> None:
+            sftp.get(remote, str(part))
+            part.replace(local)
+
+        try:
+            self._with_sftp(f"fetching {remote}", act)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _with_sftp(self, what: str, act: Callable[[paramiko.SFTPClient], T]) -> T:
+        transport = self._ready()
+        # One SFTP channel, one at a time on it: a server may allow few.
+        with self._sftp_lock, self._answering(what):
+            sftp = self._sftp
+            if sftp is None:
+                sftp = paramiko.SFTPClient.from_transport(transport)
+                if sftp is None:
+                    raise paramiko.SSHException("no SFTP on this host")
+                self._sftp = sftp
+            channel = sftp.get_channel()
+            if channel is not None:
+                channel.settimeout(60.0)
+            try:
+                return act(sftp)
+            except FileNotFoundError:
+                raise FileNotFoundError(f"{self.name}: {what}") from None
+            except (TimeoutError, ConnectionError, EOFError):
+                raise
+            except OSError as error:
+                # paramiko says "Socket is closed" as a bare OSError.
+                if not self.connected or "closed" in str(error).lower():
+                    raise EOFError from None
+                raise HostError(
+                    f"{clean(self.name)}: {clean(what)} failed: {clean(str(error))}.",
+                    "Check the path, the permissions and the space there.",
+                ) from None
+
+
+# coreutils' timeout(1) exits with this when it ended the command.
+_TIMED_OUT = 124
+
+
+def _command_line(
+    argv: Sequence[str],
+    mark: str,
+    timeout: float,
+    cwd: str | None,
+    env: Mapping[str, str],
+    prelude: str,
+) -> str:
+    """Return a line that any login shell, tcsh and fish among them, passes on untouched.
+
+    The script is base64, so that no quoting rule of the outer shell meets an argument; inside,
+    `sh` gets each argument quoted. Closing a channel leaves the remote process alive, so the host
+    itself ends it when its time is up.
+    """
+    for name in env:
+        if not name.replace("_", "a").isalnum():
+            raise ValueError(f"no such environment variable: {name!r}")
+    command = " ".join(shlex.quote(part) for part in argv)
+    script = "\n".join([
+        *([prelude] if prelude else []),
+        *([f"cd -- {shlex.quote(cwd)} || exit 126"] if cwd else []),
+        *(f"export {name}={shlex.quote(value)}" for name, value in env.items()),
+        f"printf '%s\\n' {mark}",
+        f"if command -v timeout >/dev/null 2>&1; then exec timeout -k 5 {timeout:.0f} {command};",
+        f"else exec {command}; fi",
+    ])  # fmt: skip
+    packed = base64.b64encode(script.encode()).decode()
+    return f"sh -c 'eval \"$(echo {packed} | base64 -d)\"'"
+
+
+def _talk(channel: paramiko.Channel, stdin: bytes, deadline: float) -> tuple[bytes, bytes]:
+    """Send input and collect both outputs until the command ends. Raises `TimeoutError`."""
+    out, err = bytearray(), bytearray()
+    # Written by a thread, since a command may want to be read before it reads on.
+    feeder = threading.Thread(target=_feed, args=(channel, stdin), daemon=True)
+    feeder.start()
+    # A few seconds more than the host's own limit, whose end says more.
+    deadline += 10
+    while True:
+        # Readable is: output, an error output, or the end.
+        select.select([channel], [], [], max(0.0, min(1.0, deadline - time.monotonic())))
+        moved = False
+        while channel.recv_ready():
+            out += channel.recv(_BLOCK)
+            moved = True
+        while channel.recv_stderr_ready():
+            err += channel.recv_stderr(_BLOCK)
+            moved = True
+        if moved:
+            continue
+        if channel.eof_received or channel.closed:
+            # The status may come just after the end of the output; without one the link was cut.
+            if not channel.status_event.wait(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+            if not channel.exit_status_ready() or channel.exit_status < 0:
+                raise EOFError
+            return bytes(out), bytes(err)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+
+
+def _feed(channel: paramiko.Channel, stdin: bytes) -> None:
+    # The command may end without reading all of it.
+    with contextlib.suppress(OSError, paramiko.SSHException):
+        channel.sendall(stdin)
+        channel.shutdown_write()
