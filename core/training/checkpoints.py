@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from core.errors import ConfigError, RunError
 from core.files import link_or_copy
-from core.text import clean
+from core.text import clean, plural
 from core.training.config import TrainingConfig
 from core.training.events import Event, Started
+from core.training.models import get_model
 
 LAST: Final = "checkpoint_last.pth"
 BEST: Final = "best.pth"
@@ -202,15 +203,22 @@ def best_epoch(path: Path) -> int:
         return 0
 
 
-def check_resume(info: CheckpointInfo, config: TrainingConfig, class_name: str) -> None:
+def check_resume(info: CheckpointInfo, config: TrainingConfig, finishing: bool = False) -> None:
     """Raise ConfigError if training with `config` cannot go on from the checkpoint `info`.
 
-    Classes in their order, model and image size must be the same; `class_name` is the rfdetr class
-    of the config's model.
+    Classes in their order, model and image size must be the same, and an epoch must be left to
+    train. `finishing` allows that none is left: the run was lost just before it told its end.
     """
+    class_name = get_model(config.model).class_name
     shown = f"'{clean(info.path.name)}'"
     classes = config.dataset.class_names if config.dataset else []
     fine_tune = "To start from its weights instead, give it with --pretrained."
+    if info.epoch >= config.epochs and not finishing:
+        raise ConfigError(
+            f"{shown} has {plural(info.epoch, 'epoch')} behind it, and {config.epochs} were asked "
+            "for: nothing is left to train.",
+            f"Give --epochs a number above {info.epoch}.",
+        )
     if info.class_names and info.class_names != classes:
         missing = [name for name in info.class_names if name not in classes]
         extra = [name for name in classes if name not in info.class_names]

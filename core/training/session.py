@@ -24,7 +24,6 @@ from core.training.config import TrainingConfig
 from core.training.events import (
     Epoch,
     Event,
-    Finished,
     Oom,
     Started,
     Validation,
@@ -33,7 +32,6 @@ from core.training.events import (
     encode_event,
 )
 from core.training.failures import TrainingStopped
-from core.training.models import get_model
 from core.training.ranks import is_rank_zero
 from core.training.results import write_results
 from core.training.tensorboard import TensorBoardLog
@@ -61,7 +59,7 @@ class Session:
         say: Callable[[str], None],
         earlier: Sequence[Event],
         config_time: float,
-        resume: Path | None,
+        resume: checkpoints.CheckpointInfo | None,
         weights_file: Path | None,
         attempt: int,
         batching: tuple[int, int] | None,
@@ -81,6 +79,8 @@ class Session:
         self._earlier = earlier
         self._config_time = config_time
         self._resume = resume
+        if resume is not None:
+            self.epoch, self.step = resume.epoch, resume.step
         self._weights = weights_file
         self._attempt = attempt
         self._given = batching
@@ -98,14 +98,10 @@ class Session:
         """
         self._check_data()
         config = self._config
-        state = RunState()
-        if self._resume is not None:
-            info = checkpoints.read_info(self._resume)
-            checkpoints.check_resume(info, config, get_model(config.model).class_name)
-            self.epoch, self.step, state = info.epoch, info.step, RunState.from_dict(info.state)
-            if info.epoch >= config.epochs:
-                self._finish_complete(state)
-                return
+        state = RunState.from_dict(self._resume.state) if self._resume else RunState()
+        if self._resume is not None and self._resume.epoch >= config.epochs:
+            self._finish_complete(state)
+            return
         if self._weights is not None:
             weights.fetch(config, self._weights)
         # A resume overwrites all weights, so the published ones need not be there then.
@@ -118,6 +114,7 @@ class Session:
         module = build.build_module(model, train)
         data = build.build_data(model, train)
         evaluation = build.build_evaluation(train)
+        checkpoint = self._resume.path if self._resume else None
         recorder = RunRecorder(
             self._run_dir,
             config,
@@ -127,7 +124,7 @@ class Session:
             evaluation=evaluation,
             val_images=self._val_images(),
             earlier=self._earlier,
-            resumed_from=self._resume,
+            resumed_from=checkpoint,
             attempt=self._attempt,
         )
         trainer = build.make_trainer(
@@ -139,8 +136,8 @@ class Session:
             trainer.fit(
                 module,
                 datamodule=data,
-                ckpt_path=self._resume,
-                weights_only=True if self._resume else None,
+                ckpt_path=checkpoint,
+                weights_only=True if checkpoint else None,
             )
             self.reason = "patience" if recorder.stopped_early else "epochs"
         except TrainingStopped:
@@ -253,13 +250,6 @@ class Session:
 
     def _finish_complete(self, state: RunState) -> None:
         """Finish a run whose last epoch was complete when it was lost."""
-        ended = self._earlier and isinstance(self._earlier[-1], Finished)
-        if ended or self._resume is None or self._resume.parent != self._run_dir:
-            raise ConfigError(
-                f"The checkpoint has {self.epoch} epochs behind it, and {self._config.epochs} "
-                "were asked for: nothing is left to train.",
-                f"Give --epochs a number above {self.epoch}.",
-            )
         for line in state.epoch_events:
             self._complete(line)
         self.batching = Batching(state.batch, state.accum, state.world)

@@ -148,6 +148,12 @@ class _Worker:
         checkpoints.remove_leftovers(self.run_dir)
         resume = checkpoints.choose_resume(self.run_dir, config, self.earlier, path.stat().st_mtime)
         weights = None if resume else start_weights(config)
+        info = None
+        if resume is not None:
+            info = checkpoints.read_info(resume)
+            ended = bool(self.earlier) and isinstance(self.earlier[-1], Finished)
+            own = resume.parent.resolve() == self.run_dir.resolve()
+            checkpoints.check_resume(info, config, finishing=own and not ended)
         _say(
             f"training {self.run_dir.name}: {config.model}, {config.epochs} epochs; loading rfdetr"
         )
@@ -160,7 +166,7 @@ class _Worker:
             say=_say,
             earlier=self.earlier,
             config_time=path.stat().st_mtime,
-            resume=resume,
+            resume=info,
             weights_file=weights,
             attempt=self.options.attempt,
             batching=self.options.batching,

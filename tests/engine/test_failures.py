@@ -1,0 +1,162 @@
+"""How training ends when something is wrong: in a state that the run folder explains."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from engine_runs import Runs, events_of
+
+from core.training import events as ev
+from core.training.checkpoints import read_info
+from core.training.run import Run
+
+# A worker whose GPU, so to speak, holds four images: torch's own error, raised where it would be.
+OUT_OF_MEMORY = """
+import sys, torch
+from pytorch_lightning import Callback
+from core.training import worker
+
+class SmallGpu(Callback):
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        images = len(batch[1])
+        if images > 4 and trainer.global_step >= LIMIT:
+            raise torch.OutOfMemoryError(f"CUDA out of memory: {images} images")
+
+sys.exit(worker.main(callbacks=[SmallGpu()]))
+"""
+
+# A worker on a machine whose network leads nowhere.
+OFFLINE = """
+import sys
+from core.training import weights, worker
+weights._HOST = "127.0.0.1"
+sys.exit(worker.main())
+"""
+
+NOT_A_NUMBER = """
+import sys
+from pytorch_lightning import Callback
+from core.training import worker
+
+class Poison(Callback):
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        if trainer.global_step >= 2:
+            for group in trainer.optimizers[0].param_groups:
+                for parameter in group["params"]:
+                    parameter.data.fill_(float("nan"))
+
+sys.exit(worker.main(callbacks=[Poison()]))
+"""
+
+
+# A worker whose disk is full when the second epoch's checkpoint is written.
+FULL_DISK = """
+import errno, sys, torch
+from core.training import worker
+
+save = torch.save
+
+def save_or_fail(content, file):
+    if "loops" in content and content["loops"]["fit_loop"]["epoch_progress"]["total"]["ready"] > 1:
+        file.write(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    save(content, file)
+
+torch.save = save_or_fail
+sys.exit(worker.main())
+"""
+
+
+def script(folder: Path, name: str, text: str) -> list[str]:
+    path = folder / name
+    path.write_text(text)
+    return [str(path)]
+
+
+def test_out_of_memory_goes_on_with_half_the_batch(runs: Runs, tmp_path: Path) -> None:
+    """After the first epoch eight images no longer fit: 2 × 4 from its checkpoint on."""
+    run = runs.make("oom", epochs=2)
+    command = script(tmp_path, "small_gpu.py", OUT_OF_MEMORY.replace("LIMIT", "7"))
+    process = runs.start(run, command)
+    assert process.wait(timeout=240) == 0, (run / "train.log").read_text()[-3000:]
+    events = events_of(run)
+    oom = next(e for e in events if isinstance(e, ev.Oom))
+    assert (oom.batch_size, oom.grad_accum) == (8, 1)
+    assert (oom.new_batch_size, oom.new_grad_accum, oom.attempt) == (4, 2, 1)
+    first, second = [e for e in events if isinstance(e, ev.Started)]
+    assert first.pid == second.pid == process.pid
+    assert (second.batch_size, second.grad_accum, second.effective_batch) == (4, 2, 8)
+    assert (second.epoch, second.step, second.attempt) == (1, 5, 2)
+    assert second.steps_per_epoch == first.steps_per_epoch == 5
+    assert [e.epoch for e in events if isinstance(e, ev.Epoch)] == [1, 2]
+    after = [e.step for e in events[events.index(second) :] if isinstance(e, ev.Step)]
+    assert after == [6, 7, 8, 9, 10]
+    assert Run(run).state() == "finished"
+
+
+def test_missing_weights_name_the_file_and_its_place(runs: Runs, tmp_path: Path) -> None:
+    home = tmp_path / "models"
+    run = runs.make("weights", model="nano", image_size=128)
+    command = script(tmp_path, "offline.py", OFFLINE)
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "ROBOFLOW_HOME"):
+        os.environ.pop(name, None)
+    os.environ["RF_HOME"] = str(home)
+    try:
+        assert runs.train(run, command) == 1
+    finally:
+        del os.environ["RF_HOME"]
+    (failed,) = events_of(run)
+    assert isinstance(failed, ev.Failed)
+    assert failed.kind == "weights"
+    assert "rf-detr-nano.pth" in failed.message
+    assert str(home / "rf-detr-nano.pth") in failed.hint
+    assert "--from-scratch" in failed.hint
+    assert Run(run).state() == "failed"
+
+
+def test_a_loss_that_is_not_a_number_ends_with_an_explanation(runs: Runs, tmp_path: Path) -> None:
+    run = runs.make("nan", epochs=2)
+    assert runs.train(run, script(tmp_path, "poison.py", NOT_A_NUMBER)) == 1
+    events = events_of(run)
+    last = events[-1]
+    assert isinstance(last, ev.Failed)
+    assert last.kind == "nan"
+    assert "earning rate" in last.hint
+
+
+def test_a_full_disk_loses_nothing_that_was_told(runs: Runs, tmp_path: Path) -> None:
+    """An epoch without its checkpoint is not told, and the one before it is whole."""
+    run = runs.make("disk", epochs=3)
+    assert runs.train(run, script(tmp_path, "full_disk.py", FULL_DISK)) == 1
+    events = events_of(run)
+    last = events[-1]
+    assert isinstance(last, ev.Failed)
+    assert last.kind == "disk"
+    assert [e.epoch for e in events if isinstance(e, (ev.Epoch, ev.Validation))] == [1, 1]
+    assert read_info(run / "checkpoint_last.pth").epoch == 1
+    assert not list(run.glob(".*.tmp"))
+
+
+def test_a_missing_checkpoint_fails_at_once(runs: Runs, tmp_path: Path) -> None:
+    run = runs.make("no-checkpoint", resume=tmp_path / "gone.pth")
+    assert runs.train(run) == 1
+    (failed,) = events_of(run)
+    assert isinstance(failed, ev.Failed)
+    assert failed.kind == "config"
+    assert "gone.pth" in failed.message
+
+
+def test_two_workers_never_share_a_run_folder(runs: Runs) -> None:
+    run = runs.make("locked")
+    with (run / ".worker.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert runs.train(run) == 2
+    assert events_of(run) == []
+    assert "being trained already" in (run / "train.log").read_text()
+
+
+def test_a_folder_that_is_no_run_is_refused(runs: Runs, tmp_path: Path) -> None:
+    assert runs.train(tmp_path) == 2
+    assert "training_config.json" in (tmp_path / "train.log").read_text()
