@@ -66,6 +66,8 @@ TITLES = {
     "runs": "Runs",
     "run": "Run",
     "plot": "Plots",
+    "choice": "Choices",
+    "models": "Models",
     "log": "Log",
 }
 
@@ -82,6 +84,10 @@ _TABLE: tuple[Action, ...] = (
     Action("app.quit", "ctrl+q", "quit", "Quit", "Leave; training goes on.", priority=True),
     # Any screen that was opened from another
     Action("screen.back", "escape,backspace", "back", "Back", "Go back to where you came from."),
+    Action("screen.next", "tab", "app.focus_next", "Next part", "Go to the next part or field."),
+    Action(
+        "screen.before", "shift+tab", "app.focus_previous", "Part before", "Go to the one before."
+    ),
     # Tables
     Action("table.down", "down,j", "cursor_down", "Down", "Next row."),
     Action("table.up", "up,k", "cursor_up", "Up", "Previous row."),
@@ -92,7 +98,8 @@ _TABLE: tuple[Action, ...] = (
     Action("table.sort", "o", "sort", "Sort", "Sort by the next column."),
     Action("table.reverse", "O", "reverse", "Reverse", "Turn the order round."),
     # The line that filters a table
-    Action("filter.apply", "enter,down", "apply", "Keep", "Keep the filter, go to the table.", _F),
+    Action("filter.apply", "enter", "submit", "Keep", "Keep the filter, go to the table.", _F),
+    Action("filter.down", "down", "submit", "To the table", "Keep the filter, go to the table."),
     Action("filter.clear", "escape", "clear", "Show all", "Clear the filter and go back.", _F),
     # Dialogs
     Action("dialog.cancel", "escape", "cancel", "Close", "Close it; nothing is changed.", _F),
@@ -140,6 +147,11 @@ _TABLE: tuple[Action, ...] = (
     Action("train.next", "down", "next_field", "Next field", "Go to the next field."),
     Action("train.previous", "up", "previous_field", "Field before", "Go to the field before."),
     Action("train.defaults", "f8", "defaults", "Defaults", "Set every option to its default."),
+    Action("models.choose", "enter", "choose", "Choose", "Take this model.", _F),
+    # A choice in a form
+    Action("choice.open", "enter,space", "show_overlay", "List", "Choose from a list."),
+    Action("choice.next", "right,l", "turn(1)", "Next", "Take the next one."),
+    Action("choice.back", "left,h", "turn(-1)", "Before", "Take the one before."),
     # Runs
     Action("runs.open", "enter", "open", "Open", "Watch the run.", _F),
     Action("runs.filter", "slash", "filter", "Filter", "Show only matching runs.", _F),

@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "screens")]
 from harness import FrozenApp, settled  # noqa: E402
 from sample_data import make_workspace  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
+from textual.widgets import Input  # noqa: E402
 
 SIZES = ((80, 24), (120, 40))
 FONT = "DejaVu Sans Mono"
@@ -102,6 +103,15 @@ async def history(pilot: Pilot[int], root: Path) -> None:
         await _keys(pilot, "h")
 
 
+async def import_form(pilot: Pilot[int], root: Path) -> None:
+    """What to import, seen from its files."""
+    (root / "sets" / "site" / "train").mkdir(parents=True)
+    (root / "sets" / "site" / "train" / "_annotations.coco.json").touch()
+    await _keys(pilot, "j", "i")
+    pilot.app.screen.query_one("#path", Input).value = str(root / "sets" / "site")
+    await settled(pilot)
+
+
 async def help_keys(pilot: Pilot[int], _root: Path) -> None:
     """The keys of a screen."""
     await _keys(pilot, "f1")
@@ -125,6 +135,7 @@ SCENES: dict[str, Scene] = {
     "rename": rename,
     "suggest": suggest,
     "history": history,
+    "import": import_form,
     "help": help_keys,
     "palette": palette,
 }

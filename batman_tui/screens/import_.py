@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 KIND_NAMES: dict[Kind, str] = {"coco": "COCO", "yolo": "YOLO", "voc": "Pascal VOC"}
 FILES: dict[FileMode, str] = {
-    "link": "Hard links where the disk allows it, else copies: quick, and takes no room.",
-    "copy": "Copies: the project does not depend on the data set afterwards.",
+    "link": "Hard links where the disk allows, else copies: quick and small.",
+    "copy": "Copies: the data set can be deleted afterwards.",
     "move": "Moves the image files out of the data set into the project.",
     "reference": "Leaves the images where they are; they must stay there.",
 }
@@ -96,7 +96,7 @@ class ImportDialog(BatmanDialog["ImportReport"]):
         super().__init__()
         self.project = project
         self.report: ImportReport | None = None
-        self._running: Worker[None] | None = None
+        self._importing: Worker[None] | None = None
         self._started = 0.0
         columns: list[Column[tuple[int, Problem]]] = [
             Column("kind", "Problem", lambda row: row[1].kind.replace("_", " "), least=14),
@@ -233,7 +233,7 @@ class ImportDialog(BatmanDialog["ImportReport"]):
         self.query_one("#bar", ProgressBar).update(total=None, progress=0)
         self.phase = "running"
         self.set_focus(None)
-        self._running = self._import(kind, self._path, self._mode)
+        self._importing = self._import(kind, self._path, self._mode)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="import")
     def _import(self, kind: Kind, source: Path, files: FileMode) -> None:
@@ -287,9 +287,9 @@ class ImportDialog(BatmanDialog["ImportReport"]):
 
     def action_cancel(self) -> None:
         """Stop a running import; else close."""
-        if self.phase == "running" and self._running is not None:
+        if self.phase == "running" and self._importing is not None:
             self.query_one("#stage", Static).update("Stopping")
-            self._running.cancel()
+            self._importing.cancel()
         else:
             self.dismiss(self.report)
 
@@ -298,7 +298,7 @@ class ImportDialog(BatmanDialog["ImportReport"]):
     @on(Ended)
     def _ended(self, message: Ended) -> None:
         self._batman.busy.pop(self, None)
-        self._running = None
+        self._importing = None
         if message.report is None:
             self.phase = "form"
             self.query_one("#path").focus()

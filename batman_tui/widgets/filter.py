@@ -49,7 +49,7 @@ class FilterInput(Input):
         event.stop()
         self.post_message(self.Filter(self.value, done=False))
 
-    def action_apply(self) -> None:
+    async def action_submit(self) -> None:
         """Keep the filter and go to the table."""
         self.post_message(self.Filter(self.value, done=True))
 

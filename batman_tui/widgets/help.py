@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Input, Static, TextArea
 
 from batman_tui.keys import ACTIONS, TITLES, room_title
 from batman_tui.widgets.base import BatmanDialog
@@ -18,6 +18,9 @@ from batman_tui.widgets.keybar import KeyBar
 if TYPE_CHECKING:
     from textual.binding import Binding
     from textual.screen import Screen
+
+# A person who asks for help wants the screen's own keys first.
+_LAST = {TITLES["table"]: 1, TITLES["screen"]: 2, TITLES["app"]: 3}
 
 
 @dataclass(frozen=True)
@@ -36,26 +39,23 @@ def collect(screen: Screen[object]) -> list[KeyHelp]:
     The focused widget's own come first, then the screen's, then the app's.
     """
     found: dict[tuple[str, str], tuple[Binding, list[str]]] = {}
-    sections: dict[tuple[str, str], str] = {}
-    for node, binding, enabled, _ in screen.active_bindings.values():
-        if binding.id not in ACTIONS and (binding.system or not binding.description):
-            continue
-        if not enabled and binding.id not in ACTIONS:
-            continue
-        place = (type(node).__name__, binding.id or binding.action)
-        sections[place] = room_title(binding.id)
-        found.setdefault(place, (binding, []))[1].append(screen.app.get_key_display(binding))
+    # A plain text field has keys of Textual's own, which are worth telling while one is in it.
+    field = screen.focused if isinstance(screen.focused, (Input, TextArea)) else None
+    for node, binding, _, _ in screen.active_bindings.values():
+        ours = binding.id in ACTIONS
+        if ours or (node is field and binding.description):
+            place = (room_title(binding.id if ours else None), binding.id or binding.action)
+            key = screen.app.get_key_display(binding)
+            found.setdefault(place, (binding, []))[1].append(key)
     lines = [
-        KeyHelp(sections[place], "  ".join(keys), binding.tooltip or binding.description, place[1])
-        for place, (binding, keys) in found.items()
-        if place[1] in ACTIONS or sections[place] not in TITLES.values()
+        KeyHelp(section, "  ".join(keys[:3]), binding.tooltip or binding.description, name)
+        for (section, name), (binding, keys) in found.items()
     ]
     order: list[str] = []
     for line in lines:
         if line.section not in order:
             order.append(line.section)
-    everywhere = TITLES["app"]
-    order.sort(key=lambda section: section == everywhere)
+    order.sort(key=lambda section: _LAST.get(section, 0))
     return sorted(lines, key=lambda line: order.index(line.section))
 
 
