@@ -20,7 +20,14 @@ import paramiko
 
 from core.text import clean
 from slurm.hosts.base import Completed, HostError
-from slurm.hosts.ssh_auth import Asker, Nobody, check_host_key, log_in, preferred_key_types
+from slurm.hosts.ssh_auth import (
+    Asker,
+    LoginFailed,
+    Nobody,
+    check_host_key,
+    log_in,
+    preferred_key_types,
+)
 from slurm.hosts.ssh_config import read_target
 
 T = TypeVar("T")
@@ -94,6 +101,8 @@ class SshHost:
                 self._wait = min(_LONGEST_WAIT_S, max(_FIRST_WAIT_S, self._wait * 2))
                 self._not_before = time.monotonic() + self._wait
                 self._last_error = error.message
+                # A login that failed is not tried again by itself: accounts get locked for less.
+                self._needs_person = self._needs_person or isinstance(error, LoginFailed)
                 raise
             self._wait, self._not_before, self._last_error = 0.0, 0.0, ""
             self.last_answer = time.time()
@@ -108,8 +117,8 @@ class SshHost:
             if not self.connected:
                 if self._needs_person:
                     raise NotConnected(
-                        f"The connection to {clean(self.name)} was cut.",
-                        "Connect again: its login asks you for a code or password.",
+                        self._last_error or f"The connection to {clean(self.name)} was cut.",
+                        "Connect again yourself: its login may ask you for a code or password.",
                     )
                 left = self._not_before - time.monotonic()
                 if left > 0:
