@@ -1,0 +1,181 @@
+"""What the commands share: how they end, the workspace, and finding projects and runs."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.exits import Exit
+from cli.output import is_terminal, say_error
+from cli.parser import BatmanParser
+from core.errors import BatmanError, ProjectError
+from core.files import safe_name
+from core.text import clean, did_you_mean
+from core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from core.store import Project
+
+
+def guard(action: Callable[[], int]) -> int:
+    """Call `action` and return its exit code; errors are printed and become exit codes."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            # A terminal that cannot show a character shows a '?', not a traceback.
+            reconfigure(errors="replace")
+    try:
+        code = action()
+        sys.stdout.flush()
+    except BatmanError as error:
+        say_error(error.message, error.hint)
+        return Exit.WRONG
+    except BrokenPipeError:
+        with contextlib.suppress(OSError, ValueError):
+            # What is still buffered has nowhere to go; Python flushes it when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.PIPE
+    except KeyboardInterrupt:
+        say_error("Interrupted.")
+        return Exit.INTERRUPTED
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else Exit.OK
+    except Exception:
+        traceback.print_exc()
+        say_error(
+            "This is a defect in Batman.",
+            "Please report it with the lines above and what batman --version prints.",
+        )
+        return Exit.FAILED
+    return code
+
+
+def run_module(
+    name: str,
+    argv: Sequence[str] | None = None,
+    prog: str | None = None,
+    workspace: str | None = None,
+) -> int:
+    """Run the command in the module `cli.<name>` and return its exit code.
+
+    `argv` are its arguments (default: the process's), `prog` is how it is called, `workspace` the
+    one that was chosen before the command's name.
+    """
+
+    def action() -> int:
+        module = importlib.import_module(f"cli.{name}")
+        parser = BatmanParser(prog=prog or f"python -m cli.{name}", description=module.DESCRIPTION)
+        module.add_arguments(parser)
+        chosen = {} if workspace is None else {"workspace_dir": workspace}
+        return int(module.run(parser.parse_args(argv, argparse.Namespace(**chosen))))
+
+    return guard(action)
+
+
+def add_workspace(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the option `--workspace`."""
+    parser.add_argument(
+        "--workspace",
+        dest="workspace_dir",
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="folder of projects and runs (default: $BATMAN_WORKSPACE, or the current folder)",
+    )
+
+
+def add_project(parser: argparse.ArgumentParser, *, create: bool = False) -> None:
+    """Give `parser` the options `--project` and `--workspace`, and `--create` if asked to."""
+    parser.add_argument(
+        "--project",
+        required=True,
+        metavar="PROJECT",
+        help="project folder, or the name of a project in the workspace",
+    )
+    if create:
+        parser.add_argument(
+            "--create", action="store_true", help="create the project if there is none"
+        )
+    add_workspace(parser)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the option `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def workspace_of(args: argparse.Namespace) -> Workspace:
+    """Return the workspace that was chosen. Raises BatmanError when it is no folder."""
+    return Workspace.find(getattr(args, "workspace_dir", None))
+
+
+def project_path(workspace: Workspace, text: str) -> Path:
+    """Return the folder of the project that `text` means, which need not be there yet.
+
+    A path is taken from the current folder if there is a project, else from the workspace; a bare
+    name is a project of the workspace. Raises `BadName` for a name no folder can have.
+    """
+    given = Path(text).expanduser()
+    if given.is_absolute() or text.startswith((".", "~")) or (given / "project.db").is_file():
+        path = given.absolute()
+    elif "/" in text:
+        path = workspace.root / given
+    else:
+        return workspace.project_path(text)
+    # A last part of '..' or '.' names a folder too.
+    path = Path(os.path.normpath(path))
+    safe_name(path.name)
+    return path
+
+
+def open_project(args: argparse.Namespace, text: str | None = None) -> Project:
+    """Open the project of `--project` (or that `text` means), creating it if `--create` says so.
+
+    Raises ProjectError that names the projects spelt most like it.
+    """
+    from core.store import Project
+
+    workspace = workspace_of(args)
+    given = args.project if text is None else text
+    path = project_path(workspace, given)
+    if not (path / "project.db").is_file():
+        if getattr(args, "create", False):
+            return Project.create(path)
+        names = [found.name for found in workspace.list_projects()]
+        guess = _sentence(did_you_mean(path.name, [name for name in names if name != path.name]))
+        raise ProjectError(
+            f"There is no project at '{clean(str(path))}'.",
+            guess or "Create it with batman project create, or import with --create.",
+        )
+    return Project.open(path)
+
+
+def confirm(question: str, *, yes: bool, option: str = "--yes") -> bool:
+    """Return whether the person agrees: `yes`, or an answer on the terminal.
+
+    Raises BatmanError where nobody can be asked.
+    """
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and is_terminal()):
+        raise BatmanError(f"{question} Nobody is here to answer.", f"Give {option} to agree.")
+    sys.stdout.write(f"{clean(question)} [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def joined(names: Iterable[str], limit: int = 8) -> str:
+    """Return names with commas between them, at most `limit`, the rest counted."""
+    shown = list(names)
+    more = f", … ({len(shown) - limit} more)" if len(shown) > limit else ""
+    return ", ".join(shown[:limit]) + more
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,51 @@
+"""`batman export`: write a project as COCO, YOLO or Pascal VOC."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cli.common import add_project, open_project, run_module
+from cli.exits import Exit
+from cli.output import say
+from cli.parser import Handler, Subcommands
+from cli.progress import Stages
+from core.exporters import export_coco, export_voc, export_yolo
+
+DESCRIPTION = "Write a project as a data set that other tools read."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` one sub-command for each format."""
+    commands = Subcommands(parser)
+    for name, what, exporter in (
+        ("coco", "COCO in Roboflow's folders, which rfdetr and supervision read", export_coco),
+        ("yolo", "YOLO: data.yaml, images and labels", export_yolo),
+        ("voc", "Pascal VOC: XML annotations beside the images", export_voc),
+    ):
+        command = commands.add(name, what, _exporting(exporter))
+        command.add_argument("out", type=Path, metavar="OUT", help="folder to write, new or empty")
+        add_project(command)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the parsed arguments say and return the exit code."""
+    return int(args.handler(args))
+
+
+def _exporting(exporter: Callable[..., Any]) -> Handler:
+    def handler(args: argparse.Namespace) -> int:
+        with open_project(args) as project:
+            with Stages() as show:
+                exporter(project, args.out, progress=lambda at: show(at.stage, at.done, at.total))
+            say(f"Exported {project.name} to {args.out}.")
+        return Exit.OK
+
+    return handler
+
+
+if __name__ == "__main__":
+    sys.exit(run_module("export"))

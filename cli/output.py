@@ -1,0 +1,130 @@
+"""Printing: colour and tables on a terminal, plain aligned lines in a log or a pipe.
+
+Everything that is printed passes through `core.text.clean`, for names and logs come from other
+people's data and may hold escape codes. Rich is loaded on a terminal only.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import unicodedata
+from collections.abc import Container, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from core.text import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def is_terminal(stream: TextIO | None = None) -> bool:
+    """Return whether `stream` (default: standard output) is a terminal."""
+    return (stream or sys.stdout).isatty()
+
+
+def say(text: str = "", style: str = "") -> None:
+    """Print one line; `style` is a rich style and counts on a terminal only."""
+    if style and is_terminal():
+        from rich.text import Text
+
+        console().print(Text(clean(text), style), soft_wrap=True)
+    else:
+        sys.stdout.write(clean(text) + "\n")
+
+
+def say_json(value: Any) -> None:
+    """Print `value` as JSON in ASCII, in which no control character can hide."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def say_error(message: str, hint: str = "") -> None:
+    """Print on standard error what is wrong and what to do about it."""
+    sys.stdout.flush()
+    if is_terminal(sys.stderr):
+        from rich.text import Text
+
+        errors = console(error=True)
+        errors.print(Text.assemble(("Error: ", "bold red"), clean(message)), soft_wrap=True)
+        if hint:
+            errors.print(Text(clean(hint), "dim"), soft_wrap=True)
+    else:
+        sys.stderr.write(f"Error: {clean(message)}\n")
+        if hint:
+            sys.stderr.write(f"{clean(hint)}\n")
+
+
+def say_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], right: Container[str] = ()
+) -> None:
+    """Print a table with the titles `columns`; those in `right` are aligned to the right.
+
+    In a pipe columns stand two spaces apart and no line is wrapped. None is shown as `–`.
+    """
+    cells = [["–" if cell is None else clean(str(cell)) for cell in row] for row in rows]
+    if is_terminal():
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(
+                Text(column),
+                justify="right" if column in right else "left",
+                overflow="fold",
+            )
+        for row in cells:
+            table.add_row(*(Text(cell) for cell in row))
+        console().print(table)
+        return
+    widths = [max(map(_width, column)) for column in zip(columns, *cells, strict=True)]
+    for row in ([*columns], *cells):
+        parts = [
+            " " * (width - _width(cell)) + cell
+            if column in right
+            else cell + " " * (width - _width(cell))
+            for cell, width, column in zip(row, widths, columns, strict=True)
+        ]
+        sys.stdout.write("  ".join(parts).rstrip() + "\n")
+
+
+def say_pairs(pairs: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, one a line; values of None and '' are left out."""
+    shown = [(name, clean(str(value))) for name, value in pairs if value not in (None, "")]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        if is_terminal():
+            from rich.text import Text
+
+            line = Text.assemble((name.ljust(width + 2), "dim"), value)
+            console().print(line, soft_wrap=True)
+        else:
+            sys.stdout.write(f"{name.ljust(width + 2)}{value}\n")
+
+
+def console(error: bool = False) -> Console:
+    """Return rich's console on standard output or error as they are now."""
+    return _console(sys.stderr if error else sys.stdout)
+
+
+@functools.lru_cache(maxsize=4)
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would end the process; `cli.common.guard` has its own way.
+            raise BrokenPipeError
+
+    return Plain(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )

@@ -1,0 +1,75 @@
+"""Progress of something that takes a while: a bar on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from cli.output import console, is_terminal, say
+from core.text import clean
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+# In a log, a stage that takes long is heard of this often.
+_EVERY_S = 10.0
+
+
+class Stages:
+    """Shows the stages of one job, `with Stages() as show: show("images", 3, 100)`.
+
+    On a terminal each stage has a bar with the time left; elsewhere a stage is one line when it is
+    complete, and one every ten seconds until then.
+    """
+
+    def __init__(self) -> None:
+        self._bars: RichProgress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._told: dict[str, tuple[int, float]] = {}
+        if is_terminal():
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+            )
+
+            self._bars = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=console(),
+            )
+
+    def __enter__(self) -> Stages:
+        if self._bars:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bars:
+            self._bars.stop()
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """Show that `done` of `total` (None: not known yet) of the stage are behind us."""
+        stage = clean(stage)
+        if self._bars:
+            if stage not in self._tasks:
+                self._tasks[stage] = self._bars.add_task(stage, total=total)
+            self._bars.update(self._tasks[stage], completed=done, total=total)
+            return
+        now = time.monotonic()
+        last, at = self._told.setdefault(stage, (-1, now))
+        complete = total is not None and done >= total and last != done
+        if complete or now - at >= _EVERY_S:
+            self._told[stage] = (done, now)
+            say(f"{stage}: {done:,}" + (f" of {total:,}" if total is not None else ""))
