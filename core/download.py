@@ -50,6 +50,9 @@ class Patience:
     timeout_s: float = 30.0
 
 
+PATIENCE = Patience()
+
+
 @dataclass(frozen=True)
 class Job:
     """One file of many: where it is and where it goes."""
@@ -65,7 +68,7 @@ def download(
     md5: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-    patience: Patience = Patience(),
+    patience: Patience = PATIENCE,
     shown: str | None = None,
 ) -> Path:
     """Bring `url` to `target` and return `target`; at once when it is there already.
@@ -102,7 +105,7 @@ def download_many(
     threads: int = THREADS,
     done: Callable[[Job, DownloadFailed | None], None],
     cancelled: Callable[[], bool] | None = None,
-    patience: Patience = Patience(),
+    patience: Patience = PATIENCE,
 ) -> None:
     """Bring many files, `threads` at a time.
 

@@ -1,0 +1,185 @@
+"""Reads image files: are they there and whole, what are they, and which look alike."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.errors import Cancelled
+from core.text import clean
+
+Files = Literal["read", "look", "skip"]
+State = Literal["good", "missing", "bad"]
+
+THREADS = min(8, (os.cpu_count() or 2) + 2)
+SIDE = 16
+# EXIF orientations 5 to 8 turn a picture by a quarter, which swaps its width and height
+# (CIPA DC-008, tag 0x0112).
+QUARTER_TURNS = frozenset({5, 6, 7, 8})
+_ORIENTATION = 0x0112
+_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedImage:
+    """What an image file is.
+
+    `digest` is of its bytes; `dhash` 64 bits that say where it grows brighter to the right; `thumb`
+    its `SIDE`×`SIDE` grey picture as bytes. `orientation` is EXIF's, 1 to 8.
+    """
+
+    id: int
+    state: State
+    reason: str = ""
+    width: int = 0
+    height: int = 0
+    mode: str = ""
+    orientation: int = 1
+    digest: bytes = b""
+    dhash: int = 0
+    thumb: bytes = b""
+
+
+def scan(
+    files: Sequence[tuple[int, Path]],
+    *,
+    read: bool,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    threads: int = THREADS,
+) -> list[ScannedImage]:
+    """Return what each file of `(image id, path)` is, in the same order.
+
+    With `read` false, files are only looked for. Raises `Cancelled`.
+    """
+    found: list[ScannedImage | None] = [None] * len(files)
+    batches = iter(range(0, len(files), _BATCH))
+    lock = threading.Lock()
+    stop = threading.Event()
+    failures: list[BaseException] = []
+    done = 0
+
+    def work() -> None:
+        nonlocal done
+        try:
+            while not stop.is_set():
+                with lock:
+                    start = next(batches, None)
+                if start is None:
+                    return
+                for at in range(start, min(start + _BATCH, len(files))):
+                    if stop.is_set() or (cancelled is not None and cancelled()):
+                        stop.set()
+                        return
+                    found[at] = _read(*files[at]) if read else _look(*files[at])
+                    with lock:
+                        done += 1
+                        if progress is not None and (done % 16 == 0 or done == len(files)):
+                            progress(done, len(files))
+        except BaseException as error:
+            failures.append(error)
+            stop.set()
+
+    crew = [threading.Thread(target=work, name=f"scan-{n}") for n in range(threads)]
+    for thread in crew:
+        thread.start()
+    try:
+        for thread in crew:
+            thread.join()
+    except BaseException:  # Ctrl+C
+        stop.set()
+        for thread in crew:
+            thread.join()
+        raise
+    if failures:
+        raise failures[0]
+    if stop.is_set():
+        raise Cancelled("The check was stopped.", "Nothing was changed.")
+    return [item for item in found if item is not None]
+
+
+def _look(image_id: int, path: Path) -> ScannedImage:
+    return ScannedImage(image_id, "good" if path.is_file() else "missing")
+
+
+def _read(image_id: int, path: Path) -> ScannedImage:
+    try:
+        raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return ScannedImage(image_id, "missing")
+    except OSError as error:
+        return ScannedImage(image_id, "bad", error.strerror or str(error))
+    if not raw:
+        return ScannedImage(image_id, "bad", "it is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _decode(image_id, raw)
+    except Exception as error:
+        # Decoders raise whatever they like on damaged files.
+        reason = clean(str(error).replace("<_io.BytesIO object", "").split(" at 0x")[0].strip())
+        if "cannot identify" in reason:
+            reason = "it is not an image"
+        return ScannedImage(image_id, "bad", reason[:120] or type(error).__name__)
+
+
+def _decode(image_id: int, raw: bytes) -> ScannedImage:
+    with Image.open(io.BytesIO(raw)) as image:
+        width, height, mode = *image.size, image.mode
+        orientation = int(image.getexif().get(_ORIENTATION, 1) or 1)
+        # A JPEG is read at a fraction of its size; every byte of it is still looked at.
+        image.draft("L", (SIDE * 4, SIDE * 4))
+        grey = _grey(image)
+    # BOX is the mean over each cell, so noise and compression hardly move it.
+    thumb = grey.resize((SIDE, SIDE), Image.Resampling.BOX)
+    return ScannedImage(
+        id=image_id,
+        state="good",
+        width=width,
+        height=height,
+        mode=mode,
+        orientation=orientation,
+        digest=hashlib.blake2b(raw, digest_size=16).digest(),
+        dhash=dhash(grey),
+        thumb=thumb.tobytes(),
+    )
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image, dtype=np.float64)
+        span = float(values.max() - values.min()) or 1.0
+        return Image.fromarray(((values - values.min()) * (255 / span)).astype(np.uint8))
+    return image.convert("L")
+
+
+def dhash(grey: Image.Image) -> int:
+    """Return the 64-bit difference hash: is each of 9×8 cells darker than its right neighbour?
+
+    The idea is N. Krawetz's ("Kind of Like That", 2013).
+    """
+    cells = np.asarray(grey.resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
+    bits = (cells[:, 1:] > cells[:, :-1]).ravel()
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def thumbs(images: Sequence[ScannedImage]) -> NDArray[np.uint8]:
+    """Return the thumbnails as one array of shape (images, SIDE²)."""
+    joined = b"".join(item.thumb for item in images)
+    return np.frombuffer(joined, dtype=np.uint8).reshape(len(images), SIDE * SIDE)
+
+
+def good(images: Sequence[ScannedImage]) -> Iterator[ScannedImage]:
+    """Yield the images that were read whole."""
+    return (item for item in images if item.state == "good" and item.digest)
