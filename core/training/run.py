@@ -6,30 +6,16 @@ import contextlib
 import os
 import re
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from core.errors import BadName, BatmanError, RunError
 from core.files import read_json, safe_name
 from core.store.lock import hostname
 from core.text import clean, did_you_mean
 from core.training.config import TrainingConfig
-from core.training.events import (
-    Epoch,
-    Event,
-    Failed,
-    Finished,
-    Started,
-    Step,
-    Stopped,
-    Validation,
-    decode_event,
-    read_events,
-)
+from core.training.events import Event, Failed, decode_event, read_events
 from core.training.process import (
     ENDED,
     State,
@@ -38,6 +24,7 @@ from core.training.process import (
     mark_stopping,
     read_worker,
 )
+from core.training.summary import RunSummary, best_of, end_of, epochs_done
 from core.workspace import Workspace
 
 CONFIG_FILE = "training_config.json"
@@ -46,45 +33,11 @@ RESULTS_FILE = "results.json"
 LOG_FILE = "train.log"
 LAST_CHECKPOINT = "checkpoint_last.pth"
 
+# What goes into the prepared data set: when it changes, the set has to be made again.
+_DATA_OPTIONS = ("project", "filter_classes", "splits", "split_policy", "seed")
+
 # Enough for the newest epoch, validation and end even with per-class figures of 1,000 classes.
 _TAIL_BYTES = 256 * 1024
-
-_ENDS: dict[type, State] = {Stopped: "stopped", Finished: "finished", Failed: "failed"}
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """What a list of runs shows. Times are Unix seconds, metrics lie between 0 and 1.
-
-    `epoch` counts complete epochs of `epochs`, `seconds` is from the first event to the last.
-    While a run goes on, `best_map50_95` is the best among its latest validations. `error` says
-    what failed, or why the folder cannot be read.
-    """
-
-    name: str
-    path: Path
-    state: State
-    model: str = "?"
-    project: str | None = None
-    epochs: int = 0
-    epoch: int = 0
-    best_map50_95: float | None = None
-    best_map50: float | None = None
-    best_epoch: int | None = None
-    started_at: float | None = None
-    updated_at: float | None = None
-    seconds: float = 0.0
-    error: str = ""
-
-
-class _Best(msgspec.Struct):
-    epoch: int | None = None
-    map50_95: float | None = None
-    map50: float | None = None
-
-
-class _Results(msgspec.Struct):
-    best: _Best | None = None
 
 
 class Run:
@@ -138,7 +91,7 @@ class Run:
         worker = self.worker()
         alive = worker.alive() if worker else None
         events = self._tail()
-        return derive_state(_end_of(events), events[-1].t if events else None, worker, alive)
+        return derive_state(end_of(events), events[-1].t if events else None, worker, alive)
 
     def stop(self) -> None:
         """Ask the run's process to stop after the current step, with a checkpoint.
@@ -169,14 +122,14 @@ class Run:
         worker = self.worker()
         alive = worker.alive() if worker else None
         events = self._tail()
-        state = derive_state(_end_of(events), events[-1].t if events else None, worker, alive)
+        state = derive_state(end_of(events), events[-1].t if events else None, worker, alive)
         failure = next((e for e in reversed(events) if isinstance(e, Failed)), None)
         error = failure.message if failure and state == "failed" else ""
         try:
             config = self.config()
         except BatmanError as problem:
             return RunSummary(self.name, self.path, state, error=problem.message)
-        best = self._best(events)
+        best = best_of(self.path / RESULTS_FILE, events)
         started, updated = self._first_time(), events[-1].t if events else None
         return RunSummary(
             name=self.name,
@@ -185,7 +138,7 @@ class Run:
             model=config.model,
             project=config.project.name if config.project else None,
             epochs=config.epochs,
-            epoch=_epochs_done(events),
+            epoch=epochs_done(events),
             best_map50_95=best.map50_95,
             best_map50=best.map50,
             best_epoch=best.epoch,
@@ -194,18 +147,6 @@ class Run:
             seconds=updated - started if updated and started else 0.0,
             error=error,
         )
-
-    def _best(self, events: list[Event]) -> _Best:
-        with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
-            data = (self.path / RESULTS_FILE).read_bytes()
-            best = msgspec.json.decode(data, type=_Results).best
-            if best is not None:
-                return best
-        seen = [event for event in events if isinstance(event, Validation)]
-        if not seen:
-            return _Best()
-        top = max(seen, key=lambda event: event.map50_95)
-        return _Best(top.epoch, top.map50_95, top.map50)
 
     def _tail(self) -> list[Event]:
         """Return the last events; what a later start took back is still among them."""
@@ -258,10 +199,40 @@ def create_run(workspace: Workspace, config: TrainingConfig) -> Run:
 def resume_run(run: Run, checkpoint: Path | None = None, **changes: Any) -> Run:
     """Ready `run` to go on in its own folder from `checkpoint` (default: its last one).
 
-    `changes` to its settings are written, such as more epochs. Without any checkpoint the run was
-    lost before its first one, and begins again. Raises RunError when it is running or has done all
-    its epochs, ConfigError for changes that make no sense.
+    `changes` to its settings are written, such as more epochs; its data set is forgotten when they
+    say what goes into it. Without any checkpoint the run was lost before its first one, and begins
+    again. Raises RunError when it is running or has done all its epochs, ConfigError for changes
+    that make no sense.
     """
+    run.save_config(_resumed(run, checkpoint, changes))
+    return run
+
+
+def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, TrainingConfig]:
+    """Return the run to start for `config` and its settings: a new one, or the one it resumes.
+
+    With `resume` and no `output_dir` the resumed run goes on in its own folder, with whatever else
+    was chosen in `config`, and its old settings stand until the new ones are saved; `resume` is a
+    run's folder or name, or a checkpoint in it. Raises as `create_run` and `resume_run` do.
+    """
+    wanted = None if config.resume is None else _existing(workspace, config.resume)
+    if wanted is not None and not wanted.exists():
+        wanted = find_run(workspace, str(config.resume)).path
+        config = config.with_changes(resume=wanted)
+    folder = wanted.parent if wanted is not None and wanted.is_file() else wanted
+    own = folder is not None and (folder / CONFIG_FILE).is_file()
+    if folder is None or config.output_dir is not None or not own:
+        run = create_run(workspace, config)
+        return run, run.config()
+    skipped = ("resume", "output_dir", "dataset", "notes")
+    chosen = _absolute(workspace, config)
+    changes = {n: getattr(chosen, n) for n in config.model_fields_set if n not in skipped}
+    run = Run(folder)
+    return run, _resumed(run, None if wanted == folder else wanted, changes)
+
+
+def _resumed(run: Run, checkpoint: Path | None, changes: Mapping[str, Any]) -> TrainingConfig:
+    """Return the settings with which `run` goes on; see `resume_run`."""
     shown = f"The run '{clean(run.name)}'"
     summary = run.summary()
     if summary.state not in ENDED and run.worker() is not None:
@@ -270,35 +241,16 @@ def resume_run(run: Run, checkpoint: Path | None = None, **changes: Any) -> Run:
         checkpoint = run.path / LAST_CHECKPOINT
     elif checkpoint is not None and not checkpoint.is_file():
         raise RunError(f"There is no checkpoint '{clean(str(checkpoint))}'.")
-    config = run.config().with_changes(**{**changes, "resume": checkpoint}).resolved()
+    before = run.config()
+    config = before.with_changes(**{**changes, "resume": checkpoint}).resolved()
+    if any(getattr(before, name) != getattr(config, name) for name in _DATA_OPTIONS):
+        config = config.with_changes(dataset=None)
     if summary.state == "finished" and checkpoint and summary.epoch >= config.epochs:
         raise RunError(
             f"{shown} has done all of its {config.epochs} epochs.",
             f"Give more with --epochs, such as {config.epochs * 2}.",
         )
-    run.save_config(config)
-    return run
-
-
-def open_run(workspace: Workspace, config: TrainingConfig) -> Run:
-    """Return the run to start for `config`: a new one, or the one that it resumes.
-
-    With `resume` and no `output_dir` the resumed run goes on in its own folder, with whatever else
-    was chosen in `config`; `resume` is a run's folder or name, or a checkpoint in it. Raises as
-    `create_run` and `resume_run` do.
-    """
-    if config.resume is None:
-        return create_run(workspace, config)
-    wanted = _existing(workspace, config.resume)
-    if not wanted.exists():
-        wanted = find_run(workspace, str(config.resume)).path
-    folder = wanted if wanted.is_dir() else wanted.parent
-    if config.output_dir is not None or not (folder / CONFIG_FILE).is_file():
-        return create_run(workspace, config.with_changes(resume=wanted))
-    skipped = ("resume", "output_dir", "dataset", "notes")
-    chosen = _absolute(workspace, config)
-    changes = {n: getattr(chosen, n) for n in config.model_fields_set if n not in skipped}
-    return resume_run(Run(folder), None if wanted.is_dir() else wanted, **changes)
+    return config
 
 
 def list_runs(workspace: Workspace) -> list[RunSummary]:
@@ -376,23 +328,3 @@ def _refuse_used(path: Path) -> None:
             f"'{clean(str(path))}' already holds a run.",
             f"Go on with it by --resume {clean(str(path))}, or choose another --output-dir.",
         )
-
-
-def _end_of(events: list[Event]) -> State | None:
-    for event in reversed(events):
-        if isinstance(event, Started):
-            return None
-        if type(event) in _ENDS:
-            return _ENDS[type(event)]
-    return None
-
-
-def _epochs_done(events: list[Event]) -> int:
-    for event in reversed(events):
-        if isinstance(event, (Started, Epoch, Stopped, Finished)):
-            return event.epoch
-        if isinstance(event, Validation):
-            return event.epoch
-        if isinstance(event, Step):
-            return max(0, event.epoch - 1)
-    return 0

@@ -43,7 +43,7 @@ from core.training.run import (
     find_run,
     latest_run,
     list_runs,
-    open_run,
+    plan_run,
     resume_run,
 )
 from core.workspace import Workspace
@@ -105,6 +105,13 @@ def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
+
+
+def planned(workspace: Workspace, config: TrainingConfig) -> Run:
+    """Return the run for `config`, its settings saved."""
+    run, settings = plan_run(workspace, config)
+    run.save_config(settings)
+    return run
 
 
 @pytest.fixture
@@ -312,6 +319,9 @@ def test_a_summary_says_what_a_list_shows(run: Run) -> None:
     )
     assert (run.summary().best_map50_95, run.summary().best_epoch) == (0.8, 9)
     assert run.results()["x"] == [1]  # type: ignore[index]
+    # Resumed after those results were written, and better by now; what was lost does not count.
+    write(run, started(epoch=2), validation(3, 0.95), started(epoch=2), validation(3, 0.85))
+    assert (run.summary().best_map50_95, run.summary().best_epoch) == (0.85, 3)
 
 
 def test_one_broken_run_does_not_break_the_list(workspace: Workspace, run: Run) -> None:
@@ -331,7 +341,7 @@ def test_one_broken_run_does_not_break_the_list(workspace: Workspace, run: Run) 
 def test_resuming_readies_the_same_folder(workspace: Workspace, run: Run) -> None:
     write(run, started(), Stopped(epoch=1, step=10, reason="SIGTERM"))
     (run.path / "checkpoint_last.pth").touch()
-    again = open_run(workspace, TrainingConfig(resume=run.path, epochs=40, lr=1e-5))
+    again = planned(workspace, TrainingConfig(resume=run.path, epochs=40, lr=1e-5))
     config = again.config()
     assert again.path == run.path
     assert config.resume == run.path / "checkpoint_last.pth"
@@ -343,15 +353,15 @@ def test_resuming_by_name_and_by_checkpoint(workspace: Workspace, run: Run) -> N
     write(run, started(), Stopped(epoch=5, step=50, reason="SIGTERM"))
     for name in ("checkpoint_last.pth", "checkpoint_epoch_5.pth"):
         (run.path / name).touch()
-    named = open_run(workspace, TrainingConfig(resume=Path(run.name)))
+    named = planned(workspace, TrainingConfig(resume=Path(run.name)))
     assert named.config().resume == run.path / "checkpoint_last.pth"
-    chosen = open_run(
+    chosen = planned(
         workspace, TrainingConfig(resume=Path("runs") / run.name / "checkpoint_epoch_5.pth")
     )
     assert chosen.path == run.path
     assert chosen.config().resume == run.path / "checkpoint_epoch_5.pth"
     # Scenario 4 of the guide: into a folder of its own.
-    other = open_run(
+    other = planned(
         workspace,
         TrainingConfig(
             resume=Path("runs") / run.name / "checkpoint_epoch_5.pth",
@@ -366,7 +376,7 @@ def test_what_cannot_be_resumed(
     workspace: Workspace, run: Run, child: subprocess.Popen[bytes]
 ) -> None:
     with pytest.raises(RunError, match="no run"):
-        open_run(workspace, TrainingConfig(resume=Path("runs/nowhere")))
+        planned(workspace, TrainingConfig(resume=Path("runs/nowhere")))
     with pytest.raises(RunError, match="no checkpoint"):
         resume_run(run, run.path / "checkpoint_epoch_99.pth")
     write(run, started(), validation(20, 0.5), finished(20))

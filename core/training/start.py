@@ -1,0 +1,47 @@
+"""From what a person chose to a run that is ready to be launched, here or on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.errors import ConfigError
+from core.files import remove_tree
+from core.store import Project
+from core.training.config import TrainingConfig
+from core.training.prepare import ANNOTATIONS, Progress, prepare_run
+from core.training.run import CONFIG_FILE, Run, plan_run
+from core.workspace import Workspace
+
+
+def ready_run(
+    workspace: Workspace,
+    config: TrainingConfig,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Run:
+    """Return the run to launch for `config`: its folder made or resumed, its data set prepared.
+
+    A resumed run keeps its data set unless what goes into it was changed. When something fails, a
+    resumed run keeps its settings, and a folder that was made for a new one is gone again. Raises
+    RunError, ConfigError, ProjectError and Cancelled.
+    """
+    run, settings = plan_run(workspace, config)
+    try:
+        if not _is_ready(run, settings):
+            if settings.project is None:
+                raise ConfigError("No project was chosen to train on.", "Name one with --project.")
+            with Project.open(settings.project) as project:
+                settings = prepare_run(project, settings, run.path, progress, cancelled)
+        run.save_config(settings)
+    except BaseException:
+        if [path.name for path in run.path.iterdir()] == [CONFIG_FILE]:
+            remove_tree(run.path)  # made for this, and nothing but our own settings in it
+        raise
+    return run
+
+
+def _is_ready(run: Run, settings: TrainingConfig) -> bool:
+    if settings.dataset is None:
+        return False
+    folder = settings.dataset_dir(run.path)
+    return all((folder / split / ANNOTATIONS).is_file() for split in ("train", "valid"))

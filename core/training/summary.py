@@ -1,0 +1,103 @@
+"""What a list shows of a run, from its last events and its results."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from core.training.events import (
+    Epoch,
+    Event,
+    Failed,
+    Finished,
+    Started,
+    Step,
+    Stopped,
+    Validation,
+)
+from core.training.process import State
+
+_ENDS: dict[type, State] = {Stopped: "stopped", Finished: "finished", Failed: "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a list of runs shows. Times are Unix seconds, metrics lie between 0 and 1.
+
+    `epoch` counts complete epochs of `epochs`, `seconds` is from the first event to the last.
+    While a run goes on, `best_map50_95` is the best among its latest validations. `error` says
+    what failed, or why the folder cannot be read.
+    """
+
+    name: str
+    path: Path
+    state: State
+    model: str = "?"
+    project: str | None = None
+    epochs: int = 0
+    epoch: int = 0
+    best_map50_95: float | None = None
+    best_map50: float | None = None
+    best_epoch: int | None = None
+    started_at: float | None = None
+    updated_at: float | None = None
+    seconds: float = 0.0
+    error: str = ""
+
+
+class Best(msgspec.Struct):
+    """The best validation of a run: its epoch and metrics, None while unknown."""
+
+    epoch: int | None = None
+    map50_95: float | None = None
+    map50: float | None = None
+
+
+class _Results(msgspec.Struct):
+    best: Best | None = None
+
+
+def best_of(results: Path, events: Sequence[Event]) -> Best:
+    """Return the best validation that the file `results` or `events` tell of.
+
+    Results are written when a run ends, so that a resumed one may be better by now.
+    """
+    written = Best()
+    with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
+        written = msgspec.json.decode(results.read_bytes(), type=_Results).best or written
+    seen: list[Validation] = []
+    for event in events:
+        if isinstance(event, Started):
+            seen = [kept for kept in seen if kept.epoch <= event.epoch]
+        elif isinstance(event, Validation):
+            seen.append(event)
+    top = max(seen, key=lambda event: event.map50_95, default=None)
+    if top is None or (written.map50_95 is not None and written.map50_95 >= top.map50_95):
+        return written
+    return Best(top.epoch, top.map50_95, top.map50)
+
+
+def end_of(events: Sequence[Event]) -> State | None:
+    """Return how the newest start ended, None if its end is not among `events`."""
+    for event in reversed(events):
+        if isinstance(event, Started):
+            return None
+        if type(event) in _ENDS:
+            return _ENDS[type(event)]
+    return None
+
+
+def epochs_done(events: Sequence[Event]) -> int:
+    """Return the number of complete epochs that the newest of `events` tells of."""
+    for event in reversed(events):
+        if isinstance(event, (Started, Epoch, Stopped, Finished)):
+            return event.epoch
+        if isinstance(event, Validation):
+            return event.epoch
+        if isinstance(event, Step):
+            return max(0, event.epoch - 1)
+    return 0

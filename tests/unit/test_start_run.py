@@ -1,0 +1,118 @@
+"""From settings to a run that is ready to be launched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core.errors import Cancelled, ConfigError, ProjectError, RunError
+from core.files import remove_tree
+from core.store import Project
+from core.training.config import TrainingConfig
+from core.training.events import EventWriter, Stopped
+from core.training.prepare import Progress
+from core.training.run import Run
+from core.training.start import ready_run
+from core.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A workspace with the project `cells`: twelve images, two classes."""
+    space = Workspace(tmp_path)
+    with (
+        Project.create(space.project_path("cells")) as project,
+        project.change("import", "made by a test") as change,
+    ):
+        import_id = change.insert(
+            "imports", {"kind": "coco", "origin": "test", "at": "2026-01-01", "active": 1}
+        )
+        labels = []
+        for name in ("red", "white"):
+            class_id = change.insert("classes", {"name": name})
+            labels.append(
+                change.insert(
+                    "labels", {"import_id": import_id, "name": name, "class_id": class_id}
+                )
+            )
+        for number in range(12):
+            Image.new("RGB", (32, 32)).save(project.images_dir / f"{number}.png")
+            row = {"path": f"{number}.png", "name": f"{number}.png", "width": 32, "height": 32}
+            image_id = change.insert("images", {"import_id": import_id, **row})
+            box = {"label_id": labels[number % 2], "x": 1, "y": 1, "w": 9, "h": 9}
+            change.insert("annotations", {"image_id": image_id, **box})
+    return space
+
+
+def chosen(workspace: Workspace, **more: object) -> TrainingConfig:
+    return TrainingConfig(model="tiny", project=workspace.project_path("cells"), **more)
+
+
+def stopped(run: Run) -> None:
+    (run.path / "checkpoint_last.pth").touch()
+    writer = EventWriter(run.events_file)
+    writer.write(Stopped(epoch=1, step=1, reason="SIGTERM"))
+    writer.close()
+
+
+def test_a_new_run_is_ready(workspace: Workspace) -> None:
+    heard: list[Progress] = []
+    run = ready_run(workspace, chosen(workspace), heard.append)
+    config = run.config()
+    assert run.name == "cells-tiny-1"
+    assert config.dataset is not None
+    assert config.dataset.dir == Path("dataset")
+    assert config.dataset.class_names == ["red", "white"]
+    assert (config.dataset_dir(run.path) / "train" / "_annotations.coco.json").is_file()
+    assert heard
+
+
+def test_a_resumed_run_keeps_its_data(workspace: Workspace) -> None:
+    run = ready_run(workspace, chosen(workspace))
+    stopped(run)
+    first = run.config().dataset
+    remove_tree(workspace.project_path("cells"))
+    again = ready_run(workspace, TrainingConfig(resume=run.path, epochs=30))
+    assert again.path == run.path
+    assert again.config().dataset == first
+    assert again.config().epochs == 30
+
+
+def test_other_data_is_prepared_again(workspace: Workspace) -> None:
+    run = ready_run(workspace, chosen(workspace))
+    stopped(run)
+    again = ready_run(workspace, TrainingConfig(resume=run.path, filter_classes=["red"]))
+    config = again.config()
+    assert config.dataset is not None
+    assert config.dataset.class_names == ["red"]
+    # And so is a set that was deleted.
+    remove_tree(run.dataset_dir)
+    assert ready_run(workspace, TrainingConfig(resume=run.path)).dataset_dir.is_dir()
+
+
+def test_what_fails_leaves_no_folder(workspace: Workspace) -> None:
+    for config, error in (
+        (TrainingConfig(), ConfigError),
+        (TrainingConfig(project=workspace.project_path("none")), ProjectError),
+        (chosen(workspace, filter_classes=["blue"]), ConfigError),
+    ):
+        with pytest.raises(error):
+            ready_run(workspace, config)
+    with pytest.raises(Cancelled):
+        ready_run(workspace, chosen(workspace), None, lambda: True)
+    assert list(workspace.runs_dir.iterdir()) == []
+
+
+def test_what_fails_leaves_what_was_there(workspace: Workspace) -> None:
+    run = ready_run(workspace, chosen(workspace))
+    stopped(run)
+    before = run.config()
+    with pytest.raises(ConfigError):
+        ready_run(workspace, TrainingConfig(resume=run.path, filter_classes=["blue"]))
+    assert run.events_file.is_file()
+    assert run.config() == before
+    with pytest.raises(RunError):
+        ready_run(workspace, chosen(workspace, output_dir=run.path))
+    assert (run.path / "checkpoint_last.pth").is_file()
