@@ -1,0 +1,396 @@
+"""COCO: Roboflow's folders, the official layout, or one JSON file beside its images.
+
+What is taken: images, categories, boxes, `iscrowd` and segmentations (polygons or run lengths, as
+they are). The size in the file is trusted when it is positive; else the image's header is read.
+An image without annotations is kept. Roboflow's category 0, the name of the whole project, is
+dropped when nothing is labelled with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ImportFailed
+from core.files import FileMode
+from core.importers.boxes import around, describe
+from core.importers.coco_files import CocoFile, find
+from core.importers.coco_json import BadRecord, Lists
+from core.importers.commit import commit
+from core.importers.dataset import DataSet, Picture, inside, storable
+from core.importers.folders import Folders, plausible, read_size
+from core.importers.report import ImportReport, Progress, Watch
+from core.importers.seen import IdMap, Seen
+from core.store import Project
+from core.text import clean, plural
+
+_NO_BOX = (math.nan,) * 4
+
+
+class Rle(msgspec.Struct, gc=False):
+    """A mask as run lengths, as pycocotools writes it."""
+
+    counts: str | list[int]
+    size: list[int]
+
+
+Segmentation = list[list[float]] | Rle | None
+
+
+class Image(msgspec.Struct, gc=False):
+    """An image record, what is read of it."""
+
+    id: Any
+    file_name: str
+    width: int | float | None = None
+    height: int | float | None = None
+
+
+class Annotation(msgspec.Struct, gc=False):
+    """An annotation record, what is read of it."""
+
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float] | None = None
+    id: int | None = None
+    iscrowd: int | bool | None = 0
+    segmentation: Segmentation = None
+
+
+_IMAGES = msgspec.json.Decoder(list[Image])
+_ANNOTATIONS = msgspec.json.Decoder(list[Annotation])
+
+
+def import_coco(
+    project: Project,
+    source: Path,
+    *,
+    files: FileMode = "link",
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    kind: str = "coco",
+    origin: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> ImportReport:
+    """Import the COCO data set at `source`, a folder or a JSON file, in one step.
+
+    `kind`, `origin` and `detail` say where it came from when `source` is only where a download
+    lies; `detail` goes into the record of the import. Raises `ImportFailed` when it cannot be read, `ProjectLocked` and `Cancelled`; the project is
+    then as it was.
+    """
+    data = read_coco(source, Watch(progress, cancelled))
+    data.kind = kind
+    data.origin = origin or data.origin
+    data.detail.update(detail or {})
+    return commit(project, data, files=files, progress=progress, cancelled=cancelled)
+
+
+def read_coco(source: Path, watch: Watch) -> DataSet:
+    """Read the COCO data set at `source`. Raises `ImportFailed` when it cannot be read."""
+    source = Path(source).expanduser().absolute()
+    data = DataSet("coco", str(source))
+    folders = Folders()
+    for file in find(source):
+        _Reader(data, file, folders, watch).read()
+    return data
+
+
+class _Reader:
+    """Reads one annotation file into the data set."""
+
+    def __init__(self, data: DataSet, file: CocoFile, folders: Folders, watch: Watch) -> None:
+        self.data = data
+        self.file = file
+        self.folders = folders
+        self.watch = watch
+        self.places = [str(folder) for folder in file.folders]
+        self.images = IdMap()
+        self.categories = IdMap()
+        self.left_out: set[Any] = set()
+
+    def read(self) -> None:
+        self.watch.tick("reading", 0)
+        lists = Lists(self.file.path, self.file.name)
+        self._categories(lists.plain("categories"))
+        self._images(lists)
+        self._annotations(lists)
+
+    def _where(self, what: str) -> str:
+        return f"{self.file.name}: {what}"
+
+    def _bad(self, error: BadRecord) -> None:
+        self.data.problems.add(error.kind, self._where(error.where), error.detail)
+
+    # Categories
+
+    def _categories(self, records: list[Any]) -> None:
+        good: list[tuple[Any, str, str | None]] = []
+        seen = set()
+        for place, record in enumerate(records):
+            try:
+                key, name, parent = _category(place, record)
+                if key in seen:
+                    raise BadRecord("duplicate category id", f"category {key}", name)
+            except BadRecord as error:
+                self._bad(error)
+            else:
+                seen.add(key)
+                good.append((key, name, parent))
+        for key, name, parent in good:
+            root = (
+                key == 0
+                and (parent or "none").lower() == "none"
+                and len(good) > 1
+                and all(other[2] == name for other in good if other[0] != 0)
+            )
+            supercategory = None if parent in ("", "none") else parent
+            self.categories.add(key, self.data.label(name, supercategory, idle=root))
+        self.categories.build()
+
+    # Images
+
+    def _images(self, lists: Lists) -> None:
+        first = len(self.data.images)
+        count = 0
+        seen: dict[str, int] = {}
+        for part in lists.records("images", _IMAGES, _image, self._bad):
+            for record in part:
+                self._image(record, seen)
+            count += len(part)
+            self.watch.tick("reading", count)
+        self.images.build()
+        if count and len(self.data.images) == first and self.data.problems.counts["missing image"]:
+            looked = ", ".join(f"'{clean(place)}'" for place in self.places[:4])
+            name = next(p for p in self.data.problems.listed if p.kind == "missing image").detail
+            raise ImportFailed(
+                f"None of the {plural(count, 'image')} of '{clean(self.file.name)}' is there:"
+                f" {clean(name)}.",
+                f"Put the images beside the file; looked in {looked}.",
+            )
+
+    def _image(self, record: Image, seen: dict[str, int]) -> None:
+        key, name = record.id, record.file_name
+        where = f"image {key}"
+        if type(key) is not int:
+            try:
+                key = _key(key, where)
+            except BadRecord as error:
+                return self._bad(error)
+        problems = self.data.problems
+        if key in self.images:
+            return problems.add("duplicate image id", self._where(where), name)
+        relative = inside(name)
+        if relative is None:
+            self.left_out.add(key)
+            return problems.add("unsafe file name", self._where(where), name)
+        found = None
+        for place in self.places:
+            found = self.folders.find(place, relative)
+            if found is not None:
+                break
+        else:
+            self.left_out.add(key)
+            return problems.add("missing image", self._where(where), f"no file '{name}'")
+        number = seen.get(found.path)
+        if number is not None:
+            detail = f"'{name}' has another record; its annotations are taken together"
+            problems.add("image listed twice", self._where(where), detail, "kept")
+            return self.images.add(key, number)
+        width, height = record.width or 0, record.height or 0
+        if not plausible(width, height) or found.link:
+            size = read_size(found.path)
+            if size is None:
+                self.left_out.add(key)
+                return problems.add("unreadable image", self._where(where), f"'{name}'")
+            if not plausible(width, height):
+                width, height = size
+        split = self.file.split
+        target = self.data.target(split, relative)
+        picture = Picture(
+            found.path, target, name, round(width), round(height), split, link=found.link
+        )
+        seen[found.path] = number = self.data.image(picture)
+        return self.images.add(key, number)
+
+    # Annotations
+
+    def _annotations(self, lists: Lists) -> None:
+        sizes = np.array([(p.width, p.height) for p in self.data.images], float).reshape(-1, 2)
+        # One row more, for annotations whose image (number -1) is not there.
+        sizes = np.vstack((sizes, (0.0, 0.0)))
+        seen = Seen()
+        count = 0
+        for part in lists.records("annotations", _ANNOTATIONS, _annotation, self._bad):
+            if part:
+                self._part(part, sizes, seen)
+                count += len(part)
+                self.watch.tick("reading", count)
+
+    def _part(self, part: list[Annotation], sizes: NDArray[np.float64], seen: Seen) -> None:
+        n = len(part)
+        images = self.images.lookup([a.image_id for a in part])
+        labels = self.categories.lookup([a.category_id for a in part])
+        flat = chain.from_iterable([a.bbox or _NO_BOX for a in part])
+        boxes = np.fromiter(flat, float, 4 * n).reshape(n, 4)
+        x, y, w, h = boxes.T
+        width, height = sizes[images].T
+        fresh = seen.fresh([a.id for a in part])
+        good = fresh & (images >= 0) & (labels >= 0) & (x >= 0) & (y >= 0) & (w > 0) & (h > 0)
+        good &= (x + w <= width) & (y + h <= height)
+        crowds = [i for i, a in enumerate(part) if a.iscrowd]
+        shapes = [i for i, a in enumerate(part) if a.segmentation]
+        data = self.data
+        if good.all():
+            row = data.rows(images, labels, boxes)
+            data.iscrowd.update((row + i, 1) for i in crowds)
+            data.segmentation.update((row + i, _text(part[i].segmentation)) for i in shapes)
+            return
+        kept = np.flatnonzero(good)
+        row = data.rows(images[kept], labels[kept], boxes[kept])
+        rows = np.cumsum(good) - 1 + row
+        data.iscrowd.update((int(rows[i]), 1) for i in crowds if good[i])
+        data.segmentation.update(
+            (int(rows[i]), _text(part[i].segmentation)) for i in shapes if good[i]
+        )
+        for i in np.flatnonzero(~good).tolist():
+            self._odd(part[i], int(images[i]), int(labels[i]), bool(fresh[i]))
+
+    def _odd(self, record: Annotation, image: int, label: int, fresh: bool) -> None:
+        """Take an annotation that is not as it should be, or say why not."""
+        where = self._where(f"annotation {'?' if record.id is None else record.id}")
+        problems = self.data.problems
+        if image >= 0:
+            where += f" of {self.data.images[image].name}"
+        if not fresh:
+            return problems.add("duplicate annotation id", where, f"id {record.id}")
+        if image < 0:
+            if record.image_id in self.left_out:
+                detail = f"image {record.image_id} was left out"
+                return problems.add("image left out", where, detail)
+            return problems.add("unknown image", where, f"there is no image {record.image_id}")
+        if label < 0:
+            detail = f"there is no category {record.category_id}"
+            return problems.add("unknown category", where, detail)
+        box = record.bbox
+        shape = record.segmentation
+        if box is None:
+            polygons = shape if isinstance(shape, list) else []
+            points = [value for polygon in polygons for value in polygon[: len(polygon) // 2 * 2]]
+            if not points:
+                return problems.add("no box", where, "it has neither a box nor a polygon")
+            box = around(points)
+            problems.add("no box", where, f"taken from its polygon: {describe(box)}", "kept")
+        text = _text(shape) if shape else None
+        crowd = int(bool(record.iscrowd))
+        self.data.box(image, label, box, where, iscrowd=crowd, segmentation=text)
+        return None
+
+
+def _text(shape: Segmentation) -> str:
+    return msgspec.json.encode(shape).decode()
+
+
+# Records read without types, one by one
+
+
+def _category(place: int, record: Any) -> tuple[Any, str, str | None]:
+    where = f"category number {place + 1}"
+    if not isinstance(record, dict):
+        raise BadRecord("bad category", where, "it is not an object")
+    key = _key(record.get("id"), where)
+    name, parent = record.get("name"), record.get("supercategory")
+    if not isinstance(name, str) or not name.strip():
+        raise BadRecord("bad category", f"category {key}", "it has no name")
+    if not storable(name):
+        raise BadRecord("bad category", f"category {key}", "its name is not valid text")
+    return key, name, parent if isinstance(parent, str) and storable(parent) else None
+
+
+def _image(place: int, record: Any) -> Image:
+    where = f"image number {place + 1}"
+    if not isinstance(record, dict):
+        raise BadRecord("wrong type", where, "it is not an object")
+    key = _key(record.get("id"), where)
+    name = record.get("file_name")
+    if not isinstance(name, str):
+        raise BadRecord("wrong type", f"image {key}", "it has no file name")
+    return Image(key, name, _length(record.get("width")), _length(record.get("height")))
+
+
+def _annotation(place: int, record: Any) -> Annotation:
+    where = f"annotation number {place + 1}"
+    if not isinstance(record, dict):
+        raise BadRecord("wrong type", where, "it is not an object")
+    number = record.get("id")
+    if number is not None:
+        number = _key(number, where)
+        where = f"annotation {number}"
+    for key in ("image_id", "category_id"):
+        if key not in record:
+            raise BadRecord("wrong type", where, f"it has no {key}")
+    box = record.get("bbox")
+    if box is not None and box != []:
+        if not isinstance(box, list) or len(box) != 4:
+            raise BadRecord("wrong type", where, "its box is not four numbers")
+        box = _numbers(box)
+        if box is None:
+            raise BadRecord("wrong type", where, "its box is not four numbers")
+    crowd = record.get("iscrowd")
+    return Annotation(
+        _key(record["image_id"], where),
+        _key(record["category_id"], where),
+        tuple(box) if box else None,
+        number,
+        int(crowd) if isinstance(crowd, bool | int) else 0,
+        _shape(record.get("segmentation")),
+    )
+
+
+def _shape(value: Any) -> Segmentation:
+    """Return a segmentation that has the right form, None for any other."""
+    try:
+        shape = msgspec.convert(value, Segmentation)
+    except (msgspec.ValidationError, RecursionError):
+        return None
+    if isinstance(shape, list) and not all(map(math.isfinite, chain.from_iterable(shape))):
+        return None
+    return shape
+
+
+def _key(value: Any, where: str) -> Any:
+    """Return an id so that 7, 7.0 and "7" are the same one."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        digits = value.removeprefix("-")
+        short = digits.isascii() and digits.isdecimal() and len(digits) < 19
+        return int(value) if short else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise BadRecord("wrong type", where, "its id is neither a number nor a text")
+
+
+def _numbers(values: list[Any]) -> list[float] | None:
+    numbers = []
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            return None
+        try:
+            numbers.append(float(value))
+        except OverflowError:
+            numbers.append(math.inf)
+        except ValueError:
+            return None
+    return numbers
+
+
+def _length(value: Any) -> float | None:
+    numbers = _numbers([value])
+    return numbers[0] if numbers and math.isfinite(numbers[0]) else None

@@ -1,0 +1,209 @@
+"""Reading COCO's JSON: fast while it is as it should be, record by record where it is not.
+
+The file's three lists are found without reading what is in them; images and annotations are then
+read some thousands at a time into typed records, which is several times faster than `json.load`
+and needs a fraction of its memory. A part of a list in which a record has the wrong type is read
+again without types, and each record looked at. A file that is no JSON by the standard but what
+many programs write (NaN, Infinity) is read by Python's own reader.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from core.errors import ImportFailed
+from core.text import clean
+
+T = TypeVar("T")
+# Bytes of JSON read into records at a time: small enough to stay in a processor's cache.
+_CHUNK = 400_000
+# A cut between records is a guess (the text may be part of a name); so many guesses are made.
+_GUESSES = 8
+_BETWEEN = re.compile(rb"\}\s*,\s*\{")
+
+
+class BadRecord(Exception):
+    """A record that cannot be used: kind of problem, where, and the detail."""
+
+    def __init__(self, kind: str, where: str, detail: str) -> None:
+        super().__init__(kind, where, detail)
+        self.kind, self.where, self.detail = kind, where, detail
+
+
+class _Root(msgspec.Struct):
+    images: msgspec.Raw = msgspec.Raw(b"")
+    annotations: msgspec.Raw = msgspec.Raw(b"")
+    categories: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Lists:
+    """The lists of one COCO file, each still JSON text, or plain values when types had to go."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Read the file. Raises `ImportFailed` that names the file and the place."""
+        self.name = name
+        try:
+            data: Any = path.read_bytes()
+        except OSError as error:
+            raise ImportFailed(
+                f"'{clean(str(path))}' cannot be read: {error.strerror}.", "Check its permissions."
+            ) from None
+        data = _plain(data, name)
+        try:
+            root = msgspec.json.decode(data, type=_Root)
+            self.lists: dict[str, Any] = {
+                key: memoryview(getattr(root, key)) for key in _Root.__struct_fields__
+            }
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            value = loads(bytes(data), name)
+            if not isinstance(value, dict):
+                raise ImportFailed(
+                    f"'{clean(name)}' is not a COCO file: it holds {_what(value)} where an object"
+                    " with images, annotations and categories is expected.",
+                    "Choose the file with the annotations.",
+                ) from None
+            self.lists = {key: value.get(key, b"") for key in _Root.__struct_fields__}
+        for key, value in self.lists.items():
+            text = not isinstance(value, list)
+            if text and len(value) and bytes(value[:1]) != b"[":
+                raise self.wrong(f"'{key}' is not a list")
+            if key == "images" and text and not len(value):
+                raise self.wrong("it has no 'images'")
+
+    def wrong(self, what: str) -> ImportFailed:
+        """Return the error for a file that is JSON but not COCO."""
+        return ImportFailed(
+            f"'{clean(self.name)}' is not a COCO file: {what}.",
+            "A COCO file is an object with the lists images, annotations and categories.",
+        )
+
+    def plain(self, key: str) -> list[Any]:
+        """Return a (short) list as plain values."""
+        value = self.lists[key]
+        if isinstance(value, list):
+            return value
+        return loads(bytes(value), self.name) if len(value) else []
+
+    def records(
+        self,
+        key: str,
+        decoder: msgspec.json.Decoder[list[T]],
+        tolerant: Callable[[int, Any], T],
+        bad: Callable[[BadRecord], None],
+    ) -> Iterator[list[T]]:
+        """Yield the list's records some thousands at a time.
+
+        `tolerant` makes one of a plain value (given its place in the list) or raises `BadRecord`,
+        which is handed to `bad`.
+        """
+        value = self.lists[key]
+        count = 0
+        for part in _Parts(value, decoder) if not isinstance(value, list) else [value]:
+            if part and not isinstance(part[0], msgspec.Struct):
+                good = []
+                for place, record in enumerate(part, count):
+                    try:
+                        good.append(tolerant(place, record))
+                    except BadRecord as error:
+                        bad(error)
+                count += len(part)
+                yield good
+            else:
+                count += len(part)
+                yield part
+        # What was read is not needed twice, and the text is most of the memory.
+        self.lists[key] = []
+
+
+class _Parts(Generic[T]):
+    """The parts of one JSON list: typed records, or plain values where the types do not fit.
+
+    A list is cut where one object ends and the next begins. That this was a place between two
+    records, and not inside one, shows when the part reads as a list; if not, the cut is moved on.
+    """
+
+    def __init__(self, text: memoryview, decoder: msgspec.json.Decoder[list[T]]) -> None:
+        self.text = text
+        self.decoder = decoder
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        text, at, end = self.text, 1, len(self.text) - 1
+        while bytes(text[at:end]).strip() if end - at < 64 else True:
+            search, read = at + _CHUNK, None
+            for _ in range(_GUESSES):
+                match = _BETWEEN.search(text, min(search, end), end)
+                stop = match.start() + 1 if match else end
+                read = self._read(b"".join((b"[", text[at:stop], b"]")))
+                if read is not None or match is None:
+                    break
+                search = match.end() - 1
+            if read is None:
+                yield loads(b"".join((b"[", text[at:end], b"]")), "a list")
+                return
+            yield read
+            if match is None:
+                return
+            at = match.end() - 1
+
+    def _read(self, part: bytes) -> list[Any] | None:
+        try:
+            return self.decoder.decode(part)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            try:
+                return msgspec.json.decode(part, type=list)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return None
+
+
+def _plain(data: bytes, name: str) -> bytes | memoryview:
+    """Return the JSON without a byte order mark. Raises `ImportFailed` for no text at all."""
+    if data.startswith(b"\xef\xbb\xbf"):
+        return memoryview(data)[3:]
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:4].count(0) >= 2:
+        raise ImportFailed(
+            f"'{clean(name)}' is not UTF-8 text.", "Save it as UTF-8, which JSON has to be."
+        )
+    if not data.strip(b" \t\r\n\0"):
+        raise ImportFailed(f"'{clean(name)}' is empty.", "Download or export it again.")
+    return data
+
+
+def loads(data: bytes, name: str) -> Any:
+    """Return JSON as plain values, taking NaN and Infinity.
+
+    Raises `ImportFailed` that names the line and column where the file breaks.
+    """
+    try:
+        return json.loads(data, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise ImportFailed(
+            f"'{clean(name)}' is not valid JSON: {error.msg} at line {error.lineno},"
+            f" column {error.colno}.",
+            "It may be cut short: download or export it again.",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ImportFailed(
+            f"'{clean(name)}' is not UTF-8 text (byte {error.start:,}).",
+            "Save it as UTF-8, which JSON has to be.",
+        ) from None
+    except RecursionError:
+        raise ImportFailed(
+            f"'{clean(name)}' is nested too deeply to be a COCO file.",
+            "Choose the file with the annotations.",
+        ) from None
+
+
+def _integer(digits: str) -> int | float:
+    # Python refuses to read numbers of more than 4,300 digits; none is an id or a length.
+    return int(digits) if len(digits) < 400 else float("inf")
+
+
+def _what(value: Any) -> str:
+    names = {list: "a list", str: "a text", type(None): "null", bool: "true or false"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,287 @@
+"""Taking a data set into the store: one transaction, one entry in the history.
+
+Images and annotations are written in bulk and not row by row into the history: what makes them
+visible, and what undo takes back, is the import's own row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ImportFailed
+from core.files import FileMode
+from core.importers.dataset import DataSet
+from core.importers.place import Placement, sweep
+from core.importers.report import ImportReport, Progress, Watch
+from core.store import Change, Project
+from core.text import clean, plural
+
+_MODES = ("link", "copy", "move", "reference")
+# Rows a statement and rows a batch: fifty rows in one INSERT take half the time of one each
+# (measured, 1,000,000 rows: 0.52 s against 0.93 s).
+_TOGETHER = 50
+_BATCH = 200 * _TOGETHER
+# From this many rows on, building an index anew beats adding to it row by row.
+_REBUILD = 20_000
+
+
+def commit(
+    project: Project,
+    data: DataSet,
+    *,
+    files: FileMode = "link",
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> ImportReport:
+    """Take `data` into the project and return the report of it.
+
+    Raises `ImportFailed` when there is no image in it or its files cannot be stored,
+    `ProjectLocked`, and `Cancelled`; the project is then as it was.
+    """
+    if files not in _MODES:
+        raise ImportFailed(f"There is no way '{clean(files)}' to take image files.", str(_MODES))
+    if not data.images:
+        counts = ", ".join(f"{kind}: {n}" for kind, n in data.problems.counts.items())
+        raise ImportFailed(
+            f"There is no image to import in '{clean(data.origin)}'.",
+            f"What was wrong: {counts}." if counts else "Choose another folder or file.",
+        )
+    watch = Watch(progress, cancelled)
+    placement: Placement | None = None
+    import_id = 0
+    try:
+        with project.change("import", f"Import of {data.origin}") as change:
+            sweep(
+                project.images_dir, {row[0] for row in project.db.execute("SELECT id FROM imports")}
+            )
+            import_id = change.insert(
+                "imports",
+                {
+                    "kind": data.kind,
+                    "origin": data.origin,
+                    "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                    "active": 1,
+                },
+            )
+            placement = Placement(project.images_dir, import_id, files)
+            gone = placement.put(data.images, watch)
+            for number, why in gone.items():
+                data.problems.add("unreadable image", data.images[number].name, why)
+            if len(gone) == len(data.images):
+                raise ImportFailed(
+                    f"None of the {plural(len(gone), 'image')} can be read.",
+                    "Check the permissions of the files.",
+                )
+            report = _write(project, change, import_id, data, gone, files, watch)
+    except BaseException:
+        # An interruption just after the commit must not take the files of a finished import.
+        if placement and not _is_in(project, import_id):
+            placement.discard()
+        raise
+    placement.keep()
+    return report
+
+
+def _is_in(project: Project, import_id: int) -> bool:
+    row = project.db.execute("SELECT 1 FROM imports WHERE id = ?", (import_id,)).fetchone()
+    return row is not None
+
+
+def _write(
+    project: Project,
+    change: Change,
+    import_id: int,
+    data: DataSet,
+    gone: dict[int, str],
+    files: FileMode,
+    watch: Watch,
+) -> ImportReport:
+    image_ids = _images(project, import_id, data, gone, files)
+    of_image, of_label, boxes = data.columns()
+    # In the order of images: an image's boxes then lie together in the file, and its index is
+    # built in one pass.
+    order = np.argsort(of_image, kind="stable")
+    if gone:
+        order = order[image_ids[of_image[order]] > 0]
+    counts = np.bincount(of_label[order], minlength=len(data.labels))
+    on_images = _images_of(of_image[order], of_label[order], len(data.images), len(data.labels))
+    label_ids, classes = _labels(project, change, import_id, data, counts, on_images)
+    with _rebuilt_indexes(project, len(order)):
+        _annotations(project, data, order, image_ids[of_image], label_ids[of_label], boxes, watch)
+    splits: dict[str, int] = {}
+    for number, picture in enumerate(data.images):
+        if number not in gone:
+            key = picture.split or "none"
+            splits[key] = splits.get(key, 0) + 1
+    report = ImportReport(
+        import_id=import_id,
+        kind=data.kind,
+        origin=data.origin,
+        images=len(data.images) - len(gone),
+        annotations=len(order),
+        classes=classes,
+        problems=data.problems.listed,
+        files=files,
+        splits=splits,
+        problem_counts=dict(data.problems.counts),
+    )
+    detail = {
+        "images": report.images,
+        "annotations": report.annotations,
+        "classes": len(classes),
+        "splits": splits,
+        "files": files,
+        "problems": report.problem_counts,
+        **data.detail,
+    }
+    change.update("imports", import_id, {"detail": json.dumps(detail)})
+    project.describe(
+        change,
+        f"Imported {plural(report.images, 'image')} and"
+        f" {plural(report.annotations, 'annotation')} from {data.origin}",
+        {"import_id": import_id, **detail},
+    )
+    return report
+
+
+def _images(
+    project: Project, import_id: int, data: DataSet, gone: dict[int, str], files: FileMode
+) -> NDArray[np.int64]:
+    """Write the images; return their ids (n,), 0 for the ones that are left out."""
+    first = project.db.execute("SELECT coalesce(max(id), 0) + 1 FROM images").fetchone()[0]
+    ids = np.arange(first, first + len(data.images))
+    ids[list(gone)] = 0
+    prefix = f"{import_id}/"
+    kept = files != "reference"
+    project.db.executemany(
+        "INSERT INTO images(id, import_id, path, name, width, height, split, grp, time)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                first + number,
+                import_id,
+                prefix + picture.target if kept else picture.source,
+                picture.name,
+                picture.width,
+                picture.height,
+                picture.split,
+                picture.grp,
+                picture.time,
+            )
+            for number, picture in enumerate(data.images)
+            if number not in gone
+        ),
+    )
+    return ids
+
+
+def _images_of(
+    of_image: NDArray[np.int32], of_label: NDArray[np.int32], images: int, labels: int
+) -> NDArray[np.int64]:
+    """Return on how many images each label is, (labels,)."""
+    pairs = of_label.astype(np.int64) * images + of_image
+    if labels * images <= 200_000_000:
+        seen = np.zeros(labels * images, bool)
+        seen[pairs] = True
+        return seen.reshape(labels, images).sum(axis=1)
+    return np.bincount(np.unique(pairs) // images, minlength=labels)
+
+
+def _labels(
+    project: Project,
+    change: Change,
+    import_id: int,
+    data: DataSet,
+    counts: NDArray[np.int64],
+    on_images: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Write the class names; return the labels' ids (n,) and the names of their classes."""
+    classes = {row[1]: row[0] for row in project.db.execute("SELECT id, name FROM classes")}
+    ids = np.zeros(len(data.labels), np.int64)
+    names: set[str] = set()
+    for number, label in enumerate(data.labels):
+        if label.idle and not counts[number]:
+            continue
+        name = label.name.strip()
+        names.add(name)
+        if name not in classes:
+            row = {"name": name, "supercategory": label.supercategory}
+            classes[name] = change.insert("classes", row)
+        cursor = project.db.execute(
+            "INSERT INTO labels(import_id, name, class_id, annotations, images)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (import_id, label.name, classes[name], int(counts[number]), int(on_images[number])),
+        )
+        ids[number] = cursor.lastrowid or 0
+    return ids, sorted(names)
+
+
+class _rebuilt_indexes:  # noqa: N801 (reads as the context it is)
+    """Drop the indexes of `annotations` in the block and build them again after it, if it pays."""
+
+    def __init__(self, project: Project, coming: int) -> None:
+        self.db = project.db
+        have = self.db.execute("SELECT coalesce(max(id), 0) FROM annotations").fetchone()[0]
+        self.indexes = (
+            self.db.execute(
+                "SELECT name, sql FROM sqlite_master"
+                " WHERE type = 'index' AND tbl_name = 'annotations' AND sql IS NOT NULL"
+            ).fetchall()
+            if coming >= max(_REBUILD, have // 2)
+            else []
+        )
+
+    def __enter__(self) -> None:
+        for name, _ in self.indexes:
+            self.db.execute(f'DROP INDEX "{name}"')
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is None:
+            for _, sql in self.indexes:
+                self.db.execute(sql)
+
+
+def _annotations(
+    project: Project,
+    data: DataSet,
+    order: NDArray[np.int64],
+    image_ids: NDArray[np.int64],
+    label_ids: NDArray[np.int64],
+    boxes: NDArray[np.float64],
+    watch: Watch,
+) -> None:
+    extras = bool(data.iscrowd or data.segmentation)
+    for start in range(0, len(order), _BATCH):
+        watch.tick("annotations", start, len(order))
+        rows = order[start : start + _BATCH]
+        table = np.empty((len(rows), 8 if extras else 6), object)
+        table[:, 0] = image_ids[rows]
+        table[:, 1] = label_ids[rows]
+        table[:, 2:6] = boxes[rows]
+        if extras:
+            table[:, 6] = [data.iscrowd.get(row, 0) for row in rows.tolist()]
+            table[:, 7] = [data.segmentation.get(row) for row in rows.tolist()]
+        for size, part in _parts(table):
+            project.db.executemany(_insert(table.shape[1], size), part)
+    watch.tick("annotations", len(order), len(order))
+
+
+def _parts(table: NDArray[Any]) -> Iterator[tuple[int, list[list[Any]]]]:
+    """Split rows into those that go many to a statement and the rest."""
+    whole = len(table) - len(table) % _TOGETHER
+    if whole:
+        yield _TOGETHER, table[:whole].reshape(-1, _TOGETHER * table.shape[1]).tolist()
+    if whole < len(table):
+        yield 1, table[whole:].tolist()
+
+
+def _insert(columns: int, rows: int) -> str:
+    names = ["image_id", "label_id", "x", "y", "w", "h", "iscrowd", "segmentation"][:columns]
+    row = f"({', '.join('?' * columns)})"
+    return f"INSERT INTO annotations({', '.join(names)}) VALUES {', '.join([row] * rows)}"

@@ -1,0 +1,156 @@
+"""What a reader found in a data set, before any of it is in the project.
+
+Readers of formats only fill a `DataSet`; `core.importers.commit` takes it into the store. A broken
+file therefore fails before anything is touched, and the store is locked for the writing only.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadName
+from core.files import safe_relative
+from core.importers.boxes import Box, describe, fit
+from core.importers.report import Problems
+
+
+class Picture(msgspec.Struct, gc=False):
+    """One image: where its file lies now, and where below the import's folder it shall lie.
+
+    `link` says that `source` is a symbolic link; `name` is the file name as the data set had it.
+    """
+
+    source: str
+    target: str
+    name: str
+    width: int
+    height: int
+    split: str | None = None
+    grp: str | None = None
+    time: float | None = None
+    link: bool = False
+
+
+class Label(msgspec.Struct, gc=False):
+    """A class name as the data set has it. An `idle` one goes when it has no annotation."""
+
+    name: str
+    supercategory: str | None = None
+    idle: bool = False
+
+
+class DataSet:
+    """Images, class names, boxes in columns, and the problems met on the way."""
+
+    def __init__(self, kind: str, origin: str) -> None:
+        self.kind = kind
+        self.origin = origin
+        self.images: list[Picture] = []
+        self.labels: list[Label] = []
+        self.problems = Problems()
+        self.detail: dict[str, Any] = {}
+        self.iscrowd: dict[int, int] = {}
+        self.segmentation: dict[int, str] = {}
+        self._label_ids: dict[str, int] = {}
+        self._targets: dict[str, int] = {}
+        self._image = array("i")
+        self._label = array("i")
+        self._box = array("d")
+
+    def __len__(self) -> int:
+        return len(self._image)
+
+    def label(self, name: str, supercategory: str | None = None, *, idle: bool = False) -> int:
+        """Return the number of the class name, which is added when it is new."""
+        number = self._label_ids.setdefault(name, len(self.labels))
+        if number == len(self.labels):
+            self.labels.append(Label(name, supercategory, idle))
+        elif not idle:
+            self.labels[number].idle = False
+        return number
+
+    def image(self, picture: Picture) -> int:
+        """Add an image and return its number."""
+        self.images.append(picture)
+        return len(self.images) - 1
+
+    def target(self, split: str | None, name: str) -> str:
+        """Return a path below the import's folder that no other image has, in any case."""
+        wanted = f"{split}/{name}" if split else name
+        key = wanted.casefold()
+        number = self._targets.get(key)
+        self._targets[key] = 1 if number is None else number + 1
+        if number is None:
+            return wanted
+        stem, dot, suffix = wanted.rpartition(".")
+        return self.target(None, f"{stem}~{number}{dot}{suffix}")
+
+    def box(
+        self,
+        image: int,
+        label: int,
+        box: Box,
+        where: str,
+        *,
+        iscrowd: int = 0,
+        segmentation: str | None = None,
+    ) -> bool:
+        """Add a box by the rules of `boxes`; `where` names it should it be at fault."""
+        picture = self.images[image]
+        taken, wrong, action = fit(box, picture.width, picture.height)
+        if wrong:
+            size = f"the image is {picture.width} × {picture.height}"
+            self.problems.add(wrong, where, f"{describe(box)}; {size}", action)
+        if taken is None:
+            return False
+        row = len(self._image)
+        self._image.append(image)
+        self._label.append(label)
+        self._box.extend(taken)
+        if iscrowd:
+            self.iscrowd[row] = iscrowd
+        if segmentation is not None:
+            self.segmentation[row] = segmentation
+        return True
+
+    def rows(
+        self, images: NDArray[np.int32], labels: NDArray[np.int32], boxes: NDArray[np.float64]
+    ) -> int:
+        """Add boxes that obey the rules already, (n,), (n,) and (n, 4); return the first's row."""
+        first = len(self._image)
+        self._image.frombytes(np.ascontiguousarray(images, np.int32).tobytes())
+        self._label.frombytes(np.ascontiguousarray(labels, np.int32).tobytes())
+        self._box.frombytes(np.ascontiguousarray(boxes, np.float64).tobytes())
+        return first
+
+    def columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+        """Return image numbers (n,), label numbers (n,) and boxes (n, 4), in the order added."""
+        return (
+            np.frombuffer(self._image, np.int32),
+            np.frombuffer(self._label, np.int32),
+            np.frombuffer(self._box, np.float64).reshape(-1, 4),
+        )
+
+
+def storable(text: str) -> bool:
+    """Whether SQLite and the terminal world can hold `text`: valid Unicode without NUL."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def inside(name: str) -> str | None:
+    """Return a file name from a data set as a relative path with slashes, None for unsafe ones."""
+    if name.isascii() and name.isprintable() and not set(name) & {"/", "\\", ":"}:
+        return name if name not in ("", ".", "..") and len(name) < 256 else None
+    try:
+        return str(safe_relative(name)) if storable(name) else None
+    except (BadName, UnicodeError):
+        return None

@@ -1,0 +1,132 @@
+"""Finding image files: each folder is listed once, and only ordinary files count.
+
+A symbolic link is followed when it ends at a readable image, wherever that lies: people keep
+pictures on another disk. What it points to is copied or hard-linked, never removed; a link to
+anything that is not an image is not followed, so an unpacked archive cannot bring other files in.
+Pipes and devices are never opened.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".avif"}
+)
+LARGEST_SIDE = 1_000_000
+
+
+class Found(NamedTuple):
+    """A file that is there, and whether it is a symbolic link."""
+
+    path: str
+    link: bool
+
+
+class Folders:
+    """Listings of folders, read once each."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, dict[str, bool]] = {}
+        self._folded: dict[str, dict[str, str]] = {}
+
+    def files(self, folder: str) -> dict[str, bool]:
+        """Return the ordinary files in a folder, each with whether it is a symbolic link.
+
+        Empty for a folder that is not there or cannot be read.
+        """
+        found = self._files.get(folder)
+        if found is None:
+            found = {}
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        if _is_file(entry):
+                            found[entry.name] = entry.is_symlink()
+            except (OSError, ValueError):
+                pass
+            self._files[folder] = found
+        return found
+
+    def find(self, folder: str, relative: str) -> Found | None:
+        """Return the file at a relative path with slashes, by its spelling or else its letters.
+
+        Names that differ in case only, or in how an accent is encoded, come from copying between
+        systems; such a name is taken when it is the only one.
+        """
+        head, _, name = relative.rpartition("/")
+        if head:
+            folder = os.path.join(folder, head)  # noqa: PTH118 (a million times)
+        files = self.files(folder)
+        link = files.get(name)
+        if link is None:
+            if not files:
+                return None
+            same = self._same(folder).get(_fold(name), "")
+            if not same:
+                return None
+            name, link = same, files[same]
+        return Found(f"{folder}/{name}", link)
+
+    def _same(self, folder: str) -> dict[str, str]:
+        folded = self._folded.get(folder)
+        if folded is None:
+            folded = {}
+            for name in self.files(folder):
+                key = _fold(name)
+                folded[key] = "" if key in folded else name
+            self._folded[folder] = folded
+        return folded
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def is_image(name: str) -> bool:
+    """Whether a file name has the ending of an image, in any case."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+
+
+def walk_images(folder: Path) -> list[str]:
+    """Return the images below a folder as relative paths with slashes, sorted; links to folders
+    are not followed, since they may lead in circles.
+    """
+    found: list[str] = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        below = Path(parent).relative_to(folder).as_posix()
+        prefix = "" if below == "." else below + "/"
+        found += [prefix + name for name in files if is_image(name) and not name.startswith(".")]
+    return sorted(found)
+
+
+def read_size(path: str) -> tuple[int, int] | None:
+    """Return width and height in pixels from a picture's header, None when it is unreadable."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                width, height = image.size
+    # Pillow's readers let whatever a damaged header causes through: struct.error, SyntaxError, …
+    except Exception:
+        return None
+    return (width, height) if plausible(width, height) else None
+
+
+def plausible(width: float, height: float) -> bool:
+    """Whether these can be the sides of an image, in pixels."""
+    return 1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE

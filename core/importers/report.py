@@ -1,0 +1,105 @@
+"""What an import tells: how far it is, what was wrong, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from core.errors import Cancelled
+
+Action = Literal["left out", "clipped", "kept"]
+
+# A data set that is wrong throughout has a problem a record: all are counted, so many are listed.
+LISTED_OF_A_KIND = 1000
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an import is: `done` of `total` of what `stage` names; `total` may be unknown."""
+
+    stage: str
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One record that could not be taken as it is: where, what is wrong, and what was done."""
+
+    kind: str
+    where: str
+    detail: str
+    action: Action
+
+
+class Problems:
+    """The problems of one import: every one counted, the first thousand of each kind listed."""
+
+    def __init__(self) -> None:
+        self.listed: list[Problem] = []
+        self.counts: Counter[str] = Counter()
+
+    def add(self, kind: str, where: str, detail: str, action: Action = "left out") -> None:
+        """Note one problem."""
+        self.counts[kind] += 1
+        if self.counts[kind] <= LISTED_OF_A_KIND:
+            self.listed.append(Problem(kind, where, detail, action))
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What one import brought. `problems` lists at most 1,000 of a kind, `counts` counts all."""
+
+    import_id: int
+    kind: str
+    origin: str
+    images: int
+    annotations: int
+    classes: list[str]
+    problems: list[Problem]
+    files: str = "link"
+    splits: dict[str, int] = field(default_factory=dict)
+    problem_counts: dict[str, int] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many problems of each kind there were."""
+        return dict(self.problem_counts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        return {
+            "import_id": self.import_id,
+            "kind": self.kind,
+            "origin": self.origin,
+            "images": self.images,
+            "annotations": self.annotations,
+            "classes": self.classes,
+            "splits": self.splits,
+            "files": self.files,
+            "problem_counts": self.problem_counts,
+            "problems": [
+                {"kind": p.kind, "where": p.where, "detail": p.detail, "action": p.action}
+                for p in self.problems
+            ],
+        }
+
+
+class Watch:
+    """Where an importer says how far it is, and learns that the person wants it to stop."""
+
+    def __init__(
+        self,
+        progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        self._progress = progress
+        self._cancelled = cancelled
+
+    def tick(self, stage: str, done: int, total: int | None = None) -> None:
+        """Report progress. Raises `Cancelled` when the person stopped it."""
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled("The import was stopped.", "The project is as it was before.")
+        if self._progress is not None:
+            self._progress(Progress(stage, done, total))

@@ -1,0 +1,84 @@
+"""Looking up ids by the hundred thousand, and noticing one that comes twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Ids spread over at most so many numbers are looked up in a table instead of a dictionary.
+_DENSE = 20_000_000
+
+
+class IdMap:
+    """From ids, usually whole numbers, to numbers from 0: filled, then built, then asked."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
+        self._table: NDArray[np.int32] | None = None
+        self._low = 0
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._numbers
+
+    def add(self, key: Any, number: int) -> None:
+        """Give an id its number."""
+        self._numbers[key] = number
+
+    def build(self) -> None:
+        """Prepare for `lookup`; nothing may be added afterwards."""
+        numbers = self._numbers
+        if not numbers or not all(type(key) is int for key in numbers):
+            return
+        low, high = min(numbers), max(numbers)
+        if high - low < _DENSE and low > -(2**62) and high < 2**62:
+            # An entry at each end stands for every id outside.
+            self._low = low - 1
+            self._table = np.full(high - low + 3, -1, np.int32)
+            keys = np.fromiter(numbers, np.int64, len(numbers))
+            self._table[keys - self._low] = np.fromiter(numbers.values(), np.int32, len(numbers))
+
+    def lookup(self, keys: list[Any]) -> NDArray[np.int32]:
+        """Return the numbers of the ids, (n,), -1 for unknown ones."""
+        if self._table is not None:
+            try:
+                ids = np.fromiter(keys, np.int64, len(keys))
+            except (TypeError, ValueError, OverflowError):
+                pass  # Ids that are text, or beyond 64 bits: known ones there are none.
+            else:
+                last = self._low + len(self._table) - 1
+                return self._table[np.clip(ids, self._low, last) - self._low]
+        get = self._numbers.get
+        return np.fromiter((get(key, -1) for key in keys), np.int32, len(keys))
+
+
+class Seen:
+    """Which ids came before. Ids that only rise, as nearly all files have them, cost next to
+    nothing; the first that does not has the ones before it gathered.
+    """
+
+    def __init__(self) -> None:
+        self._rising: list[NDArray[np.int64]] = []
+        self._last = -(2**63)
+        self._set: set[Any] | None = None
+
+    def fresh(self, ids: list[Any]) -> NDArray[np.bool_]:
+        """Return which of the ids, (n,), did not come before; None is always fresh."""
+        if self._set is None:
+            try:
+                array = np.fromiter(ids, np.int64, len(ids))
+            except (TypeError, ValueError, OverflowError):
+                array = np.zeros(0, np.int64)
+            if len(array) and array[0] > self._last and bool((np.diff(array) > 0).all()):
+                self._rising.append(array)
+                self._last = int(array[-1])
+                return np.ones(len(ids), bool)
+            self._set = set(np.concatenate(self._rising).tolist()) if self._rising else set()
+            self._rising = []
+        fresh = np.ones(len(ids), bool)
+        for place, key in enumerate(ids):
+            if key is not None:
+                fresh[place] = key not in self._set
+                self._set.add(key)
+        return fresh
