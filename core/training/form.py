@@ -90,6 +90,37 @@ _LABELS = {
     "warmup_epochs": "Warm-up",
 }
 
+# Shorter or more telling beside a field than the help of the command line; figures from the guide.
+_HINTS = {
+    "epochs": "20 for a test, 50 as a rule",
+    "lr": "fine-tune: 1e-5 to 1e-4",
+    "patience": "epochs without progress; 0: never",
+    "output_dir": "empty: runs/project-model-number",
+    "batch_size": "images at once on a GPU; or auto",
+    "filter_classes": "empty: all; else names as a|b",
+    "splits": "train/valid/test in percent",
+    "split_policy": "auto: the import's, where it had some",
+    "augment": "flip, crop and recolour images",
+    "multi_scale": "vary the size around the chosen one",
+    "pretrained": "empty: the published; else a .pth",
+    "resume": "empty: a new run; else a run or .pth",
+    "from_scratch": "start from random weights",
+    "workers": "processes that load images; or auto",
+    "precision": "on a GPU; auto: bf16 if it has it",
+    "gradient_checkpointing": "slower, needs less GPU memory",
+    "eval_batch_size": "empty: the batch size",
+    "warmup_epochs": "epochs in which lr rises from zero",
+    "lr_encoder": "empty: 1.5 times the learning rate",
+    "lr_vit_layer_decay": "lr factor from layer to layer down",
+    "lr_component_decay": "lr factor from part to part down",
+    "clip_max_norm": "largest gradient norm; 0: any",
+    "ema": "average weights: usually better",
+    "checkpoint_interval": "epochs between kept checkpoints",
+    "keep_checkpoints": "kept checkpoints; 0: all",
+    "best_metric": "mAP50-95, or mean average recall",
+    "val_images": "images drawn at each best epoch",
+}
+
 FOLLOWS = ("batch_size", "grad_accum")
 
 
@@ -99,8 +130,8 @@ def label(name: str) -> str:
 
 
 def description(name: str) -> str:
-    """The option's help, as the command line gives it."""
-    return TrainingConfig.model_fields[name].description or ""
+    """What to say beside a field: a short hint, else the option's help on the command line."""
+    return _HINTS.get(name) or TrainingConfig.model_fields[name].description or ""
 
 
 def choices(name: str) -> list[str] | None:

@@ -1,0 +1,365 @@
+"""The form that starts a training run, with what follows from it shown as it is typed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static
+
+from batman_tui.keys import bindings
+from batman_tui.screens.train_models import ModelDialog
+from batman_tui.screens.train_start import StartDialog
+from batman_tui.widgets.base import BatmanScreen
+from batman_tui.widgets.facts import Facts
+from batman_tui.widgets.field import Choice, Field, editors
+from batman_tui.widgets.panel import Panel
+from core.errors import BatmanError
+from core.hardware import Gpu, find_gpus
+from core.splits import assign_project_splits
+from core.store import Project
+from core.text import plural
+from core.training.command import command_line
+from core.training.config import TrainingConfig
+from core.training.form import (
+    SECTIONS,
+    Form,
+    Reading,
+    choices,
+    description,
+    is_switch,
+    label,
+    size_choices,
+)
+from core.training.models import APACHE, MODELS
+
+YES_NO = ("yes", "no")
+FACTS = ("Model", "Size", "Batch", "Data", "Steps", "Note", "Command")
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What there is to train on: counts of images by split, boxes and classes, and notes."""
+
+    images: dict[str, int]
+    annotations: int
+    classes: int
+    notes: tuple[str, ...] = ()
+
+
+class TrainScreen(BatmanScreen):
+    """Trains a model on the project in the folder `project_path`.
+
+    What was typed is kept while the app runs, so leaving the form by mistake loses nothing.
+    """
+
+    HELP = (
+        "Every option stands at its default; what you change is bold. Enter and the arrow keys "
+        "move between fields, F4 shows all options, F6 the command that does the same."
+    )
+    CSS_PATH = Path(__file__).with_name("train.tcss")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("train")
+    drafts: ClassVar[dict[Path, dict[str, str]]] = {}
+
+    data: reactive[DataFacts | None] = reactive(None, init=False)
+    advanced: reactive[bool] = reactive(False, init=False)
+
+    class Found(Message):
+        """The GPUs of this machine were looked for."""
+
+        def __init__(self, gpus: list[Gpu]) -> None:
+            super().__init__()
+            self.gpus = gpus
+
+    class Counted(Message):
+        """The project's images were counted by split, or could not be: `problem` says why."""
+
+        def __init__(self, facts: DataFacts | None, problem: str = "") -> None:
+            super().__init__()
+            self.facts = facts
+            self.problem = problem
+
+    def __init__(self, project_path: Path) -> None:
+        super().__init__()
+        self.path = project_path
+        self.form = Form(project_path, typed=self.drafts.setdefault(project_path, {}))
+        self.reading: Reading = self.form.read()
+        self._counted_for: tuple[object, ...] = ()
+
+    def trail(self) -> str:
+        """Name the project."""
+        return f"› {self.path.name} › train"
+
+    def body(self) -> Iterable[Widget]:
+        """Lay out the form and what follows from it."""
+        yield Horizontal(
+            Panel(VerticalScroll(*self._fields(), id="train-fields"), title="Training"),
+            Panel(
+                VerticalScroll(Facts(FACTS, id="train-facts"), can_focus=False),
+                title="What follows",
+                id="train-follows",
+            ),
+            id="train-body",
+        )
+
+    def _fields(self) -> list[Widget]:
+        widgets: list[Widget] = []
+        for number, section in enumerate(SECTIONS):
+            kind = "advanced" if number else "basic"
+            if number:
+                widgets.append(Static(section.title, markup=False, classes=f"section {kind}"))
+            for name in section.names:
+                options = choices(name) or (YES_NO if is_switch(name) else None)
+                value = self.reading.texts[name]
+                if options is not None and value not in options:
+                    value = options[0]
+                hint = description(name)
+                field = Field(name, label(name), value, options=options, hint=hint, classes=kind)
+                widgets.append(field)
+        widgets.append(Button("Start training", id="start", variant="primary", compact=True))
+        return widgets
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Look at the machine and the data, and go to the first field."""
+        self.query_one("#field-model", Field).editor.focus()
+        self.watch_advanced()
+        self._refresh()
+        self._find_gpus()
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="gpus")
+    def _find_gpus(self) -> None:
+        self.post_message(self.Found(find_gpus()))
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="count")
+    def _count(self, shares: tuple[float, float, float], seed: int, policy: str) -> None:
+        try:
+            with Project.open(self.path) as project:
+                summary = project.summary()
+                plan = assign_project_splits(project, shares, seed, policy)  # type: ignore[arg-type]
+        except BatmanError as error:
+            self.post_message(self.Counted(None, f"{error.message} {error.hint}".strip()))
+            return
+        facts = DataFacts(plan.counts(), summary.annotations, summary.classes, plan.notes)
+        self.post_message(self.Counted(facts))
+
+    @on(Found)
+    def _found(self, message: Found) -> None:
+        self.form.gpus = message.gpus
+        self._refresh()
+
+    @on(Counted)
+    def _was_counted(self, message: Counted) -> None:
+        self.data = message.facts
+        if message.problem:
+            self.query_one(Facts).say("Data", message.problem, wrong=True)
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    @on(Field.Typed)
+    def _typed(self, message: Field.Typed) -> None:
+        self.form.type(message.field.option, message.text)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Show what follows from the form as it stands."""
+        reading = self.reading = self.form.read()
+        for field in self.query(Field):
+            name = field.option
+            if not field.has_focus_within or name not in self.form.typed:
+                field.show(reading.texts[name])
+            wrong = reading.errors.get(name, "")
+            field.say(wrong or self._hint(name, reading), wrong=bool(wrong))
+            field.set_class(name in self.form.typed and not wrong, "-set")
+        self._facts(reading)
+        config = reading.config
+        if config is not None:
+            wanted = (config.splits, config.seed, config.split_policy)
+            if wanted != self._counted_for:
+                self._counted_for = wanted
+                self._count(*wanted)
+
+    def _hint(self, name: str, reading: Reading) -> str:
+        texts = reading.texts
+        if name == "model":
+            model = MODELS[texts["model"]]
+            return f"{model.params:g} M parameters, {model.licence}"
+        if name == "image_size":
+            return size_choices(texts["model"], texts[name])
+        if name in ("batch_size", "grad_accum") and name not in self.form.typed:
+            return "suggested for this machine"
+        if name == "grad_accum" and reading.effective_batch is not None:
+            return f"batches a step: {reading.effective_batch} images"
+        return description(name)
+
+    def _facts(self, reading: Reading) -> None:
+        facts = self.query_one(Facts)
+        model = MODELS.get(reading.texts["model"])
+        if model is not None:
+            speed = (
+                f"{model.coco_ap:g} COCO AP, {model.latency_ms:g} ms on a T4. "
+                if (model.coco_ap and model.latency_ms)
+                else ""
+            )
+            note = model.note[:1].upper() + model.note[1:]
+            facts.say("Model", f"{model.name}, {model.params:g} M parameters. {speed}{note}.")
+        facts.say("Size", reading.size_note or f"{reading.texts['image_size']} pixels a side.")
+        texts, effective = reading.texts, reading.effective_batch
+        if effective is not None:
+            batch = f"{texts['batch_size']} × {texts['grad_accum']} = {effective} images a step. "
+        else:
+            auto = texts["batch_size"] == "auto"
+            batch = "The largest that fits is found when training starts. " if auto else ""
+        suggestion = reading.batch_reason
+        typed = [n for n in ("batch_size", "grad_accum") if n in self.form.typed]
+        facts.say("Batch", batch + (f"Suggested: {suggestion}" if typed else suggestion))
+        self._data_facts(reading)
+        notes = list(self.data.notes) if self.data is not None else []
+        if model is not None and model.licence != APACHE:
+            notes.insert(0, f"{model.name} is under {model.licence}, not {APACHE}: {model.note}.")
+        facts.say("Note", " ".join(notes))
+        if reading.config is not None:
+            facts.say("Command", self._command(reading.config))
+        else:
+            problems = [text for name, text in reading.errors.items() if not name]
+            fields = [label(name) for name in reading.errors if name]
+            words = " ".join(problems) or f"Put right first: {', '.join(fields)}."
+            facts.say("Command", words, wrong=True)
+        self.query_one("#start", Button).disabled = reading.config is None
+
+    def _command(self, config: TrainingConfig) -> str:
+        """The command, with the project as one names it in the workspace's folder."""
+        project = self.path.absolute()
+        root = self.batman.workspace.root.absolute()
+        if project.is_relative_to(root):
+            config = config.with_changes(project=project.relative_to(root))
+        return command_line(config)
+
+    def _data_facts(self, reading: Reading) -> None:
+        facts, data = self.query_one(Facts), self.data
+        if data is None:
+            return
+        total = sum(data.images.values())
+        if not total:
+            facts.say("Data", "The project has no images: import a data set first.", wrong=True)
+            facts.say("Steps", "")
+            return
+        splits = ", ".join(f"{count:,} {name}" for name, count in data.images.items())
+        facts.say(
+            "Data",
+            f"{plural(total, 'image')}: {splits}. "
+            f"{plural(data.annotations, 'box', 'boxes')} of {plural(data.classes, 'class')}.",
+        )
+        config = reading.config
+        if config is None or reading.effective_batch is None:
+            facts.say("Steps", "")
+            return
+        steps = math.ceil(data.images["train"] / reading.effective_batch)
+        facts.say("Steps", f"{steps:,} an epoch, {steps * config.epochs:,} in all.")
+
+    def watch_data(self) -> None:
+        """Show the counts."""
+        self._facts(self.reading)
+
+    def watch_advanced(self) -> None:
+        """Show or hide the options beyond the basics."""
+        self.set_class(self.advanced, "-advanced")
+        hidden = sum(len(section.names) for section in SECTIONS[1:])
+        panel = self.query(Panel).first()
+        panel.badge = "all options" if self.advanced else f"{hidden} more with F4"
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_next_field()
+
+    def action_next_field(self) -> None:
+        """Go to the next field; after the last comes the button."""
+        self._move(1)
+
+    def action_previous_field(self) -> None:
+        """Go to the field before."""
+        self._move(-1)
+
+    def _move(self, by: int) -> None:
+        stops: Sequence[Widget] = [*editors(self), self.query_one("#start")]
+        at = stops.index(self.focused) if self.focused in stops else -by
+        stops[(at + by) % len(stops)].focus()
+
+    def action_advanced(self) -> None:
+        """Show all options, or the basics only."""
+        self.advanced = not self.advanced
+        if not self.advanced and self.focused not in editors(self):
+            self.query_one("#field-model", Field).editor.focus()
+
+    def action_defaults(self) -> None:
+        """Set every option to its default."""
+        self.form.forget()
+        for field in self.query(Field):
+            field.show(self.form.read().texts[field.option])
+        self._refresh()
+
+    def action_choose_model(self) -> None:
+        """Choose the model from a table."""
+        self.app.push_screen(ModelDialog(self.reading.texts["model"]), self._model_chosen)
+
+    def _model_chosen(self, name: str | None) -> None:
+        if name is not None:
+            self.query_one("#field-model Choice", Choice).value = name
+
+    def action_command(self) -> None:
+        """Show the command that starts the same training, to copy or to save."""
+        from batman_tui.widgets.text_dialog import TextDialog
+
+        if self.reading.config is None:
+            self._to_first_error()
+            return
+        file = self.batman.workspace.root / f"train-{self.path.name}.sh"
+        self.app.push_screen(
+            TextDialog(
+                "The same on the command line",
+                self._command(self.reading.config),
+                file=file,
+                lead=f"c copies it, w writes it to {file}.",
+            )
+        )
+
+    def _to_first_error(self) -> None:
+        for field in self.query(Field):
+            if field.option in self.reading.errors:
+                if field.has_class("advanced"):
+                    self.advanced = True
+                field.editor.focus()
+                return
+
+    @on(Button.Pressed, "#start")
+    def _pressed(self) -> None:
+        self.action_start()
+
+    def action_start(self) -> None:
+        """Prepare the data set and start training; a wrong field is gone to instead."""
+        config = self.reading.config
+        if config is None:
+            self._to_first_error()
+            self.batman.show_error(
+                BatmanError("The form is not complete.", "; ".join(self.reading.errors.values()))
+            )
+            return
+        self.app.push_screen(StartDialog(config), self._started)
+
+    def _started(self, run: Path | None) -> None:
+        if run is not None:
+            self.app.pop_screen()
+            self.batman.open_run(run)
