@@ -1,0 +1,167 @@
+"""What SLURM calls the state of a job, and what that means to a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# slurm's job state codes (squeue(1), JOB STATE CODES); the short one is what `%t` prints.
+_SHORT = {
+    "BF": "BOOT_FAIL", "CA": "CANCELLED", "CD": "COMPLETED", "CF": "CONFIGURING",
+    "CG": "COMPLETING", "DL": "DEADLINE", "F": "FAILED", "NF": "NODE_FAIL",
+    "OOM": "OUT_OF_MEMORY", "PD": "PENDING", "PR": "PREEMPTED", "R": "RUNNING",
+    "RD": "RESV_DEL_HOLD", "RF": "REQUEUE_FED", "RH": "REQUEUE_HOLD", "RQ": "REQUEUED",
+    "RS": "RESIZING", "RV": "REVOKED", "SI": "SIGNALING", "SE": "SPECIAL_EXIT",
+    "SO": "STAGE_OUT", "ST": "STOPPED", "S": "SUSPENDED", "TO": "TIMEOUT",
+}  # fmt: skip
+
+_ENDED = {
+    "BOOT_FAIL": "a node did not start",
+    "CANCELLED": "cancelled",
+    "COMPLETED": "finished",
+    "DEADLINE": "ended at its deadline",
+    "FAILED": "failed",
+    "NODE_FAIL": "its node failed",
+    "OUT_OF_MEMORY": "ran out of memory",
+    "PREEMPTED": "ended for a more important job",
+    "REVOKED": "runs on another cluster",
+    "TIMEOUT": "reached its time limit",
+}
+_WAITING = {
+    "PENDING": "waiting",
+    "REQUEUED": "waiting again",
+    "REQUEUE_FED": "waiting again",
+    "REQUEUE_HOLD": "held after a requeue",
+    "RESV_DEL_HOLD": "held, its reservation is gone",
+    "SPECIAL_EXIT": "held after a special exit",
+}
+_RUNNING = {
+    "RUNNING": "running",
+    "COMPLETING": "ending",
+    "CONFIGURING": "starting its nodes",
+    "RESIZING": "changing its size",
+    "SIGNALING": "being signalled",
+    "STAGE_OUT": "copying its results",
+    "STOPPED": "stopped, keeps its nodes",
+    "SUSPENDED": "suspended",
+}
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A state: SLURM's own word in `name`, ours in `words`, and which of the three ways it is.
+
+    A state nobody knows is none of the three: it must not be taken for an end.
+    """
+
+    name: str
+    words: str
+    waiting: bool = False
+    running: bool = False
+    ended: bool = False
+
+
+def parse_state(text: str) -> JobState:
+    """Return the state in `text`, as squeue, sacct and scontrol of any version print it.
+
+    Long or short, `CANCELLED by 1000`, several joined by `+` or `,` (a base state and flags, of
+    which the flag that says most is taken), or `RUNNING*`.
+    """
+    names = [
+        _SHORT.get(part.strip().rstrip("*+").upper(), part.strip().rstrip("*+").upper())
+        for part in text.split(" by ")[0].replace(",", "+").split("+")
+        if part.strip()
+    ]
+    # `COMPLETING` goes with the state it will end in; a requeue flag means it waits again.
+    for group in (("REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"), ("COMPLETING",)):
+        for name in names:
+            if name in group:
+                return _state(name)
+    return _state(names[0] if names else "UNKNOWN")
+
+
+def _state(name: str) -> JobState:
+    if name in _WAITING:
+        return JobState(name, _WAITING[name], waiting=True)
+    if name in _RUNNING:
+        return JobState(name, _RUNNING[name], running=True)
+    if name in _ENDED:
+        return JobState(name, _ENDED[name], ended=True)
+    return JobState(name, name.lower().replace("_", " "))
+
+
+# squeue(1), JOB REASON CODES, and slurm's job_reason_string; the wording is ours.
+_REASONS = {
+    "AssocGrpBillingMinutes": "the account has used up its share",
+    "AssocGrpCPUMinutesLimit": "the account has used up its CPU time",
+    "AssocGrpCpuLimit": "the account's CPUs are all in use",
+    "AssocGrpGRES": "the account's GPUs are all in use",
+    "AssocGrpGRESMinutes": "the account has used up its GPU time",
+    "AssocGrpJobsLimit": "the account runs as many jobs as it may",
+    "AssocGrpMemLimit": "the account's memory is all in use",
+    "AssocGrpNodeLimit": "the account's nodes are all in use",
+    "AssocGrpSubmitJobsLimit": "the account has as many jobs as it may",
+    "AssocMaxJobsLimit": "you run as many jobs as your account lets you",
+    "AssociationJobLimit": "the account runs as many jobs as it may",
+    "AssociationResourceLimit": "the account's resources are all in use",
+    "AssociationTimeLimit": "the account has used up its time",
+    "BadConstraints": "no node can ever meet what it asks for",
+    "BeginTime": "it starts at a set time",
+    "Cleaning": "it is being cleaned up after a requeue",
+    "Dependency": "it waits for another job",
+    "DependencyNeverSatisfied": "the job it waits for failed; it will never start",
+    "FrontEndDown": "the cluster's front end is down",
+    "InactiveLimit": "the system was idle too long",
+    "InvalidAccount": "its account is not valid",
+    "InvalidQOS": "its quality of service is not valid",
+    "JobArrayTaskLimit": "its array runs as many tasks at once as it may",
+    "JobHeldAdmin": "an administrator holds it",
+    "JobHeldUser": "you hold it",
+    "JobHoldMaxRequeue": "it was requeued too often",
+    "JobLaunchFailure": "it could not be started",
+    "Licenses": "a licence is not free",
+    "MaxGRESPerAccount": "the account's GPUs are all in use",
+    "MaxMemPerLimit": "it asks for more memory than allowed",
+    "NodeDown": "a node it needs is down",
+    "NonZeroExitCode": "it ended with an error",
+    "None": "",
+    "PartitionConfig": "its partition cannot run it as asked",
+    "PartitionDown": "its partition is down",
+    "PartitionInactive": "its partition is inactive",
+    "PartitionNodeLimit": "it asks for more nodes than its partition gives",
+    "PartitionTimeLimit": "it asks for more time than its partition gives; it will never start",
+    "Priority": "jobs with higher priority are ahead",
+    "Prolog": "its nodes are being prepared",
+    "QOSGrpCpuLimit": "the quality of service's CPUs are all in use",
+    "QOSGrpGRES": "the quality of service's GPUs are all in use",
+    "QOSGrpJobsLimit": "the quality of service runs as many jobs as it may",
+    "QOSJobLimit": "you run as many jobs as the quality of service lets you",
+    "QOSMaxCpuPerUserLimit": "you use as many CPUs as you may",
+    "QOSMaxGRESPerUser": "you use as many GPUs as you may",
+    "QOSMaxJobsPerUserLimit": "you run as many jobs as you may",
+    "QOSMaxSubmitJobPerUserLimit": "you have as many jobs as you may",
+    "QOSMinGRES": "it asks for fewer GPUs than the quality of service wants",
+    "QOSTimeLimit": "it asks for more time than the quality of service gives",
+    "QOSUsageThreshold": "the quality of service has used up its share",
+    "RaisedSignal": "it was ended by a signal",
+    "ReqNodeNotAvail": "a node it needs is down, drained or reserved",
+    "Reservation": "it waits for its reservation",
+    "ReservationDeleted": "its reservation is gone",
+    "Resources": "the resources it needs are in use; it is next",
+    "SchedDefer": "the scheduler looks at it later",
+    "SystemFailure": "the cluster had a failure",
+    "TimeLimit": "it reached its time limit",
+}
+
+
+def reason_words(reason: str) -> str:
+    """Return in words why a job waits or ended; SLURM's own text where we know no better.
+
+    Some reasons carry detail behind a comma or in brackets (`ReqNodeNotAvail, UnavailableNodes:n1`,
+    `(Priority)`); it is kept.
+    """
+    text = reason.strip().strip("()")
+    code, _, detail = text.partition(",")
+    words = _REASONS.get(code.strip())
+    if words is None:
+        return text.replace("_", " ")
+    return f"{words} ({detail.strip()})" if detail.strip() else words
