@@ -187,10 +187,7 @@ def create_run(workspace: Workspace, config: TrainingConfig) -> Run:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(
-                f"The run folder '{clean(str(path))}' cannot be made: {error.strerror}.",
-                "Choose another with --output-dir.",
-            ) from None
+            raise _cannot_make(path, error) from None
     run = Run(path)
     run.save_config(config.with_changes(output_dir=path))
     return run
@@ -304,18 +301,28 @@ def _absolute(workspace: Workspace, config: TrainingConfig) -> TrainingConfig:
 def _new_folder(workspace: Workspace, config: TrainingConfig) -> Path:
     stem = config.project.name if config.project else "run"
     base = safe_name(f"{stem[:60]}-{config.model}")
-    workspace.runs_dir.mkdir(parents=True, exist_ok=True)
     pattern = re.compile(re.escape(base) + r"-(\d+)")
-    numbers = (pattern.fullmatch(path.name) for path in workspace.runs_dir.iterdir())
-    number = 1 + max((int(match[1]) for match in numbers if match), default=0)
-    while True:
-        path = workspace.runs_dir / f"{base}-{number}"
-        try:
-            path.mkdir()
-        except FileExistsError:  # somebody else took it just now
-            number += 1
-        else:
-            return path
+    try:
+        workspace.runs_dir.mkdir(parents=True, exist_ok=True)
+        numbers = (pattern.fullmatch(path.name) for path in workspace.runs_dir.iterdir())
+        number = 1 + max((int(match[1]) for match in numbers if match), default=0)
+        while True:
+            path = workspace.runs_dir / f"{base}-{number}"
+            try:
+                path.mkdir()
+            except FileExistsError:  # somebody else took it just now
+                number += 1
+            else:
+                return path
+    except OSError as error:
+        raise _cannot_make(workspace.runs_dir, error) from None
+
+
+def _cannot_make(path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"The run folder '{clean(str(path))}' cannot be made: {error.strerror}.",
+        "Choose another with --output-dir.",
+    )
 
 
 def _refuse_used(path: Path) -> None:

@@ -180,6 +180,9 @@ def test_a_run_folder_that_is_a_file(workspace: Workspace) -> None:
         create_run(workspace, TrainingConfig(output_dir=Path("x")))
     with pytest.raises(RunError, match="cannot be made"):
         create_run(workspace, TrainingConfig(output_dir=Path("x/y")))
+    (workspace.root / "runs").touch()
+    with pytest.raises(RunError, match="cannot be made"):
+        create_run(workspace, TrainingConfig())
 
 
 def test_runs_are_found_by_name_and_folder(workspace: Workspace, run: Run) -> None:
