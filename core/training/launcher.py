@@ -68,6 +68,11 @@ def launch_local(run: Run, command: Sequence[str] | None = None) -> int:
         )
     if command is None:
         require_trainer()
+        if run.config().num_nodes > 1:
+            raise RunError(
+                "Several nodes train together on a cluster only.",
+                "Submit the run with batman submit, or take one node.",
+            )
         command = worker_command(run)
     since = time.time()
     with run.log_file.open("ab") as log:

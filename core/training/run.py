@@ -24,7 +24,7 @@ from core.training.process import (
     mark_stopping,
     read_worker,
 )
-from core.training.summary import RunSummary, best_of, end_of, epochs_done
+from core.training.summary import RunSummary, best_of, end_of, epochs_done, seconds_of
 from core.workspace import Workspace
 
 CONFIG_FILE = "training_config.json"
@@ -144,7 +144,7 @@ class Run:
             best_epoch=best.epoch,
             started_at=started,
             updated_at=updated,
-            seconds=updated - started if updated and started else 0.0,
+            seconds=seconds_of(events, started),
             error=error,
         )
 

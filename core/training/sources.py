@@ -116,8 +116,9 @@ class LineReader:
 class LogTail:
     """The lines of a log as they come, cleaned for a terminal.
 
-    Starts at most `start_bytes` before the end of a log that is long already. A line that is
-    rewritten by carriage returns, as progress bars do, counts with what it showed last.
+    Starts at most `start_bytes` before the end of a log that is long already, and passes over what
+    is more than four times that between two looks. A line that is rewritten by carriage returns, as
+    progress bars do, counts with what it showed last.
     """
 
     def __init__(
@@ -137,15 +138,15 @@ class LogTail:
 
     def poll(self) -> list[str]:
         """Return the new whole lines, oldest first, at most the newest `max_lines` of them."""
-        cut = False
-        if self._first:
-            size = self._reader.source.size(self._reader.path)
-            if size is None:
-                return []
-            self._first = False
-            if size > self._start_bytes:
-                self._reader.start_at(size - self._start_bytes)
-                cut = True
+        size = self._reader.source.size(self._reader.path)
+        if size is None and self._first:
+            return []
+        # What nobody could read is passed over: a long log at first, a flood of lines later.
+        limit = self._start_bytes if self._first else 4 * self._start_bytes
+        cut = size is not None and size - self._reader.offset > limit
+        if cut and size is not None:
+            self._reader.start_at(size - self._start_bytes)
+        self._first = False
         lines = self._reader.read().split(b"\n")[:-1]
         if cut:
             lines = lines[1:]

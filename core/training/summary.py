@@ -28,9 +28,9 @@ _ENDS: dict[type, State] = {Stopped: "stopped", Finished: "finished", Failed: "f
 class RunSummary:
     """What a list of runs shows. Times are Unix seconds, metrics lie between 0 and 1.
 
-    `epoch` counts complete epochs of `epochs`, `seconds` is from the first event to the last.
-    While a run goes on, `best_map50_95` is the best among its latest validations. `error` says
-    what failed, or why the folder cannot be read.
+    `epoch` counts complete epochs of `epochs`, `seconds` is the time it trained, or from its first
+    event to its last until it has finished. While a run goes on, `best_map50_95` is the best among
+    its latest validations. `error` says what failed, or why the folder cannot be read.
     """
 
     name: str
@@ -101,3 +101,11 @@ def epochs_done(events: Sequence[Event]) -> int:
         if isinstance(event, Step):
             return max(0, event.epoch - 1)
     return 0
+
+
+def seconds_of(events: Sequence[Event], started: float | None) -> float:
+    """Return how long a run that began at `started` (Unix seconds) took; see `RunSummary`."""
+    if not events or started is None:
+        return 0.0
+    last = events[-1]
+    return last.seconds if isinstance(last, Finished) else last.t - started

@@ -458,6 +458,22 @@ def test_a_long_log_is_shown_from_near_its_end(tmp_path: Path) -> None:
     assert tail.poll() == ["x" * 100]
 
 
+def test_a_flood_of_lines_is_passed_over(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text("first\n")
+    tail = LogTail(log, start_bytes=1000)
+    assert tail.poll() == ["first"]
+    with log.open("a") as out:
+        out.writelines(f"line {n}\n" for n in range(10_000))
+    lines = tail.poll()
+    assert lines[-1] == "line 9999"
+    assert len(lines) < 120
+    assert all(line.startswith("line ") for line in lines)
+    with log.open("a") as out:
+        out.write("next\n")
+    assert tail.poll() == ["next"]
+
+
 def test_a_line_reader_tells_of_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "f"
     reader = LineReader(str(file), LocalFiles())

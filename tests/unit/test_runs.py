@@ -298,6 +298,8 @@ def test_the_state_is_read_from_the_end_of_a_long_file(run: Run) -> None:
     assert run.events_file.stat().st_size > 600_000
     summary = run.summary()
     assert (summary.state, summary.epoch, summary.best_map50_95) == ("finished", 3, 0.4)
+    # The time it trained, as the trainer counts it over all its starts.
+    assert summary.seconds == 9.0
 
 
 # Lists
@@ -491,6 +493,16 @@ def test_training_that_is_not_installed(run: Run, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(RunError):
         launch_local(run)
     assert run.worker() is None
+
+
+def test_several_nodes_need_a_cluster(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "_NEEDED", ("sys",))
+    run = create_run(workspace, TrainingConfig(num_nodes=2))
+    with pytest.raises(RunError, match="cluster only") as caught:
+        launch_local(run)
+    assert "batman submit" in caught.value.hint
 
 
 def test_the_worker_can_import_core() -> None:
