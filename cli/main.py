@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from cli.common import guard, run_module
 from cli.exits import TABLE, Exit
 from cli.output import say, say_error
 from core.text import did_you_mean
+from core.workspace import Workspace
 
 
 class _Command(NamedTuple):
@@ -42,6 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def tui() -> int:
     """Open the app: what `batman-tui` does."""
     return run_module("tui", prog="batman-tui")
+
+
+def open_app(workspace: Workspace, run: Path | None = None) -> int:
+    """Open the app, on the run in the folder `run` if given, and return its exit code."""
+    from batman_tui.app import run as run_app
+
+    return run_app(workspace, run=run)
 
 
 def _dispatch(words: list[str]) -> int:

@@ -1,0 +1,213 @@
+"""`batman train` and `python -m cli.train`: train RF-DETR on a project, or go on with a run."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import typing
+from pathlib import Path
+from typing import Literal
+
+from cli.common import add_workspace, open_project, project_path, run_module, workspace_of
+from cli.exits import Exit
+from cli.live import follow
+from cli.output import say, say_pairs, say_table
+from cli.progress import Stages
+from core.errors import BatmanError, RunError
+from core.text import plural
+from core.training.command import option_flag, option_names
+from core.training.config import TrainingConfig, default_for, parse_config
+from core.training.form import SECTIONS, to_text
+from core.training.models import MODELS, get_model
+from core.training.run import Run, find_run, plan_run
+from core.workspace import Workspace
+
+DESCRIPTION = (
+    "Train RF-DETR on a project, or go on with a run. Training is a process of its own: it goes"
+    " on when this command is killed or the terminal is closed. Ctrl-C stops it after the current"
+    " step, with a checkpoint to go on from."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` an option for every setting of `TrainingConfig`, and how to start."""
+    data = parser.add_argument_group("what to train on")
+    data.add_argument(
+        "--project", metavar="PROJECT", help="project folder, or the name of one in the workspace"
+    )
+    add_workspace(data)  # type: ignore[arg-type]
+
+    start = parser.add_argument_group("how to start").add_mutually_exclusive_group()
+    start.add_argument(
+        "--detach", action="store_true", help="start and return; see batman watch for how it goes"
+    )
+    start.add_argument(
+        "--prepare-only", action="store_true", help="write the run folder and its data set only"
+    )
+    start.add_argument(
+        "--dry-run", action="store_true", help="print what would be trained; write nothing"
+    )
+    parser.add_argument("--plain", action="store_true", help="print lines on a terminal too")
+
+    left = [name for name in option_names() if name != "project"]
+    for section in SECTIONS:
+        group = parser.add_argument_group(section.title.lower())
+        for name in section.names:
+            _add_option(group, name)
+            left.remove(name)
+    for name in left:
+        _add_option(parser, name)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start what the parsed arguments say, follow it to its end and return the exit code."""
+    workspace = workspace_of(args)
+    chosen = {name: getattr(args, name) for name in option_names()}
+    values = {name: value for name, value in chosen.items() if value is not None}
+    if "project" in values:
+        with open_project(args) as project:
+            values["project"] = project.path
+    config = parse_config(values)
+    if config.project is None and config.resume is None:
+        raise BatmanError(
+            "No project was chosen to train on.",
+            "Give one with --project, or go on with a run by --resume.",
+        )
+    if args.dry_run:
+        return _dry_run(workspace, config)
+
+    from core.training.launcher import launch_local, require_trainer
+    from core.training.start import ready_run
+
+    if not args.prepare_only:
+        require_trainer()
+    with Stages() as show:
+        ready = ready_run(workspace, config, lambda at: show(at.stage, at.done, at.total))
+    _say_ready(ready)
+    if args.prepare_only:
+        say(f"Start it with: batman train --resume {_named(workspace, ready)}", "dim")
+        return Exit.OK
+    launch_local(ready)
+    say(f"Training {ready.name} in {ready.path}.")
+    if args.detach:
+        say(f"Watch it with: batman watch {_named(workspace, ready)}", "dim")
+        return Exit.OK
+    say("Ctrl-C stops it with a checkpoint; closing the terminal does not.", "dim")
+    return follow(ready, ours=True, plain=args.plain)
+
+
+def _add_option(group: argparse._ActionsContainer, name: str) -> None:
+    """Add the option of one field; what is typed is checked by `TrainingConfig`, as in the form."""
+    field = TrainingConfig.model_fields[name]
+    text = (field.description or "").replace("%", "%%")
+    default = to_text(name, field.default).replace("%", "%%")
+    if default and "default:" not in text:
+        text += f" (default: {default})"
+    if field.annotation is bool:
+        group.add_argument(
+            option_flag(name), action=argparse.BooleanOptionalAction, default=None, help=text
+        )
+        return
+    if name == "model":
+        text = f"{', '.join(MODELS)} (default: {default})"
+    choices = None
+    if typing.get_origin(field.annotation) is Literal:
+        choices = typing.get_args(field.annotation)
+    metavar = None if choices else _METAVARS.get(name, "N")
+    group.add_argument(option_flag(name), choices=choices, metavar=metavar, help=text)
+
+
+_METAVARS = {
+    "model": "SIZE",
+    "device": "DEVICE",
+    "output_dir": "DIR",
+    "resume": "RUN",
+    "pretrained": "FILE",
+    "filter_classes": "NAMES",
+    "splits": "SHARES",
+    "lr": "RATE",
+    "lr_encoder": "RATE",
+    "ema_decay": "X",
+    "lr_vit_layer_decay": "X",
+    "lr_component_decay": "X",
+    "weight_decay": "X",
+    "clip_max_norm": "X",
+}
+
+
+def _named(workspace: Workspace, run: Run) -> str:
+    """Return what `--resume` and `batman watch` find the run by."""
+    return run.name if run.path.parent == workspace.runs_dir else str(run.path)
+
+
+def _say_ready(run: Run) -> None:
+    """Print what was decided on the way: sizes, splits, what was left out."""
+    config = run.config()
+    for note in config.notes:
+        say(f"Note: {note}", "yellow")
+    if config.dataset is not None:
+        for note in config.dataset.notes:
+            say(f"Note: {note}", "yellow")
+        counts = ", ".join(f"{name} {count:,}" for name, count in config.dataset.images.items())
+        say(f"{plural(len(config.dataset.class_names), 'class')}; images: {counts}")
+
+
+def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
+    """Print the settings as training would have them, and what they would train on."""
+    resumed = _resumed_in_place(workspace, config)
+    settings = config.resolved() if resumed is None else plan_run(workspace, config)[1]
+    model = get_model(settings.model)
+    say("Nothing is started: this is what would be trained.", "bold")
+    say()
+    say_table(
+        ["option", "value", ""],
+        [
+            (
+                option_flag(name),
+                to_text(name, getattr(settings, name)) or None,
+                "" if getattr(settings, name) == default_for(name, settings.model) else "changed",
+            )
+            for name in option_names()
+        ],
+    )
+    say()
+    pairs: list[tuple[str, object]] = [
+        ("goes on with", resumed.path if resumed else None),
+        ("model", f"{model.name}, {model.params:g} M parameters, {model.licence}"),
+        ("effective batch", settings.effective_batch or "found out at the start"),
+    ]
+    if settings.project is not None:
+        from core.classes import list_classes
+        from core.store import Project
+
+        with Project.open(project_path(workspace, str(settings.project))) as project:
+            names = [row.name for row in list_classes(project) if row.annotations]
+            summary = project.summary()
+        if settings.filter_classes is not None:
+            names = [name for name in names if name in settings.filter_classes]
+        pairs += [
+            ("project", f"{summary.name}, {plural(summary.images, 'image')}"),
+            ("classes", ", ".join(names)),
+        ]
+    say_pairs(pairs)
+    for note in settings.notes:
+        say(f"Note: {note}", "yellow")
+    return Exit.OK
+
+
+def _resumed_in_place(workspace: Workspace, config: TrainingConfig) -> Run | None:
+    """Return the run that would go on in its own folder, None when a new one would be made."""
+    if config.resume is None or config.output_dir is not None:
+        return None
+    wanted = config.resume.expanduser()
+    for path in (wanted, workspace.root / wanted):
+        if path.is_file():
+            with contextlib.suppress(RunError):
+                return find_run(workspace, str(Path(path).absolute().parent))
+            return None
+    return find_run(workspace, str(config.resume))
+
+
+if __name__ == "__main__":
+    sys.exit(run_module("train"))

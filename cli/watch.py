@@ -1,0 +1,32 @@
+"""`batman watch`: follow a run that this or another terminal, app or person started."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cli.common import add_workspace, run_module, workspace_of
+from cli.live import follow
+from core.training.run import find_run, latest_run
+
+DESCRIPTION = "Follow a run to its end, whoever started it; Ctrl-C only ends the watching."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the run and how to show it."""
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="name or folder (default: the latest run)"
+    )
+    parser.add_argument("--plain", action="store_true", help="print lines on a terminal too")
+    add_workspace(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Follow the run and return the exit code for its end."""
+    workspace = workspace_of(args)
+    found = latest_run(workspace) if args.run is None else find_run(workspace, args.run)
+    return follow(found, ours=False, plain=args.plain)
+
+
+if __name__ == "__main__":
+    sys.exit(run_module("watch"))
