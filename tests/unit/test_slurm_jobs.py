@@ -1,0 +1,91 @@
+"""Reading squeue and sacct: what real ones printed, and names that try to break out."""
+
+from __future__ import annotations
+
+import pytest
+
+from slurm.jobs import count_tasks, new_separator, parse_sacct, parse_squeue, squeue_format
+
+SEP = "\x1fabcd\x1f"
+NASTY = "a|b 'x'\x1f$(y)\nnext\n12 \x1b[31m"
+
+# Printed by squeue and sacct of SLURM 22.05.8 (Debian 12) for two arrays and a job that begins
+# later, with `squeue -h -a -o` and `sacct -X -n -P`; fields joined by our token here.
+SQUEUE = [
+    ["1_[3-9%2]", "1", "3-9%2", "PENDING", "JobArrayTaskLimit", "gpu", "root", "root",
+     "1795436054", "N/A", "N/A", "0:00", "3:00:00", "1", "8", "1000M", "gres:gpu:h100-96:2", "",
+     "4294901759", "/work/x", "bat:tok en", NASTY],
+    ["3", "3", "N/A", "PENDING", "BeginTime", "gpu", "root", "root", "1795436054", "1795439654",
+     "1795450454", "0:00", "3:00:00", "2", "2", "10M", "gres:gpu:1", "", "4294901757", "/work/x",
+     "(null)", "later"],
+    ["1_1", "1", "1", "RUNNING", "None", "gpu", "root", "root", "1795436054", "1795436056",
+     "1795446856", "0:02", "3:00:00", "1", "8", "1000M", "gres:gpu:h100-96:2", "n1",
+     "4294901759", "/work/x", "bat:tok en", NASTY],
+]  # fmt: skip
+SACCT = [
+    ["1_1", "4", "COMPLETED", "0:0", "gpu", "root", "root", "1795436054", "1795436056",
+     "1795436059", "3", "180", "1", "8", "1000M",
+     "billing=8,cpu=8,gres/gpu=2,mem=1000M,node=1", "n1", "4294901759", "None", "/work/x", "",
+     NASTY],
+    ["7", "7", "CANCELLED by 1000", "0:15", "gpu", "root", "root", "1795436054", "Unknown",
+     "1795436059", "0", "", "2", "0", "1000M", "", "None assigned", "1", "None", "/work/x", "c",
+     "plain"],
+]  # fmt: skip
+
+
+def printed(records: list[list[str]]) -> str:
+    return "".join(SEP.join(record) + "\n" for record in records)
+
+
+def test_squeue() -> None:
+    rest, later, running = parse_squeue(printed(SQUEUE), SEP)
+    assert (rest.id, rest.array_id, rest.pending_tasks) == ("1_[3-9%2]", "1", 7)
+    assert rest.state.waiting
+    assert rest.why == "its array runs as many tasks at once as it may"
+    assert (later.nodes, later.gpu_count, later.start, later.comment) == (2, 2, 1795439654, "")
+    assert (running.task, running.node_list, running.time_used) == ("1", "n1", 2)
+    assert running.time_limit == 3 * 3600
+    assert [(g.type, g.count) for g in running.gpus] == [("h100-96", 2)]
+    assert running.name == rest.name == NASTY
+    assert running.why == ""
+
+
+def test_sacct() -> None:
+    done, cancelled = parse_sacct(printed(SACCT), SEP)
+    assert (done.id, done.array_id, done.task, done.name) == ("1_1", "1", "1", NASTY)
+    assert (done.end, done.time_limit, done.gpu_count, done.exit_code) == (1795436059, 10800, 2, 0)
+    assert cancelled.state.name == "CANCELLED"
+    assert (cancelled.start, cancelled.time_limit, cancelled.node_list) == (None, None, "")
+    assert cancelled.why == "ended by signal 15"
+
+
+def test_folders_and_comments_of_several_lines() -> None:
+    record = list(SQUEUE[1])
+    record[19], record[20] = "/work/a\nb", "two\n\nlines"
+    (job,) = parse_squeue(printed([record]), SEP)
+    assert (job.work_dir, job.comment, job.name) == ("/work/a\nb", "two\n\nlines", "later")
+
+
+def test_a_name_cannot_pass_for_a_job() -> None:
+    # Whoever knows the format still does not know the query's token.
+    forged = list(SQUEUE[1])
+    forged[-1] = "x\n" + squeue_format("\x1f") + "\n" + new_separator().join(SQUEUE[0])
+    (job,) = parse_squeue(printed([forged]), SEP)
+    assert job.name == forged[-1]
+
+
+def test_separators_differ() -> None:
+    assert len({new_separator() for _ in range(100)}) == 100
+
+
+def test_nothing_and_nonsense() -> None:
+    assert parse_squeue("", SEP) == []
+    assert parse_squeue("slurm_load_jobs error: Unable to contact slurm controller\n", SEP) == []
+    assert parse_sacct("\n", SEP) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "count"), [("1-3,7,10-20:5", 7), ("5", 1), ("", 0), ("0-9999", 10000), ("1-3,...", 3)]
+)
+def test_tasks_are_counted(spec: str, count: int) -> None:
+    assert count_tasks(spec) == count
