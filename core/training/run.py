@@ -208,24 +208,27 @@ def resume_run(run: Run, checkpoint: Path | None = None, **changes: Any) -> Run:
 def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, TrainingConfig]:
     """Return the run to start for `config` and its settings: a new one, or the one it resumes.
 
-    With `resume` and no `output_dir` the resumed run goes on in its own folder, with whatever else
-    was chosen in `config`, and its old settings stand until the new ones are saved; `resume` is a
-    run's folder or name, or a checkpoint in it. Raises as `create_run` and `resume_run` do.
+    With `resume` the settings are those of the run it names, with what was chosen in `config`
+    instead; without an `output_dir` it goes on in its own folder, where its old settings stand
+    until the new ones are saved. `resume` is a run's folder or name, or a checkpoint in it. Raises
+    as `create_run` and `resume_run` do.
     """
     wanted = None if config.resume is None else _existing(workspace, config.resume)
     if wanted is not None and not wanted.exists():
         wanted = find_run(workspace, str(config.resume)).path
-        config = config.with_changes(resume=wanted)
     folder = wanted.parent if wanted is not None and wanted.is_file() else wanted
-    own = folder is not None and (folder / CONFIG_FILE).is_file()
-    if folder is None or config.output_dir is not None or not own:
+    if folder is None or not (folder / CONFIG_FILE).is_file():
         run = create_run(workspace, config)
         return run, run.config()
     skipped = ("resume", "output_dir", "dataset", "notes")
     chosen = _absolute(workspace, config)
     changes = {n: getattr(chosen, n) for n in config.model_fields_set if n not in skipped}
     run = Run(folder)
-    return run, _resumed(run, None if wanted == folder else wanted, changes)
+    if config.output_dir is None:
+        return run, _resumed(run, None if wanted == folder else wanted, changes)
+    changes |= {"resume": wanted, "output_dir": config.output_dir, "dataset": None, "notes": []}
+    new = create_run(workspace, run.config().with_changes(**changes))
+    return new, new.config()
 
 
 def _resumed(run: Run, checkpoint: Path | None, changes: Mapping[str, Any]) -> TrainingConfig:

@@ -371,9 +371,15 @@ def test_resuming_by_name_and_by_checkpoint(workspace: Workspace, run: Run) -> N
         TrainingConfig(
             resume=Path("runs") / run.name / "checkpoint_epoch_5.pth",
             output_dir=Path("runs/continued_training"),
+            lr=1e-5,
         ),
     )
     assert other.name == "continued_training"
+    # As the run it goes on from, but for what was chosen.
+    assert (other.config().model, other.config().image_size, other.config().lr) == (
+        "tiny", 128, 1e-5,
+    )  # fmt: skip
+    assert run.config().output_dir == run.path
     assert other.config().resume == run.path / "checkpoint_epoch_5.pth"
 
 
