@@ -1,0 +1,341 @@
+"""Export a trained model: write, check, and only then put the folder in its place.
+
+The heavy libraries are imported inside functions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import BatmanError, Cancelled, ExportFailed
+from core.export.naming import check_classes
+from core.files import read_json, remove_tree, write_json
+from core.progress import Cancelled as IsCancelled
+from core.progress import Progress, Report, never, nothing
+from core.text import clean
+
+if TYPE_CHECKING:
+    from core.detector.torch_model import TorchDetector
+    from core.export.verify import Difference
+
+FACTS = "batman.json"
+CARD = "MODEL_CARD.md"
+# Formats by their name here; of the others rfdetr offers none can be checked on any machine.
+FORMATS = ("pth", "onnx")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What to export, where to, and how.
+
+    `target` is a run (folder or name) or a checkpoint; `output` a folder that is new or empty, or
+    an earlier export, which is replaced. `classes` checks the model's names, or renames them. Both
+    models look at up to `verify_images` images of `images`; None takes the run's validation
+    images. `tolerance` is the largest difference allowed.
+    """
+
+    target: str | Path
+    output: Path
+    classes: Sequence[str] | None = None
+    formats: Sequence[str] = FORMATS
+    images: Path | None = None
+    verify_images: int = 50
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """A file of the export and how far its model is from the original's.
+
+    `scores` and `boxes` are the largest differences, 0 to 1; `pixels` the box's in pixels at the
+    model's image size.
+    """
+
+    name: str
+    format: str
+    bytes: int
+    scores: float
+    boxes: float
+    pixels: float
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What was exported. `checked_on` says which images both models looked at."""
+
+    output: Path
+    files: list[ExportedFile]
+    classes: list[str]
+    model: str
+    resolution: int
+    tolerance: float
+    checked_on: str
+    warnings: list[str] = field(default_factory=list)
+
+
+def export(
+    options: ExportOptions, progress: Report = nothing, cancelled: IsCancelled = never
+) -> ExportReport:
+    """Export a model and return how its files compare with it.
+
+    The folder gets `model.pth`, `model.onnx`, `batman.json` (class names, preprocessing, image
+    size) and `MODEL_CARD.md`; it takes its place only when every file has been checked. Raises
+    ExportFailed when a file differs by more than the tolerance, when the folder holds something
+    else, or a format is unknown or cannot be written; ClassError for class names that do not fit;
+    RunError for a missing or broken checkpoint; Cancelled.
+    """
+    from core.detector import find_checkpoint
+    from core.detector.torch_model import TorchDetector
+    from core.export import verify
+
+    _check(options)
+    source = find_checkpoint(options.target)
+    if source.suffix == ".onnx":
+        raise ExportFailed(
+            f"'{clean(source.name)}' is an export already.", "Export from best.pth of a run."
+        )
+    progress(Progress("loading the model", 0, None))
+    original = TorchDetector.open(source, device="cpu")
+    names, warnings = check_classes(original.classes, options.classes)
+    folder = options.images or _validation_images(source.parent)
+    images, checked_on = verify.load_images(folder, options.verify_images, original.resolution)
+    tolerance = verify.TOLERANCE if options.tolerance is None else options.tolerance
+    output = options.output.absolute()
+    working = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    facts = _facts(original, source, names)
+    remove_tree(working)
+    try:
+        working.mkdir(parents=True)
+        files: list[ExportedFile] = []
+        for number, kind in enumerate(options.formats):
+            if cancelled():
+                raise Cancelled("The export was cancelled.")
+            progress(Progress(f"writing {kind}", number, len(options.formats)))
+            path = _write_pth(original, source, names, working) if kind == "pth" else (
+                _write_onnx(source, facts, working)
+            )  # fmt: skip
+            progress(Progress(f"checking {kind}", number, len(options.formats)))
+            difference = _verify(original, path, images, names)
+            if not difference.largest <= tolerance:
+                raise ExportFailed(
+                    f"{path.name} does not agree with the original: scores differ by up to "
+                    f"{difference.scores:.2g} and boxes by {difference.pixels:.2g} pixels, "
+                    f"and {tolerance:g} is allowed. Nothing was exported.",
+                    "Report it with the versions of torch, rfdetr and onnxruntime.",
+                )
+            files.append(_described(path, kind, difference))
+        progress(Progress("writing the model card", len(files), len(options.formats)))
+        facts["files"] = [asdict(file) for file in files]
+        facts["checked_on"], facts["tolerance"] = checked_on, tolerance
+        write_json(working / FACTS, facts)
+        _write_card(working, facts, files)
+        _put_in_place(working, output)
+    except OSError as error:
+        raise ExportFailed(
+            f"'{clean(str(output))}' cannot be written: {clean(str(error))}.",
+            "Free some space, or choose another folder.",
+        ) from error
+    finally:
+        remove_tree(working)
+    return ExportReport(
+        output=output,
+        files=files,
+        classes=names,
+        model=original.model_size,
+        resolution=original.resolution,
+        tolerance=tolerance,
+        checked_on=checked_on,
+        warnings=warnings,
+    )
+
+
+def _check(options: ExportOptions) -> None:
+    unknown = [kind for kind in options.formats if kind not in FORMATS]
+    if unknown or not options.formats:
+        raise ExportFailed(
+            f"There is no format '{clean(', '.join(unknown))}'.",
+            f"Formats: {', '.join(FORMATS)}. For others, convert model.onnx with their own tools.",
+        )
+    if not options.verify_images > 0:
+        raise ExportFailed("At least one image is needed to check the export.")
+    output = options.output
+    if output.is_dir() and any(output.iterdir()) and not _is_export(output):
+        raise ExportFailed(
+            f"'{clean(str(output))}' holds other files, which an export would replace.",
+            "Choose a new folder.",
+        )
+    if output.exists() and not output.is_dir():
+        raise ExportFailed(f"'{clean(str(output))}' is a file.", "Choose a new folder.")
+
+
+def _is_export(folder: Path) -> bool:
+    own = {"model.pth", "model.onnx", FACTS, CARD}
+    return (folder / FACTS).is_file() and {path.name for path in folder.iterdir()} <= own
+
+
+def _validation_images(run: Path) -> Path | None:
+    from core.training.config import TrainingConfig
+
+    try:
+        dataset = TrainingConfig.load(run / "training_config.json").dataset_dir(run)
+    except BatmanError:
+        dataset = run / "dataset"
+    return next((dataset / s for s in ("valid", "test") if (dataset / s).is_dir()), None)
+
+
+def _facts(detector: TorchDetector, source: Path, names: Sequence[str]) -> dict[str, Any]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    from core.training.models import MODELS
+
+    try:
+        ours = version("batman-tui")
+    except PackageNotFoundError:
+        ours = "from source"
+    spec = MODELS.get(detector.model_size)
+    return {
+        "format": 1,
+        "model": detector.model_size,
+        "rfdetr_class": type(detector.rfdetr).__name__,
+        "licence": spec.licence if spec else "see rfdetr",
+        "classes": list(names),
+        "resolution": detector.resolution,
+        "num_select": detector.num_select,
+        "preprocessing": detector.preprocessing(),
+        "source": {"checkpoint": f"{source.parent.name}/{source.name}"},
+        "training": _training(source),
+        "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "batman_version": ours,
+        "rfdetr_version": version("rfdetr"),
+    }
+
+
+def _training(source: Path) -> dict[str, Any]:
+    """Return what the run says about its best checkpoint; empty for any other file."""
+    try:
+        results = read_json(source.with_name("results.json"))
+    except BatmanError:
+        return {}
+    if source.name != "best.pth" or not isinstance(results, dict):
+        return {}
+    return {
+        "run": results.get("run"),
+        "best_epoch": results.get("best_epoch"),
+        "dataset_fingerprint": results.get("dataset_fingerprint"),
+        "metrics": results.get("best"),
+    }
+
+
+def _write_pth(detector: TorchDetector, source: Path, names: Sequence[str], folder: Path) -> Path:
+    """Write weights and what describes the model: loads with `RFDETR.from_checkpoint`."""
+    from core.detector.torch_model import read_content, read_header
+    from core.training.checkpoints import save_checkpoint
+
+    content = read_content(source)
+    header = read_header(source, content)
+    config = detector.rfdetr.model_config.model_dump()
+    weights = detector.rfdetr.model.model.state_dict()
+    # Paths of the machine that trained say nothing elsewhere and tell more than they should.
+    private = ("dataset_dir", "output_dir", "resume", "pretrain_weights", "project")
+    settings = {key: value for key, value in header.args.items() if key not in private}
+    described = {
+        "model": weights,
+        "args": {**settings, "class_names": list(names), "num_classes": len(names)},
+        "model_name": type(detector.rfdetr).__name__,
+        "model_config": {**config, "pretrain_weights": None, "device": "cpu"},
+    }
+    for key in ("rfdetr_version", "batman"):
+        if key in content:
+            described[key] = content[key]
+    path = folder / "model.pth"
+    save_checkpoint(described, path)
+    return path
+
+
+def _write_onnx(source: Path, facts: dict[str, Any], folder: Path) -> Path:
+    """Write the network as ONNX for any number of images at once, with `facts` in its metadata."""
+    from core.detector.torch_model import TorchDetector, quiet
+
+    # A model of its own: exporting changes the network's form.
+    model = TorchDetector.open(source, device="cpu", classes=None).rfdetr
+    written = folder / "onnx"
+    try:
+        with quiet():
+            path = model.export(
+                output_dir=str(written),
+                format="onnx",
+                output_name="model",
+                dynamic_batch=True,
+                verbose=False,
+                notes=json.dumps(facts, ensure_ascii=False),
+            )
+    except ImportError as error:
+        raise ExportFailed(
+            f"ONNX needs a package that is not installed: {clean(str(error))}",
+            "Install it with: pip install 'batman-tui[train]'",
+        ) from error
+    target = folder / "model.onnx"
+    Path(path).replace(target)
+    # Weights past 2 GB lie in a file of their own beside the model, which names it.
+    for extra in written.iterdir():
+        if extra.is_file():
+            extra.replace(folder / extra.name)
+    shutil.rmtree(written)
+    return target
+
+
+def _verify(
+    original: TorchDetector, path: Path, images: Sequence[Any], names: Sequence[str]
+) -> Difference:
+    from core.detector import load_detector
+    from core.export import verify
+
+    exported = load_detector(path, device="cpu")
+    if exported.classes != list(names) or exported.resolution != original.resolution:
+        raise ExportFailed(
+            f"{path.name} says it has the classes {', '.join(map(clean, exported.classes))} at "
+            f"{exported.resolution} pixels, which is not what was exported."
+        )
+    return verify.compare(original, exported, images)
+
+
+def _described(path: Path, kind: str, difference: Difference) -> ExportedFile:
+    return ExportedFile(
+        name=path.name,
+        format=kind,
+        bytes=path.stat().st_size,
+        scores=difference.scores,
+        boxes=difference.boxes,
+        pixels=difference.pixels,
+        images=difference.images,
+    )
+
+
+def _write_card(folder: Path, facts: dict[str, Any], files: Sequence[ExportedFile]) -> None:
+    from core.export.card import model_card
+    from core.files import write_atomic
+
+    described = [
+        {
+            "name": file.name,
+            "bytes": file.bytes,
+            "checked": f"largest difference to the original on {facts['checked_on']}: scores "
+            f"{file.scores:.1e}, boxes {file.pixels:.1e} pixels",
+        }
+        for file in files
+    ]
+    write_atomic(folder / CARD, model_card(facts, described))
+
+
+def _put_in_place(working: Path, output: Path) -> None:
+    remove_tree(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    working.rename(output)

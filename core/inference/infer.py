@@ -1,0 +1,343 @@
+"""Look at images and videos with a trained model and write down what it finds.
+
+The heavy libraries are imported inside functions.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import BatmanError, Cancelled, ClassError
+from core.inference.inputs import Names, Skipped, Source, find_sources
+from core.progress import Cancelled as IsCancelled
+from core.progress import Progress, Report, never, nothing
+from core.text import clean, did_you_mean, plural
+
+if TYPE_CHECKING:
+    from core.detector import Detector, Prediction
+    from core.inference.drawing import Painter
+    from core.inference.records import RecordWriter
+
+ANNOTATED = "annotated"
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceOptions:
+    """What to look at, with which model, and where to put what was found.
+
+    `target` is a run (folder or name), an export's folder or a model file. `inputs` are files,
+    folders and patterns. Predictions that score at least `confidence` count; `thresholds` says
+    otherwise for classes by name. `track` follows objects through videos (images have no order
+    in time and are not tracked). `annotate` writes
+    pictures and videos with boxes. `classes` is only for a checkpoint that does not name its own.
+    """
+
+    target: str | Path
+    inputs: Sequence[str | Path]
+    output: Path
+    confidence: float = 0.5
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    track: bool = False
+    annotate: bool = True
+    device: str = "auto"
+    batch_size: int | None = None
+    classes: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceSummary:
+    """What was looked at and found. `skipped` are the inputs that could not be used.
+
+    `frames` counts images and frames of videos; `per_class` the detections by class, all classes
+    of the model; `tracks` how many objects were followed, None without tracking. `seconds` is
+    without the time to load the model. `annotated` is None if no pictures were asked for.
+    """
+
+    checkpoint: Path
+    output: Path
+    csv: Path
+    coco: Path
+    annotated: Path | None
+    device: str
+    classes: list[str]
+    images: int
+    videos: int
+    frames: int
+    detections: int
+    per_class: dict[str, int]
+    tracks: int | None
+    skipped: list[Skipped]
+    seconds: float
+
+    @property
+    def frames_per_s(self) -> float:
+        """Images and frames a second, with reading and writing."""
+        return self.frames / self.seconds if self.seconds > 0 else 0.0
+
+
+def infer(
+    options: InferenceOptions, progress: Report = nothing, cancelled: IsCancelled = never
+) -> InferenceSummary:
+    """Run a model on images and videos.
+
+    Writes `detections.csv`, `detections.coco.json` and, with `annotate`, `annotated/` into the
+    output folder. An input that cannot be read is reported in the summary and passed over. Raises
+    BatmanError when nothing is left, ClassError for a threshold of a class the model does not
+    have, RunError and ConfigError as `load_detector` does, Cancelled (annotated pictures that were
+    written stay).
+    """
+    from core.detector import load_detector
+
+    _check_thresholds(options)
+    sources, skipped = find_sources(options.inputs, options.output)
+    if not sources:
+        raise _nothing_left(skipped)
+    progress(Progress("loading the model", 0, None))
+    detector = load_detector(
+        options.target,
+        device=options.device,
+        batch_size=options.batch_size,
+        classes=options.classes,
+    )
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+        return _Session(options, detector, progress, cancelled).run(sources, skipped)
+    except OSError as error:
+        raise BatmanError(
+            f"'{clean(str(options.output))}' cannot be written: {clean(str(error))}.",
+            "Free some space, or choose another folder with --output.",
+        ) from error
+
+
+def limits(
+    classes: Sequence[str], confidence: float, thresholds: Mapping[str, float]
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return the score that each class needs, (K,). Raises ClassError for an unknown name."""
+    for name in thresholds:
+        if name not in classes:
+            guess = did_you_mean(name, classes)
+            known = ", ".join(clean(known) for known in classes[:12])
+            raise ClassError(
+                f"The model has no class '{clean(name)}'.",
+                f"{guess.capitalize()} It has: {known}.".strip(),
+            )
+    return np.array([thresholds.get(name, confidence) for name in classes], dtype=np.float32)
+
+
+def _check_thresholds(options: InferenceOptions) -> None:
+    for name, value in [("", options.confidence), *options.thresholds.items()]:
+        if not 0 <= value <= 1:
+            of = f" of '{clean(name)}'" if name else ""
+            raise BatmanError(f"The confidence{of} must lie between 0 and 1, not {value:g}.")
+
+
+def _nothing_left(skipped: Sequence[Skipped]) -> BatmanError:
+    first = "; ".join(f"'{clean(item.path)}' {clean(item.reason)}" for item in skipped[:3])
+    more = f"; and {len(skipped) - 3:,} more" if len(skipped) > 3 else ""
+    return BatmanError(
+        f"There is nothing to look at: {first or 'no input was given'}{more}.",
+        "Give images, videos, folders or patterns such as 'frames/*.jpg' with --input.",
+    )
+
+
+class _Session:
+    """One call of `infer`: counts as it goes."""
+
+    def __init__(
+        self,
+        options: InferenceOptions,
+        detector: Detector,
+        progress: Report,
+        cancelled: IsCancelled,
+    ) -> None:
+        from core.inference.drawing import Painter
+
+        self.options, self.detector = options, detector
+        self.progress, self.cancelled = progress, cancelled
+        self.least = limits(detector.classes, options.confidence, options.thresholds)
+        self.painter: Painter | None = Painter(detector.classes) if options.annotate else None
+        self.folder = options.output / ANNOTATED
+        self.names = Names()
+        self.counts: Counter[int] = Counter()
+        self.images = self.videos = self.frames = self.tracks = 0
+
+    def run(self, sources: Sequence[Source], skipped: list[Skipped]) -> InferenceSummary:
+        from core.inference.records import RecordWriter
+
+        started = time.monotonic()
+        with RecordWriter(self.options.output, self.detector.classes) as records:
+            self._look_at_images([s for s in sources if not s.video], records, skipped)
+            for source in sources:
+                if source.video:
+                    self._look_at_video(source, records, skipped)
+            if not self.frames:
+                raise _nothing_left(skipped)
+        detector = self.detector
+        return InferenceSummary(
+            checkpoint=detector.path,
+            output=self.options.output,
+            csv=records.csv_path,
+            coco=records.coco_path,
+            annotated=self.folder if self.painter else None,
+            device=detector.device,
+            classes=detector.classes,
+            images=self.images,
+            videos=self.videos,
+            frames=self.frames,
+            detections=sum(self.counts.values()),
+            per_class={name: self.counts[i] for i, name in enumerate(detector.classes)},
+            tracks=self.tracks if self.options.track else None,
+            skipped=skipped,
+            seconds=time.monotonic() - started,
+        )
+
+    def _look_at_images(
+        self, sources: Sequence[Source], records: RecordWriter, skipped: list[Skipped]
+    ) -> None:
+        from core.detector.stream import in_batches
+
+        if not sources:
+            return
+        done, total = 0, len(sources)
+        self.progress(Progress("images", 0, total))
+        for batch in in_batches(sources, self._load_image, self.detector.batch_size):
+            self._stop_if_cancelled()
+            good = []
+            for source, loaded in batch:
+                if isinstance(loaded, str):
+                    skipped.append(Skipped(str(source.path), loaded))
+                else:
+                    good.append((source, *loaded))
+            if good:
+                sizes = [(pixels.shape[1], pixels.shape[0]) for _, pixels, _ in good]
+                scaled = np.stack([small for _, _, small in good])
+                seen = self.detector.predict_prepared(scaled, sizes, float(self.least.min()))
+                for (source, pixels, _), size, everything in zip(good, sizes, seen, strict=True):
+                    found = self._strong(everything)
+                    records.add(source.name, size, found, source=source.path)
+                    self._count(found)
+                    if self.painter:
+                        self._save_picture(source.name, self.painter.draw(pixels, found))
+                self.images += len(good)
+            done += len(batch)
+            self.progress(Progress("images", done, total))
+
+    def _load_image(self, source: Source) -> tuple[Any, Any] | str:
+        """Return the image upright as RGB and scaled for the model, or why it cannot be read."""
+        from PIL import Image, ImageOps
+
+        try:
+            with Image.open(source.path) as opened:
+                picture = ImageOps.exif_transpose(opened).convert("RGB")
+        except Exception as error:  # Pillow raises many kinds for damaged and oversized files
+            text = str(error) or type(error).__name__
+            return f"cannot be read as an image: {clean(text)[:200]}"
+        return np.asarray(picture), self.detector.prepare(picture)
+
+    def _save_picture(self, name: str, pixels: Any) -> None:
+        from PIL import Image
+
+        # Losslessly compressed pictures stay so; the others become JPEG.
+        lossless = Path(name).suffix.lower() in (".png", ".bmp", ".tif", ".tiff", ".ppm")
+        target = self._target(Path(name).with_suffix(".png" if lossless else ".jpg").as_posix())
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            picture = Image.fromarray(pixels)
+            if lossless:
+                picture.save(temporary, format="PNG", compress_level=3)
+            else:
+                picture.save(temporary, format="JPEG", quality=92)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _look_at_video(self, source: Source, records: RecordWriter, skipped: list[Skipped]) -> None:
+        from core.detector.stream import in_batches
+        from core.inference import video
+
+        try:
+            reader = video.VideoReader(source.path)
+        except BatmanError as error:
+            if error.hint:  # a missing package, not a bad file
+                raise
+            skipped.append(Skipped(str(source.path), error.message))
+            return
+        stage = f"video {clean(source.name)}"
+        weakest = float(self.least.min())
+        tracker = None
+        if self.options.track:
+            tracker = video.Tracker(reader.rate, weakest)
+            weakest = min(weakest, video.LOW_SCORE)
+        seen_tracks: set[int] = set()
+        before = self.frames
+        self.progress(Progress(stage, 0, reader.total))
+        with ExitStack() as stack:
+            stack.callback(reader.close)
+            writer = None
+            if self.painter:
+                target = self._target(Path(source.name).with_suffix(".mp4").as_posix())
+                writer = stack.enter_context(video.VideoWriter(target, reader))
+            frames = _until_damaged(reader, skipped)
+            for batch in in_batches(frames, self._load_frame, self.detector.batch_size):
+                self._stop_if_cancelled()
+                sizes = [(pixels.shape[1], pixels.shape[0]) for _, (pixels, _) in batch]
+                scaled = np.stack([small for _, (_, small) in batch])
+                predictions = self.detector.predict_prepared(scaled, sizes, weakest)
+                for (frame, (pixels, _)), size, found in zip(
+                    batch, sizes, predictions, strict=True
+                ):
+                    tracks = None
+                    if tracker:
+                        found, tracks = tracker.update(found)
+                        strong = found.scores >= self.least[found.class_ids]
+                        tracks = [t for t, keep in zip(tracks, strong, strict=True) if keep]
+                        seen_tracks.update(tracks)
+                    found = self._strong(found)
+                    records.add(
+                        source.name, size, found,
+                        source=source.path, frame=frame.number, time=frame.time, tracks=tracks,
+                    )  # fmt: skip
+                    self._count(found)
+                    if writer and self.painter:
+                        writer.write(self.painter.draw(pixels, found, tracks), frame.pts)
+                self.progress(Progress(stage, self.frames - before, reader.total))
+        self.videos += self.frames > before
+        self.tracks += len(seen_tracks)
+
+    def _load_frame(self, frame: Any) -> tuple[Any, Any]:
+        pixels = frame.pixels()
+        return pixels, self.detector.prepare(pixels)
+
+    def _target(self, name: str) -> Path:
+        target = self.folder / self.names.take(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def _strong(self, found: Prediction) -> Prediction:
+        return found.keep(found.scores >= self.least[found.class_ids])
+
+    def _count(self, found: Prediction) -> None:
+        self.frames += 1
+        self.counts.update(found.class_ids.tolist())
+
+    def _stop_if_cancelled(self) -> None:
+        if self.cancelled():
+            done = plural(self.frames, "image or frame", "images and frames")
+            raise Cancelled(f"Stopped after {done}.")
+
+
+def _until_damaged(reader: Any, skipped: list[Skipped]) -> Any:
+    """Yield the reader's frames; where the file is damaged, note it and end."""
+    try:
+        yield from reader.frames()
+    except BatmanError as error:
+        skipped.append(Skipped(str(reader.path), error.message))

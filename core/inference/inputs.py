@@ -1,0 +1,114 @@
+"""Which images and videos the given files, folders and patterns stand for."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+IMAGES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"}
+)
+VIDEOS = frozenset(
+    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".wmv"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An image or video to look at; `name` is its path below the folder that was given."""
+
+    path: Path
+    name: str
+    video: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An input that was left out, or left off part way, and why."""
+
+    path: str
+    reason: str
+
+
+def find_sources(
+    inputs: Sequence[str | Path], leave_out: Path | None = None
+) -> tuple[list[Source], list[Skipped]]:
+    """Return the images and videos that `inputs` stand for, in order, and the inputs that fail.
+
+    An input is a file, a folder (searched to the bottom; hidden files and `leave_out`, where
+    results are written, are passed over) or a pattern with `*`, `?` or `**`. What is named twice is
+    taken once. Order: as given, within a folder or pattern by name, numbers by their value.
+    """
+    found: dict[Path, Source] = {}
+    skipped: list[Skipped] = []
+    for given in inputs:
+        path = Path(given).expanduser()
+        if path.is_dir():
+            files = _in_folder(path, leave_out)
+            sources = [_source(file, file.relative_to(path).as_posix()) for file in files]
+            problem = "holds no images or videos"
+        elif path.exists():
+            kind = _kind(path)
+            sources = [] if kind is None else [Source(path, path.name, kind == "video")]
+            problem = "is neither an image nor a video by its ending"
+        elif glob.has_magic(str(path)):
+            hits = (Path(hit) for hit in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns
+            files = sorted((hit for hit in hits if hit.is_file() and _kind(hit)), key=natural)
+            sources = [_source(file, file.name) for file in files]
+            problem = "matches no images or videos"
+        else:
+            sources, problem = [], "does not exist"
+        if not sources:
+            skipped.append(Skipped(str(given), problem))
+        for source in sources:
+            found.setdefault(source.path.absolute(), source)
+    return list(found.values()), skipped
+
+
+def natural(path: Path) -> list[tuple[int, int, str]]:
+    """Return a key that sorts `frame10` after `frame9`."""
+    parts = re.split(r"(\d+)", path.as_posix().casefold())
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
+
+
+def _in_folder(folder: Path, leave_out: Path | None) -> list[Path]:
+    avoid = leave_out.absolute() if leave_out else None
+    files: list[Path] = []
+    for base, folders, names in os.walk(folder):
+        here = Path(base)
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and (here / name).absolute() != avoid
+        ]
+        files += [here / n for n in names if not n.startswith(".") and _kind(here / n)]
+    return sorted(files, key=natural)
+
+
+def _source(path: Path, name: str) -> Source:
+    return Source(path, name, _kind(path) == "video")
+
+
+def _kind(path: Path) -> str | None:
+    suffix = path.suffix.lower()
+    return "image" if suffix in IMAGES else "video" if suffix in VIDEOS else None
+
+
+class Names:
+    """Hands out names for results, each once: `a.jpg`, then `a-2.jpg`."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {name.casefold() for name in taken}
+
+    def take(self, name: str) -> str:
+        """Return `name`, with a number before its ending if it is taken already."""
+        path, number, result = Path(name), 1, name
+        while result.casefold() in self._taken:
+            number += 1
+            result = path.with_name(f"{path.stem}-{number}{path.suffix}").as_posix()
+        self._taken.add(result.casefold())
+        return result

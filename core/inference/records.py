@@ -1,0 +1,143 @@
+"""What was found, written as it comes: `detections.csv` and `detections.coco.json`.
+
+Both grow under temporary names and take their own when everything is done, so that a reader never
+sees half a file and a video of any length fits in memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from core.detector import Prediction
+
+CSV = "detections.csv"
+COCO = "detections.coco.json"
+COLUMNS = (
+    "image", "frame", "time_s", "class", "class_id", "confidence",
+    "x", "y", "width", "height", "track_id",
+)  # fmt: skip
+
+
+class RecordWriter:
+    """Writes detections into `folder` on leaving a `with` block without an error.
+
+    In the JSON an image's `file_name` is its name below the folder that was given, `#` and the
+    frame's number after it for a frame of a video, whose `frame` (from 0) and `time` (seconds) are
+    there too; categories count from 1 in the order of the model's classes; an annotation has
+    `score`, and `track_id` if it was tracked. Boxes are left, top, width, height in pixels.
+    """
+
+    def __init__(self, folder: Path, classes: Sequence[str]) -> None:
+        self.csv_path, self.coco_path = folder / CSV, folder / COCO
+        self._classes = list(classes)
+        self._images = 0
+        self._annotations = 0
+        suffix = f".{os.getpid()}.tmp"
+        self._temporary = [folder / f".{name}{suffix}" for name in (CSV, COCO, "images")]
+        self._files: list[IO[str]] = []
+        try:
+            for path in self._temporary:
+                self._files.append(path.open("w", encoding="utf-8", newline=""))
+        except BaseException:
+            self._discard()
+            raise
+        self._table = csv.writer(self._files[0])
+        self._table.writerow(COLUMNS)
+        categories = [
+            {"id": index, "name": name, "supercategory": ""}
+            for index, name in enumerate(classes, start=1)
+        ]
+        self._files[1].write('{"categories": ' + json.dumps(categories) + ',\n"annotations": [')
+        self._files[2].write('"images": [')
+
+    def add(
+        self,
+        name: str,
+        size: tuple[int, int],
+        found: Prediction,
+        *,
+        source: Path,
+        frame: int | None = None,
+        time: float | None = None,
+        tracks: Sequence[int] | None = None,
+    ) -> None:
+        """Write what was found in an image or frame of `size` (width, height)."""
+        self._images += 1
+        image: dict[str, Any] = {
+            "id": self._images,
+            "file_name": name if frame is None else f"{name}#{frame:06d}",
+            "width": size[0],
+            "height": size[1],
+            "source": str(source),
+        }
+        if frame is not None:
+            image |= {"frame": frame, "time": None if time is None else round(time, 4)}
+        self._item(self._files[2], self._images, image)
+        for index in range(len(found)):
+            x0, y0, x1, y1 = (float(value) for value in found.boxes[index])
+            box = [round(value, 2) for value in (x0, y0, x1 - x0, y1 - y0)]
+            score = round(float(found.scores[index]), 5)
+            label = int(found.class_ids[index])
+            track = None if tracks is None else int(tracks[index])
+            self._annotations += 1
+            record: dict[str, Any] = {
+                "id": self._annotations,
+                "image_id": self._images,
+                "category_id": label + 1,
+                "bbox": box,
+                "area": round(box[2] * box[3], 2),
+                "iscrowd": 0,
+                "score": score,
+            }
+            if track is not None:
+                record["track_id"] = track
+            self._item(self._files[1], self._annotations, record)
+            self._table.writerow(
+                [name, frame, image.get("time"), self._classes[label], label, score, *box, track]
+            )
+
+    def __enter__(self) -> RecordWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _where: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            table, annotations, images = self._files
+            images.write("]")
+            images.close()
+            annotations.write("],\n")
+            with self._temporary[2].open(encoding="utf-8") as lines:
+                for line in lines:
+                    annotations.write(line)
+            annotations.write("}\n")
+            for file in (table, annotations):
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()
+            self._temporary[0].replace(self.csv_path)
+            self._temporary[1].replace(self.coco_path)
+        finally:
+            self._discard()
+
+    @staticmethod
+    def _item(file: IO[str], number: int, record: dict[str, Any]) -> None:
+        file.write(("\n" if number == 1 else ",\n") + json.dumps(record, ensure_ascii=False))
+
+    def _discard(self) -> None:
+        for file in self._files:
+            file.close()
+        for path in self._temporary:
+            path.unlink(missing_ok=True)
