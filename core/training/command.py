@@ -40,7 +40,9 @@ def equivalent_command(
         if isinstance(value, bool):
             words.append(flag if value else "--no-" + flag.removeprefix("--"))
         elif value is not None:
-            words += [flag, _text(name, value)]
+            text = _text(name, value)
+            # Apart, a value with a dash in front would be taken for a flag.
+            words += [f"{flag}={text}"] if text.startswith("-") else [flag, text]
     return words
 
 

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.training.command import command_line, equivalent_command, option_flag, option_names
+from cli import train
+from core.training.command import command_line, equivalent_command, option_names
 from core.training.config import TrainingConfig, parse_config
 
 
 def parsed(words: list[str]) -> TrainingConfig:
-    """Read a command back with nothing but the rules that its flags follow."""
-    values: dict[str, Any] = {}
-    rest = iter(words[2:])
-    switches = {n for n, f in TrainingConfig.model_fields.items() if f.annotation is bool}
-    names = {option_flag(name): name for name in option_names()}
-    for word in rest:
-        if word in names and names[word] in switches:
-            values[names[word]] = True
-        elif word.startswith("--no-") and word.removeprefix("--no-").replace("-", "_") in switches:
-            values[word.removeprefix("--no-").replace("-", "_")] = False
-        else:
-            values[names[word]] = next(rest)
-    return parse_config(values)
+    """Read a command back as the command line does."""
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    options = parser.parse_args(words[2:])
+    values = {name: getattr(options, name) for name in option_names()}
+    return parse_config({name: value for name, value in values.items() if value is not None})
 
 
 @pytest.mark.parametrize(
@@ -36,6 +31,7 @@ def parsed(words: list[str]) -> TrainingConfig:
         {"model": "tiny", "ema": True, "image_size": 160, "from_scratch": False},
         {"project": Path("data/projects/My; rm -rf ~ $HOME `id`"), "lr": 3.3e-5},
         {"filter_classes": ["it's", 'a "b"'], "splits": (0.8, 0.1, 0.1), "ema": False},
+        {"filter_classes": ["-x", "--y"], "project": Path("-p")},
         {"batch_size": "auto", "workers": 0, "device": "cuda:1", "seed": 7, "num_gpus": 4},
         {"splits": (0.333, 0.333, 0.334), "resume": Path("runs/x/checkpoint_last.pth")},
         {"lr_encoder": 1e-6, "tensorboard": False, "wandb": True, "precision": "bf16"},
