@@ -1,0 +1,93 @@
+"""The check of a project: every rule, one report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from core.errors import Cancelled
+from core.health.boxes import Boxes, check_boxes
+from core.health.classes import check_classes
+from core.health.images import ImageRow, check_copies, check_files
+from core.health.report import SEVERITIES, Finding, HealthReport
+from core.health.scan import Files, scan
+from core.progress import Progress
+from core.store import Project
+
+
+def check(
+    project: Project,
+    image_size: int = 640,
+    *,
+    files: Files = "read",
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> HealthReport:
+    """Look for what is wrong with a project's images, boxes and classes; change nothing.
+
+    `image_size` is the size in pixels that training will use. `files` says how far to go with the
+    image files: "read" reads all of them (a few milliseconds each, on several threads), "look" only
+    sees whether they are there, "skip" leaves them alone. Findings come with the gravest first.
+    Raises `Cancelled`.
+    """
+    started = time.monotonic()
+    tell = progress or (lambda item: None)
+    never = cancelled or (lambda: False)
+    rows, paths = _images(project)
+    findings: list[Finding] = []
+    if not rows:
+        findings.append(
+            Finding(
+                kind="project-empty",
+                severity="error",
+                message="There is no image in the project.",
+                hint="Import a data set: batman import --help.",
+                subject="project",
+            )
+        )
+    tell(Progress("boxes", 0, None))
+    boxes = Boxes.load(project)
+    findings += check_boxes(boxes, image_size, never)
+    tell(Progress("classes", 0, None))
+    findings += check_classes(project)
+    if files != "skip":
+        scanned = scan(
+            [(image_id, project.image_file(path)) for image_id, path in paths.items()],
+            read=files == "read",
+            progress=lambda done, total: tell(Progress("images", done, total)),
+            cancelled=never,
+        )
+        findings += check_files(rows, scanned)
+        if files == "read":
+            tell(Progress("copies", 0, None))
+            findings += check_copies(rows, scanned, never)
+    if never():
+        raise Cancelled("The check was stopped.", "Nothing was changed.")
+    findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    return HealthReport(
+        project=project.name,
+        image_size=image_size,
+        files=files,
+        images=len(rows),
+        annotations=len(boxes.ids),
+        seconds=time.monotonic() - started,
+        findings=tuple(findings),
+    )
+
+
+def _images(project: Project) -> tuple[dict[int, ImageRow], dict[int, str]]:
+    boxes = dict(
+        tuple(row)
+        for row in project.db.execute("SELECT image_id, count(*) FROM v_annotations GROUP BY 1")
+    )
+    rows: dict[int, ImageRow] = {}
+    paths: dict[int, str] = {}
+    for row in project.db.execute(
+        "SELECT id, path, width, height, split, grp FROM v_images ORDER BY id"
+    ):
+        rows[row["id"]] = ImageRow(
+            row["id"], row["width"], row["height"], row["split"], row["grp"],
+            boxes.get(row["id"], 0),
+        )  # fmt: skip
+        paths[row["id"]] = row["path"]
+    return rows, paths
