@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from cli import import_roboflow, import_zoo
 from cli.common import (
     add_project,
     joined,
@@ -45,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _add_files(command)
         add_report(command)
         add_project(command, create=True)
+    import_zoo.add(commands)
+    import_roboflow.add(commands)
 
 
 def run(args: argparse.Namespace) -> int:

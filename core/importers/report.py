@@ -8,20 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.errors import Cancelled
+from core.progress import Progress
 
 Action = Literal["left out", "clipped", "kept"]
 
 # A data set that is wrong throughout has a problem a record: all are counted, so many are listed.
 LISTED_OF_A_KIND = 1000
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an import is: `done` of `total` of what `stage` names; `total` may be unknown."""
-
-    stage: str
-    done: int
-    total: int | None
 
 
 @dataclass(frozen=True)
