@@ -95,6 +95,7 @@ class Chart:
         view: The part of x to show; None for all of it.
         log: A logarithmic y axis.
         floor: A value the y axis always reaches down to (0 for metrics); None for none.
+        least: The least height above the floor that the y axis spans.
         span: What "all of x" is; None for the extent of the curves. Charts that share an axis
             share it.
     """
@@ -105,6 +106,7 @@ class Chart:
     view: View | None = None
     log: bool = False
     floor: float | None = None
+    least: float = 0.0
     span: View | None = None
 
     def extent(self) -> View | None:
@@ -239,7 +241,7 @@ def _range(chart: Chart, drawn: list[tuple[Spans, Spans | None]]) -> View:
     if chart.log:
         return (low - 0.05, high + 0.05) if high - low > 0.1 else (low - 0.5, high + 0.5)
     if chart.floor is not None:
-        low = min(low, chart.floor)
+        low, high = min(low, chart.floor), max(high, chart.floor + chart.least)
     elif 0 < low < 0.3 * high:
         low = 0.0
     if high == low:

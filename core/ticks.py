@@ -114,7 +114,7 @@ def tick_labels(values: list[float]) -> list[str]:
     gaps = [abs(b - a) for a, b in itertools.pairwise(values) if b != a]
     gap = min(gaps) if gaps else abs(values[0]) or 1.0
     size = max(abs(v) for v in values)
-    if size and (size >= 1e4 or size < 1e-3):
+    if size and (size >= 1e4 or size < 2e-2):
         return [number(v, 4) for v in values]
     decimals = min(max(0, -math.floor(math.log10(gap) + 1e-9)), 6)
     return [f"{v:.{decimals}f}" for v in values]

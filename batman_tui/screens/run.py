@@ -24,27 +24,16 @@ from batman_tui.screens.run_details import (
     event_columns,
     settings_text,
 )
+from batman_tui.screens.run_plots import RunPlots
 from batman_tui.widgets.base import BatmanScreen
 from batman_tui.widgets.filter import FilterInput
 from batman_tui.widgets.log_view import LogView
 from batman_tui.widgets.panel import Panel
-from batman_tui.widgets.plot import Plot
 from batman_tui.widgets.run_header import RunHeader
 from batman_tui.widgets.table import VirtualTable
 from core.errors import BatmanError
 from core.text import clean
-from core.training.charts import (
-    LOSS,
-    LOSS_PARTS,
-    MEASURES,
-    SMOOTHING,
-    X_AXES,
-    ChartMaker,
-    Happening,
-    Options,
-    place,
-    story,
-)
+from core.training.charts import Happening, story
 from core.training.follow import FileSource, RunFollower, RunSnapshot, log_of
 from core.training.process import ENDED
 
@@ -69,13 +58,9 @@ class RunScreen(BatmanScreen):
     )
     CSS_PATH = Path(__file__).with_name("run.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("run")
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
 
     run: reactive[RunSnapshot | None] = reactive(None, init=False)
     tab: reactive[str] = reactive("log", init=False)
-    parts: reactive[bool] = reactive(False, init=False)
-    measure: reactive[int] = reactive(0, init=False)
-    options: reactive[Options] = reactive(Options(), init=False)
 
     class Looked(Message):
         """The run was looked at and has changed; the log's new lines are in `_fresh_lines`."""
@@ -105,7 +90,11 @@ class RunScreen(BatmanScreen):
         self._shown: RunSnapshot | None = None
         self._looking = False
         self._ticks = 0
-        self._charts = ChartMaker()
+
+    @property
+    def plots(self) -> RunPlots:
+        """The two plots."""
+        return self.query_one(RunPlots)
 
     def trail(self) -> str:
         """Name the run."""
@@ -115,11 +104,7 @@ class RunScreen(BatmanScreen):
         """Lay out the header, the plots and the lists."""
         yield RunHeader()
         yield Static("", id="run-problem", markup=False)
-        yield Horizontal(
-            Panel(Plot(id="loss"), title="Loss", id="loss-panel"),
-            Panel(Plot(id="measure"), title=MEASURES[0].title, id="measure-panel"),
-            id="run-plots",
-        )
+        yield RunPlots(id="run-plots")
         yield Horizontal(
             Panel(
                 FilterInput("Search the log", id="log-search"),
@@ -216,7 +201,7 @@ class RunScreen(BatmanScreen):
         if run is None:
             return
         self.query_one(RunHeader).run = run
-        self._draw()
+        self.plots.run = run
         if before is None or before.validations != run.validations or before.config != run.config:
             scores = class_scores(run)
             self.query_one("#classes", VirtualTable).set_rows(scores)
@@ -253,46 +238,6 @@ class RunScreen(BatmanScreen):
             keys = "e shows the whole error" + (", r tries again" if self._local else "")
             lines.append(Content.styled(f"{keys}.", "$foreground-muted"))
             shown.update(Content("\n").join(lines))
-
-    def _draw(self) -> None:
-        run = self.run
-        if run is None:
-            return
-        loss = LOSS_PARTS if self.parts else LOSS
-        measure = MEASURES[self.measure]
-        for name, what in (("loss", loss), ("measure", measure)):
-            options = (
-                self.options
-                if name == "loss" or what.per_step
-                else Options(self.options.x_axis, 0.0, False)
-            )
-            plot = self.query_one(f"#{name}", Plot)
-            plot.message = self._waiting(run, what.empty)
-            plot.chart = self._charts.chart(run, what, options)
-            panel = self.query_one(f"#{name}-panel", Panel)
-            panel.heading = what.title
-            notes = [f"smooth {options.smoothing:g}"] if options.smoothing else []
-            panel.badge = " · ".join(notes + (["log"] if options.log else []))
-
-    @staticmethod
-    def _waiting(run: RunSnapshot, empty: str) -> str:
-        if run.behind:
-            return "Reading the run"
-        if run.state in ENDED:
-            return "The run ended before there was anything to show"
-        return "Loading the model and the data" if run.state == "preparing" else empty
-
-    def watch_parts(self) -> None:
-        """Draw other curves."""
-        self._draw()
-
-    def watch_measure(self) -> None:
-        """Draw another measure."""
-        self._draw()
-
-    def watch_options(self) -> None:
-        """Draw in another way."""
-        self._draw()
 
     def watch_tab(self) -> None:
         """Show another list."""
@@ -334,12 +279,6 @@ class RunScreen(BatmanScreen):
 
     # -- moving about ----------------------------------------------------------------------------
 
-    @on(Plot.Moved)
-    def _moved(self, message: Plot.Moved) -> None:
-        for plot in self.query(Plot):
-            if plot is not message.plot:
-                plot.follow(message.view, message.cursor)
-
     @on(FilterInput.Filter)
     def _search(self, message: FilterInput.Filter) -> None:
         log = self.query_one(LogView)
@@ -379,30 +318,23 @@ class RunScreen(BatmanScreen):
 
     def action_parts(self) -> None:
         """Show or hide the parts of the loss."""
-        self.parts = not self.parts
+        self.plots.parts = not self.plots.parts
 
     def action_measure(self) -> None:
         """Plot the next measure that this run has."""
-        for step in range(1, len(MEASURES) + 1):
-            at = (self.measure + step) % len(MEASURES)
-            if self.run is None or self._charts.chart(self.run, MEASURES[at], self.options).curves:
-                self.measure = at
-                return
+        self.plots.next_measure()
 
     def action_axis(self) -> None:
         """Count x in steps, epochs or time."""
-        at = (X_AXES.index(self.options.x_axis) + 1) % len(X_AXES)
-        self.options = Options(X_AXES[at], self.options.smoothing, self.options.log)
+        self.plots.next_axis()
 
     def action_smooth(self, by: int) -> None:
         """Smooth more, or less."""
-        at = SMOOTHING.index(self.options.smoothing) + by
-        weight = SMOOTHING[at % len(SMOOTHING)]
-        self.options = Options(self.options.x_axis, weight, self.options.log)
+        self.plots.smooth(by)
 
     def action_log_scale(self) -> None:
         """Make the y axis logarithmic, or linear again."""
-        self.options = Options(self.options.x_axis, self.options.smoothing, not self.options.log)
+        self.plots.flip_scale()
 
     def action_zoom(self) -> None:
         """Give the focused part the whole screen, or go back."""
@@ -432,8 +364,7 @@ class RunScreen(BatmanScreen):
         row = self.query_one("#events", VirtualTable).cursor_row
         if row is None or self.run is None or not hasattr(row.event, "step"):
             return
-        for plot in self.query(Plot):
-            plot.cursor = place(self.run, row.event, self.options.x_axis)
+        self.plots.point_at(row.event)
 
     # -- stopping and going on -------------------------------------------------------------------
 

@@ -67,6 +67,8 @@ class TrainScreen(BatmanScreen):
         "move between fields, F4 shows all options, F6 the command that does the same."
     )
     CSS_PATH = Path(__file__).with_name("train.tcss")
+    # Below this width the hints beside the fields would be cut off.
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (116, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = bindings("train")
     drafts: ClassVar[dict[Path, dict[str, str]]] = {}
 

@@ -284,7 +284,8 @@ class Plot(Widget, can_focus=True):
                 if ends[0] == ends[0] and ends[1] == ends[1]:
                     if self.chart.log:
                         ends = [10**e for e in ends]
-                    value += f" ({ticks.number(ends[0], 3)}…{ticks.number(ends[1], 3)})"
+                    least, most = (ticks.number(end, 3) for end in ends)
+                    value += f" ({least}…{most})" if least != most else ""
             entries.append(self._entry(curve, value))
         # The values come before the marks' words: a long warning must not push them off.
         return [where, *entries, *happened]

@@ -69,6 +69,11 @@ MEASURES = (
 _SMOOTHED = ("loss", "parts", "speed", "waiting")
 
 
+def is_smoothed(measure: Measure) -> bool:
+    """True for a measure whose curves are noisy enough to be smoothed."""
+    return measure.key in _SMOOTHED
+
+
 @dataclass(frozen=True)
 class Options:
     """How to draw: the x axis, the weight of the moving average, a logarithmic y axis."""
@@ -102,6 +107,7 @@ class ChartMaker:
             x_axis=options.x_axis,
             log=options.log,
             floor=0.0 if measure.per_validation or measure.key == "memory" else None,
+            least=0.01 if measure.per_validation else 0.0,
             span=self._span(snapshot, options.x_axis),
         )
 
@@ -119,7 +125,7 @@ class ChartMaker:
         if factor != 1.0:
             y = y * factor
         smoothed = None
-        if options.smoothing and measure.key in _SMOOTHED and len(y) > 1:
+        if options.smoothing and is_smoothed(measure) and len(y) > 1:
             key = (column, options.smoothing)
             smoothed = self._smoothers.setdefault(key, Smoother(options.smoothing)).update(y)
         place = [part[0] for part in measure.per_step].index(column)

@@ -64,7 +64,7 @@ def test_axes_are_labelled_and_marks_stand_on_them() -> None:
         (line(),), (Mark(50, "warning", "loss is NaN"), Mark(80, "best", "epoch 3")), floor=0
     )
     rows = paint(chart, 60, 12).text().split("\n")
-    assert rows[-1].split() == ["0", "20", "40", "60", "80"]
+    assert rows[-1].split() == ["step", "0", "20", "40", "60", "80"]
     assert "▲" in rows[-2]
     assert "★" in rows[-2]
     assert rows[0].count("┊") == 1
