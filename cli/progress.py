@@ -21,14 +21,16 @@ class Stages:
     """Shows the stages of one job, `with Stages() as show: show("images", 3, 100)`.
 
     On a terminal each stage has a bar with the time left; elsewhere a stage is one line when it is
-    complete, and one every ten seconds until then.
+    complete, and one every ten seconds until then. `quiet` shows nothing: the output is for
+    programs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._bars: RichProgress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._told: dict[str, tuple[int, float]] = {}
-        if is_terminal():
+        if is_terminal() and not quiet:
             from rich.progress import (
                 BarColumn,
                 MofNCompleteColumn,
@@ -61,6 +63,8 @@ class Stages:
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         """Show that `done` of `total` (None: not known yet) of the stage are behind us."""
+        if self._quiet:
+            return
         stage = clean(stage)
         if self._bars:
             if stage not in self._tasks:

@@ -1,0 +1,79 @@
+"""Work that needs torch, in a process of its own that tells how far it is in JSON lines."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import IO, Any
+
+from cli.progress import Stages
+from core.errors import BatmanError, RunError
+from core.training.launcher import worker_environment
+
+# Of what a process that died has printed, its last lines tell why.
+_LAST_LINES = 20
+
+
+def run_child(module: str, words: Sequence[str], *, quiet: bool = False) -> dict[str, Any]:
+    """Run `python -m <module> <words> --json-progress` and return its `finished` line.
+
+    Its progress is shown, unless `quiet`. Raises the BatmanError that it tells of,
+    KeyboardInterrupt when it was interrupted, and RunError with its last output when it died.
+    """
+    command = [sys.executable, "-m", module, *words, "--json-progress"]
+    with tempfile.TemporaryFile() as noise:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=noise,
+            env=worker_environment(),
+            text=True,
+            encoding="utf-8",
+        )
+        try:
+            end = _read(process, quiet)
+            code = process.wait()
+        except BaseException:
+            # Ctrl-C reaches the child as well, which then stops by itself.
+            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                process.wait(timeout=10)
+            process.kill()
+            raise
+        if end.get("event") == "finished" and code == 0:
+            return end
+        if code == 130:
+            raise KeyboardInterrupt
+        if end.get("event") == "failed":
+            raise BatmanError(str(end.get("message")), str(end.get("hint", "")))
+        raise RunError(
+            f"{module} ended with code {code}.", " ⏎ ".join(_last(noise)) or "It printed nothing."
+        )
+
+
+def _read(process: subprocess.Popen[str], quiet: bool) -> dict[str, Any]:
+    """Show the child's progress and return its last line that is an end."""
+    end: dict[str, Any] = {}
+    assert process.stdout is not None
+    with Stages(quiet=quiet) as show:
+        for line in process.stdout:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if not isinstance(event, dict):
+                continue
+            if event.get("event") == "progress":
+                show(str(event["stage"]), int(event["done"]), event["total"])
+            else:
+                end = event
+    return end
+
+
+def _last(noise: IO[bytes]) -> list[str]:
+    noise.seek(0)
+    return noise.read().decode(errors="replace").splitlines()[-_LAST_LINES:]
