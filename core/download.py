@@ -42,7 +42,7 @@ class Patience:
 
     `timeout_s` is for connecting and for each read; the wait before the n-th new try is
     `first_wait_s` doubled n-1 times, at most 30 s, less a random part so that threads do not
-    come back all at once. A try that brought bytes counts as a first one.
+    come back all at once. A try that got further counts as a first one.
     """
 
     tries: int = 5
@@ -82,7 +82,6 @@ def download(
     if target.exists():
         return target
     check_address(url, shown or url)
-    target.parent.mkdir(parents=True, exist_ok=True)
     fetch = _Fetch(
         url=url,
         target=target,
@@ -93,6 +92,7 @@ def download(
         shown=clean(shown or url),
     )
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         fetch.run()
     except OSError as error:
         raise _disk_error(error, target) from error
@@ -193,13 +193,16 @@ class _Fetch:
             if file is None:
                 return
             tries = 0
+            furthest = file.seek(0, os.SEEK_END)
             while True:
-                before = file.seek(0, os.SEEK_END)
                 try:
                     self._try(file)
                     break
                 except _Again as error:
-                    tries = 1 if file.seek(0, os.SEEK_END) > before else tries + 1
+                    # Getting further counts; getting as far again and again does not.
+                    have = file.seek(0, os.SEEK_END)
+                    tries = 1 if have > furthest else tries + 1
+                    furthest = max(furthest, have)
                     if tries >= self.patience.tries:
                         raise DownloadFailed(
                             f"{self.shown} could not be downloaded: {clean(error.reason)}.",
@@ -268,7 +271,8 @@ class _Fetch:
             # The part is as long as the file, or longer: start over, and find out which.
             file.truncate(0)
             raise _Again("the server has a shorter file now", 416)
-        reason = f"HTTP {error.code} {error.reason}"
+        # Not the words that came: those of a redirect hold the address, key and all.
+        reason = f"HTTP {error.code} {http.client.responses.get(error.code, str())}".strip()
         if error.code in _RETRIED:
             after = str(error.headers.get("Retry-After", ""))
             raise _Again(reason, error.code, min(float(after), 60.0) if after.isdigit() else 0.0)
@@ -278,7 +282,7 @@ class _Fetch:
             404: "There is no such file there; check the address.",
         }.get(error.code, "Check the address.")
         raise DownloadFailed(
-            f"{self.shown} could not be downloaded: {clean(reason)}.", hint, error.code
+            f"{self.shown} could not be downloaded: {reason}.", hint, error.code
         ) from None
 
     def _receive(self, response: Any, file: IO[bytes], have: int) -> None:
