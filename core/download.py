@@ -272,7 +272,7 @@ class _Fetch:
             file.truncate(0)
             raise _Again("the server has a shorter file now", 416)
         # Not the words that came: those of a redirect hold the address, key and all.
-        reason = f"HTTP {error.code} {http.client.responses.get(error.code, str())}".strip()
+        reason = f"HTTP {error.code} {http.client.responses.get(error.code, '')}".strip()
         if error.code in _RETRIED:
             after = str(error.headers.get("Retry-After", ""))
             raise _Again(reason, error.code, min(float(after), 60.0) if after.isdigit() else 0.0)
