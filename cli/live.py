@@ -125,14 +125,14 @@ class _Lines:
 
     def update(self, run: RunSnapshot) -> None:
         """Print what is new."""
+        for line in self._story.news(run):
+            self.line(line)
         now = time.monotonic()
         if run.state not in ENDED and run.step != self._step and now >= self._next:
             where = step_line(run)
             if where:
                 self.line(Line(where))
                 self._next, self._step = now + _LINE_S, run.step
-        for line in self._story.news(run):
-            self.line(line)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -83,7 +83,7 @@ def say_end(run: RunSnapshot, folder: str) -> None:
     if isinstance(end, Finished):
         early = f", no better since epoch {end.best_epoch}" if end.reason == "patience" else ""
         say(
-            f"Finished after {plural(end.epoch, 'epoch')} in {duration(end.seconds)}{early}.",
+            f"Finished after {plural(end.epoch, 'epoch', 'epochs')} in {duration(end.seconds)}{early}.",
             "bold green",
         )
     elif isinstance(end, Stopped):
@@ -170,7 +170,7 @@ def _start(event: Started) -> Iterator[Line]:
     yield Line(
         f"Training {event.model} on {where} ({event.host}):"
         f" {plural(len(event.classes), 'class')},"
-        f" {plural(event.epochs, 'epoch')} of {plural(event.steps_per_epoch, 'step')},"
+        f" {plural(event.epochs, 'epoch', 'epochs')} of {plural(event.steps_per_epoch, 'step')},"
         f" {batch}, {event.image_size} pixels",
         "bold",
     )
