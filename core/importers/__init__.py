@@ -1,6 +1,19 @@
 """The ways in: data sets of many formats become images and annotations of a project."""
 
 from core.importers.coco import import_coco
+from core.importers.manage import ImportRow, list_imports, remove_import
 from core.importers.report import ImportReport, Problem, Progress
+from core.importers.voc import import_voc
+from core.importers.yolo import import_yolo
 
-__all__ = ["ImportReport", "Problem", "Progress", "import_coco"]
+__all__ = [
+    "ImportReport",
+    "ImportRow",
+    "Problem",
+    "Progress",
+    "import_coco",
+    "import_voc",
+    "import_yolo",
+    "list_imports",
+    "remove_import",
+]

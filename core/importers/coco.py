@@ -25,7 +25,7 @@ from core.importers.coco_files import CocoFile, find
 from core.importers.coco_json import BadRecord, Lists
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture, inside, storable
-from core.importers.folders import Folders, plausible, read_size
+from core.importers.folders import Folders, Found, plausible, read_size
 from core.importers.report import ImportReport, Progress, Watch
 from core.importers.seen import IdMap, Seen
 from core.store import Project
@@ -82,8 +82,8 @@ def import_coco(
     """Import the COCO data set at `source`, a folder or a JSON file, in one step.
 
     `kind`, `origin` and `detail` say where it came from when `source` is only where a download
-    lies; `detail` goes into the record of the import. Raises `ImportFailed` when it cannot be read, `ProjectLocked` and `Cancelled`; the project is
-    then as it was.
+    lies; `detail` goes into the record of the import. Raises `ImportFailed` when it cannot be
+    read, `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
     data = read_coco(source, Watch(progress, cancelled))
     data.kind = kind
@@ -97,7 +97,7 @@ def read_coco(source: Path, watch: Watch) -> DataSet:
     source = Path(source).expanduser().absolute()
     data = DataSet("coco", str(source))
     folders = Folders()
-    for file in find(source):
+    for file in find(source, folders):
         _Reader(data, file, folders, watch).read()
     return data
 
@@ -177,47 +177,47 @@ class _Reader:
 
     def _image(self, record: Image, seen: dict[str, int]) -> None:
         key, name = record.id, record.file_name
-        where = f"image {key}"
+        problems = self.data.problems
         if type(key) is not int:
             try:
-                key = _key(key, where)
+                key = _key(key, f"image {key}")
             except BadRecord as error:
                 return self._bad(error)
-        problems = self.data.problems
         if key in self.images:
-            return problems.add("duplicate image id", self._where(where), name)
+            return problems.add("duplicate image id", self._where(f"image {key}"), name)
         relative = inside(name)
-        if relative is None:
+        found = relative and self._find(relative)
+        if not relative or not found:
             self.left_out.add(key)
-            return problems.add("unsafe file name", self._where(where), name)
-        found = None
-        for place in self.places:
-            found = self.folders.find(place, relative)
-            if found is not None:
-                break
-        else:
-            self.left_out.add(key)
-            return problems.add("missing image", self._where(where), f"no file '{name}'")
-        number = seen.get(found.path)
-        if number is not None:
+            where = self._where(f"image {key}")
+            if relative is None:
+                return problems.add("unsafe file name", where, name)
+            return problems.add("missing image", where, f"no file '{name}'")
+        path, link = found
+        width, height = record.width, record.height
+        if path in seen:
             detail = f"'{name}' has another record; its annotations are taken together"
-            problems.add("image listed twice", self._where(where), detail, "kept")
-            return self.images.add(key, number)
-        width, height = record.width or 0, record.height or 0
-        if not plausible(width, height) or found.link:
-            size = read_size(found.path)
+            problems.add("image listed twice", self._where(f"image {key}"), detail, "kept")
+            return self.images.add(key, seen[path])
+        if link or not width or not height or not plausible(width, height):
+            size = read_size(path)
             if size is None:
                 self.left_out.add(key)
-                return problems.add("unreadable image", self._where(where), f"'{name}'")
-            if not plausible(width, height):
+                where = self._where(f"image {key}")
+                return problems.add("unreadable image", where, f"'{name}'")
+            if not width or not height or not plausible(width, height):
                 width, height = size
         split = self.file.split
         target = self.data.target(split, relative)
-        picture = Picture(
-            found.path, target, name, round(width), round(height), split, link=found.link
-        )
-        seen[found.path] = number = self.data.image(picture)
+        picture = Picture(path, target, name, round(width), round(height), split, link=link)
+        seen[path] = number = self.data.image(picture)
         return self.images.add(key, number)
+
+    def _find(self, relative: str) -> Found | None:
+        for place in self.places:
+            if (found := self.folders.find(place, relative)) is not None:
+                return found
+        return None
 
     # Annotations
 
@@ -244,8 +244,8 @@ class _Reader:
         fresh = seen.fresh([a.id for a in part])
         good = fresh & (images >= 0) & (labels >= 0) & (x >= 0) & (y >= 0) & (w > 0) & (h > 0)
         good &= (x + w <= width) & (y + h <= height)
-        crowds = [i for i, a in enumerate(part) if a.iscrowd]
-        shapes = [i for i, a in enumerate(part) if a.segmentation]
+        crowds = _places([a.iscrowd for a in part])
+        shapes = _places([a.segmentation for a in part])
         data = self.data
         if good.all():
             row = data.rows(images, labels, boxes)
@@ -291,6 +291,10 @@ class _Reader:
         crowd = int(bool(record.iscrowd))
         self.data.box(image, label, box, where, iscrowd=crowd, segmentation=text)
         return None
+
+
+def _places(values: list[Any]) -> list[int]:
+    return [place for place, value in enumerate(values) if value] if any(values) else []
 
 
 def _text(shape: Segmentation) -> str:

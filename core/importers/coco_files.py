@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import ImportFailed
+from core.importers.folders import Folders
 from core.text import clean, plural
 
 # What data sets call their splits, and what Batman calls them.
@@ -46,7 +47,7 @@ def split_of(name: str) -> str | None:
     return None
 
 
-def find(source: Path) -> list[CocoFile]:
+def find(source: Path, listed: Folders) -> list[CocoFile]:
     """Return the annotation files of the data set at `source`, which is a folder or a JSON file.
 
     Raises `ImportFailed` that says what was looked for and what is there instead.
@@ -58,15 +59,17 @@ def find(source: Path) -> list[CocoFile]:
         return [_file(source, source.parent, split)]
     if not source.is_dir():
         raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
-    return _in_splits(source) or _in_annotations(source) or _in_folder(source)
+    return (
+        _in_splits(source, listed) or _in_annotations(source, listed) or _in_folder(source, listed)
+    )
 
 
-def _in_splits(source: Path) -> list[CocoFile]:
+def _in_splits(source: Path, listed: Folders) -> list[CocoFile]:
     found: dict[str, list[Path]] = {}
-    for folder in _folders(source):
+    for folder in listed.subfolders(source):
         split = SPLITS.get(folder.name.lower())
         if split is not None:
-            files = _jsons(folder)
+            files = listed.with_ending(folder, ".json")
             exact = [file for file in files if file.name.lower() == ROBOFLOW]
             if exact or len(files) == 1:
                 found.setdefault(split, []).append((exact or files)[0])
@@ -82,23 +85,24 @@ def _in_splits(source: Path) -> list[CocoFile]:
     ]  # fmt: skip
 
 
-def _in_annotations(source: Path) -> list[CocoFile]:
-    for folder in _folders(source):
+def _in_annotations(source: Path, listed: Folders) -> list[CocoFile]:
+    for folder in listed.subfolders(source):
         if folder.name.lower() in ("annotations", "annotation", "labels"):
-            files = _jsons(folder)
+            files = listed.with_ending(folder, ".json")
             chosen = [file for file in files if file.name.startswith("instances_")] or files
             if chosen:
                 return _distinct(chosen, source)
     return []
 
 
-def _in_folder(source: Path) -> list[CocoFile]:
-    files = _jsons(source)
+def _in_folder(source: Path, listed: Folders) -> list[CocoFile]:
+    files = listed.with_ending(source, ".json")
     exact = [file for file in files if file.name.lower() == ROBOFLOW]
     if exact or files:
         return _distinct(exact or files, source)
+    there = what_is_there(source, listed)
     raise ImportFailed(
-        f"There is no COCO annotation file in '{clean(str(source))}': {_what_is_there(source)}",
+        f"There is no COCO annotation file in '{clean(str(source))}': {there}",
         _LOOKED_FOR,
     )
 
@@ -136,26 +140,6 @@ def _file(path: Path, source: Path, split: str | None) -> CocoFile:
     return CocoFile(path, name, split, [folder for folder in unique if folder.is_dir()])
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(entry for entry in _entries(folder) if entry.is_dir())
-
-
-def _jsons(folder: Path) -> list[Path]:
-    return sorted(
-        entry for entry in _entries(folder) if entry.suffix.lower() == ".json" and entry.is_file()
-    )
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    except OSError as error:
-        raise ImportFailed(
-            f"The folder '{clean(str(folder))}' cannot be read: {error.strerror}.",
-            "Check its permissions.",
-        ) from None
-
-
 def _names(files: Iterable[Path], source: Path) -> str:
     names = [
         file.relative_to(source).as_posix() if file.is_relative_to(source) else file.name
@@ -164,16 +148,17 @@ def _names(files: Iterable[Path], source: Path) -> str:
     return ", ".join(clean(name) for name in names[:5]) + (", …" if len(names) > 5 else "")
 
 
-def _what_is_there(folder: Path) -> str:
-    entries = _entries(folder)
-    if not entries:
+def what_is_there(folder: Path, listed: Folders) -> str:
+    """Return what a folder holds and what that looks like, for an error's message."""
+    folders, files = listed.listing(folder)
+    names = [*(entry.name + "/" for entry in folders), *(entry.name for entry in files)]
+    if not names:
         return "the folder is empty."
-    names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in entries)
-    listed = ", ".join(clean(name) for name in names[:6])
+    shown = ", ".join(clean(name) for name in names[:6])
     kind = _other_format(folder, names)
     return (
         f"it holds {plural(len(names), 'entry', 'entries')}"
-        f" ({listed}{', …' if len(names) > 6 else ''}).{kind}"
+        f" ({shown}{', …' if len(names) > 6 else ''}).{kind}"
     )
 
 

@@ -7,8 +7,9 @@ visible, and what undo takes back, is the import's own row.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from core.importers.report import ImportReport, Progress, Watch
 from core.store import Change, Project
 from core.text import clean, plural
 
+_IMAGE = ("id", "import_id", "path", "name", "width", "height", "split", "grp", "time")
+_ANNOTATION = ("image_id", "label_id", "x", "y", "w", "h", "iscrowd", "segmentation")
 _MODES = ("link", "copy", "move", "reference")
 # Rows a statement and rows a batch: fifty rows in one INSERT take half the time of one each
 # (measured, 1,000,000 rows: 0.52 s against 0.93 s).
@@ -159,25 +162,33 @@ def _images(
     ids[list(gone)] = 0
     prefix = f"{import_id}/"
     kept = files != "reference"
-    project.db.executemany(
-        "INSERT INTO images(id, import_id, path, name, width, height, split, grp, time)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    rows = [
         (
-            (
-                first + number,
-                import_id,
-                prefix + picture.target if kept else picture.source,
-                picture.name,
-                picture.width,
-                picture.height,
-                picture.split,
-                picture.grp,
-                picture.time,
-            )
-            for number, picture in enumerate(data.images)
-            if number not in gone
+            first + number,
+            import_id,
+            prefix + picture.target if kept else picture.source,
+            picture.name,
+            picture.width,
+            picture.height,
+            picture.split,
+            picture.grp,
+            picture.time,
+        )
+        for number, picture in enumerate(data.images)
+        if number not in gone
+    ]
+    whole = len(rows) - len(rows) % _TOGETHER
+    for size, part in (
+        (
+            _TOGETHER,
+            [
+                [*chain.from_iterable(rows[at : at + _TOGETHER])]
+                for at in range(0, whole, _TOGETHER)
+            ],
         ),
-    )
+        (1, rows[whole:]),
+    ):
+        project.db.executemany(_insert("images", _IMAGE, size), part)
     return ids
 
 
@@ -268,7 +279,8 @@ def _annotations(
             table[:, 6] = [data.iscrowd.get(row, 0) for row in rows.tolist()]
             table[:, 7] = [data.segmentation.get(row) for row in rows.tolist()]
         for size, part in _parts(table):
-            project.db.executemany(_insert(table.shape[1], size), part)
+            columns = _ANNOTATION[: table.shape[1]]
+            project.db.executemany(_insert("annotations", columns, size), part)
     watch.tick("annotations", len(order), len(order))
 
 
@@ -281,7 +293,6 @@ def _parts(table: NDArray[Any]) -> Iterator[tuple[int, list[list[Any]]]]:
         yield 1, table[whole:].tolist()
 
 
-def _insert(columns: int, rows: int) -> str:
-    names = ["image_id", "label_id", "x", "y", "w", "h", "iscrowd", "segmentation"][:columns]
-    row = f"({', '.join('?' * columns)})"
-    return f"INSERT INTO annotations({', '.join(names)}) VALUES {', '.join([row] * rows)}"
+def _insert(table: str, columns: Sequence[str], rows: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table}({', '.join(columns)}) VALUES {', '.join([row] * rows)}"

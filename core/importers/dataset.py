@@ -6,6 +6,7 @@ file therefore fails before anything is touched, and the store is locked for the
 
 from __future__ import annotations
 
+import re
 from array import array
 from typing import Any
 
@@ -17,6 +18,9 @@ from core.errors import BadName
 from core.files import safe_relative
 from core.importers.boxes import Box, describe, fit
 from core.importers.report import Problems
+
+# What nearly every file name is; the others are looked at more closely.
+_SIMPLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. ()+-]{0,200}").fullmatch
 
 
 class Picture(msgspec.Struct, gc=False):
@@ -148,8 +152,8 @@ def storable(text: str) -> bool:
 
 def inside(name: str) -> str | None:
     """Return a file name from a data set as a relative path with slashes, None for unsafe ones."""
-    if name.isascii() and name.isprintable() and not set(name) & {"/", "\\", ":"}:
-        return name if name not in ("", ".", "..") and len(name) < 256 else None
+    if _SIMPLE(name):
+        return name
     try:
         return str(safe_relative(name)) if storable(name) else None
     except (BadName, UnicodeError):

@@ -11,8 +11,12 @@ from __future__ import annotations
 import os
 import unicodedata
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+from core.errors import ImportFailed
+from core.text import clean
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".avif"}
@@ -28,10 +32,12 @@ class Found(NamedTuple):
 
 
 class Folders:
-    """Listings of folders, read once each."""
+    """Listings of folders, read once each; hidden entries are left out of `listing` only."""
 
     def __init__(self) -> None:
         self._files: dict[str, dict[str, bool]] = {}
+        self._subfolders: dict[str, list[str]] = {}
+        self._errors: dict[str, str] = {}
         self._folded: dict[str, dict[str, str]] = {}
 
     def files(self, folder: str) -> dict[str, bool]:
@@ -41,16 +47,60 @@ class Folders:
         """
         found = self._files.get(folder)
         if found is None:
-            found = {}
+            found, subfolders = {}, []
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
-                        if _is_file(entry):
+                        if _is(entry.is_file):
                             found[entry.name] = entry.is_symlink()
-            except (OSError, ValueError):
-                pass
+                        elif _is(entry.is_dir):
+                            subfolders.append(entry.name)
+            except (OSError, ValueError) as error:
+                self._errors[folder] = getattr(error, "strerror", None) or str(error)
             self._files[folder] = found
+            self._subfolders[folder] = sorted(subfolders)
         return found
+
+    def listing(self, folder: Path) -> tuple[list[Path], list[Path]]:
+        """Return the folders and the files in a folder, sorted by name.
+
+        Raises `ImportFailed` when it cannot be read.
+        """
+        key = str(folder)
+        files = self.files(key)
+        if key in self._errors:
+            raise ImportFailed(
+                f"The folder '{clean(key)}' cannot be read: {self._errors[key]}.",
+                "Check its permissions.",
+            )
+        return (
+            [folder / name for name in self._subfolders[key] if not name.startswith(".")],
+            [folder / name for name in sorted(files) if not name.startswith(".")],
+        )
+
+    def with_ending(self, folder: Path, *endings: str) -> list[Path]:
+        """Return the files in a folder whose names end so, in any case, sorted.
+
+        Raises `ImportFailed` when it cannot be read.
+        """
+        files = self.files(str(folder))
+        if not files:
+            self.listing(folder)
+        return [
+            folder / name
+            for name in sorted(name for name in files if name.lower().endswith(endings))
+            if not name.startswith(".")
+        ]
+
+    def subfolders(self, folder: Path) -> list[Path]:
+        """Return the folders in a folder, sorted. Raises `ImportFailed` when it is unreadable."""
+        return (
+            self.listing(folder)[0]
+            if not self.files(str(folder))
+            else [
+                folder / name for name in self._subfolders[str(folder)] if not name.startswith(".")
+            ]
+        )
 
     def find(self, folder: str, relative: str) -> Found | None:
         """Return the file at a relative path with slashes, by its spelling or else its letters.
@@ -87,9 +137,9 @@ def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _is_file(entry: os.DirEntry[str]) -> bool:
+def _is(question: Callable[[], bool]) -> bool:
     try:
-        return entry.is_file()
+        return question()
     except OSError:
         return False
 

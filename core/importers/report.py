@@ -79,19 +79,21 @@ class ImportReport:
 
 
 class Watch:
-    """Where an importer says how far it is, and learns that the person wants it to stop."""
+    """Where an import or export says how far it is, and learns that the person stops it."""
 
     def __init__(
         self,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
+        what: str = "import",
     ) -> None:
         self._progress = progress
         self._cancelled = cancelled
+        self._what = what
 
     def tick(self, stage: str, done: int, total: int | None = None) -> None:
         """Report progress. Raises `Cancelled` when the person stopped it."""
         if self._cancelled is not None and self._cancelled():
-            raise Cancelled("The import was stopped.", "The project is as it was before.")
+            raise Cancelled(f"The {self._what} was stopped.", "Everything is as it was before.")
         if self._progress is not None:
             self._progress(Progress(stage, done, total))
