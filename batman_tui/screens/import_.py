@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
@@ -33,14 +32,13 @@ from batman_tui.widgets.path_suggester import PathSuggester
 from batman_tui.widgets.table import Column, VirtualTable
 from core.errors import BatmanError, Cancelled
 from core.files import FileMode
-from core.progress import Progress
 from core.source_kind import KINDS, Kind, guess_kind
 from core.store import Project
 from core.text import clean, duration, plural
 
 if TYPE_CHECKING:
     from batman_tui.app import BatmanApp
-    from core.importers import ImportReport, Problem
+    from core.importers import ImportReport, Problem, Progress
 
 KIND_NAMES: dict[Kind, str] = {"coco": "COCO", "yolo": "YOLO", "voc": "Pascal VOC"}
 FILES: dict[FileMode, str] = {
@@ -325,10 +323,10 @@ class ImportDialog(BatmanDialog["ImportReport"]):
             f" imported in {duration(monotonic() - self._started)}.\n",
         ]
         if report.problems:
-            kinds = Counter(problem.kind.replace("_", " ") for problem in report.problems)
-            told = ", ".join(f"{clean(kind)} {count:,}" for kind, count in kinds.most_common())
-            count = plural(len(report.problems), "record was", "records were")
-            parts.append((f"{count} not right: {told}.\n", "$text-warning"))
+            kinds = sorted(report.counts().items(), key=lambda item: -item[1])
+            told = ", ".join(f"{clean(kind).replace('_', ' ')} {n:,}" for kind, n in kinds)
+            count = plural(sum(n for _, n in kinds), "record was", "records were")
+            parts.append((f"{count} not right: {told}.", "$text-warning"))
         else:
             parts.append("Every record was right.")
         return Content.assemble(*parts)

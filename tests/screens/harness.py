@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -55,3 +56,11 @@ def screen_text(app: BatmanApp) -> str:
     """Return what is on the terminal, as text."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def words_on(app: BatmanApp) -> str:
+    """Return the words on the terminal in reading order, as if nothing were wrapped or framed.
+
+    Of panels side by side the lines are mixed; it is meant for dialogs and single panels.
+    """
+    return " ".join(re.sub("[─│╭╮╰╯]", " ", screen_text(app)).split())

@@ -1,0 +1,205 @@
+"""The dialog that imports a data set, on real files."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from harness import FrozenApp, screen_text, settled, until, words_on
+from PIL import Image
+from textual.pilot import Pilot
+from textual.widgets import Button, Input, RadioSet
+
+from batman_tui.screens.import_ import ImportDialog
+from batman_tui.screens.projects import ProjectsScreen
+from batman_tui.widgets.dialogs import ConfirmDialog
+from core import importers
+from core.errors import Cancelled, ImportFailed
+from core.importers import Progress
+from core.store import Project
+
+
+def make_coco(folder: Path, images: int = 6) -> Path:
+    """A data set in Roboflow's layout, with one box outside its image and one of no size."""
+    split = folder / "train"
+    split.mkdir(parents=True)
+    for number in range(images):
+        Image.new("RGB", (64, 48), (number * 9, 80, 90)).save(split / f"{number}.jpg")
+    boxes = [[5, 5, 20, 20]] * images + [[500, 500, 10, 10], [5, 5, 0, 0]]
+    document = {
+        "images": [
+            {"id": n, "file_name": f"{n}.jpg", "width": 64, "height": 48} for n in range(images)
+        ],
+        "categories": [{"id": 1, "name": "person [front]"}, {"id": 2, "name": "car"}],
+        "annotations": [
+            {"id": n, "image_id": n % images, "category_id": 1 + n % 2, "bbox": box, "area": 1}
+            for n, box in enumerate(boxes)
+        ],
+    }
+    (split / "_annotations.coco.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """A workspace with one empty project; returns the project."""
+    path = tmp_path / "gotham" / "data" / "projects" / "site"
+    Project.create(path).close()
+    return path
+
+
+async def dialog_on(pilot: Pilot[int], source: Path | str) -> ImportDialog:
+    """Open the dialog from the list of projects and type a path."""
+    await pilot.press("i")
+    await settled(pilot)
+    dialog = pilot.app.screen
+    assert isinstance(dialog, ImportDialog)
+    dialog.query_one("#path", Input).value = str(source)
+    await settled(pilot)
+    return dialog
+
+
+def app_for(project: Path) -> FrozenApp:
+    return FrozenApp(project.parent.parent.parent)
+
+
+async def test_imports_and_tells_what_was_not_right(empty: Path, tmp_path: Path, opened) -> None:
+    app = app_for(empty)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, make_coco(tmp_path / "set"))
+        assert "This looks like COCO." in words_on(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: dialog.phase == "report")
+        await settled(pilot)
+        text = words_on(app)
+        assert "6 images, 6 annotations, 2 classes" in text
+        assert "2 records were not right" in text
+        assert app.busy == {}
+        await pilot.press("w")
+        await settled(pilot)
+        report = json.loads((app.workspace.logs_dir / "import_site.json").read_text())
+        assert report["images"] == 6
+        assert len(report["problems"]) == 2
+        await pilot.press("escape")
+        await settled(pilot)
+        assert isinstance(app.screen, ProjectsScreen)
+        line = next(line for line in screen_text(app).splitlines() if "│ site" in line)
+        assert line.split()[2:5] == ["6", "6", "2"], "the list behind was read again"
+    with Project.open(empty) as project:
+        assert project.summary().images == 6
+
+
+async def test_the_format_follows_what_lies_at_the_path(
+    empty: Path, tmp_path: Path, opened
+) -> None:
+    (tmp_path / "yolo").mkdir()
+    (tmp_path / "yolo" / "data.yaml").touch()
+    (tmp_path / "voc" / "Annotations").mkdir(parents=True)
+    app = app_for(empty)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, tmp_path / "yolo")
+        kinds = dialog.query_one("#kind", RadioSet)
+        assert kinds.pressed_index == 1
+        dialog.query_one("#path", Input).value = str(tmp_path / "voc")
+        await settled(pilot)
+        assert kinds.pressed_index == 2
+        assert "Pascal VOC" in words_on(app)
+
+
+async def test_nothing_is_started_before_there_is_something(empty: Path, opened) -> None:
+    app = app_for(empty)
+    async with opened(app) as pilot:
+        for typed in ("", "/no/such/folder", "~nobody-has-this-name/x", "a\x00b", "[/data]"):
+            dialog = await dialog_on(pilot, typed)
+            assert dialog.query_one("#ok", Button).disabled, repr(typed)
+            await pilot.press("enter", "ctrl+s")
+            await settled(pilot)
+            assert dialog.phase == "form"
+            await pilot.press("escape")
+            await settled(pilot)
+
+
+async def test_a_data_set_that_cannot_be_read_leaves_the_form(
+    empty: Path, tmp_path: Path, opened
+) -> None:
+    (tmp_path / "bad.json").write_text("{ not json", encoding="utf-8")
+    app = app_for(empty)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, tmp_path / "bad.json")
+        await pilot.press("enter")
+        await until(pilot, lambda: app._notifications)
+        assert dialog.phase == "form"
+        assert app.busy == {}
+        assert [note.severity for note in app._notifications] == ["error"]
+
+
+class HeldImport:
+    """An importer that reports, waits to be let go, and then does what an importer does."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.go = threading.Event()
+        self.error = error
+
+    def __call__(self, project, source, *, files, progress, cancelled):
+        progress(Progress("images", 3, 12))
+        while not self.go.wait(0.01):
+            if cancelled():
+                raise Cancelled("The import was stopped.", "The project is as it was before.")
+        raise self.error or ImportFailed("No images were found.", "Look at the folder.")
+
+
+async def test_shows_how_far_it_is_and_can_be_stopped(
+    empty: Path, tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = HeldImport()
+    monkeypatch.setattr(importers, "import_coco", held)
+    app = app_for(empty)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, make_coco(tmp_path / "set"))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Images 3 of 12" in words_on(app))
+        assert "25%" in words_on(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: dialog.phase == "form")
+        assert "the project is as it was" in words_on(app)
+        assert app.busy == {}
+
+
+async def test_leaving_during_an_import_asks_first(
+    empty: Path, tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = HeldImport()
+    monkeypatch.setattr(importers, "import_coco", held)
+    app = app_for(empty)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, make_coco(tmp_path / "set"))
+        await pilot.press("enter")
+        await until(pilot, lambda: dialog.phase == "running")
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        assert isinstance(app.screen, ConfirmDialog)
+        assert "The import into 'site' is not done" in words_on(app)
+        await pilot.press("n")
+        held.go.set()
+        await until(pilot, lambda: dialog.phase == "form")
+
+
+async def test_a_defect_in_an_importer_is_shown_and_the_form_comes_back(
+    empty: Path, tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = HeldImport(error=ZeroDivisionError("a defect [/bold]"))
+    monkeypatch.setattr(importers, "import_coco", held)
+    app = app_for(empty)
+    async with opened(app, errors=True) as pilot:
+        dialog = await dialog_on(pilot, make_coco(tmp_path / "set"))
+        await pilot.press("enter")
+        held.go.set()
+        await until(pilot, lambda: app.errors)
+        await settled(pilot)
+        assert "a defect [/bold]" in words_on(app)
+        await pilot.press("escape")
+        assert app.screen is dialog
+        assert dialog.phase == "form"
+        assert app.busy == {}

@@ -1,0 +1,188 @@
+"""The screen of projects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness import FrozenApp, screen_text, settled, until, words_on
+from sample_data import HOSTILE, make_project
+
+from batman_tui.screens.classes import ClassesScreen
+from batman_tui.screens.projects import ProjectsScreen
+from batman_tui.widgets.dialogs import ConfirmDialog, PromptDialog
+from core.store import Project
+
+
+def projects_of(app: FrozenApp) -> ProjectsScreen:
+    assert isinstance(app.screen, ProjectsScreen)
+    return app.screen
+
+
+async def test_lists_every_project_with_its_counts(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        await settled(pilot)
+        text = screen_text(app)
+        assert "Projects 5" in text
+        line = next(line for line in text.splitlines() if "building-site" in line)
+        assert line.strip("│ ").split() == [
+            "building-site",
+            "1,480",
+            "19,052",
+            "20",
+            "3",
+            "h",
+            "ago",
+        ]
+
+
+async def test_an_empty_workspace_says_what_to_do(tmp_path: Path, opened) -> None:
+    app = FrozenApp(tmp_path)
+    async with opened(app) as pilot:
+        assert "Press n to create one" in screen_text(app)
+        await pilot.press("enter", "t", "i", "d")
+        await settled(pilot)
+        assert isinstance(app.screen, ProjectsScreen), "keys that need a project do nothing"
+
+
+async def test_the_details_follow_the_cursor(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app, (120, 40)) as pilot:
+        await settled(pilot)
+        assert "RBC" in screen_text(app)
+        await pilot.press("j")
+        await settled(pilot)
+        text = screen_text(app)
+        assert "safety vest" in text
+        assert "RBC" not in text
+        assert "/data/sets/site.coco" in text
+        await pilot.press("j", "j")
+        await settled(pilot)
+        assert "Nothing in it yet. Press i" in screen_text(app)
+
+
+async def test_a_damaged_project_is_listed_and_says_what_is_wrong(workspace: Path, opened) -> None:
+    (workspace / "data" / "projects" / "aaa-broken").mkdir()
+    (workspace / "data" / "projects" / "aaa-broken" / "project.db").write_bytes(b"no database" * 99)
+    app = FrozenApp(workspace)
+    async with opened(app, (120, 40)) as pilot:
+        await settled(pilot)
+        text = screen_text(app)
+        assert "unreadable" in text
+        assert "is not a database" in text
+        assert "19,052" in text, "the others are there"
+
+
+async def test_names_are_never_read_as_markup(tmp_path: Path, opened) -> None:
+    projects = tmp_path / "data" / "projects"
+    for name in ("person [front]", "[bold]x", "行人", "🚗"):
+        make_project(projects / name, HOSTILE, images=3, origin="/data/[red]x[/nothing]")
+    app = FrozenApp(tmp_path)
+    async with opened(app, (120, 40)) as pilot:
+        await settled(pilot)
+        text = screen_text(app)
+        for name in ("person [front]", "[bold]x", "行人", "🚗", "[/data]", "[red]x[/nothing]"):
+            assert name in text
+        assert "\x1b" not in text
+        await pilot.press("d")
+        await settled(pilot)
+        assert isinstance(app.screen, ConfirmDialog)
+        assert "'[bold]x' will be deleted" in screen_text(app)
+
+
+async def test_creates_a_project_and_puts_the_cursor_on_it(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        await pilot.press("n", *"my set")
+        await pilot.press("enter")
+        await until(pilot, lambda: (workspace / "data/projects/my set/project.db").is_file())
+        await settled(pilot)
+        assert projects_of(app).chosen.path.name == "my set"
+
+
+async def test_the_name_is_judged_as_it_is_typed(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        await pilot.press("n", *"blood-cells")
+        await pilot.pause()
+        assert "There is a project with that name already" in screen_text(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, PromptDialog), "Enter is refused"
+        await pilot.press("/")
+        await pilot.pause()
+        assert "holds a character files cannot have" in words_on(app)
+        await pilot.press("backspace", "2")
+        await pilot.pause()
+        assert "It will be at" in screen_text(app)
+        await pilot.press("escape")
+        await settled(pilot)
+        assert len(list((workspace / "data/projects").iterdir())) == 5
+
+
+async def test_deleting_asks_for_the_name_and_tells_what_is_lost(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    path = workspace / "data" / "projects" / "blood-cells"
+    async with opened(app) as pilot:
+        await pilot.press("d")
+        await settled(pilot)
+        assert "Lost: 364 images, 4,886 annotations, 3 classes" in words_on(app)
+        await pilot.press(*"blood", "enter")
+        await settled(pilot)
+        assert path.is_dir(), "half a name deletes nothing"
+        await pilot.press(*"-cells", "enter")
+        await until(pilot, lambda: not path.exists())
+        await settled(pilot)
+        assert projects_of(app).table.row_count == 4
+
+
+async def test_an_empty_project_is_deleted_with_one_key(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    path = workspace / "data" / "projects" / "new-idea"
+    async with opened(app) as pilot:
+        await pilot.press("j", "j", "j", "d")
+        await settled(pilot)
+        await pilot.press("n")
+        await settled(pilot)
+        assert path.is_dir()
+        await pilot.press("d")
+        await settled(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: not path.exists())
+
+
+async def test_enter_opens_the_classes_and_escape_comes_back(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        await pilot.press("j", "enter")
+        await settled(pilot)
+        assert isinstance(app.screen, ClassesScreen)
+        assert app.screen.project.name == "building-site"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert projects_of(app).chosen.path.name == "building-site"
+
+
+async def test_filter_as_you_type(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        await pilot.press("slash", *"bl")
+        await pilot.pause()
+        assert "Projects 1 of 5" in screen_text(app)
+        await pilot.press("enter", "enter")
+        await settled(pilot)
+        assert isinstance(app.screen, ClassesScreen)
+        await pilot.press("escape", "slash", "escape")
+        await settled(pilot)
+        assert "Projects 5" in screen_text(app)
+
+
+async def test_sees_what_changed_while_another_screen_was_open(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        await pilot.press("enter")
+        await settled(pilot)
+        Project.create(workspace / "data" / "projects" / "from-the-cli").close()
+        await pilot.press("escape")
+        await settled(pilot)
+        assert "from-the-cli" in screen_text(app)
