@@ -62,6 +62,7 @@ def say_table(
 
     In a pipe columns stand two spaces apart and no line is wrapped. None is shown as `–`.
     """
+    columns = [clean(column) for column in columns]
     cells = [["–" if cell is None else clean(str(cell)) for cell in row] for row in rows]
     if is_terminal():
         from rich import box

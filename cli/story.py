@@ -82,10 +82,8 @@ def say_end(run: RunSnapshot, folder: str) -> None:
     say()
     if isinstance(end, Finished):
         early = f", no better since epoch {end.best_epoch}" if end.reason == "patience" else ""
-        say(
-            f"Finished after {plural(end.epoch, 'epoch', 'epochs')} in {duration(end.seconds)}{early}.",
-            "bold green",
-        )
+        count = plural(end.epoch, "epoch", "epochs")
+        say(f"Finished after {count} in {duration(end.seconds)}{early}.", "bold green")
     elif isinstance(end, Stopped):
         say(f"Stopped in epoch {end.epoch + 1}, step {end.step:,}: {end.reason}.", "bold yellow")
     best = run.best

@@ -122,7 +122,7 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     for number in range(300):
-        folder = tmp_path / "data" / "projects" / f"project-with-a-long-name-{number:04d}" * 1
+        folder = tmp_path / "data" / "projects" / f"project-with-a-long-name-{number:04d}"
         folder.mkdir(parents=True)
         (folder / "project.db").write_bytes(b"not a database")
     read, write = os.pipe()
