@@ -50,7 +50,8 @@ class TextDialog(BatmanDialog[None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(clean(self._title))
             if self._lead:
-                yield Static(clean(self._lead), markup=False, id="lead", classes="dialog--text")
+                lead = "\n".join(clean(line) for line in self._lead.splitlines())
+                yield Static(lead, markup=False, id="lead", classes="dialog--text")
             area = TextArea(self.text, read_only=True, show_cursor=False)
             area.cursor_blink = False
             yield area
@@ -81,7 +82,8 @@ def error_dialog(error: Exception, file: Path) -> TextDialog:
         f"Unexpected error: {type(error).__name__}",
         text,
         file=file,
-        lead="This is a defect in Batman. What you were doing may not have been done; everything "
+        lead=f"{clean(str(error)) or type(error).__name__}\n\n"
+        "This is a defect in Batman. What you were doing may not have been done; everything "
         "saved before is safe. Please report the text below.",
         error=True,
     )
