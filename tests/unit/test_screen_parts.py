@@ -1,0 +1,128 @@
+"""Parts of screens that need no terminal: cells, bars, times, guesses, completion."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from batman_tui.clock import ago
+from batman_tui.widgets.cells import bar, fit
+from batman_tui.widgets.path_suggester import complete
+from core.overview import overview
+from core.source_kind import guess_kind
+from core.store import Project
+
+
+@pytest.mark.parametrize("cells", [0, 1, 2, 5, 9, 40])
+@pytest.mark.parametrize(
+    "text", ["", "a", "person", "行人と自転車", "🚗🚗🚗", "a\x1b[31mb", "e\u0301tude", "x" * 99]
+)
+def test_text_takes_exactly_its_cells(text: str, cells: int) -> None:
+    for align in ("left", "right"):
+        fitted = fit(text, cells, align)
+        assert cell_len(fitted) == cells
+        assert "\x1b" not in fitted
+
+
+def test_what_is_cut_says_so() -> None:
+    assert fit("crane hooks", 6) == "crane…"
+    assert fit("crane", 7, "right") == "  crane"
+
+
+def test_bars_grow_by_half_cells_and_are_never_empty_above_zero() -> None:
+    assert bar(0, 4) == "    "
+    assert bar(0.0001, 4) == "╸   "
+    assert bar(0.5, 4) == "━━  "
+    assert bar(0.625, 4) == "━━╸ "
+    assert bar(1, 4) == "━━━━"
+    assert bar(7, 4) == "━━━━"
+
+
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [
+        (timedelta(seconds=-5), "just now"),
+        (timedelta(seconds=59), "just now"),
+        (timedelta(minutes=59, seconds=59), "59 min ago"),
+        (timedelta(hours=23, minutes=59), "23 h ago"),
+        (timedelta(days=6, hours=23), "6 d ago"),
+        (timedelta(days=40), "2 Feb 2026"),
+    ],
+)
+def test_times_as_people_say_them(age: timedelta, said: str) -> None:
+    now = datetime(2026, 3, 14, 12, tzinfo=UTC)
+    assert ago(now - age, now) == said
+    assert len(said) <= 11
+
+
+@pytest.mark.parametrize(
+    ("files", "at", "kind"),
+    [
+        (["train/_annotations.coco.json"], "", "coco"),
+        (["annotations/instances.json", "images/a.jpg"], "", "coco"),
+        (["instances.json"], "instances.json", "coco"),
+        (["data.yaml", "train/labels/a.txt"], "", "yolo"),
+        (["data.yaml"], "data.yaml", "yolo"),
+        (["labels/a.txt", "images/a.jpg"], "", "yolo"),
+        (["Annotations/a.xml", "JPEGImages/a.jpg"], "", "voc"),
+        (["a.xml", "a.jpg"], "", "voc"),
+        (["train/a.xml"], "", "voc"),
+        (["a.jpg"], "", None),
+        (["a.jpg"], "a.jpg", None),
+        ([".hidden.json"], "", None),
+        ([], "not/there", None),
+    ],
+)
+def test_guesses_what_a_folder_holds(
+    tmp_path: Path, files: list[str], at: str, kind: str | None
+) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert guess_kind(tmp_path / at) == kind
+
+
+def test_completes_a_path_from_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "sets" / "site").mkdir(parents=True)
+    (tmp_path / "sets" / "sides.json").touch()
+    assert complete(f"{tmp_path}/se") == f"{tmp_path}/sets/"
+    assert complete(f"{tmp_path}/sets/sit") == f"{tmp_path}/sets/site/"
+    assert complete(f"{tmp_path}/sets/si") == f"{tmp_path}/sets/sides.json"
+    assert complete(f"{tmp_path}/sets/") is None
+    assert complete(f"{tmp_path}/no/such") is None
+    assert complete("~nobody-has-this-name/x") is None
+    assert complete("a\x00/b") is None
+    assert complete("plain") is None
+
+
+def test_an_overview_counts_only_what_is_visible(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "p") as project:
+        for number in range(2):
+            with project.change("import", "made") as change:
+                source = change.insert(
+                    "imports",
+                    {"kind": "coco", "origin": f"o{number}", "at": "2026-03-14", "active": 1},
+                )
+                for image in range(3):
+                    change.insert(
+                        "images",
+                        {
+                            "import_id": source,
+                            "path": f"{number}/{image}.jpg",
+                            "name": f"{image}.jpg",
+                            "width": 9,
+                            "height": 9,
+                            "split": "train" if image else None,
+                        },
+                    )
+        whole = overview(project)
+        assert whole.splits == {"train": 4, None: 2}
+        assert [item.origin for item in whole.imports] == ["o1", "o0"]
+        assert [item.images for item in whole.imports] == [3, 3]
+        project.undo()
+        half = overview(project)
+        assert half.splits == {"train": 2, None: 1}
+        assert [item.origin for item in half.imports] == ["o0"]
