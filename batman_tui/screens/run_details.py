@@ -57,11 +57,11 @@ def class_columns() -> list[Column[ClassScore]]:
 
     return [
         Column("name", "Class", lambda row: row.name),
-        Column("ap", "AP50-95", lambda row: f"{row.ap:.3f}", width=9, sort=lambda row: row.ap),
-        Column("bar", "", lambda row: max(row.ap, 0.0), kind="bar", width=12, from_width=44),
+        Column("ap", "AP50-95", lambda row: f"{row.ap:.3f}", width=7, sort=lambda row: row.ap),
+        Column("bar", "", lambda row: max(row.ap, 0.0), kind="bar", width=8, from_width=44),
         Column("change", "Change", change, width=7, sort=lambda row: row.change, muted=True),
         Column(
-            "boxes", "Boxes", lambda row: row.boxes, kind="number", width=8, from_width=52,
+            "boxes", "Boxes", lambda row: row.boxes, kind="number", width=7, from_width=52,
             muted=True,
         ),
     ]  # fmt: skip

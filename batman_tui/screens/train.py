@@ -34,6 +34,7 @@ from core.training.form import (
     SECTIONS,
     Form,
     Reading,
+    Section,
     choices,
     description,
     is_switch,
@@ -104,7 +105,14 @@ class TrainScreen(BatmanScreen):
     def body(self) -> Iterable[Widget]:
         """Lay out the form and what follows from it."""
         yield Horizontal(
-            Panel(VerticalScroll(*self._fields(), id="train-fields"), title="Training"),
+            Panel(
+                VerticalScroll(
+                    *self._fields(SECTIONS[:1]),
+                    Button("Start training", id="start", variant="primary", compact=True),
+                    id="train-fields",
+                ),
+                title="Training",
+            ),
             Panel(
                 VerticalScroll(Facts(FACTS, id="train-facts"), can_focus=False),
                 title="What follows",
@@ -113,11 +121,11 @@ class TrainScreen(BatmanScreen):
             id="train-body",
         )
 
-    def _fields(self) -> list[Widget]:
+    def _fields(self, sections: Sequence[Section]) -> list[Widget]:
         widgets: list[Widget] = []
-        for number, section in enumerate(SECTIONS):
-            kind = "advanced" if number else "basic"
-            if number:
+        for section in sections:
+            kind = "basic" if section is SECTIONS[0] else "advanced"
+            if kind == "advanced":
                 widgets.append(Static(section.title, markup=False, classes=f"section {kind}"))
             for name in section.names:
                 options = choices(name) or (YES_NO if is_switch(name) else None)
@@ -127,7 +135,6 @@ class TrainScreen(BatmanScreen):
                 hint = description(name)
                 field = Field(name, label(name), value, options=options, hint=hint, classes=kind)
                 widgets.append(field)
-        widgets.append(Button("Start training", id="start", variant="primary", compact=True))
         return widgets
 
     # -- looking ---------------------------------------------------------------------------------
@@ -135,9 +142,11 @@ class TrainScreen(BatmanScreen):
     def on_mount(self) -> None:
         """Look at the machine and the data, and go to the first field."""
         self.query_one("#field-model", Field).editor.focus()
-        self.watch_advanced()
+        self._count_hidden()
         self._refresh()
         self._find_gpus()
+        # What was typed before, and is not among the basics, must not act unseen.
+        self.advanced = any(name not in SECTIONS[0].names for name in self.form.typed)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="gpus")
     def _find_gpus(self) -> None:
@@ -273,9 +282,21 @@ class TrainScreen(BatmanScreen):
         """Show the counts."""
         self._facts(self.reading)
 
-    def watch_advanced(self) -> None:
-        """Show or hide the options beyond the basics."""
+    async def watch_advanced(self) -> None:
+        """Show or hide the options beyond the basics; they are made when first asked for."""
+        if self.advanced and not self.query(".advanced"):
+            fields = self._fields(SECTIONS[1:])
+            await self.query_one("#train-fields").mount(*fields, before="#start")
+            self._refresh()
+        basic = self.focused is not None and any(
+            field.has_class("basic") for field in self.focused.ancestors
+        )
         self.set_class(self.advanced, "-advanced")
+        if not self.advanced and not basic:
+            self.query_one("#field-model", Field).editor.focus()
+        self._count_hidden()
+
+    def _count_hidden(self) -> None:
         hidden = sum(len(section.names) for section in SECTIONS[1:])
         panel = self.query(Panel).first()
         panel.badge = "all options" if self.advanced else f"{hidden} more with F4"
@@ -303,8 +324,6 @@ class TrainScreen(BatmanScreen):
     def action_advanced(self) -> None:
         """Show all options, or the basics only."""
         self.advanced = not self.advanced
-        if not self.advanced and self.focused not in editors(self):
-            self.query_one("#field-model", Field).editor.focus()
 
     def action_defaults(self) -> None:
         """Set every option to its default."""
@@ -341,9 +360,8 @@ class TrainScreen(BatmanScreen):
     def _to_first_error(self) -> None:
         for field in self.query(Field):
             if field.option in self.reading.errors:
-                if field.has_class("advanced"):
-                    self.advanced = True
-                field.editor.focus()
+                self.advanced = self.advanced or field.has_class("advanced")
+                self.call_after_refresh(field.editor.focus)
                 return
 
     @on(Button.Pressed, "#start")

@@ -45,7 +45,8 @@ class Facts(Vertical):
 
     def say(self, name: str, text: str, *, wrong: bool = False) -> None:
         """Set what stands beside a name."""
-        self._texts[name].update(clean(text))
+        if clean(text) != self.said(name):
+            self._texts[name].update(clean(text))
         line = self.query_one(f".of-{name}")
         line.set_class(bool(text), "-said")
         line.set_class(wrong, "-wrong")

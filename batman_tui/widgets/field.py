@@ -84,6 +84,7 @@ class Field(Horizontal):
         super().__init__(id=f"field-{name}", classes=classes)
         self.option = name
         self._label = label
+        self._said = hint
         self._hint = Static(clean(hint), markup=False, classes="field--hint")
         self.editor: Input | Choice = (
             Choice(options, value) if options is not None else Input(value, compact=True)
@@ -108,7 +109,10 @@ class Field(Horizontal):
 
     def say(self, hint: str, *, wrong: bool = False) -> None:
         """Set the hint."""
-        self._hint.update(clean(hint))
+        if hint != self._said:
+            # An update lays the whole form out again, at every key.
+            self._said = hint
+            self._hint.update(clean(hint))
         self.set_class(wrong, "-wrong")
 
     @contextmanager

@@ -143,12 +143,15 @@ class LogView(ScrollView, can_focus=True):
             self._tell()
 
     def _go(self) -> None:
-        line = self._matches[self._match]
         self._at_end = False
-        self.scroll_to_region(
-            Region(0, line, 1, 1), animate=False, immediate=True, x_axis=False, center=True
-        )
+        # As with the end: lines that have just come are laid out first.
+        self.call_after_refresh(self._to_match)
         self.refresh()
+
+    def _to_match(self) -> None:
+        if self._matches:
+            line = Region(0, self._matches[self._match], 1, 1)
+            self.scroll_to_region(line, animate=False, immediate=True, x_axis=False, center=True)
 
     def _tell(self) -> None:
         at = self._match + 1 if self._matches else 0
@@ -158,9 +161,14 @@ class LogView(ScrollView, can_focus=True):
         at_end = self._at_end
         self.virtual_size = Size(self._width, len(self._lines))
         if at_end:
-            self.scroll_end(animate=False, immediate=True)
             self._at_end = True
+            # Not at once: a view that could not scroll so far has to be laid out first.
+            self.call_after_refresh(self._to_end)
         self.refresh()
+
+    def _to_end(self) -> None:
+        if self._at_end:
+            self.scroll_end(animate=False, immediate=True)
 
     def render_line(self, y: int) -> Strip:
         """Return one line of what is in sight."""

@@ -1,0 +1,117 @@
+"""The list of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness import FrozenApp, screen_text, settled, until
+from run_data import epoch_events, failed, finished, make_run, running, stopped
+
+from batman_tui.screens.run import RunScreen
+from batman_tui.screens.runs import RunsScreen
+from core.training.events import encode_event
+
+
+@pytest.fixture
+def workspace_with_runs(tmp_path: Path) -> Path:
+    for name, events in (
+        ("site-small-1", finished),
+        ("site-small-2", stopped),
+        ("site-[bold]-3", failed),
+        ("site-small-4", running),
+    ):
+        make_run(tmp_path, name, events(name))
+    return tmp_path
+
+
+async def listed(pilot, app: FrozenApp) -> RunsScreen:
+    await pilot.press("2")
+    await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.table.row_count)
+    await settled(pilot)
+    assert isinstance(app.screen, RunsScreen)
+    return app.screen
+
+
+async def test_lists_runs_with_their_figures(workspace_with_runs: Path, opened) -> None:
+    app = FrozenApp(workspace_with_runs)
+    async with opened(app, (120, 40)) as pilot:
+        await listed(pilot, app)
+        lines = screen_text(app).splitlines()
+        line = next(line for line in lines if "site-small-1" in line)
+        for part in ("✔ finished", "building-site", "small", "20/20", "1 h ago", "25m 44s"):
+            assert part in line, part
+        assert any("site-[bold]-3" in line and "✖ failed" in line for line in lines)
+        assert any("4 · 1 going on" in line for line in lines)
+
+
+async def test_an_empty_workspace_says_what_to_do(tmp_path: Path, opened) -> None:
+    app = FrozenApp(tmp_path)
+    async with opened(app) as pilot:
+        await pilot.press("2")
+        await settled(pilot)
+        assert "press t to train" in screen_text(app)
+        await pilot.press("enter", "s", "r")
+        assert isinstance(app.screen, RunsScreen)
+
+
+async def test_figures_follow_the_run_and_the_cursor_stays(
+    workspace_with_runs: Path, opened
+) -> None:
+    app = FrozenApp(workspace_with_runs)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        path = workspace_with_runs / "runs" / "site-small-4"
+        screen.table.move_to(path)
+        with (path / "events.jsonl").open("ab") as file:
+            for epoch in (9, 10):
+                file.write(b"".join(encode_event(e) for e in epoch_events(epoch)))
+        screen._look([path])
+        await until(pilot, lambda: screen.table.row(path).epoch == 10)
+        assert screen.table.cursor_key == path
+        assert "10/20" in screen_text(app)
+
+
+async def test_new_runs_appear(workspace_with_runs: Path, opened) -> None:
+    app = FrozenApp(workspace_with_runs)
+    async with opened(app) as pilot:
+        screen = await listed(pilot, app)
+        make_run(workspace_with_runs, "brand-new", running("brand-new", 1))
+        screen._look(None)
+        await until(pilot, lambda: "brand-new" in screen_text(app))
+
+
+async def test_filter_and_sort(workspace_with_runs: Path, opened) -> None:
+    app = FrozenApp(workspace_with_runs)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        await pilot.press("slash", *"failed", "enter")
+        await pilot.pause()
+        assert [key.name for key in screen.table.visible_keys] == ["site-[bold]-3"]
+        assert "1 of 4" in screen_text(app)
+        await pilot.press("slash", "escape")
+        screen.table.sort_by("map", reverse=True)
+        await pilot.pause()
+        best = [screen.table.row(key).best_map50_95 for key in screen.table.visible_keys]
+        assert best == sorted(best, reverse=True)
+
+
+async def test_enter_opens_the_run(workspace_with_runs: Path, opened) -> None:
+    app = FrozenApp(workspace_with_runs)
+    async with opened(app) as pilot:
+        screen = await listed(pilot, app)
+        screen.table.move_to(workspace_with_runs / "runs" / "site-small-2")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run)
+        assert app.screen.run.name == "site-small-2"
+        assert app.screen.run.state == "stopped"
+
+
+async def test_a_broken_run_is_listed(workspace_with_runs: Path, opened) -> None:
+    path = workspace_with_runs / "runs" / "broken"
+    path.mkdir()
+    (path / "training_config.json").write_text("{not json")
+    app = FrozenApp(workspace_with_runs)
+    async with opened(app) as pilot:
+        await listed(pilot, app)
+        assert "broken" in screen_text(app)

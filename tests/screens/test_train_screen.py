@@ -1,0 +1,344 @@
+"""The training form: what it shows as one types, and how it starts a run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import FrozenApp, screen_text, settled, until, words_on
+from sample_data import SITE, make_project
+
+from batman_tui.screens import train
+from batman_tui.screens.run import RunScreen
+from batman_tui.screens.train import TrainScreen
+from batman_tui.screens.train_models import ModelDialog
+from batman_tui.screens.train_start import StartDialog
+from batman_tui.widgets.facts import Facts
+from batman_tui.widgets.field import Field
+from batman_tui.widgets.text_dialog import TextDialog
+from core.hardware import GIB, Gpu
+from core.importers import import_coco
+from core.shapes import make_shapes
+from core.store import Project
+from core.training import launcher
+from core.training.config import TrainingConfig
+from core.training.form import SECTIONS
+from core.training.process import read_worker
+from core.training.run import Run
+
+
+@pytest.fixture(autouse=True)
+def _fresh_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing typed before, and no GPU but the one that a test says."""
+    monkeypatch.setattr(TrainScreen, "drafts", {})
+    monkeypatch.setattr(train, "find_gpus", list)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A project with counts and no image files."""
+    return make_project(tmp_path / "data" / "projects" / "site [1]", SITE, images=1480)
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set with real images."""
+    folder = tmp_path_factory.mktemp("shapes") / "set"
+    make_shapes(folder, train=12, valid=4, test=4, size=64, messy=False)
+    return folder
+
+
+@pytest.fixture
+def real(tmp_path: Path, shapes: Path) -> Path:
+    """A project with images that can be trained on."""
+    path = tmp_path / "data" / "projects" / "shapes"
+    with Project.create(path) as project:
+        import_coco(project, shapes, files="copy")
+    return path
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """A worker that does nothing, in place of a trainer."""
+    pids: list[int] = []
+    code = "import time; time.sleep(60)"
+    monkeypatch.setattr(launcher, "worker_command", lambda run: [sys.executable, "-c", code])
+    monkeypatch.setattr(launcher, "require_trainer", lambda: None)
+    yield pids
+    for pid in pids:
+        subprocess.run(["kill", "-9", str(pid)], check=False)
+
+
+async def opened_form(pilot, app: FrozenApp, project: Path) -> TrainScreen:
+    app.open_train(project)
+    await settled(pilot)
+    screen = app.screen
+    assert isinstance(screen, TrainScreen)
+    await until(pilot, lambda: screen.data is not None)
+    await settled(pilot)
+    return screen
+
+
+def field(screen: TrainScreen, name: str) -> Field:
+    return screen.query_one(f"#field-{name}", Field)
+
+
+def hint(screen: TrainScreen, name: str) -> str:
+    return str(field(screen, name)._hint.content)
+
+
+async def retype(pilot, screen: TrainScreen, name: str, text: str) -> None:
+    field(screen, name).editor.focus()
+    await pilot.press("ctrl+u", "ctrl+k", *text)
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_shows_what_will_be_trained(site: Path, opened, size: tuple[int, int]) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app, size) as pilot:
+        screen = await opened_form(pilot, app, site)
+        text = words_on(app)
+        for part in ("Model", "base", "Epochs", "Learning rate", "32 more with F4"):
+            assert part in text, part
+        facts = screen.query_one(Facts)
+        assert facts.said("Data").startswith("1,480 images: 1,050 train, 290 valid, 140 test.")
+        assert facts.said("Batch").startswith("2 × 8 = 16 images a step. No GPU was found")
+        assert facts.said("Steps") == "66 an epoch, 3,300 in all."
+        assert "616 instead of 640" in facts.said("Size")
+        command = facts.said("Command")
+        assert command.startswith("batman train --project 'data/projects/site [1]' --model base")
+
+
+async def test_every_option_has_a_field(site: Path, opened) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app, (120, 40)) as pilot:
+        screen = await opened_form(pilot, app, site)
+        names = [name for section in SECTIONS for name in section.names]
+        assert [f.option for f in screen.query(Field)] == list(SECTIONS[0].names)
+        await pilot.press("f4")
+        await settled(pilot)
+        assert [f.option for f in screen.query(Field)] == names
+        assert "all options" in screen_text(app)
+        await pilot.press("f4")
+        await settled(pilot)
+        assert not field(screen, "weight_decay").display
+
+
+async def test_says_what_is_wrong_while_one_types(site: Path, opened) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await retype(pilot, screen, "epochs", "1x")
+        assert hint(screen, "epochs") == "must be a whole number, not '1x'"
+        assert field(screen, "epochs").has_class("-wrong")
+        assert screen.query_one(Facts).said("Command") == "Put right first: Epochs."
+        await retype(pilot, screen, "epochs", "12")
+        assert not field(screen, "epochs").has_class("-wrong")
+        assert "--epochs 12" in screen.query_one(Facts).said("Command")
+        await retype(pilot, screen, "lr", "[bold]")
+        assert "[bold]" in screen_text(app), "what was typed is data"
+
+
+async def test_a_wrong_form_is_not_started(site: Path, opened) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await pilot.press("f4")
+        await settled(pilot)
+        await retype(pilot, screen, "weight_decay", "-1")
+        await pilot.press("f4")
+        assert screen.focused is field(screen, "model").editor
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: screen.advanced)
+        assert app.screen is screen
+        await until(pilot, lambda: screen.focused is field(screen, "weight_decay").editor)
+        assert not (site.parents[2] / "runs").exists()
+
+
+async def test_enter_and_arrows_move_between_fields(site: Path, opened) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await pilot.press("down", "enter", "down")
+        assert screen.focused is field(screen, "grad_accum").editor
+        await pilot.press("up", "up", "up")
+        assert screen.focused is field(screen, "model").editor
+        await pilot.press("up")
+        assert screen.focused is screen.query_one("#start")
+
+
+async def test_the_model_is_chosen_from_a_table(site: Path, opened) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await pilot.press("f3")
+        await settled(pilot)
+        assert isinstance(app.screen, ModelDialog)
+        text = words_on(app)
+        for part in ("32.2 M", "560 px", "56 px", "Apache-2.0", "multiples of 56", "PML-1.0"):
+            assert part in text, part
+        await pilot.press("g", "enter")
+        await settled(pilot)
+        assert app.screen is screen
+        assert field(screen, "model").text == "tiny"
+        assert field(screen, "image_size").text == "128"
+        assert field(screen, "epochs").text == "20"
+        await pilot.press("home")
+        field(screen, "model").editor.focus()
+        await pilot.press("right")
+        await pilot.pause()
+        assert field(screen, "model").text == "nano"
+
+
+async def test_a_licence_that_is_not_free_is_said(site: Path, opened) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, site)
+        field(screen, "model").editor.value = "xlarge"
+        await settled(pilot)
+        assert "PML-1.0" in screen.query_one(Facts).said("Note")
+
+
+async def test_the_batch_follows_the_gpu(
+    site: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = Gpu(0, "NVIDIA A100-SXM4-40GB", 40 * GIB, 40 * GIB)
+    monkeypatch.setattr(train, "find_gpus", lambda: [gpu])
+    app = FrozenApp(site.parents[2])
+    async with opened(app, (120, 40)) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await until(pilot, lambda: field(screen, "batch_size").text == "8")
+        assert field(screen, "grad_accum").text == "2"
+        assert "A100" in screen.query_one(Facts).said("Batch")
+        assert hint(screen, "batch_size") == "suggested for this machine"
+        await retype(pilot, screen, "batch_size", "4")
+        assert field(screen, "grad_accum").text == "4"
+        assert screen.query_one(Facts).said("Batch").startswith("4 × 4 = 16 images a step.")
+
+
+async def test_the_command_can_be_copied_and_written(site: Path, opened) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await retype(pilot, screen, "epochs", "3")
+        await pilot.press("f6")
+        await settled(pilot)
+        assert isinstance(app.screen, TextDialog)
+        await pilot.press("c", "w")
+        await settled(pilot)
+        written = (site.parents[2] / "train-site [1].sh").read_text()
+        assert written.startswith("batman train --project 'data/projects/site [1]'")
+        assert "--epochs 3" in written
+        assert app.clipboard.strip() == written.strip()
+
+
+async def test_what_was_typed_is_still_there_later(site: Path, opened) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await retype(pilot, screen, "epochs", "33")
+        await pilot.press("escape")
+        await settled(pilot)
+        again = await opened_form(pilot, app, site)
+        assert field(again, "epochs").text == "33"
+        await pilot.press("f8")
+        await settled(pilot)
+        assert field(again, "epochs").text == "50"
+        assert "--epochs" not in again.query_one(Facts).said("Command")
+
+
+async def test_splits_are_counted_again(site: Path, opened) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app, (120, 40)) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await pilot.press("f4")
+        await settled(pilot)
+        field(screen, "split_policy").editor.value = "random"
+        await retype(pilot, screen, "splits", "80/20")
+        await until(pilot, lambda: ", 0 test" in screen.query_one(Facts).said("Data"))
+
+
+async def test_an_empty_project_says_so(tmp_path: Path, opened) -> None:
+    path = tmp_path / "data" / "projects" / "empty"
+    Project.create(path).close()
+    app = FrozenApp(tmp_path)
+    async with opened(app) as pilot:
+        await opened_form(pilot, app, path)
+        assert "import a data set first" in words_on(app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Not started" in screen_text(app))
+        assert "has no images" in words_on(app)
+        assert list((tmp_path / "runs").iterdir()) == [], "no folder is left behind"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert isinstance(app.screen, TrainScreen)
+
+
+async def test_starts_a_run_and_shows_it(real: Path, opened, worker: list[int]) -> None:
+    root = real.parents[2]
+    app = FrozenApp(root)
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, real)
+        field(screen, "model").editor.value = "tiny"
+        await settled(pilot)
+        await retype(pilot, screen, "epochs", "4")
+        await pilot.press("f5")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        path = root / "runs" / "shapes-tiny-1"
+        record = read_worker(path)
+        assert record is not None
+        worker.append(record.pid)
+        config = Run(path).config()
+        assert (config.model, config.epochs, config.image_size) == ("tiny", 4, 128)
+        assert config.dataset is not None
+        assert config.dataset.images == {"train": 12, "valid": 4, "test": 4}
+        labels = json.loads((path / "dataset/train/_annotations.coco.json").read_text())
+        assert len(labels["images"]) == 12
+        await until(pilot, lambda: app.screen.run is not None)
+        assert "preparing" in screen_text(app)
+
+
+async def test_starting_can_be_cancelled(
+    real: Path, opened, worker: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.training import prepare
+
+    check = prepare.check_images
+
+    def slowly(*args, **kwargs):
+        # Preparing waits here until it is cancelled, however fast the machine is.
+        dialog = app.screen_stack[-1]
+        while isinstance(dialog, StartDialog) and not dialog._worker.is_cancelled:
+            pass
+        return check(*args, **kwargs)
+
+    monkeypatch.setattr(prepare, "check_images", slowly)
+    root = real.parents[2]
+    app = FrozenApp(root)
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, real)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, StartDialog))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert not list((root / "runs").iterdir())
+
+
+async def test_the_equivalent_command_is_the_same_training(site: Path, opened) -> None:
+    """What the form shows as a command has the values of what it would start."""
+    app = FrozenApp(site.parents[2])
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await retype(pilot, screen, "lr", "3e-4")
+        await retype(pilot, screen, "image_size", "512")
+        command = screen.query_one(Facts).said("Command")
+        config = screen.reading.config
+        assert isinstance(config, TrainingConfig)
+        assert "--lr 0.0003" in command
+        assert "--image-size 512" in command
+        assert (config.lr, config.image_size) == (3e-4, 512)
