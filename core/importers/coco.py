@@ -191,7 +191,7 @@ class _Reader:
             self.left_out.add(key)
             where = self._where(f"image {key}")
             if relative is None:
-                return problems.add("unsafe file name", where, name)
+                return problems.add("unsafe file name", where, f"'{name}'")
             return problems.add("missing image", where, f"no file '{name}'")
         path, link = found
         width, height = record.width, record.height
@@ -244,23 +244,26 @@ class _Reader:
         fresh = seen.fresh([a.id for a in part])
         good = fresh & (images >= 0) & (labels >= 0) & (x >= 0) & (y >= 0) & (w > 0) & (h > 0)
         good &= (x + w <= width) & (y + h <= height)
-        crowds = _places([a.iscrowd for a in part])
-        shapes = _places([a.segmentation for a in part])
+        start = 0
+        for odd in [*np.flatnonzero(~good).tolist(), n]:
+            if start < odd:
+                row = self.data.rows(images[start:odd], labels[start:odd], boxes[start:odd])
+                self._extras(part, start, odd, row - start)
+            if odd < n:
+                self._odd(part[odd], int(images[odd]), int(labels[odd]), bool(fresh[odd]))
+            start = odd + 1
+
+    def _extras(self, part: list[Annotation], start: int, end: int, shift: int) -> None:
+        """Note crowds and shapes of the records from `start` to `end`, `shift` before their rows."""
         data = self.data
-        if good.all():
-            row = data.rows(images, labels, boxes)
-            data.iscrowd.update((row + i, 1) for i in crowds)
-            data.segmentation.update((row + i, _text(part[i].segmentation)) for i in shapes)
-            return
-        kept = np.flatnonzero(good)
-        row = data.rows(images[kept], labels[kept], boxes[kept])
-        rows = np.cumsum(good) - 1 + row
-        data.iscrowd.update((int(rows[i]), 1) for i in crowds if good[i])
-        data.segmentation.update(
-            (int(rows[i]), _text(part[i].segmentation)) for i in shapes if good[i]
-        )
-        for i in np.flatnonzero(~good).tolist():
-            self._odd(part[i], int(images[i]), int(labels[i]), bool(fresh[i]))
+        if any([a.iscrowd for a in part]):
+            data.iscrowd.update((i + shift, 1) for i in range(start, end) if part[i].iscrowd)
+        if any([a.segmentation for a in part]):
+            data.segmentation.update(
+                (i + shift, _text(part[i].segmentation))
+                for i in range(start, end)
+                if part[i].segmentation
+            )
 
     def _odd(self, record: Annotation, image: int, label: int, fresh: bool) -> None:
         """Take an annotation that is not as it should be, or say why not."""
@@ -291,10 +294,6 @@ class _Reader:
         crowd = int(bool(record.iscrowd))
         self.data.box(image, label, box, where, iscrowd=crowd, segmentation=text)
         return None
-
-
-def _places(values: list[Any]) -> list[int]:
-    return [place for place, value in enumerate(values) if value] if any(values) else []
 
 
 def _text(shape: Segmentation) -> str:
