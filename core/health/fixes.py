@@ -10,11 +10,14 @@ from PIL import Image, ImageOps
 
 from core.errors import BatmanError, ProjectError
 from core.files import umask
+from core.health.images import USUAL_MODES
 from core.health.report import Finding
+from core.health.scan import ORIENTATION, QUARTER_TURNS
 from core.store import Change, HistoryEntry, Project
 from core.text import clean, plural
 
-UPRIGHT = "upright"
+COPIES = "put-right"
+"""The folder in `images/` of pictures that were turned or converted."""
 _QUALITY = 95
 
 
@@ -143,8 +146,8 @@ def _end(moved: dict[str, str], name: str) -> str:
     return name
 
 
-def _upright(project: Project, change: Change, finding: Finding) -> tuple[int, str]:
-    """Write upright RGB copies beside the originals, and have the project use those."""
+def _use_copies(project: Project, change: Change, finding: Finding) -> tuple[int, str]:
+    """Write copies that are put right beside the originals, and have the project use those."""
     rows = project.db.execute(
         "SELECT id, path FROM v_images WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(finding.ids),),
@@ -152,31 +155,41 @@ def _upright(project: Project, change: Change, finding: Finding) -> tuple[int, s
     done = []
     for image_id, path in rows:
         source = project.image_file(path)
-        folder = project.images_dir / UPRIGHT
+        folder = project.images_dir / COPIES
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            target = _copy(source, folder / f"{image_id}-{source.stem[:100]}")
+            stem = folder / f"{image_id}-{source.stem[:100]}"
+            target = _copy(source, stem, turn=finding.kind == "image-turned")
         except (OSError, ValueError, SyntaxError) as error:
             raise ProjectError(
                 f"'{clean(source.name)}' could not be converted: {clean(str(error))}.",
                 "Nothing was changed. Check the file and the space on the disk.",
             ) from None
-        done.append((image_id, str(target.relative_to(project.images_dir))))
+        if target is not None:
+            done.append((image_id, str(target.relative_to(project.images_dir))))
     return change.update_many("images", ["path"], done), "image"
 
 
-def _copy(source: Path, stem: Path) -> Path:
+def _copy(source: Path, stem: Path, *, turn: bool) -> Path | None:
+    """Write the picture as RGB or grey, upright if `turn`; None when it is as it should be.
+
+    Without `turn` pixels stay where they are, for the boxes may have been drawn on them so.
+    """
     with Image.open(source) as image:
+        turned = int(image.getexif().get(ORIENTATION, 1) or 1) in QUARTER_TURNS
+        if not (turned if turn else image.mode not in USUAL_MODES):
+            return None
         jpeg = image.format == "JPEG"
-        picture = ImageOps.exif_transpose(image)
-        if picture.mode not in ("RGB", "L"):
+        picture = ImageOps.exif_transpose(image) if turn else image
+        exif = picture.getexif()
+        if picture.mode not in USUAL_MODES:
             picture = picture.convert("RGB")
         target = stem.with_name(stem.name + (".jpg" if jpeg else ".png"))
         making = target.with_name(f".{target.name}.part")
         if jpeg:
-            picture.save(making, "JPEG", quality=_QUALITY, subsampling=0)
+            picture.save(making, "JPEG", quality=_QUALITY, subsampling=0, exif=exif)
         else:
-            picture.save(making, "PNG")
+            picture.save(making, "PNG", exif=exif)
     making.chmod(0o666 & ~umask())
     return making.replace(target)
 
@@ -223,8 +236,8 @@ _FIXES: dict[str, Action] = {
     "image-near-duplicate": _group,
     "leakage": _set_splits,
     "image-size": _set_sizes,
-    "image-turned": _upright,
-    "image-mode": _upright,
+    "image-turned": _use_copies,
+    "image-mode": _use_copies,
     "box-degenerate": _remove_boxes,
     "box-outside": _remove_boxes,
     "box-repeated": _remove_boxes,
