@@ -18,17 +18,33 @@ from core.training.launcher import worker_environment
 _LAST_LINES = 20
 
 
-def run_child(module: str, words: Sequence[str], *, quiet: bool = False) -> dict[str, Any]:
-    """Run `python -m <module> <words> --json-progress` and return its `finished` line.
+def run_heavy(what: str, options: object, *, quiet: bool = False) -> Any:
+    """Do one of the jobs of `cli.heavy` and return its result as plain values.
 
+    `options` is the job's own dataclass. Progress is shown and errors are raised as by `run_child`.
+    """
+    import msgspec
+
+    job = {"what": what, "options": msgspec.to_builtins(options, enc_hook=str)}
+    return run_child("cli.heavy", [], stdin=json.dumps(job), quiet=quiet)["result"]
+
+
+def run_child(
+    module: str, words: Sequence[str], *, stdin: str = "", quiet: bool = False
+) -> dict[str, Any]:
+    """Run `python -m <module> <words>` and return its `finished` line.
+
+    `stdin` is what it reads; what it writes are JSON lines, as `core.evaluation` does.
     Its progress is shown, unless `quiet`. Raises the BatmanError that it tells of,
     KeyboardInterrupt when it was interrupted, and RunError with its last output when it died.
     """
-    command = [sys.executable, "-m", module, *words, "--json-progress"]
-    with tempfile.TemporaryFile() as noise:
+    command = [sys.executable, "-m", module, *words]
+    with tempfile.TemporaryFile() as noise, tempfile.TemporaryFile() as given:
+        given.write(stdin.encode())
+        given.seek(0)
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=given,
             stdout=subprocess.PIPE,
             stderr=noise,
             env=worker_environment(),

@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
 
 def evaluate_in_child(words: list[str], *, quiet: bool = False) -> str:
     """Evaluate as `words` tell `python -m core.evaluation` and return the result's folder."""
-    return str(run_child("core.evaluation", words, quiet=quiet)["folder"])
+    end = run_child("core.evaluation", [*words, "--json-progress"], quiet=quiet)
+    return str(end["folder"])
 
 
 def show(result: EvaluationResult, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`batman export`: write a project as COCO, YOLO or Pascal VOC."""
+"""`batman export`: write a project as COCO, YOLO or Pascal VOC, or a trained model."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from cli.common import add_project, open_project, run_module
+from cli import export_model
+from cli.common import add_project, joined, open_project, run_module
 from cli.exits import Exit
 from cli.output import say
 from cli.parser import Handler, Subcommands
 from cli.progress import Stages
-from core.exporters import export_coco, export_voc, export_yolo
+from core.exporters import ExportReport, export_coco, export_voc, export_yolo
+from core.text import plural
 
-DESCRIPTION = "Write a project as a data set that other tools read."
+DESCRIPTION = "Write a project as a data set that other tools read, or a trained model."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command = commands.add(name, what, _exporting(exporter))
         command.add_argument("out", type=Path, metavar="OUT", help="folder to write, new or empty")
         add_project(command)
+    export_model.add(commands)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,12 +38,25 @@ def run(args: argparse.Namespace) -> int:
     return int(args.handler(args))
 
 
-def _exporting(exporter: Callable[..., Any]) -> Handler:
+def _exporting(exporter: Callable[..., ExportReport]) -> Handler:
     def handler(args: argparse.Namespace) -> int:
-        with open_project(args) as project:
-            with Stages() as show:
-                exporter(project, args.out, progress=lambda at: show(at.stage, at.done, at.total))
-            say(f"Exported {project.name} to {args.out}.")
+        with open_project(args) as project, Stages() as show:
+            report = exporter(
+                project, args.out, progress=lambda at: show(at.stage, at.done, at.total)
+            )
+        splits = ", ".join(f"{name} {count:,}" for name, count in report.splits.items())
+        say(
+            f"Exported {plural(report.images, 'image')} ({splits}),"
+            f" {plural(report.annotations, 'annotation')} and"
+            f" {plural(len(report.classes), 'class')} to {report.path}."
+        )
+        if report.missing:
+            say(
+                f"Left out, for the file is gone: {joined(report.missing)}. See batman check.",
+                "yellow",
+            )
+        for what, count in report.left_out.items():
+            say(f"Left out: {count:,} × {what}.", "yellow")
         return Exit.OK
 
     return handler

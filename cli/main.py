@@ -25,11 +25,12 @@ COMMANDS: dict[str, _Command] = {
     "import": _Command("importer", "bring labelled images into a project"),
     "classes": _Command("classes", "list, merge, rename and delete classes; undo and redo"),
     "check": _Command("check", "find what is wrong with a project's data, and put it right"),
-    "export": _Command("export", "write a project as COCO, YOLO or Pascal VOC"),
+    "export": _Command("export", "write a project as COCO, YOLO or Pascal VOC, or a model"),
     "train": _Command("train", "train RF-DETR on a project, or go on with a run"),
     "watch": _Command("watch", "follow a run, whoever started it"),
     "runs": _Command("runs", "list runs and show what came out"),
     "evaluate": _Command("evaluate", "measure a model: by class, by size, its worst images"),
+    "infer": _Command("inference", "run a trained model on images and videos"),
     "demo": _Command("demo", "the whole way on a small drawn data set, in two minutes"),
     "tui": _Command("tui", "open the app"),
 }

@@ -9,6 +9,7 @@ import typing
 from pathlib import Path
 from typing import Literal
 
+from cli import export_model
 from cli.common import add_workspace, open_project, project_path, run_module, workspace_of
 from cli.exits import Exit
 from cli.live import follow
@@ -50,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plain", action="store_true", help="print lines on a terminal too")
 
+    export = parser.add_argument_group("export a trained model instead")
+    export.add_argument(
+        "--export", type=Path, metavar="DIR", help="folder to export --checkpoint to"
+    )
+    export.add_argument("--checkpoint", metavar="FILE", help="model file or run to export")
+    export_model.add_options(export)
+
     left = [name for name in option_names() if name != "project"]
     for section in SECTIONS:
         group = parser.add_argument_group(section.title.lower())
@@ -63,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Start what the parsed arguments say, follow it to its end and return the exit code."""
     workspace = workspace_of(args)
+    if args.export is not None or args.checkpoint is not None:
+        if args.export is None or args.checkpoint is None:
+            raise BatmanError(
+                "An export needs both --checkpoint and --export.",
+                "To go on training from a checkpoint, give it with --resume.",
+            )
+        return export_model.export_model(workspace, args.checkpoint, args.export, args)
     chosen = {name: getattr(args, name) for name in option_names()}
     values = {name: value for name, value in chosen.items() if value is not None}
     if "project" in values:

@@ -1,0 +1,76 @@
+"""Exporting a trained model: `batman export model`, and the guide's `cli.train --export`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from cli.child import run_heavy
+from cli.common import add_workspace, workspace_of
+from cli.exits import Exit
+from cli.output import say, say_pairs, say_table
+from cli.parser import Subcommands
+from core.detector import find_checkpoint
+from core.export import ExportOptions
+from core.text import size
+from core.workspace import Workspace
+
+# The formats of `core.export`.
+FORMATS = ("pth", "onnx")
+
+
+def add(commands: Subcommands) -> None:
+    """Add the sub-command `model`."""
+    command = commands.add("model", "write a trained model, each file checked", _run)
+    command.add_argument("target", metavar="MODEL", help="run by name or folder, or a model file")
+    command.add_argument("out", type=Path, metavar="OUT", help="folder to write")
+    add_options(command)
+    add_workspace(command)
+
+
+def add_options(parser: argparse._ActionsContainer) -> None:
+    """Give `parser` the class names and formats of an export."""
+    parser.add_argument(
+        "--classes",
+        metavar="NAMES",
+        help="class names 'a,b' in the model's order, to check or rename them",
+    )
+    parser.add_argument(
+        "--formats",
+        nargs="+",
+        choices=FORMATS,
+        default=list(FORMATS),
+        help="files to write (default: all)",
+    )
+
+
+def export_model(workspace: Workspace, target: str, out: Path, args: argparse.Namespace) -> int:
+    """Export the model that `target` means to `out` and print how its files compare with it."""
+    from core.training.launcher import require_trainer
+
+    require_trainer()
+    options = ExportOptions(
+        target=find_checkpoint(target, workspace),
+        output=out,
+        classes=None if args.classes is None else args.classes.split(","),
+        formats=args.formats,
+    )
+    report: dict[str, Any] = run_heavy("export", options)
+    say(f"Exported {report['model']} to {report['output']}; checked on {report['checked_on']}.")
+    say_table(
+        ["file", "size", "scores differ by", "boxes differ by"],
+        [
+            (file["name"], size(file["bytes"]), f"{file['scores']:.1e}", f"{file['pixels']:.1e} px")
+            for file in report["files"]
+        ],
+        right=("size", "scores differ by", "boxes differ by"),
+    )
+    for warning in report["warnings"]:
+        say(f"Warning: {warning}", "yellow")
+    say_pairs([("classes", ", ".join(report["classes"])), ("image size", report["resolution"])])
+    return Exit.OK
+
+
+def _run(args: argparse.Namespace) -> int:
+    return export_model(workspace_of(args), args.target, args.out, args)

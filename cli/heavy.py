@@ -1,0 +1,55 @@
+"""`python -m cli.heavy`: inference and export in a process of their own; see `cli.child`.
+
+Reads one JSON object from standard input, `{"what": "infer", "options": {…}}`, and answers on
+standard output as `core.evaluation` does: progress, then `finished` with the `result` or `failed`.
+Whatever the libraries print goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+import msgspec
+
+from core.errors import BatmanError, Cancelled
+from core.export import ExportOptions, export
+from core.inference import InferenceOptions, infer
+from core.progress import Progress
+
+JOBS: dict[str, tuple[Any, Any]] = {
+    "infer": (InferenceOptions, infer),
+    "export": (ExportOptions, export),
+}
+
+
+def main() -> int:
+    """Do the job on standard input and return the exit code: 0, 1 for an error, 130 cancelled."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    stopped: list[bool] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.append(True))
+
+    def say(event: str, **values: Any) -> None:
+        out.write(json.dumps({"event": event, **values}) + "\n")
+
+    def report(at: Progress) -> None:
+        say("progress", stage=at.stage, done=at.done, total=at.total)
+
+    job = json.load(sys.stdin)
+    kind, work = JOBS[job["what"]]
+    try:
+        result = work(msgspec.convert(job["options"], kind), report, lambda: bool(stopped))
+    except BatmanError as error:
+        say("failed", message=error.message, hint=error.hint)
+        return 130 if isinstance(error, Cancelled) else 1
+    say("finished", result=msgspec.to_builtins(result, enc_hook=str))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,389 @@
+"""`batman train`, `watch` and `runs` on runs whose worker is a stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.exits import Exit
+from cli.main import main
+from core.shapes import make_shapes
+from core.training.config import TrainingConfig
+from core.training.events import (
+    Epoch,
+    Event,
+    EventWriter,
+    Failed,
+    Finished,
+    Oom,
+    Started,
+    Step,
+    Stopped,
+    Validation,
+    Warning_,
+)
+from core.training.run import Run
+
+Capture = pytest.CaptureFixture[str]
+ROOT = Path(__file__).parents[2]
+
+# Stands in for the trainer: writes the events of a short run, or waits to be stopped.
+WORKER = """
+import signal, sys, time
+from pathlib import Path
+from core.training.events import *
+run = Path(sys.argv[1])
+events = EventWriter(run / "events.jsonl")
+events.write(Started(run=run.name, pid=1, host="here", model="tiny", epochs=2, epoch=0, step=0,
+    steps_per_epoch=2, batch_size=8, grad_accum=1, effective_batch=8, image_size=128,
+    classes=["a", "b"], device="cpu"))
+def stop(*_):
+    events.write(Stopped(epoch=1, step=2, reason="asked to stop"))
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+for step in (1, 2):
+    events.write(Step(epoch=1, step=step, loss=2.5, lr=1e-3, images_per_s=9.0, step_s=0.1))
+events.write(Validation(epoch=1, step=2, map50_95=0.25, map50=0.5, map75=0.2, precision=0.6,
+    recall=0.7, f1=0.65, per_class={"a": 0.3, "b": 0.2}, best=True))
+if "wait" in sys.argv:
+    signal.pause()
+events.write(Finished(epoch=2, step=4, best_epoch=1, best_map50_95=0.25, best_map50=0.5,
+    seconds=65))
+"""
+
+
+def started(epoch: int = 0, step: int = 0, **more: object) -> Started:
+    return Started(
+        run="r",
+        pid=1,
+        host="node7",
+        model="tiny",
+        epochs=4,
+        epoch=epoch,
+        step=step,
+        steps_per_epoch=10,
+        batch_size=4,
+        grad_accum=2,
+        effective_batch=8,
+        image_size=128,
+        classes=["cat\x1b", "dog"],
+        device="cuda",
+        gpu="H100",
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def epoch(number: int, value: float) -> list[Event]:
+    last = number * 10
+    return [
+        *(
+            Step(epoch=number, step=step, loss=3.0, lr=1e-4, images_per_s=80.0, step_s=0.1)
+            for step in range(last - 9, last + 1)
+        ),
+        Validation(
+            epoch=number,
+            step=last,
+            map50_95=value,
+            map50=value * 1.5,
+            map75=value,
+            precision=0.9,
+            recall=0.8,
+            f1=0.85,
+            per_class={"cat\x1b": value, "dog": value / 2},
+            best=True,
+        ),
+        Epoch(epoch=number, step=last, train_loss=3.0, seconds=10),
+    ]
+
+
+def finished(best: float) -> Finished:
+    return Finished(
+        epoch=4, step=40, best_epoch=4, best_map50_95=best, best_map50=best * 1.5, seconds=3700
+    )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, an empty workspace."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def make_run(workspace: Path, name: str, *events: Event) -> Run:
+    path = workspace / "runs" / name
+    path.mkdir(parents=True)
+    run = Run(path)
+    run.save_config(TrainingConfig(model="tiny", epochs=4, project=Path("/p/cats")))
+    writer = EventWriter(run.events_file)
+    for event in events:
+        writer.write(event)
+    writer.close()
+    return run
+
+
+# Watching
+
+
+def test_watching_a_finished_run(workspace: Path, capsys: Capture) -> None:
+    make_run(workspace, "r", started(), *epoch(1, 0.2), *epoch(2, 0.4), finished(0.4))
+    assert main(["watch", "r"]) == Exit.OK
+    out = capsys.readouterr().out
+    assert "Training tiny on H100 (node7): 2 classes, 4 epochs of 10 steps" in out
+    assert "batch 4 × 2, 8 a step" in out
+    assert out.count("mAP50-95 0.200") == 1
+    assert "Finished after 4 epochs in 1h 01m" in out
+    assert "cat␣" in out
+    assert "\x1b" not in out
+    assert f"{workspace}/runs/r/results.json" in out
+
+
+def test_the_end_decides_the_exit_code(workspace: Path, capsys: Capture) -> None:
+    make_run(
+        workspace, "stopped", started(), *epoch(1, 0.2), Stopped(epoch=1, step=12, reason="you")
+    )
+    failed = Failed(kind="data", message="An image is\x1b gone.", hint="Put it back.")
+    make_run(workspace, "failed", started(), *epoch(1, 0.2), failed)
+    lost = make_run(workspace, "lost", started(), *epoch(1, 0.2))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    from core.training.process import hostname  # type: ignore[attr-defined]
+
+    record = {"pid": gone.pid, "host": hostname(), "create_time": 1.0}
+    (lost.path / "worker.json").write_text(json.dumps(record))
+    assert main(["watch", "stopped"]) == Exit.STOPPED
+    assert "--resume stopped" in capsys.readouterr().out
+    assert main(["watch", "failed"]) == Exit.FAILED
+    assert "Error: An image is␣ gone.\nPut it back.\n" in capsys.readouterr().err
+    assert main(["watch", "lost"]) == Exit.FAILED
+    assert "--resume lost" in capsys.readouterr().err
+
+
+def test_a_long_story_begins_with_its_last_validations(workspace: Path, capsys: Capture) -> None:
+    events = [event for number in range(1, 10) for event in epoch(number, number / 20)]
+    make_run(workspace, "r", started(), *events, finished(0.45))
+    assert main(["watch", "r"]) == Exit.OK
+    out = capsys.readouterr().out
+    assert "… 4 earlier validations" in out
+    assert [f"\nepoch {number}  mAP" in out for number in (4, 5, 9)] == [False, True, True]
+
+
+def test_warnings_restarts_and_out_of_memory_are_told(workspace: Path, capsys: Capture) -> None:
+    make_run(
+        workspace,
+        "r",
+        started(),
+        *epoch(1, 0.2),
+        Warning_(code="nan", message="The loss is NaN.", hint="Lower it.", command="batman train"),
+        Oom(batch_size=8, grad_accum=1, new_batch_size=4, new_grad_accum=2, attempt=1),
+        started(1, 10, resumed_from="checkpoint_last.pth", attempt=2),
+        *epoch(2, 0.4),
+        finished(0.4),
+    )
+    assert main(["watch", "r"]) == Exit.OK
+    out = capsys.readouterr().out
+    assert "Warning: The loss is NaN. Lower it." in out
+    assert "\n  batman train\n" in out
+    assert "going on with 4 × 2" in out
+    assert "Going on after epoch 1, step 10." in out
+
+
+def test_an_unknown_run_names_the_nearest(workspace: Path, capsys: Capture) -> None:
+    assert main(["watch"]) == Exit.WRONG
+    make_run(workspace, "cats-base-1", started(), finished(0))
+    assert main(["watch", "cats-base-2"]) == Exit.WRONG
+    assert "cats-base-1" in capsys.readouterr().err
+
+
+# Lists
+
+
+def test_list_and_show(workspace: Path, capsys: Capture) -> None:
+    assert main(["runs", "list"]) == Exit.OK
+    assert "batman train" in capsys.readouterr().out
+    make_run(workspace, "good", started(), *epoch(1, 0.2), *epoch(2, 0.5), finished(0.5))
+    bad = make_run(workspace, "bad", started())
+    (bad.path / "training_config.json").write_text("{")
+    assert main(["runs", "list"]) == Exit.OK
+    out = capsys.readouterr().out
+    (line,) = [line for line in out.splitlines() if line.startswith("good")]
+    assert line.split()[1:7] == ["finished", "tiny", "cats", "4/4", "0.500", "0.750"]
+    assert main(["runs", "list", "--json"]) == Exit.OK
+    listed = {run["name"]: run for run in json.loads(capsys.readouterr().out)}
+    assert listed["good"]["best_map50_95"] == 0.5
+    assert "not valid JSON" in listed["bad"]["error"]
+    assert main(["runs", "show", "good"]) == Exit.OK
+    shown = capsys.readouterr().out
+    assert "batman train --project /p/cats --model tiny --epochs 4" in shown
+    assert "0.750" in shown
+    assert main(["runs", "show", "good", "--json"]) == Exit.OK
+    assert json.loads(capsys.readouterr().out)["config"]["epochs"] == 4
+
+
+# Training
+
+
+@pytest.fixture
+def project(workspace: Path, capsys: Capture) -> str:
+    """A project of drawn shapes in the workspace."""
+    make_shapes(workspace / "shapes", train=10, valid=4, test=2, messy=False)
+    assert main(["import", "coco-dir", "shapes", "--project", "cats", "--create"]) == Exit.OK
+    capsys.readouterr()
+    return "cats"
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Trains nothing: the launcher starts a script that writes a run's events."""
+    script = tmp_path / "stand_in.py"
+    script.write_text(WORKER)
+    monkeypatch.setattr(
+        "core.training.launcher.worker_command",
+        lambda run: [sys.executable, str(script), str(run.path)],
+    )
+    monkeypatch.setattr("core.training.launcher.require_trainer", lambda: None)
+    return script
+
+
+def test_training_is_followed_to_its_end(
+    workspace: Path, project: str, stand_in: Path, capsys: Capture
+) -> None:
+    words = ["train", "--project", project, "--model", "tiny", "--epochs", "2"]
+    assert main([*words, "--output-dir", "runs/mine"]) == Exit.OK
+    out = capsys.readouterr().out
+    assert "2 classes; images: train 10, valid 4, test 2" in out
+    assert "epoch 1  mAP50-95 0.250  mAP50 0.500" in out
+    assert "Finished after 2 epochs in 1m 05s" in out
+    config = Run(workspace / "runs" / "mine").config()
+    assert (config.model, config.epochs, config.lr) == ("tiny", 2, 1e-3)
+    # The folder is taken now.
+    assert main([*words, "--output-dir", "runs/mine"]) == Exit.WRONG
+    assert "already holds a run" in capsys.readouterr().err
+
+
+def test_ctrl_c_stops_training_and_a_detached_run_is_watched(
+    workspace: Path, project: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "stand_in.py"
+    script.write_text(WORKER)
+    driver = tmp_path / "driver.py"
+    driver.write_text(
+        "import sys\nimport core.training.launcher as launcher\nfrom cli.main import main\n"
+        "launcher.require_trainer = lambda: None\n"
+        "launcher.worker_command = lambda run: "
+        f"[sys.executable, {str(script)!r}, str(run.path), 'wait']\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(driver), *words],
+            cwd=workspace,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def until(process: subprocess.Popen[str], text: str) -> str:
+        assert process.stdout is not None
+        seen = ""
+        while text not in seen:
+            line = process.stdout.readline()
+            assert line, seen
+            seen += line
+        return seen
+
+    train = ["train", "--project", project, "--model", "tiny", "--output-dir", "runs/mine"]
+    detached = start(*train, "--detach")
+    out, _ = detached.communicate(timeout=60)
+    assert detached.returncode == Exit.OK, out
+    assert "batman watch mine" in out
+
+    watching = start("watch", "mine")
+    until(watching, "mAP50-95 0.250")
+    watching.send_signal(signal.SIGINT)
+    out, _ = watching.communicate(timeout=60)
+    assert watching.returncode == Exit.INTERRUPTED
+    assert "the run goes on" in out
+    run = Run(workspace / "runs" / "mine")
+    assert run.state() == "running"
+    run.stop()
+    watching = start("watch", "mine")
+    watching.communicate(timeout=60)
+    assert watching.returncode == Exit.STOPPED
+
+    resumed = start("train", "--resume", "mine")
+    until(resumed, "mAP50-95 0.250")
+    resumed.send_signal(signal.SIGINT)
+    out, _ = resumed.communicate(timeout=60)
+    assert resumed.returncode == Exit.STOPPED, out
+    assert "with a checkpoint" in out
+    assert "--resume mine" in out
+    assert run.state() == "stopped"
+
+
+def test_prepare_only_writes_the_run_and_starts_nothing(
+    workspace: Path, project: str, capsys: Capture
+) -> None:
+    words = ["train", "--project", project, "--model", "tiny", "--prepare-only"]
+    assert main(words) == Exit.OK
+    out = capsys.readouterr().out
+    assert "batman train --resume cats-tiny-1" in out
+    run = Run(workspace / "runs" / "cats-tiny-1")
+    assert (run.path / "dataset" / "train" / "_annotations.coco.json").is_file()
+    assert run.worker() is None
+    assert not run.events_file.exists()
+
+
+def test_dry_run_writes_nothing(workspace: Path, project: str, capsys: Capture) -> None:
+    before = sorted(workspace.rglob("*"))
+    words = ["train", "--project", project, "--image-size", "640", "--grad-accum", "2"]
+    assert main([*words, "--dry-run"]) == Exit.OK
+    out = capsys.readouterr().out
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith("--")}
+    # base takes multiples of 56 only.
+    assert rows["--image-size"] == ["616", "changed"]
+    assert rows["--grad-accum"] == ["2", "changed"]
+    assert rows["--epochs"] == ["50"]
+    assert "effective batch  16" in out
+    assert "disc, square" in out
+    assert "Note: base takes image sizes" in out
+    assert sorted(workspace.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "--project"),
+        (["--project", "cats", "--epochs", "many"], "epochs: must be a whole number"),
+        (["--project", "cats", "--model", "bse"], "Did you mean 'base'"),
+        (["--project", "cats", "--batch-sze", "4"], "did you mean '--batch-size' or"),
+        (["--project", "cats", "--split-policy", "randm"], "did you mean 'random'?"),
+        (["--project", "cats", "--splits", "50/20/10"], "splits: the shares add up to 80"),
+        (["--project", "cats", "--classes", "disc"], "--filter-classes"),
+        (["--checkpoint", "best.pth"], "--resume"),
+        (["--project", "cat"], "Did you mean 'cats'?"),
+        (["--resume", "nowhere"], "There is no run 'nowhere'"),
+    ],
+)
+def test_wrong_settings_are_refused_before_anything_is_written(
+    words: list[str], said: str, workspace: Path, project: str, stand_in: Path, capsys: Capture
+) -> None:
+    assert main(["train", *words]) == Exit.WRONG
+    assert said in capsys.readouterr().err
+    assert not list((workspace / "runs").glob("*"))
+
+
+def test_a_failed_preparation_leaves_no_run(
+    workspace: Path, stand_in: Path, capsys: Capture
+) -> None:
+    main(["project", "create", "empty"])
+    assert main(["train", "--project", "empty"]) == Exit.WRONG
+    assert capsys.readouterr().err.startswith("Error: ")
+    assert not list((workspace / "runs").glob("*"))
