@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,6 +25,8 @@ JOBS: dict[str, tuple[Any, Any]] = {
     "infer": (InferenceOptions, infer),
     "export": (ExportOptions, export),
 }
+# Of their options, those that are paths.
+_PATHS = ("target", "output", "images")
 
 
 def main() -> int:
@@ -42,8 +45,12 @@ def main() -> int:
 
     job = json.load(sys.stdin)
     kind, work = JOBS[job["what"]]
+    options = {
+        name: Path(value) if name in _PATHS and value is not None else value
+        for name, value in job["options"].items()
+    }
     try:
-        result = work(msgspec.convert(job["options"], kind), report, lambda: bool(stopped))
+        result = work(kind(**options), report, lambda: bool(stopped))
     except BatmanError as error:
         say("failed", message=error.message, hint=error.hint)
         return 130 if isinstance(error, Cancelled) else 1

@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         f"{plural(result['detections'], 'detection')} in {' and '.join(looked)}"
         f" on {result['device']}, {result['frames'] / seconds if seconds else 0:.1f} images/s"
     )
-    if result["tracks"] is not None:
+    if result["tracks"] is not None and result["videos"]:
         say(f"{plural(result['tracks'], 'object')} followed through videos")
     say_table(
         ["class", "detections"],

@@ -78,6 +78,11 @@ def run(args: argparse.Namespace) -> int:
                 "To go on training from a checkpoint, give it with --resume.",
             )
         return export_model.export_model(workspace, args.checkpoint, args.export, args)
+    if args.classes is not None:
+        raise BatmanError(
+            "The option --classes belongs to --export.",
+            "To train on some classes only, give them as --filter-classes 'a|b'.",
+        )
     chosen = {name: getattr(args, name) for name in option_names()}
     values = {name: value for name, value in chosen.items() if value is not None}
     if "project" in values:
