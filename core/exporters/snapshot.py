@@ -127,14 +127,16 @@ class Snapshot:
             )
         return images
 
-    def annotations(self, order: str = "") -> Iterator[list[Row]]:
+    def annotations(self, *, by_image: bool = False) -> Iterator[list[Row]]:
         """Yield visible annotations some thousands at a time, of missing images too.
 
-        A row is id, image id, class number, x, y, w, h, iscrowd, segmentation (JSON or None).
+        They come in the order of their ids, or by image. A row is id, image id, class number, x,
+        y, w, h, iscrowd, segmentation (JSON or None).
         """
+        # The plus keeps SQLite from hopping through the table by the index of labels.
         cursor = self.project.db.execute(
             "SELECT id, image_id, label_id, x, y, w, h, iscrowd, segmentation FROM annotations"
-            f" WHERE deleted = 0 {order}"
+            f" WHERE +deleted = 0 ORDER BY {'image_id, id' if by_image else 'id'}"
         )
         cursor.row_factory = None
         done = 0
@@ -154,7 +156,7 @@ class Snapshot:
         images = iter(self.images)
         image = next(images, None)
         rows: list[Row] = []
-        for batch in self.annotations("ORDER BY image_id, id"):
+        for batch in self.annotations(by_image=True):
             for row in batch:
                 while image is not None and image.id < row[1]:
                     yield image, rows

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ class Annotation(msgspec.Struct, gc=False):
     segmentation: Segmentation = None
 
 
+_iscrowd, _segmentation = attrgetter("iscrowd"), attrgetter("segmentation")
 _IMAGES = msgspec.json.Decoder(list[Image])
 _ANNOTATIONS = msgspec.json.Decoder(list[Annotation])
 
@@ -244,26 +246,24 @@ class _Reader:
         fresh = seen.fresh([a.id for a in part])
         good = fresh & (images >= 0) & (labels >= 0) & (x >= 0) & (y >= 0) & (w > 0) & (h > 0)
         good &= (x + w <= width) & (y + h <= height)
+        extras = any(map(_iscrowd, part)) or any(map(_segmentation, part))
         start = 0
         for odd in [*np.flatnonzero(~good).tolist(), n]:
             if start < odd:
                 row = self.data.rows(images[start:odd], labels[start:odd], boxes[start:odd])
-                self._extras(part, start, odd, row - start)
+                if extras:
+                    self._extras(part[start:odd], row)
             if odd < n:
                 self._odd(part[odd], int(images[odd]), int(labels[odd]), bool(fresh[odd]))
             start = odd + 1
 
-    def _extras(self, part: list[Annotation], start: int, end: int, shift: int) -> None:
-        """Note crowds and shapes of the records from `start` to `end`, `shift` before their rows."""
-        data = self.data
-        if any([a.iscrowd for a in part]):
-            data.iscrowd.update((i + shift, 1) for i in range(start, end) if part[i].iscrowd)
-        if any([a.segmentation for a in part]):
-            data.segmentation.update(
-                (i + shift, _text(part[i].segmentation))
-                for i in range(start, end)
-                if part[i].segmentation
-            )
+    def _extras(self, part: list[Annotation], first: int) -> None:
+        """Note the crowds and shapes of records that became the rows from `first` on."""
+        for row, record in enumerate(part, first):
+            if record.iscrowd:
+                self.data.iscrowd[row] = 1
+            if record.segmentation:
+                self.data.segmentation[row] = _text(record.segmentation)
 
     def _odd(self, record: Annotation, image: int, label: int, fresh: bool) -> None:
         """Take an annotation that is not as it should be, or say why not."""
