@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
+from cli.cleanup import add_commands as add_cleanup
 from cli.common import add_json, add_project, open_project, run_module
 from cli.exits import Exit
-from cli.output import say, say_json, say_table
+from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
 from core import classes
-from core.store import HistoryEntry
 from core.text import plural
 
 DESCRIPTION = "List, merge, rename and delete a project's classes; undo and redo."
@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         commands.add("undo", "take back the newest change of the project", _undo),
         commands.add("redo", "do again what was undone last", _redo),
         history,
+        *add_cleanup(commands),
     ):
         add_project(command)
 
@@ -106,17 +107,17 @@ def _list(args: argparse.Namespace) -> int:
 
 def _merge(args: argparse.Namespace) -> int:
     with open_project(args) as project:
-        return _done(classes.merge(project, args.source, args.target))
+        return say_change(classes.merge(project, args.source, args.target))
 
 
 def _rename(args: argparse.Namespace) -> int:
     with open_project(args) as project:
-        return _done(classes.rename(project, args.old_name, args.new_name))
+        return say_change(classes.rename(project, args.old_name, args.new_name))
 
 
 def _delete(args: argparse.Namespace) -> int:
     with open_project(args) as project:
-        return _done(classes.delete(project, args.name, args.reassign_to))
+        return say_change(classes.delete(project, args.name, args.reassign_to))
 
 
 def _undo(args: argparse.Namespace) -> int:
@@ -166,14 +167,6 @@ def _history(args: argparse.Namespace) -> int:
                 for entry in entries
             ],
         )
-    return Exit.OK
-
-
-def _done(entry: HistoryEntry | None) -> int:
-    if entry is None:
-        say("There was nothing to change.")
-    else:
-        say(f"{entry.summary}.")
     return Exit.OK
 
 

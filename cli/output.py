@@ -13,10 +13,13 @@ import unicodedata
 from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from cli.exits import Exit
 from core.text import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from core.store import HistoryEntry
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -32,6 +35,12 @@ def say(text: str = "", style: str = "") -> None:
         console().print(Text(clean(text), style), soft_wrap=True)
     else:
         sys.stdout.write(clean(text) + "\n")
+
+
+def say_change(entry: HistoryEntry | None) -> int:
+    """Print what a change of a project did, or that it did nothing; return the exit code."""
+    say(f"{entry.summary}." if entry else "There was nothing to change.")
+    return Exit.OK
 
 
 def say_json(value: Any) -> None:
