@@ -27,7 +27,9 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     """The process that trains a run, as `worker.json` holds it.
 
     `create_time` is when the process started and `since` when it took the run over (Unix seconds);
-    `stopping` is set when it was asked to stop.
+    `stopping` is set when it was asked to stop. `again` is set while a scheduler is to start it
+    again by itself, so that a stop is no end. Before a cluster's job has begun, `pid` is 0 and
+    `host` names the cluster.
     """
 
     pid: int
@@ -35,6 +37,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     create_time: float
     since: float = 0.0
     stopping: bool = False
+    again: bool = False
 
     def alive(self) -> bool | None:
         """Return whether the process lives; None if it is on another machine."""
@@ -97,6 +100,21 @@ def mark_stopping(run_dir: Path) -> None:
         _save(run_dir, msgspec.structs.replace(worker, stopping=True))
 
 
+def mark_again(run_dir: Path, again: bool) -> None:
+    """Note whether the run in `run_dir` is started again by itself when it has stopped."""
+    worker = read_worker(run_dir)
+    if worker is not None and worker.again != again:
+        _save(run_dir, msgspec.structs.replace(worker, again=again))
+
+
+def expect_worker(run_dir: Path, host: str) -> Worker:
+    """Record that `host` (a cluster) will train the run in `run_dir`, from now on."""
+    now = time.time()
+    worker = Worker(pid=0, host=host, create_time=now, since=now)
+    _save(run_dir, worker)
+    return worker
+
+
 def derive_state(
     ended: State | None, last_event: float | None, worker: Worker | None, alive: bool | None
 ) -> State:
@@ -111,7 +129,7 @@ def derive_state(
     since = worker.since or worker.create_time - 1.0  # the kernel counts starts in whole seconds
     waiting = last_event is None or last_event < since
     if ended is not None and not waiting:
-        return ended
+        return "preparing" if worker.again and ended == "stopped" else ended
     if alive is False:
         # Asked to stop before it had begun: there is nothing that could be lost.
         return "stopped" if worker.stopping and waiting else "lost"

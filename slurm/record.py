@@ -1,0 +1,86 @@
+"""What we know of the job that trains a run: `job.json` in the run folder.
+
+It is written before the job is submitted, so that a submission whose answer was lost is found
+again by its token and never made twice, and it keeps the job's end for clusters without accounting.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.files import write_json
+from core.workspace import Workspace
+
+JOB_FILE = "job.json"
+SCRIPT_FILE = "job.sh"
+
+
+class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A submitted job, or one whose submission was begun (`job_id` is empty then).
+
+    `job_id` is SLURM's (`123`, or `123_4` for one of an array). `run_dir`, `log` and `marker` are
+    absolute paths on the cluster, `log` with the job's number filled in once that is known;
+    `marker` is the folder that the submission leaves its answer in. `command` is sbatch's argument
+    list. Times are Unix seconds, `time_limit` seconds. `state`, `reason` and `exit_code` are what
+    SLURM last said of it at `seen_at`; `restarts` counts how often it was started again.
+    """
+
+    cluster: str
+    host: str
+    token: str
+    run_dir: str
+    log: str
+    marker: str
+    submitted_at: float
+    job_id: str = ""
+    command: list[str] = []
+    task: int | None = None
+    gpu: str = ""
+    num_gpus: int = 1
+    num_nodes: int = 1
+    partition: str = ""
+    time_limit: int | None = None
+    state: str = ""
+    reason: str = ""
+    exit_code: int | None = None
+    restarts: int = 0
+    seen_at: float | None = None
+    fetched_at: float | None = None
+
+    def changed(self, **values: Any) -> JobRecord:
+        """Return a copy with `values`."""
+        return msgspec.structs.replace(self, **values)
+
+    @property
+    def comment(self) -> str:
+        """What the job carries in its comment, by which it is found."""
+        return comment_of(self.token)
+
+
+def comment_of(token: str) -> str:
+    """Return the comment of the job with the token `token`."""
+    return f"batman:{token}"
+
+
+def read_record(run_dir: Path) -> JobRecord | None:
+    """Return the record in `run_dir`, None if the run was never submitted."""
+    try:
+        return msgspec.json.decode((run_dir / JOB_FILE).read_bytes(), type=JobRecord)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def write_record(run_dir: Path, record: JobRecord) -> JobRecord:
+    """Write the record and return it."""
+    write_json(run_dir / JOB_FILE, msgspec.to_builtins(record))
+    return record
+
+
+def list_records(workspace: Workspace) -> list[tuple[Path, JobRecord]]:
+    """Return every run of the workspace that was submitted, the latest submission first."""
+    found = [(path, read_record(path)) for path in workspace.list_runs()]
+    kept = [(path, record) for path, record in found if record is not None]
+    return sorted(kept, key=lambda item: item[1].submitted_at, reverse=True)
