@@ -44,23 +44,50 @@ class Boxes:
 
     @classmethod
     def load(cls, project: Project) -> Boxes:
-        """Read the boxes of visible images."""
-        rows = project.db.execute(
-            "SELECT a.id, a.image_id, a.class_id, a.x, a.y, a.w, a.h, i.width, i.height, a.iscrowd"
-            " FROM v_annotations a JOIN v_images i ON i.id = a.image_id ORDER BY a.image_id, a.id"
+        """Read the boxes of visible images: 1,000,000 in a few seconds.
+
+        Tables are read one by one and joined here, which is several times as fast as the views.
+        """
+        images = _table(project, "SELECT id, width, height FROM v_images ORDER BY id", 3)
+        labels = _table(
+            project,
+            "SELECT labels.id, class_id FROM labels JOIN imports ON imports.id = import_id"
+            " WHERE active = 1 AND class_id IS NOT NULL ORDER BY labels.id",
+            2,
         )
-        parts = [np.empty((0, 10))]
-        while some := rows.fetchmany(_ROWS):
-            parts.append(np.array([tuple(row) for row in some], dtype=np.float64))
-        table = np.concatenate(parts)
+        table = _table(
+            project,
+            "SELECT id, image_id, label_id, x, y, w, h, iscrowd FROM annotations WHERE deleted = 0",
+            8,
+        )
+        if not len(images) or not len(labels):
+            table = table[:0]
+        image = np.searchsorted(images[:, 0], table[:, 1])
+        label = np.searchsorted(labels[:, 0], table[:, 2])
+        seen = (image < len(images)) & (label < len(labels))
+        image, label, table = image[seen], label[seen], table[seen]
+        seen = (images[image, 0] == table[:, 1]) & (labels[label, 0] == table[:, 2])
+        image, label, table = image[seen], label[seen], table[seen]
+        order = np.lexsort((table[:, 0], table[:, 1]))
+        image, label, table = image[order], label[order], table[order]
         return cls(
             table[:, 0].astype(np.int64),
             table[:, 1].astype(np.int64),
-            table[:, 2].astype(np.int64),
+            labels[label, 1].astype(np.int64),
             table[:, 3:7],
-            table[:, 7:9],
-            table[:, 9] > 0,
+            images[image, 1:3],
+            table[:, 7] > 0,
         )
+
+
+def _table(project: Project, query: str, columns: int) -> NDArray[np.float64]:
+    cursor = project.db.cursor()
+    cursor.row_factory = None
+    cursor.execute(query)
+    parts = [np.empty((0, columns))]
+    while some := cursor.fetchmany(_ROWS):
+        parts.append(np.array(some, dtype=np.float64))
+    return np.concatenate(parts)
 
 
 def check_boxes(

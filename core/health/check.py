@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from core.errors import Cancelled
 from core.health.boxes import Boxes, check_boxes
 from core.health.classes import check_classes
@@ -33,7 +35,9 @@ def check(
     started = time.monotonic()
     tell = progress or (lambda item: None)
     never = cancelled or (lambda: False)
-    rows, paths = _images(project)
+    tell(Progress("boxes", 0, None))
+    boxes = Boxes.load(project)
+    rows, paths = _images(project, boxes)
     findings: list[Finding] = []
     if not rows:
         findings.append(
@@ -45,11 +49,9 @@ def check(
                 subject="project",
             )
         )
-    tell(Progress("boxes", 0, None))
-    boxes = Boxes.load(project)
     findings += check_boxes(boxes, image_size, never)
     tell(Progress("classes", 0, None))
-    findings += check_classes(project)
+    findings += check_classes(project, boxes, {row.id: row.split for row in rows.values()})
     if files != "skip":
         scanned = scan(
             [(image_id, project.image_file(path)) for image_id, path in paths.items()],
@@ -75,11 +77,9 @@ def check(
     )
 
 
-def _images(project: Project) -> tuple[dict[int, ImageRow], dict[int, str]]:
-    boxes = dict(
-        tuple(row)
-        for row in project.db.execute("SELECT image_id, count(*) FROM v_annotations GROUP BY 1")
-    )
+def _images(project: Project, boxes: Boxes) -> tuple[dict[int, ImageRow], dict[int, str]]:
+    labelled, counted = np.unique(boxes.images, return_counts=True)
+    counts = dict(zip(labelled.tolist(), counted.tolist(), strict=True))
     rows: dict[int, ImageRow] = {}
     paths: dict[int, str] = {}
     for row in project.db.execute(
@@ -87,7 +87,7 @@ def _images(project: Project) -> tuple[dict[int, ImageRow], dict[int, str]]:
     ):
         rows[row["id"]] = ImageRow(
             row["id"], row["width"], row["height"], row["split"], row["grp"],
-            boxes.get(row["id"], 0),
+            counts.get(row["id"], 0),
         )  # fmt: skip
         paths[row["id"]] = row["path"]
     return rows, paths

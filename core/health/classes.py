@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
 
 from core.classes import ClassRow, list_classes
+from core.health.boxes import Boxes
 from core.health.report import EXAMPLES, Finding
 from core.store import Project
 from core.text import clean, plural
@@ -21,12 +25,17 @@ UNLABELLED = 0.5
 _NAMES = 8
 
 
-def check_classes(project: Project) -> list[Finding]:
-    """Return the findings on classes, and on images without any box."""
+def check_classes(
+    project: Project, boxes: Boxes, splits: Mapping[int, str | None]
+) -> list[Finding]:
+    """Return the findings on classes, and on images without any box.
+
+    `splits` has the split of every visible image.
+    """
     classes = list_classes(project)
     used = [row for row in classes if row.annotations]
-    found = [*_empty(classes), *_few(used), *_missing(project, used), *_balance(used)]
-    return found + _unlabelled(project)
+    found = [*_empty(classes), *_few(used), *_missing(boxes, splits, used), *_balance(used)]
+    return found + _unlabelled(boxes, splits)
 
 
 def _empty(classes: list[ClassRow]) -> list[Finding]:
@@ -65,24 +74,25 @@ def _few(used: list[ClassRow]) -> list[Finding]:
     ]
 
 
-def _missing(project: Project, used: list[ClassRow]) -> list[Finding]:
+def _missing(boxes: Boxes, splits: Mapping[int, str | None], used: list[ClassRow]) -> list[Finding]:
     """Find classes that an imported split lacks; without a train split none was imported."""
-    seen: dict[int, set[str]] = defaultdict(set)
-    for class_id, split in project.db.execute(
-        "SELECT DISTINCT a.class_id, i.split FROM v_annotations a"
-        " JOIN v_images i ON i.id = a.image_id WHERE i.split IS NOT NULL"
-    ):
-        seen[class_id].add(split)
-    splits = {row[0] for row in project.db.execute("SELECT DISTINCT split FROM v_images")} - {None}
-    if "train" not in splits:
+    there = set(splits.values())
+    if "train" not in there:
         return []
+    names = ("train", "valid", "test", None)
+    images = np.array(sorted(splits), dtype=np.int64)
+    codes = np.array([names.index(splits[image]) for image in images.tolist()])
+    of_box = codes[np.searchsorted(images, boxes.images)]
+    seen: dict[int, set[str | None]] = defaultdict(set)
+    for pair in np.unique(boxes.classes * len(names) + of_box).tolist():
+        seen[pair // len(names)].add(names[pair % len(names)])
     found = []
     for split, meaning in (
         ("train", "The model never sees them in training, and is tested on them."),
         ("valid", "Their accuracy is not measured, and the best checkpoint is chosen without."),
     ):
-        rows = [row for row in used if seen[row.id] and split not in seen[row.id]]
-        if rows and split in splits:
+        rows = [row for row in used if seen[row.id] - {None} and split not in seen[row.id]]
+        if rows and split in there:
             found.append(
                 Finding(
                     kind=f"class-not-in-{split}",
@@ -122,15 +132,10 @@ def _balance(used: list[ClassRow]) -> list[Finding]:
     ]
 
 
-def _unlabelled(project: Project) -> list[Finding]:
-    ids = [
-        row[0]
-        for row in project.db.execute(
-            "SELECT id FROM v_images WHERE id NOT IN (SELECT image_id FROM v_annotations)"
-            " ORDER BY id"
-        )
-    ]
-    total = project.db.execute("SELECT count(*) FROM v_images").fetchone()[0]
+def _unlabelled(boxes: Boxes, splits: Mapping[int, str | None]) -> list[Finding]:
+    labelled = set(np.unique(boxes.images).tolist())
+    ids = [image for image in splits if image not in labelled]
+    total = len(splits)
     if not ids:
         return []
     return [
