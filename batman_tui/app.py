@@ -21,6 +21,7 @@ from batman_tui import settings as settings_file
 from batman_tui.keys import bindings, keymap
 from batman_tui.settings import Settings
 from batman_tui.widgets.base import Guarded
+from batman_tui.widgets.key_order import KeyOrder
 from core.errors import BatmanError
 from core.text import clean, did_you_mean
 from core.workspace import Workspace
@@ -60,7 +61,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class BatmanApp(Guarded, App[int]):
+class BatmanApp(Guarded, KeyOrder, App[int]):
     """Batman on a terminal. Screens are imported when they are first opened."""
 
     TITLE = "Batman"

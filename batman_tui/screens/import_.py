@@ -19,7 +19,6 @@ from textual.widgets import (
     ContentSwitcher,
     Input,
     ProgressBar,
-    RadioButton,
     RadioSet,
     Static,
 )
@@ -27,6 +26,7 @@ from textual.worker import Worker, get_current_worker
 
 from batman_tui.keys import bindings
 from batman_tui.widgets.base import BatmanDialog
+from batman_tui.widgets.choice import Choice
 from batman_tui.widgets.keybar import KeyBar
 from batman_tui.widgets.path_suggester import PathSuggester
 from batman_tui.widgets.table import Column, VirtualTable
@@ -123,11 +123,11 @@ class ImportDialog(BatmanDialog["ImportReport"]):
                     yield Static("Format", classes="import--label")
                     with RadioSet(id="kind", compact=True):
                         for kind in KINDS:
-                            yield RadioButton(KIND_NAMES[kind], kind == KINDS[0], compact=True)
+                            yield Choice(KIND_NAMES[kind], kind == KINDS[0], compact=True)
                     yield Static("Image files", classes="import--label")
                     with RadioSet(id="files", compact=True):
                         for mode in FILES:
-                            yield RadioButton(mode.capitalize(), mode == wanted, compact=True)
+                            yield Choice(mode.capitalize(), mode == wanted, compact=True)
                     yield Static("", id="files-hint", classes="dialog--hint")
                     with Horizontal(classes="dialog--buttons"):
                         yield Button("Cancel", id="cancel", compact=True)
@@ -139,6 +139,7 @@ class ImportDialog(BatmanDialog["ImportReport"]):
                 with Vertical(id="report"):
                     yield Static("", id="sum", classes="dialog--text")
                     yield self._problems
+                    yield Static("", markup=False, id="whole", classes="dialog--hint")
             yield KeyBar()
 
     def on_mount(self) -> None:
@@ -183,7 +184,7 @@ class ImportDialog(BatmanDialog["ImportReport"]):
     def _guessed(self, message: Guessed) -> None:
         self._judge(message.kind, message.there)
         if message.kind is not None:
-            button = self.query_one("#kind", RadioSet).query(RadioButton)
+            button = self.query_one("#kind", RadioSet).query(Choice)
             button[KINDS.index(message.kind)].value = True
 
     def _judge(self, kind: Kind | None, there: bool) -> None:
@@ -311,6 +312,13 @@ class ImportDialog(BatmanDialog["ImportReport"]):
         self._problems.set_rows(enumerate(report.problems))
         self._problems.display = bool(report.problems)
         self._problems.focus()
+
+    @on(VirtualTable.Highlighted)
+    def _one_problem(self) -> None:
+        """Show the whole of the problem with the cursor, which a column may have cut."""
+        row = self._problems.cursor_row
+        text = "" if row is None else clean(f"{row[1].where}: {row[1].detail} ({row[1].action})")
+        self.query_one("#whole", Static).update(text)
 
     def _sum(self, report: ImportReport) -> Content:
         parts: list[str | tuple[str, str]] = [

@@ -230,3 +230,41 @@ async def test_every_action_of_every_screen_has_a_method() -> None:
         name = action.run.partition("(")[0]
         if room is not None and not name.startswith("app."):
             assert hasattr(room, f"action_{name}"), action.id
+
+
+async def test_keys_that_come_in_a_burst_go_where_they_were_meant(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        app.open_classes(workspace / "data/projects/building-site")
+        await settled(pilot)
+        screen = app.screen
+        burst = ["slash", *"hood", "backspace", "k", "enter", "a", "m", "tab", "escape", "r"]
+        for key in burst:
+            app.simulate_key(key)
+        await until(pilot, lambda: type(app.screen).__name__ == "PromptDialog")
+        assert [screen.table.row(key).row.name for key in screen.table.marks]
+        assert len(screen.table.visible_keys) == 5
+        assert len(screen.table.marks) == 5
+        assert screen.table.order == (None, False), "no letter was taken for a command"
+
+
+async def test_a_name_typed_ahead_of_its_dialog_arrives_whole(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        for key in ["n", *"dirty", "enter", "j", "k"]:
+            app.simulate_key(key)
+        await until(pilot, lambda: (workspace / "data/projects/dirty/project.db").is_file())
+        await settled(pilot)
+        assert screen_text(app).count("dirty") >= 1
+
+
+async def test_a_key_whose_widget_vanishes_does_not_stop_the_others(
+    workspace: Path, opened
+) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        for key in ["enter", "escape", "enter", "escape", "f1", "escape", "j", "j"]:
+            app.simulate_key(key)
+        await until(
+            pilot, lambda: isinstance(app.screen, ProjectsScreen) and app.screen.table.cursor == 2
+        )
