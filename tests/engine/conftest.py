@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from engine_models import train_learned
 from engine_runs import Runs
 
 
@@ -30,3 +31,9 @@ def trained(runs: Runs) -> Path:
     code = runs.train(run)
     assert code == 0, (run / "train.log").read_text()[-3000:]
     return run
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has learned its shapes, for what comes after training; nobody may change it."""
+    return train_learned(tmp_path_factory.mktemp("learned"))

@@ -1,0 +1,104 @@
+"""Exports say the same as the model they come from, or are not made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_models import CLASSES
+
+from core.detector import load_detector
+from core.errors import ClassError, ExportFailed
+from core.export import ExportOptions, ExportReport, export
+from core.export.verify import compare, load_images
+from core.inference import InferenceOptions, infer
+from core.training.run import Run
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def exported(learned: Path, tmp_path_factory: pytest.TempPathFactory) -> ExportReport:
+    folder = tmp_path_factory.mktemp("exports") / "shapes_v1"
+    return export(ExportOptions(learned / "best.pth", folder, classes=CLASSES))
+
+
+def test_every_file_is_there_and_was_checked(exported: ExportReport) -> None:
+    assert {path.name for path in exported.output.iterdir()} == {
+        "model.pth", "model.onnx", "batman.json", "MODEL_CARD.md",
+    }  # fmt: skip
+    assert [file.format for file in exported.files] == ["pth", "onnx"]
+    for file in exported.files:
+        assert file.images == 24
+        assert max(file.scores, file.boxes) <= 1e-4
+        assert file.bytes == (exported.output / file.name).stat().st_size
+    assert exported.checked_on == "24 images of dataset/valid"
+    assert exported.warnings == []
+    facts = json.loads((exported.output / "batman.json").read_text())
+    assert facts["classes"] == CLASSES
+    assert facts["resolution"] == 128
+    assert facts["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
+    assert facts["training"]["run"] == "learned"
+    card = (exported.output / "MODEL_CARD.md").read_text()
+    for text in ("disc, square", "128 × 128", "mAP50-95", "Apache-2.0"):
+        assert text in card
+
+
+def test_onnx_agrees_with_torch_in_batches_of_any_size(
+    learned: Path, exported: ExportReport
+) -> None:
+    torch = load_detector(learned, device="cpu")
+    onnx = load_detector(exported.output / "model.onnx", device="cpu", batch_size=3)
+    assert (onnx.kind, onnx.classes, onnx.num_select) == ("onnx", CLASSES, 20)
+    dataset = Run(learned).config().dataset_dir(learned)
+    images = load_images(dataset / "train", 50, 128)[0]
+    assert len(images) == 50
+    for batch in (1, 7):
+        assert compare(torch, onnx, images[: 5 * batch], batch).largest < 1e-4
+    for a, b in zip(torch.predict(images), onnx.predict(images), strict=True):
+        strong = a.scores > 0.2
+        np.testing.assert_allclose(a.boxes[strong], b.boxes[strong], atol=0.05)
+        assert (a.class_ids[strong] == b.class_ids[strong]).all()
+
+
+def test_inference_runs_on_the_exports(
+    learned: Path, exported: ExportReport, tmp_path: Path
+) -> None:
+    folder = Run(learned).config().dataset_dir(learned) / "test"
+    counts = []
+    for target in (learned, exported.output / "model.pth", exported.output / "model.onnx"):
+        options = InferenceOptions(
+            target, [folder], tmp_path / "out", confidence=0.3, annotate=False, device="cpu"
+        )
+        counts.append(infer(options).per_class)
+    assert counts[0] == counts[1] == counts[2]
+    assert min(counts[0].values()) > 0
+
+
+def test_names_are_checked_and_rename(learned: Path, tmp_path: Path) -> None:
+    out = tmp_path / "renamed"
+    with pytest.raises(ClassError, match="3 classes given, and the model has 2"):
+        export(ExportOptions(learned, out, classes=["person", "car", "bicycle"]))
+    assert not out.exists()
+    report = export(ExportOptions(learned, out, classes=["kreis", "quadrat"], verify_images=4))
+    assert report.warnings
+    assert load_detector(out / "model.pth", device="cpu").classes == ["kreis", "quadrat"]
+    assert load_detector(out / "model.onnx", device="cpu").classes == ["kreis", "quadrat"]
+
+
+def test_a_file_beyond_the_tolerance_is_not_exported(
+    learned: Path, exported: ExportReport, tmp_path: Path
+) -> None:
+    before = (exported.output / "batman.json").read_bytes()
+    # Onnxruntime adds up in another order than torch: nothing agrees to the last bit.
+    options = ExportOptions(learned, exported.output, verify_images=4, tolerance=0.0)
+    with pytest.raises(ExportFailed, match="does not agree with the original"):
+        export(options)
+    assert (exported.output / "batman.json").read_bytes() == before
+    assert [path.name for path in exported.output.parent.iterdir()] == ["shapes_v1"]
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(ExportFailed, match="holds other files"):
+        export(ExportOptions(learned, tmp_path))
+    assert (tmp_path / "thesis.txt").read_text() == "precious"

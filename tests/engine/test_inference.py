@@ -1,0 +1,295 @@
+"""Inference with a trained model: images, folders, video with tracking, other people's files."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_models import CLASSES, draw_scene
+from PIL import Image
+
+from core.detector import Detector, load_detector
+from core.detector.base import Floats, Pixels
+from core.errors import BatmanError, ClassError, RunError
+from core.inference import InferenceOptions, infer
+from core.training.run import Run
+
+pytestmark = pytest.mark.engine
+
+DISC, SQUARE = 0, 1
+SCENE = [(SQUARE, 8, 10, 50), (DISC, 66, 60, 54)]
+
+
+@pytest.fixture(scope="module")
+def detector(learned: Path) -> Detector:
+    return load_detector(learned, device="cpu", batch_size=4)
+
+
+def test_a_checkpoint_says_what_it_is(learned: Path, detector: Detector) -> None:
+    assert detector.classes == CLASSES
+    assert (detector.model_size, detector.resolution, detector.num_select) == ("tiny", 128, 20)
+    assert detector.path == learned / "best.pth"
+    last = load_detector(learned / "checkpoint_last.pth", device="cpu")
+    assert (last.classes, last.model_size) == (CLASSES, "tiny")
+
+
+def test_boxes_lie_on_the_shapes_in_pixels_of_the_image(detector: Detector) -> None:
+    wide = draw_scene(SCENE).resize((256, 192))
+    (found,) = detector.predict([wide], threshold=0.2)
+    best = {int(label): found.boxes[i] for i, label in reversed(list(enumerate(found.class_ids)))}
+    for kind, x, y, side in SCENE:
+        expected = np.array([2 * x, 1.5 * y, 2 * (x + side), 1.5 * (y + side)])
+        assert np.abs(best[kind] - expected).max() < 24, (kind, best[kind], expected)
+    assert (np.diff(found.scores) <= 0).all()
+
+
+def test_colours_are_red_green_blue(detector: Detector) -> None:
+    picture = draw_scene(SCENE)
+    (as_picture,) = detector.predict([picture], threshold=0.2)
+    (as_array,) = detector.predict([np.asarray(picture)], threshold=0.2)
+    assert set(as_picture.class_ids.tolist()) == {DISC, SQUARE}
+    np.testing.assert_allclose(as_array.boxes, as_picture.boxes)
+    # The network sees red where the picture is red.
+    assert detector.prepare(picture)[30, 30].tolist() == [230, 40, 40]
+    swapped = np.ascontiguousarray(np.asarray(picture)[:, :, ::-1])
+    (other,) = detector.predict([swapped], threshold=0.2)
+    assert other.scores.tolist() != as_picture.scores.tolist()
+
+
+def test_batches_change_nothing(learned: Path, detector: Detector) -> None:
+    folder = Run(learned).config().dataset_dir(learned) / "valid"
+    images = [Image.open(path).convert("RGB") for path in sorted(folder.glob("*.png"))][:22]
+    single = load_detector(learned, device="cpu", batch_size=1)
+    # Five full batches of four and a rest of two: the network is traced on the way.
+    together = detector.predict(images)
+    alone = [single.predict([image])[0] for image in images]
+    for a, b in zip(together, alone, strict=True):
+        strong = a.scores > 0.05
+        assert len(a) == len(b)
+        np.testing.assert_allclose(a.scores[strong], b.scores[strong], atol=1e-4)
+        np.testing.assert_allclose(a.boxes[strong], b.boxes[strong], atol=0.05)
+
+
+def test_images_folders_patterns_and_bad_input(learned: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    draw_scene(SCENE).save(folder / "a.png")
+    draw_scene(SCENE).save(folder / "deep" / "a.jpg", quality=95)
+    turned = draw_scene(SCENE).resize((128, 96)).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a viewer
+    turned.save(tmp_path / "phone.jpg", exif=exif, quality=95)
+    (folder / "broken.jpg").write_bytes((folder / "deep" / "a.jpg").read_bytes()[:500])
+    (folder / "notes.txt").write_text("not an image")
+    out = tmp_path / "out"
+    summary = infer(
+        InferenceOptions(
+            learned,
+            [folder, str(tmp_path / "ph*.jpg"), tmp_path / "missing.png"],
+            out,
+            confidence=0.2,
+            device="cpu",
+        )
+    )
+    assert (summary.images, summary.videos, summary.frames) == (3, 0, 3)
+    reasons = {Path(item.path).name: item.reason for item in summary.skipped}
+    assert reasons.keys() == {"broken.jpg", "missing.png"}
+    assert "cannot be read as an image" in reasons["broken.jpg"]
+    assert reasons["missing.png"] == "does not exist"
+    pictures = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert pictures == {
+        "detections.csv", "detections.coco.json",
+        "annotated/a.png", "annotated/deep/a.jpg", "annotated/phone.jpg",
+    }  # fmt: skip
+    with Image.open(out / "annotated/phone.jpg") as picture:
+        assert picture.size == (128, 96)
+    with Image.open(out / "annotated/a.png") as picture:
+        assert np.abs(np.asarray(picture).astype(int) - np.asarray(draw_scene(SCENE))).max() > 100
+    coco = json.loads((out / "detections.coco.json").read_text())
+    rows = list(csv.DictReader((out / "detections.csv").open()))
+    assert len(rows) == len(coco["annotations"]) == summary.detections
+    assert summary.detections == sum(summary.per_class.values()) >= 6
+    assert [c["name"] for c in coco["categories"]] == CLASSES
+    assert {image["file_name"] for image in coco["images"]} == {"a.png", "deep/a.jpg", "phone.jpg"}
+    for row, record in zip(rows, coco["annotations"], strict=True):
+        assert float(row["confidence"]) == record["score"] >= 0.2
+        assert row["class"] == CLASSES[record["category_id"] - 1]
+        assert [float(row[key]) for key in ("x", "y", "width", "height")] == record["bbox"]
+
+
+def test_thresholds_of_classes_stand_above_the_common_one(learned: Path, tmp_path: Path) -> None:
+    draw_scene(SCENE).save(tmp_path / "a.png")
+
+    def found(thresholds: dict[str, float]) -> dict[str, int]:
+        options = InferenceOptions(
+            learned,
+            [tmp_path / "a.png"],
+            tmp_path / "out",
+            confidence=0.2,
+            thresholds=thresholds,
+            annotate=False,
+            device="cpu",
+        )
+        summary = infer(options)
+        assert summary.annotated is None
+        return summary.per_class
+
+    both = found({})
+    assert min(both.values()) >= 1
+    assert found({"disc": 1.0}) == {"disc": 0, "square": both["square"]}
+    with pytest.raises(ClassError, match="no class 'Disc'") as raised:
+        found({"Disc": 0.5})
+    assert "'disc'" in raised.value.hint
+
+
+def _film(path: Path, scenes: Sequence[Image.Image], rate: int = 12) -> Path:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "10"})
+        stream.width, stream.height = scenes[0].size
+        stream.pix_fmt = "yuv420p"
+        for scene in scenes:
+            for packet in stream.encode(av.VideoFrame.from_image(scene)):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return path
+
+
+def test_a_video_is_tracked_frame_by_frame(learned: Path, tmp_path: Path) -> None:
+    import av
+
+    frames = 40
+    film = _film(
+        tmp_path / "moving.mp4",
+        [draw_scene([(SQUARE, 10 + i, 14, 44), (DISC, 74 - i, 70, 46)]) for i in range(frames)],
+    )
+    (tmp_path / "cut.mp4").write_bytes(film.read_bytes()[:200])
+    out = tmp_path / "out"
+    inputs = [film, tmp_path / "cut.mp4"]
+    options = InferenceOptions(learned, inputs, out, confidence=0.3, track=True, device="cpu")
+    summary = infer(options)
+    assert (summary.videos, summary.frames) == (1, frames)
+    assert [Path(item.path).name for item in summary.skipped] == ["cut.mp4"]
+    rows = list(csv.DictReader((out / "detections.csv").open()))
+    seen = [(row["frame"], row["track_id"]) for row in rows]
+    assert len(seen) == len(set(seen)) >= frames
+    assert summary.tracks == len({track for _, track in seen})
+    assert all(float(row["confidence"]) >= 0.3 for row in rows)
+    for row in rows:
+        assert float(row["time_s"]) == pytest.approx(int(row["frame"]) / 12, abs=1e-3)
+    with av.open(str(out / "annotated/moving.mp4")) as drawn:
+        pictures = list(drawn.decode(video=0))
+    assert len(pictures) == frames
+    assert float(pictures[-1].time) == pytest.approx((frames - 1) / 12, abs=1e-3)
+    assert not list(out.rglob("*.tmp"))
+
+
+class ColourDetector(Detector):
+    """Finds the red and the blue pixels: a detector without faults, to test tracking with."""
+
+    kind = "colour"
+
+    def __init__(self) -> None:
+        super().__init__(
+            Path("colour.pth"),
+            classes=CLASSES,
+            model_size="none",
+            resolution=160,
+            num_select=2,
+            device="cpu",
+            batch_size=4,
+        )
+
+    def forward(self, batch: Pixels) -> tuple[Floats, Floats]:
+        boxes = np.zeros((len(batch), 2, 4), dtype=np.float32)
+        logits = np.full((len(batch), 2, 3), -9.0, dtype=np.float32)
+        for index, image in enumerate(batch.astype(int)):
+            for kind, channel in ((DISC, 2), (SQUARE, 0)):
+                ys, xs = np.nonzero(image[:, :, channel] - image[:, :, 2 - channel] > 80)
+                if not len(xs):
+                    continue
+                x0, y0, x1, y1 = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
+                boxes[index, kind] = (
+                    np.array([x0 + x1, y0 + y1, 2 * (x1 - x0), 2 * (y1 - y0)]) / 320
+                )
+                logits[index, kind, kind] = 2.0
+        return boxes, logits
+
+
+def test_tracks_keep_their_numbers_past_each_other_and_through_gaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.detector.load_detector", lambda *_, **__: ColourDetector())
+    frames = 50
+    scenes = []
+    for step in range(frames):
+        shapes = [(SQUARE, 4 + 2 * step, 20, 44)]
+        # The disc comes the other way and is hidden for five frames.
+        if not 20 <= step < 25:
+            shapes.append((DISC, 110 - 2 * step, 90, 46))
+        scenes.append(draw_scene(shapes, 160))
+    film = _film(tmp_path / "passing.mp4", scenes)
+    out = tmp_path / "out"
+    summary = infer(InferenceOptions("any", [film], out, track=True))
+    rows = list(csv.DictReader((out / "detections.csv").open()))
+    numbers = {name: {r["track_id"] for r in rows if r["class"] == name} for name in CLASSES}
+    assert summary.tracks == 2
+    assert all(len(tracks) == 1 for tracks in numbers.values()), numbers
+    counts = Counter(row["class"] for row in rows)
+    # A number comes with the second frame in a row.
+    assert counts["square"] == frames - 1
+    assert frames - 8 <= counts["disc"] <= frames - 6
+
+
+def _rewritten(learned: Path, target: Path, **changes: Any) -> Path:
+    import torch
+
+    content = torch.load(learned / "best.pth", weights_only=True)
+    content |= changes
+    torch.save({key: value for key, value in content.items() if value is not None}, target)
+    return target
+
+
+def test_names_come_from_the_checkpoint_or_beside_it_and_are_never_guessed(
+    learned: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    args = torch.load(learned / "best.pth", weights_only=True)["args"]
+    old = argparse.Namespace(**{**args, "class_names": ["a", "b"]})
+    file = _rewritten(learned, tmp_path / "checkpoint_best_total.pth", args=old, batman=None)
+    assert load_detector(tmp_path, device="cpu").classes == ["a", "b"]
+
+    nameless = {key: value for key, value in args.items() if key != "class_names"}
+    _rewritten(learned, file, args=nameless, batman=None)
+    with pytest.raises(ClassError, match="does not say what its classes are called"):
+        load_detector(file, device="cpu")
+    assert load_detector(file, device="cpu", classes=["x", "y"]).classes == ["x", "y"]
+    with pytest.raises(ClassError, match="tells 2 apart"):
+        load_detector(file, device="cpu", classes=["x", "y", "z"])
+    (tmp_path / "class_info.json").write_text(json.dumps({"classes": ["one", "two"]}))
+    assert load_detector(file, device="cpu").classes == ["one", "two"]
+
+
+def test_files_that_are_no_checkpoints(learned: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "best.pth"
+    cut.write_bytes((learned / "best.pth").read_bytes()[:100_000])
+    with pytest.raises(RunError, match="cannot be read as a checkpoint"):
+        load_detector(cut)
+    with pytest.raises(RunError, match="no trained model"):
+        load_detector(tmp_path / "..")
+    (tmp_path / "a.onnx").write_bytes(b"nothing")
+    with pytest.raises(RunError, match="onnxruntime cannot load"):
+        load_detector(tmp_path / "a.onnx")
+    with pytest.raises(BatmanError, match="nothing to look at"):
+        infer(InferenceOptions(learned, [tmp_path / "none.jpg"], tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
