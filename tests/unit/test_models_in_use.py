@@ -302,9 +302,9 @@ def test_records_are_whole_or_not_there(tmp_path: Path) -> None:
     assert [row["class"] for row in rows] == ['x"\n', "a,b"]
     assert (rows[1]["frame"], rows[1]["track_id"], rows[1]["width"]) == ("3", "9", "5.0")
     before = (tmp_path / "detections.csv").read_bytes()
-    with pytest.raises(KeyError), RecordWriter(tmp_path, ["a"]) as records:
-        records.add("i.jpg", (1, 1), prediction(), source=tmp_path)
-        raise KeyError
+    wrong = prediction((1, 2, 3, 4, 0.5, 6))
+    with pytest.raises(IndexError), RecordWriter(tmp_path, ["a"]) as records:
+        records.add("i.jpg", (1, 1), wrong, source=tmp_path)
     assert (tmp_path / "detections.csv").read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"detections.csv", "detections.coco.json"}
 
