@@ -38,26 +38,16 @@ from core.training.events import (
     decode_event,
     encode_event,
 )
-from core.training.failures import Diverged, TrainingStopped
+from core.training.failures import Diverged
 from core.training.meter import StepMeter
 from core.training.ranks import is_rank_zero
 from core.training.results import validation_record
+from core.training.stopping import StopRequest, TrainingStopped
 from core.training.val_images import ValImages
 
 # Training whose loss is not a number for this many steps in a row will not recover: the weights
 # themselves are then not numbers any more.
 MAX_BAD_STEPS = 3
-
-
-@dataclass(slots=True)
-class StopRequest:
-    """Set by a signal handler, looked at after each step."""
-
-    reason: str | None = None
-
-    def ask(self, reason: str) -> None:
-        """Ask training to stop; the first reason stands."""
-        self.reason = self.reason or reason
 
 
 @dataclass(slots=True)
@@ -216,6 +206,7 @@ class RunRecorder(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say where training begins; put the random numbers where they were."""
+        self._stop.listen()
         self._begun = self._epoch_begun = time.monotonic()
         self._step = trainer.global_step
         config, batching = self._config, self._batching

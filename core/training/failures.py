@@ -15,10 +15,6 @@ _OOM_TEXTS = ("out of memory", "cublas_status_alloc_failed", "can't allocate mem
 _NAN_TEXTS = ("invalid numeric entries",)
 
 
-class TrainingStopped(Exception):
-    """Training was stopped on request and has written its checkpoint."""
-
-
 class Diverged(RunError):
     """The loss is not a number any more."""
 

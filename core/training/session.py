@@ -19,7 +19,7 @@ from pytorch_lightning import Callback
 from core.errors import ConfigError
 from core.training import build, checkpoints, weights
 from core.training.batching import Batching
-from core.training.callbacks import RunRecorder, RunState, StopRequest, WholeFileIO
+from core.training.callbacks import RunRecorder, RunState, WholeFileIO
 from core.training.config import TrainingConfig
 from core.training.events import (
     Epoch,
@@ -31,9 +31,9 @@ from core.training.events import (
     decode_event,
     encode_event,
 )
-from core.training.failures import TrainingStopped
 from core.training.ranks import is_rank_zero
 from core.training.results import write_results
+from core.training.stopping import StopRequest, TrainingStopped
 from core.training.tensorboard import TensorBoardLog
 from core.training.val_images import ValImages
 
@@ -63,8 +63,9 @@ class Session:
         weights_file: Path | None,
         attempt: int,
         batching: tuple[int, int] | None,
+        stop: StopRequest,
     ) -> None:
-        self.stop = StopRequest()
+        self.stop = stop
         self.stopped = False
         self.reason = "epochs"
         self.epoch = 0

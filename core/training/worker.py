@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import fcntl
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -39,6 +38,7 @@ from core.training.events import (
 from core.training.failures import explain, is_oom
 from core.training.process import write_worker
 from core.training.ranks import is_rank_zero
+from core.training.stopping import StopRequest
 from core.training.weights import start_weights
 
 if TYPE_CHECKING:
@@ -50,8 +50,6 @@ FINISHED, FAILED, UNUSABLE, STOPPED = 0, 1, 2, 3
 
 # A batch of 128 is down to 4 after five halvings; what then still does not fit never will.
 MAX_ATTEMPTS = 6
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 def main(argv: Sequence[str] | None = None, *, callbacks: Sequence[Callback] = ()) -> int:
@@ -120,7 +118,7 @@ class _Worker:
     def __init__(self, run_dir: Path, options: argparse.Namespace) -> None:
         self.run_dir = run_dir
         self.options = options
-        self.stop_reason: str | None = None
+        self.stop = StopRequest()
         self.session: Session | None = None
         path = run_dir / "events.jsonl"
         self.earlier: list[Event] = read_events(path.read_bytes())[0] if path.exists() else []
@@ -129,18 +127,11 @@ class _Worker:
     def run(self, callbacks: Sequence[Callback]) -> int:
         if is_rank_zero():
             write_worker(self.run_dir)
-        for number in _SIGNALS:
-            signal.signal(number, self._on_signal)
+        self.stop.listen()
         try:
             return self._train(callbacks)
         except Exception as error:  # whatever it is, the run folder must say that it ended
             return self._ended_by(error)
-
-    def _on_signal(self, number: int, _frame: Any) -> None:
-        reason = signal.Signals(number).name
-        self.stop_reason = self.stop_reason or reason
-        if self.session is not None:
-            self.session.stop.ask(reason)
 
     def _train(self, callbacks: Sequence[Callback]) -> int:
         path = self.run_dir / "training_config.json"
@@ -170,9 +161,8 @@ class _Worker:
             weights_file=weights,
             attempt=self.options.attempt,
             batching=self.options.batching,
+            stop=self.stop,
         )
-        if self.stop_reason is not None:
-            session.stop.ask(self.stop_reason)
         session.train(callbacks)
         if session.stopped:
             self._end(Stopped(epoch=session.epoch, step=session.step, reason=session.reason))

@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from engine_runs import Runs, events_of
+from engine_runs import STEPS, Runs, events_of
 
 from core.training import events as ev
 from core.training.checkpoints import read_info
@@ -78,7 +78,7 @@ def script(folder: Path, name: str, text: str) -> list[str]:
 def test_out_of_memory_goes_on_with_half_the_batch(runs: Runs, tmp_path: Path) -> None:
     """After the first epoch eight images no longer fit: 2 × 4 from its checkpoint on."""
     run = runs.make("oom", epochs=2)
-    command = script(tmp_path, "small_gpu.py", OUT_OF_MEMORY.replace("LIMIT", "7"))
+    command = script(tmp_path, "small_gpu.py", OUT_OF_MEMORY.replace("LIMIT", str(STEPS + 2)))
     process = runs.start(run, command)
     assert process.wait(timeout=240) == 0, (run / "train.log").read_text()[-3000:]
     events = events_of(run)
@@ -88,11 +88,11 @@ def test_out_of_memory_goes_on_with_half_the_batch(runs: Runs, tmp_path: Path) -
     first, second = [e for e in events if isinstance(e, ev.Started)]
     assert first.pid == second.pid == process.pid
     assert (second.batch_size, second.grad_accum, second.effective_batch) == (4, 2, 8)
-    assert (second.epoch, second.step, second.attempt) == (1, 5, 2)
-    assert second.steps_per_epoch == first.steps_per_epoch == 5
+    assert (second.epoch, second.step, second.attempt) == (1, STEPS, 2)
+    assert second.steps_per_epoch == first.steps_per_epoch == STEPS
     assert [e.epoch for e in events if isinstance(e, ev.Epoch)] == [1, 2]
     after = [e.step for e in events[events.index(second) :] if isinstance(e, ev.Step)]
-    assert after == [6, 7, 8, 9, 10]
+    assert after == list(range(STEPS + 1, 2 * STEPS + 1))
     assert Run(run).state() == "finished"
 
 

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from engine_runs import CLASSES, Runs, events_of
+from engine_runs import CLASSES, STEPS, Runs, events_of
 
 from core.errors import ConfigError, RunError
 from core.training import events as ev
@@ -51,18 +51,18 @@ def test_stopped_and_killed_runs_end_with_the_same_curve(runs: Runs, trained: Pa
     assert stop[-2].kind == "stop"
     assert stop[-1].reason == "SIGTERM"
     # The last step of an epoch: it stops in the validation that follows, and repeats that.
-    assert runs.interrupt(run, reached(5), signal.SIGTERM) == 3
-    assert runs.interrupt(run, reached(8), signal.SIGKILL) == -9
+    assert runs.interrupt(run, reached(STEPS), signal.SIGTERM) == 3
+    assert runs.interrupt(run, reached(2 * STEPS + 3), signal.SIGKILL) == -9
     assert Run(run).state() == "lost"
     assert runs.train(run) == 0
     assert Run(run).state() == "finished"
 
     events = events_of(run)
     # Told once each, in the file itself, not only after trimming.
-    assert [e.epoch for e in events if isinstance(e, ev.Epoch)] == [1, 2, 3]
-    assert [e.epoch for e in events if isinstance(e, ev.Validation)] == [1, 2, 3]
+    assert [e.epoch for e in events if isinstance(e, ev.Epoch)] == [1, 2, 3, 4, 5, 6]
+    assert [e.epoch for e in events if isinstance(e, ev.Validation)] == [1, 2, 3, 4, 5, 6]
     steps, validations, epochs = curve(events)
-    assert [step.step for step in steps] == list(range(1, 16))
+    assert [step.step for step in steps] == list(range(1, 6 * STEPS + 1))
     smooth_steps, smooth_validations, smooth_epochs = curve(events_of(trained))
     assert [s.loss for s in steps] == pytest.approx([s.loss for s in smooth_steps], rel=1e-4)
     assert [s.lr for s in steps] == pytest.approx([s.lr for s in smooth_steps])
@@ -76,7 +76,7 @@ def test_stopped_and_killed_runs_end_with_the_same_curve(runs: Runs, trained: Pa
         [e.train_loss for e in smooth_epochs], rel=1e-4
     )
     results = json.loads((run / "results.json").read_text())
-    assert [record["epoch"] for record in results["history"]] == [1, 2, 3]
+    assert [record["epoch"] for record in results["history"]] == [1, 2, 3, 4, 5, 6]
     assert not list(run.glob(".*.tmp"))
 
 
@@ -86,37 +86,37 @@ def test_a_kill_between_checkpoint_and_events_is_made_good(runs: Runs, trained: 
     (run / "results.json").unlink()
     lines = (run / "events.jsonl").read_bytes().splitlines(keepends=True)
     cut = next(
-        i for i, line in enumerate(lines) if b'"validation"' in line and b'"epoch":3' in line
+        i for i, line in enumerate(lines) if b'"validation"' in line and b'"epoch":6' in line
     )
     (run / "events.jsonl").write_bytes(b"".join(lines[:cut]) + b'{"event":"valida')
     assert runs.train(run) == 0
     events = events_of(run)
-    assert [e.epoch for e in events if isinstance(e, ev.Validation)] == [1, 2, 3]
-    assert [e.epoch for e in events if isinstance(e, ev.Epoch)] == [1, 2, 3]
+    assert [e.epoch for e in events if isinstance(e, ev.Validation)] == [1, 2, 3, 4, 5, 6]
+    assert [e.epoch for e in events if isinstance(e, ev.Epoch)] == [1, 2, 3, 4, 5, 6]
     assert isinstance(events[-1], ev.Finished)
     assert events[-1].best_epoch == events_of(trained)[-1].best_epoch
     assert (run / "results.json").is_file()
 
 
 def test_a_checkpoint_of_another_run_goes_on_with_more_epochs(runs: Runs, trained: Path) -> None:
-    checkpoint = trained / "checkpoint_epoch_2.pth"
-    run = runs.make("continued", resume=checkpoint, epochs=4, checkpoint_interval=10)
+    checkpoint = trained / "checkpoint_epoch_5.pth"
+    run = runs.make("continued", resume=checkpoint, epochs=7, checkpoint_interval=10)
     assert runs.train(run) == 0
     events = events_of(run)
     started = events[0]
     assert isinstance(started, ev.Started)
-    assert (started.epoch, started.step, started.resumed_from) == (2, 10, str(checkpoint))
+    assert (started.epoch, started.step, started.resumed_from) == (5, 5 * STEPS, str(checkpoint))
     steps, validations, _ = curve(events)
-    assert [step.step for step in steps] == list(range(11, 21))
-    assert [event.epoch for event in validations] == [3, 4]
+    assert [step.step for step in steps] == list(range(5 * STEPS + 1, 7 * STEPS + 1))
+    assert [event.epoch for event in validations] == [6, 7]
     assert (run / "best.pth").is_file()
     results = json.loads((run / "results.json").read_text())
-    assert [record["epoch"] for record in results["history"]] == [1, 2, 3, 4]
+    assert [record["epoch"] for record in results["history"]] == [1, 2, 3, 4, 5, 6, 7]
     assert results["best"] is not None
 
 
 def test_what_cannot_be_resumed_is_refused_with_a_way_out(trained: Path, tmp_path: Path) -> None:
-    config = TrainingConfig.load(trained / "training_config.json").with_changes(epochs=4)
+    config = TrainingConfig.load(trained / "training_config.json").with_changes(epochs=7)
     info = read_info(trained / "checkpoint_last.pth")
     check_resume(info, config)
     assert config.dataset is not None
@@ -132,7 +132,7 @@ def test_what_cannot_be_resumed_is_refused_with_a_way_out(trained: Path, tmp_pat
     with pytest.raises(ConfigError, match="is a RFDETRNano, and model=small is a RFDETRSmall"):
         check_resume(info, config.model_copy(update={"model": "small"}))
     with pytest.raises(ConfigError, match="nothing is left to train"):
-        check_resume(info, config.model_copy(update={"epochs": 3}))
+        check_resume(info, config.model_copy(update={"epochs": 6}))
     with pytest.raises(RunError, match="weights only") as caught:
         read_info(trained / "best.pth")
     assert "--pretrained" in caught.value.hint
@@ -150,7 +150,7 @@ def test_a_run_that_is_complete_says_so(runs: Runs, trained: Path) -> None:
     last = events_of(run)[-1]
     assert isinstance(last, ev.Failed)
     assert last.kind == "config"
-    assert "above 3" in last.hint
+    assert "above 6" in last.hint
     shutil.rmtree(run)
 
 
@@ -163,7 +163,7 @@ def test_a_place_in_an_epoch_is_found_again_in_other_batches(trained: Path) -> N
     from core.training.batching import Batching
     from core.training.progress import position, rescale
 
-    content = torch.load(trained / "checkpoint_epoch_2.pth", mmap=True, weights_only=True)
+    content = torch.load(trained / "checkpoint_epoch_5.pth", mmap=True, weights_only=True)
     fit_loop = content["loops"]["fit_loop"]
     for part in fit_loop["epoch_progress"].values():
         part.update(ready=3, started=3, processed=2, completed=2)
