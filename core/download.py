@@ -34,6 +34,8 @@ THREADS = 16
 _CHUNK = 1 << 16
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _POLL_S = 0.05
+GRACE_S = 2.0
+"""Seconds that threads get to finish when a download is stopped."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def download_many(
     """
     waiting = iter(jobs)
     lock = threading.Lock()
-    stop = threading.Event()
+    stop, left = threading.Event(), threading.Event()
     failures: list[BaseException] = []
 
     def stopped() -> bool:
@@ -136,27 +138,37 @@ def download_many(
                         raise
                     refused = error
                 with lock:
+                    if left.is_set():
+                        return
                     done(job, refused)
         except BaseException as error:
             with lock:
                 failures.append(error)
             stop.set()
 
-    crew = [threading.Thread(target=work, name=f"download-{n}") for n in range(threads)]
+    # Daemons, so that one that waits for a silent server holds nobody up: not the end of the
+    # process, and not a person who stopped it. It finds `stop` set when the server answers.
+    crew = [
+        threading.Thread(target=work, name=f"download-{number}", daemon=True)
+        for number in range(threads)
+    ]
     for thread in crew:
         thread.start()
     try:
-        for thread in crew:
-            thread.join()
-    except BaseException:  # Ctrl+C arrives here, in the main thread
+        while not stopped() and (alive := [thread for thread in crew if thread.is_alive()]):
+            alive[0].join(_POLL_S)
+    finally:
+        # Also when Ctrl+C arrives, which it does here, in the main thread.
         stop.set()
+        until = time.monotonic() + GRACE_S
         for thread in crew:
-            thread.join()
-        raise
+            thread.join(max(0.0, until - time.monotonic()))
+        with lock:
+            left.set()
     told = [error for error in failures if not isinstance(error, Cancelled)]
     if told:
         raise told[0]
-    if stopped():
+    if failures or (cancelled is not None and cancelled()):
         raise Cancelled("The download was stopped.", "The same command goes on where it stopped.")
 
 

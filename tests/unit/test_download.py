@@ -349,3 +349,36 @@ def test_many_can_be_stopped_and_an_error_of_the_caller_comes_out(
 
     with pytest.raises(RuntimeError, match="from the caller"):
         download_many(jobs, threads=4, done=broken)
+
+
+def test_a_silent_server_does_not_hold_up_who_stops(site: Site, tmp_path: Path) -> None:
+    site.spoil("/a.bin", Stall(1000))
+    told: list[Job] = []
+    started = time.monotonic()
+    with pytest.raises(Cancelled):
+        download_many(
+            [Job(f"{site.url}/a.bin", tmp_path / "a.bin")],
+            done=lambda job, error: told.append(job),
+            cancelled=site.silent.is_set,
+            patience=Patience(timeout_s=25),
+        )
+    assert time.monotonic() - started < 15
+    assert told == []
+
+
+def test_an_interrupt_ends_a_process_that_downloads(site: Site, tmp_path: Path) -> None:
+    site.spoil("/a.bin", Stall(1000))
+    code = (
+        "import sys; from pathlib import Path; from core.download import Job, download_many\n"
+        "download_many([Job(sys.argv[1], Path(sys.argv[2]))], done=lambda job, error: None)"
+    )
+    words = [sys.executable, "-c", code, f"{site.url}/a.bin", str(tmp_path / "a.bin")]
+    child = subprocess.Popen(words, stderr=subprocess.PIPE)
+    try:
+        assert site.silent.wait(30)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=20)
+    finally:
+        child.kill()
+        child.wait()
+    assert b"KeyboardInterrupt" in errors

@@ -323,6 +323,19 @@ def test_it_can_be_stopped_while_the_service_is_silent(project: Project, service
     assert unchanged(project)
 
 
+def test_what_a_killed_import_left_is_removed_when_it_is_old(
+    project: Project, service: Service
+) -> None:
+    old, young = project.path / ".roboflow-old", project.path / ".roboflow-young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "roboflow.zip").write_bytes(b"half")
+    os.utime(old, (1, 1))
+    bring(project)
+    assert not old.exists()
+    assert young.exists()
+
+
 def test_progress_names_the_stages(project: Project, service: Service) -> None:
     seen: list[Progress] = []
     bring(project, progress=seen.append)
