@@ -14,6 +14,14 @@ class HostError(BatmanError):
     """A host that cannot be reached, or does not answer in time."""
 
 
+class NotConnected(HostError):
+    """The host is out of reach for now; what is known of it is as old as the last answer."""
+
+
+class NeedsPerson(NotConnected):
+    """The host is out of reach until a person logs in again: nothing tries that by itself."""
+
+
 @dataclass(frozen=True)
 class Completed:
     """A command that ran to its end: what it was, its exit code, and what it printed."""

@@ -19,7 +19,7 @@ from typing import TypeVar
 import paramiko
 
 from core.text import clean
-from slurm.hosts.base import Completed, HostError
+from slurm.hosts.base import Completed, HostError, NeedsPerson, NotConnected
 from slurm.hosts.ssh_auth import (
     Asker,
     LoginFailed,
@@ -37,10 +37,6 @@ KEEPALIVE_S = 30
 CHANNELS = 6
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _BLOCK = 64 * 1024
-
-
-class NotConnected(HostError):
-    """The host is out of reach for now; what is known of it is as old as the last answer."""
 
 
 class SshHost:
@@ -116,7 +112,7 @@ class SshHost:
         with self._lock:
             if not self.connected:
                 if self._needs_person:
-                    raise NotConnected(
+                    raise NeedsPerson(
                         self._last_error or f"The connection to {clean(self.name)} was cut.",
                         "Connect again yourself: its login may ask you for a code or password.",
                     )

@@ -1,0 +1,258 @@
+"""The batch script of a run, and sbatch's options: pure text from values, every value quoted.
+
+What sbatch parses itself (`#SBATCH` lines) has quoting rules that differ between versions, so only
+plain values stand there; any other is handed over as an argument, where nothing is parsed.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.errors import BatmanError
+from core.text import clean
+from slurm.record import comment_of
+from slurm.values import format_duration
+
+# Means the same to sbatch's own parser, to a shell, and to a person.
+_PLAIN = re.compile(r"--[a-z-]+(=[A-Za-z0-9_@%+=:,./\[\]-]+)?")
+# Lightning takes jobs of these names for interactive ones.
+_INTERACTIVE = ("bash", "interactive")
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A job: what it trains and what it asks for. Paths are the cluster's and absolute.
+
+    `run_dirs` are several for an array, of which `parallel` run at once (None: as many as can).
+    `python` is an interpreter or an environment's folder, `code` the folder that has our packages.
+    `gres` names the GPU type without a count; memory and CPUs are a node's. `time_s` is None for
+    the partition's own limit; `signal_s` before it the run writes its checkpoint.
+    """
+
+    name: str
+    token: str
+    run_dirs: tuple[str, ...]
+    log_dir: str
+    python: str
+    code: str
+    prelude: tuple[str, ...] = ()
+    gres: str = ""
+    partition: str = ""
+    memory: str = ""
+    time_s: int | None = None
+    signal_s: int = 120
+    nodes: int = 1
+    gpus_per_node: int = 1
+    cpus_per_gpu: int = 8
+    account: str = ""
+    qos: str = ""
+    extra: tuple[str, ...] = ()
+    parallel: int | None = None
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is an array of several runs."""
+        return len(self.run_dirs) > 1
+
+    def log_file(self, job_id: str, task: int | None = None) -> str:
+        """Return the log of the job with this number, of its `task` if it is an array."""
+        return f"{self.log_dir}/job_{job_id}{'' if task is None else f'_{task}'}.log"
+
+
+@dataclass(frozen=True)
+class BatchScript:
+    """The script, and the options that can only be given beside it."""
+
+    text: str
+    arguments: tuple[str, ...]
+
+    def command(self, path: str) -> list[str]:
+        """Return sbatch's argument list for the script lying at `path`."""
+        return ["sbatch", "--parsable", *self.arguments, path]
+
+
+def sbatch_options(spec: JobSpec) -> list[str]:
+    """Return every option of the job, each one argument.
+
+    Raises BatmanError for a path with a line end in it, which SLURM cannot take.
+    """
+    for path in (*spec.run_dirs, spec.log_dir, spec.python, spec.code):
+        if any(ord(char) < 32 or ord(char) == 127 for char in path):
+            raise BatmanError(
+                f"The path '{clean(path)}' holds a control character, which SLURM cannot take.",
+                "Choose another folder.",
+            )
+    name = re.sub(r"[^\w.+-]+", "_", spec.name, flags=re.ASCII).strip("_-")[:60] or "run"
+    # `%` starts a pattern in the names of logs.
+    log_dir = spec.log_dir.replace("%", "%%")
+    options = {
+        "job-name": f"{name}_" if name in _INTERACTIVE else name,
+        "comment": comment_of(spec.token),
+        "output": f"{log_dir}/job_{'%A_%a' if spec.is_array else '%j'}.log",
+        "open-mode": "append",
+        "chdir": spec.run_dirs[0],
+        "partition": spec.partition,
+        "account": spec.account,
+        "qos": spec.qos,
+        "time": "" if spec.time_s is None else format_duration(spec.time_s),
+        "mem": spec.memory,
+        "gres": f"{spec.gres}:{spec.gpus_per_node}" if spec.gres else "",
+        "nodes": str(spec.nodes),
+        # One task on one node: the trainer starts a process for each GPU by itself there.
+        "ntasks-per-node": str(spec.gpus_per_node if spec.nodes > 1 else 1),
+        "cpus-per-task": str(
+            spec.cpus_per_gpu if spec.nodes > 1 else spec.cpus_per_gpu * spec.gpus_per_node
+        ),
+        "signal": f"B:USR1@{warning_lead(spec)}",
+    }
+    words = [f"--{name}={value}" for name, value in options.items() if value]
+    words.append("--requeue")
+    if spec.is_array:
+        cap = f"%{spec.parallel}" if spec.parallel else ""
+        words.append(f"--array=0-{len(spec.run_dirs) - 1}{cap}")
+    return [*words, *spec.extra]
+
+
+def warning_lead(spec: JobSpec) -> int:
+    """Return how many seconds before the limit the run is warned: at most half of a short one."""
+    return spec.signal_s if spec.time_s is None else max(1, min(spec.signal_s, spec.time_s // 2))
+
+
+def build_script(spec: JobSpec) -> BatchScript:
+    """Return the batch script. Raises BatmanError for what SLURM cannot take."""
+    options = sbatch_options(spec)
+    plain = [option for option in options if _PLAIN.fullmatch(option)]
+    beside = tuple(option for option in options if option not in plain)
+    lines = [
+        "#!/bin/bash",
+        f"# Batman's job for the run {clean(spec.name)!r}.",
+        *(f"#SBATCH {option}" for option in plain),
+        *(f"# Given to sbatch beside this file: {clean(shlex.quote(o))}" for o in beside),
+        "",
+        *([*spec.prelude, ""] if spec.prelude else []),
+        "set -u",
+        "RUNS=(",
+        *(f"  {shlex.quote(path)}" for path in spec.run_dirs),
+        ")",
+        "RUN=${RUNS[${SLURM_ARRAY_TASK_ID:-0}]}",
+        f"LOGS={shlex.quote(spec.log_dir)}",
+        f"PYTHON={shlex.quote(spec.python)}",
+        '[ -d "$PYTHON" ] && PYTHON="$PYTHON/bin/python"',
+        f"export BATMAN_TOKEN={shlex.quote(spec.token)}",
+        f"export PYTHONPATH={shlex.quote(spec.code)}${{PYTHONPATH:+:$PYTHONPATH}}",
+        "export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} PYTHONUNBUFFERED=1",
+        "",
+        _START,
+        _launch(spec),
+        _TRAIN,
+        _successor(beside, spec.is_array),
+        _END,
+    ]
+    return BatchScript("\n".join(lines), beside)
+
+
+_START = r"""say() { printf '%s batman: %s\n' "$(date +%H:%M:%S)" "$*"; }
+
+# The run's log is the job's.
+job=$SLURM_JOB_ID
+[ -n "${SLURM_ARRAY_TASK_ID:-}" ] && job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+log=$LOGS/job_$job.log
+if [ -f "$RUN/train.log" ] && [ ! -L "$RUN/train.log" ]; then
+  mv -- "$RUN/train.log" "$RUN/train-before-$SLURM_JOB_ID.log"
+fi
+ln -sfn -- "$log" "$RUN/train.log"
+cd -- "$RUN" || { say "the run folder is gone: $RUN"; exit 2; }
+say "job $job on $(hostname), start $(( ${SLURM_RESTART_COUNT:-0} + 1 ))"
+"$PYTHON" -m slurm.attempts begin "$RUN" || exit $?
+"""
+
+
+def _launch(spec: JobSpec) -> str:
+    """Return the shell function that becomes the trainer."""
+    if spec.nodes == 1:
+        return """# Without what makes Lightning take this for a task of srun.
+launch() {
+  exec env -u SLURM_NTASKS -u SLURM_NPROCS -u SLURM_PROCID -u SLURM_LOCALID -u SLURM_NODEID \\
+    "$PYTHON" -m core.training.worker "$RUN"
+}
+"""
+    tasks = spec.nodes * spec.gpus_per_node
+    # Ranks end seconds apart when they stop: none may end the others (`--kill-on-bad-exit`).
+    return f"""first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+if ! getent hosts "$first" >/dev/null; then
+  first=$(scontrol show node "$first" | sed -n 's/.*NodeAddr=\\([^ ]*\\).*/\\1/p')
+fi
+export MASTER_ADDR=$first MASTER_PORT=$(( 20000 + SLURM_JOB_ID % 20000 ))
+launch() {{
+  exec srun --mpi=none --kill-on-bad-exit=0 --wait=300 --nodes={spec.nodes} --ntasks={tasks} \\
+    --ntasks-per-node={spec.gpus_per_node} --cpus-per-task={spec.cpus_per_gpu} --export=ALL \\
+    "$PYTHON" -m core.training.worker "$RUN"
+}}
+"""
+
+
+_TRAIN = r"""# The time limit is near: a checkpoint, and then again from there.
+warned='' ended='' caught=''
+on_warning() {
+  caught=1 warned=1
+  say 'the time limit is near; writing a checkpoint'
+  "$PYTHON" -m slurm.attempts warn "$RUN"
+  kill -USR1 "$trainer" 2>/dev/null
+}
+# Cancelled or preempted: a checkpoint as well. What was preempted SLURM itself starts again.
+on_end() {
+  caught=1 ended=1
+  say 'asked to end; writing a checkpoint'
+  kill -TERM "$trainer" 2>/dev/null
+}
+trap on_warning USR1
+trap on_end TERM
+launch &
+trainer=$!
+code=''
+while :; do
+  caught=''
+  # A signal ends the wait, not the trainer; 127 is that it was waited for already.
+  wait "$trainer"
+  now=$?
+  [ "$now" = 127 ] && [ -n "$code" ] || code=$now
+  [ -n "$caught" ] || break
+done
+"""
+
+
+def _successor(beside: Sequence[str], is_array: bool) -> str:
+    """Return the shell function that submits a job to go on where this one may not be requeued."""
+    words = " ".join(map(shlex.quote, beside))
+    array = " --array=$SLURM_ARRAY_TASK_ID" if is_array else ""
+    return f"""successor() {{
+  sbatch --parsable --dependency=afterany:$SLURM_JOB_ID --kill-on-invalid-dep=yes{array} \\
+    {words} "${{RUNS[0]}}/job.sh" | tail -n 1
+}}
+"""
+
+
+_END = r"""if [ "$code" = 3 ] && [ -n "$warned" ] && [ -z "$ended" ]; then
+  "$PYTHON" -m slurm.attempts check "$RUN" || exit $?
+  if scontrol requeue "$SLURM_JOB_ID"; then
+    say 'requeued: it goes on from the checkpoint'
+    exit 0
+  fi
+  say 'may not be requeued; submitting a successor'
+  next=$(successor)
+  if [ -n "$next" ]; then
+    "$PYTHON" -m slurm.attempts next "$RUN" "${next%%;*}"
+    say "job $next goes on from the checkpoint"
+    exit 0
+  fi
+  say 'no successor could be submitted; go on with batman submit --resume'
+fi
+"$PYTHON" -m slurm.attempts end "$RUN" "$code"
+# A copy, so that the run folder tells everything by itself.
+cp -f --remove-destination -- "$log" "$RUN/train.log" 2>/dev/null
+[ "$code" = 3 ] && code=0
+exit "$code"
+"""
