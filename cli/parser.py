@@ -19,6 +19,7 @@ Handler = Callable[[argparse.Namespace], int]
 
 class _Formatter(RichHelpFormatter):
     # Help and descriptions are plain text: "[a|b]" in them is no markup.
+    group_name_formatter = str.capitalize
     text_markup = False
     help_markup = False
 

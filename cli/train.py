@@ -33,6 +33,10 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` an option for every setting of `TrainingConfig`, and how to start."""
+    # Fifty options are a list to look things up in, not a usage line.
+    parser.usage = (
+        "%(prog)s --project PROJECT [OPTION ...]\n       %(prog)s --resume RUN [OPTION ...]"
+    )
     data = parser.add_argument_group("what to train on")
     data.add_argument(
         "--project", metavar="PROJECT", help="project folder, or the name of one in the workspace"
@@ -51,13 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plain", action="store_true", help="print lines on a terminal too")
 
-    export = parser.add_argument_group("export a trained model instead")
-    export.add_argument(
-        "--export", type=Path, metavar="DIR", help="folder to export --checkpoint to"
-    )
-    export.add_argument("--checkpoint", metavar="FILE", help="model file or run to export")
-    export_model.add_options(export)
-
     left = [name for name in option_names() if name != "project"]
     for section in SECTIONS:
         group = parser.add_argument_group(section.title.lower())
@@ -66,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             left.remove(name)
     for name in left:
         _add_option(parser, name)
+
+    export = parser.add_argument_group("export a trained model instead")
+    export.add_argument(
+        "--export", type=Path, metavar="DIR", help="folder to export --checkpoint to"
+    )
+    export.add_argument("--checkpoint", metavar="FILE", help="model file or run to export")
+    export_model.add_options(export)
 
 
 def run(args: argparse.Namespace) -> int:

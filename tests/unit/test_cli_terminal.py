@@ -1,0 +1,213 @@
+"""What a person sees on a real terminal, and work done in a child process."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.child import run_child
+from cli.progress import Stages
+from core.errors import BatmanError, RunError
+from core.store import Project
+from core.training.config import TrainingConfig
+from core.training.events import EventWriter, Finished, Started, Step, Validation
+
+ROOT = Path(__file__).parents[2]
+_CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+def on_terminal(*words: str, cwd: Path, columns: int = 120, **more: str) -> tuple[int, str]:
+    """Run `batman` on a pseudo-terminal and return its exit code and all it wrote."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", *words],
+        cwd=cwd,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TERM": "xterm-256color",
+            "COLUMNS": str(columns),
+            "LINES": "40",
+            **more,
+        },
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    written = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not part:
+            break
+        written += part
+    os.close(ours)
+    return process.wait(timeout=60), written.decode()
+
+
+def plain(text: str) -> str:
+    return _CODES.sub("", text)
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    """A workspace with a finished run `r`."""
+    path = tmp_path / "runs" / "r"
+    path.mkdir(parents=True)
+    TrainingConfig(model="tiny").save(path / "training_config.json")
+    events = EventWriter(path / "events.jsonl")
+    events.write(
+        Started(
+            run="r",
+            pid=1,
+            host="h",
+            model="tiny",
+            epochs=1,
+            epoch=0,
+            step=0,
+            steps_per_epoch=2,
+            batch_size=8,
+            grad_accum=1,
+            effective_batch=8,
+            image_size=128,
+            classes=["[red]cat[/red]\x1b]0;title\x07"],
+            device="cpu",
+        )
+    )
+    for step in (1, 2):
+        events.write(Step(epoch=1, step=step, loss=2.5, lr=1e-3, images_per_s=9.0, step_s=0.1))
+    events.write(
+        Validation(
+            epoch=1,
+            step=2,
+            map50_95=0.25,
+            map50=0.5,
+            map75=0.2,
+            precision=0.6,
+            recall=0.7,
+            f1=0.65,
+            per_class={"[red]cat[/red]\x1b]0;title\x07": 0.25},
+            best=True,
+        )
+    )
+    events.write(
+        Finished(epoch=1, step=2, best_epoch=1, best_map50_95=0.25, best_map50=0.5, seconds=9)
+    )
+    events.close()
+    return tmp_path
+
+
+def test_a_run_on_a_terminal_has_a_bar_and_its_end(finished: Path) -> None:
+    code, text = on_terminal("watch", "r", cwd=finished)
+    assert code == 0
+    shown = plain(text)
+    assert "100%" in shown
+    assert "━" in shown
+    assert "step 2/2" in shown
+    assert "mAP50-95 0.250" in shown
+    assert "[red]cat[/red]␣]0;title␣" in shown
+    assert "\x1b]" not in text
+    code, text = on_terminal("watch", "r", "--plain", cwd=finished)
+    assert code == 0
+    assert "━━━━" not in plain(text).split("mAP50-95", 1)[0]
+
+
+def test_no_color_is_heeded(finished: Path) -> None:
+    _, coloured = on_terminal("watch", "r", cwd=finished)
+    assert re.search(r"\x1b\[[0-9;]*3[0-9]m", coloured)
+    _, text = on_terminal("watch", "r", cwd=finished, NO_COLOR="1")
+    assert not re.search(r"\x1b\[[0-9;]*(3|4|9)[0-9]m", text)
+
+
+def test_lists_and_errors_on_a_terminal(tmp_path: Path) -> None:
+    Project.create(tmp_path / "data" / "projects" / "cats", "[/nope] [bold]all\x1b[2J").close()
+    code, text = on_terminal("project", "list", cwd=tmp_path)
+    assert code == 0
+    assert "[/nope] [bold]all␣[2J" in plain(text)
+    assert "\x1b[2J" not in text
+    code, text = on_terminal("project", "show", "[/bold]cat", cwd=tmp_path)
+    assert code == 2
+    assert "Error: " in plain(text)
+    assert "[/bold]cat" in plain(text)
+    assert "Traceback" not in text
+
+
+def test_the_help_on_a_narrow_terminal(tmp_path: Path) -> None:
+    code, text = on_terminal("train", "--help", cwd=tmp_path, columns=60)
+    assert code == 0
+    assert max(map(len, plain(text).splitlines())) <= 60
+    assert "'a|b'" in plain(text)
+    assert "--resume RUN [OPTION ...]" in plain(text)
+
+
+def test_stages_in_a_log_are_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    with Stages() as show:
+        for done in range(5):
+            show("images\x1b", done, 4)
+        show("classes", 0, None)
+        show("images\x1b", 4, 4)
+    assert capsys.readouterr().out == "images␣: 4 of 4\n"
+    with Stages(quiet=True) as show:
+        show("images", 4, 4)
+    assert capsys.readouterr().out == ""
+
+
+# Child processes
+
+
+@pytest.fixture
+def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Writes a module `some_child` for `run_child` to run."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def write(code: str) -> str:
+        (tmp_path / "some_child.py").write_text(code)
+        return "some_child"
+
+    return write
+
+
+def test_a_child_tells_how_far_it_is_and_how_it_ended(
+    child, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = child(
+        "import json, sys\nprint('noise')\nprint('more noise', file=sys.stderr)\n"
+        "for n in range(3):\n"
+        "    print(json.dumps(dict(event='progress', stage='look', done=n, total=2)))\n"
+        "print(json.dumps(dict(event='finished', got=sys.stdin.read(), words=sys.argv[1:])))\n"
+    )
+    end = run_child(module, ["--a", "b"], stdin='{"x": 1}')
+    assert (json.loads(end["got"]), end["words"]) == ({"x": 1}, ["--a", "b"])
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("look: 2 of 2\n", "")
+
+
+def test_a_childs_expected_error_is_raised_here(child) -> None:
+    module = child(
+        'import sys\nprint(\'{"event": "failed", "message": "No.", "hint": "Do."}\')\nsys.exit(1)'
+    )
+    with pytest.raises(BatmanError, match=r"No\.") as caught:
+        run_child(module, [])
+    assert caught.value.hint == "Do."
+
+
+def test_a_child_that_dies_leaves_its_last_words(child) -> None:
+    with pytest.raises(RunError, match="code 1") as caught:
+        run_child(child("raise ValueError('torn tensor')"), [])
+    assert "torn tensor" in caught.value.hint
+
+
+def test_a_cancelled_child_is_an_interrupt(child) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_child(child("import sys; sys.exit(130)"), [])
