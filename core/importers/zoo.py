@@ -42,6 +42,7 @@ SPLITS = {"train": ("train2017", "train"), "validation": ("val2017", "valid")}
 _ALIASES = {"val": "validation", "valid": "validation", "train2017": "train"}
 _ALIASES |= {"val2017": "validation", "training": "train"}
 
+_JPEG = b"\xff\xd8\xff"
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 # In the order of the category ids of instances_val2017.json.
@@ -228,7 +229,7 @@ class _Source:
         """Bring the images that the cache lacks; return those that the server does not have."""
         folder = self.image_path(coco_split)
         refused: dict[str, DownloadFailed] = {}
-        lacking = [name for name in names if not (folder / name).exists()]
+        lacking = [name for name in names if not _is_jpeg(folder / name)]
         count = len(names) - len(lacking)
         self.watch.tick("downloading images", count, len(names))
 
@@ -237,6 +238,11 @@ class _Source:
             count += 1
             if error is not None:
                 refused[job.target.name] = error
+            elif not _is_jpeg(job.target):
+                raise ImportFailed(
+                    f"{clean(job.url)} is no JPEG image.",
+                    "A login page of the network may stand in between, or the mirror is wrong.",
+                )
             self.watch.tick("downloading images", count, len(names))
 
         try:
@@ -254,6 +260,18 @@ class _Source:
                 error.status,
             ) from None
         return refused
+
+
+def _is_jpeg(path: Path) -> bool:
+    """Whether an image is in the cache; what was stored under its name by mistake is removed."""
+    try:
+        with path.open("rb") as file:
+            if file.read(3) == _JPEG:
+                return True
+    except FileNotFoundError:
+        return False
+    path.unlink(missing_ok=True)
+    return False
 
 
 def _known(classes: Sequence[str] | None) -> list[str]:

@@ -264,6 +264,20 @@ def test_an_image_the_server_lacks_is_left_out_and_reported(project: Project, si
     assert report.problems[0].where == "000000000034.jpg"
 
 
+def test_a_login_page_is_no_image(project: Project, site: Site, cache: Path) -> None:
+    good = site.files["/val2017/000000000034.jpg"]
+    site.files["/val2017/000000000034.jpg"] = b"<html>Please log in</html>"
+    with pytest.raises(ImportFailed, match="no JPEG image"):
+        import_coco_zoo(project, ["car"])
+    assert project.summary().imports == 0
+    assert not any(b"html" in path.read_bytes() for path in cached_images(cache))
+    site.files["/val2017/000000000034.jpg"] = good
+    import_coco_zoo(project, ["car"])
+    cached_images(cache)[0].write_bytes(b"")
+    assert import_coco_zoo(project, ["car"]).images == 4
+    assert all(path.read_bytes() for path in cached_images(cache))
+
+
 def test_a_server_without_any_image_fails(project: Project, site: Site) -> None:
     for path in [path for path in site.files if path.endswith(".jpg")]:
         del site.files[path]
