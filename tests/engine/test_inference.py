@@ -16,7 +16,7 @@ from engine_models import CLASSES, draw_scene
 from PIL import Image
 
 from core.detector import Detector, load_detector
-from core.detector.base import Floats, Pixels
+from core.detector.base import Floats, Pixels, normalise
 from core.errors import BatmanError, ClassError, RunError
 from core.inference import InferenceOptions, infer
 from core.training.run import Run
@@ -61,6 +61,19 @@ def test_colours_are_red_green_blue(detector: Detector) -> None:
     swapped = np.ascontiguousarray(np.asarray(picture)[:, :, ::-1])
     (other,) = detector.predict([swapped], threshold=0.2)
     assert other.scores.tolist() != as_picture.scores.tolist()
+
+
+def test_the_network_sees_what_it_saw_in_validation(detector: Detector) -> None:
+    from rfdetr.datasets.coco import make_coco_transforms_square_div_64
+
+    random = np.random.default_rng(5)
+    scale = make_coco_transforms_square_div_64("val", detector.resolution)
+    for size in ((415, 301), (90, 128), (1200, 40)):
+        picture = Image.fromarray(random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+        expected = scale(picture, None)[0].numpy()
+        np.testing.assert_allclose(
+            normalise(detector.prepare(picture)[None])[0], expected, atol=1e-5
+        )
 
 
 def test_batches_change_nothing(learned: Path, detector: Detector) -> None:
