@@ -245,7 +245,9 @@ class _Reader:
         width, height = sizes[images].T
         fresh = seen.fresh([a.id for a in part])
         good = fresh & (images >= 0) & (labels >= 0) & (x >= 0) & (y >= 0) & (w > 0) & (h > 0)
-        good &= (x + w <= width) & (y + h <= height)
+        # Numbers near the largest there are: their sum is infinite, and so outside.
+        with np.errstate(over="ignore", invalid="ignore"):
+            good &= (x + w <= width) & (y + h <= height)
         extras = any(map(_iscrowd, part)) or any(map(_segmentation, part))
         start = 0
         for odd in [*np.flatnonzero(~good).tolist(), n]:
@@ -360,7 +362,7 @@ def _shape(value: Any) -> Segmentation:
     """Return a segmentation that has the right form, None for any other."""
     try:
         shape = msgspec.convert(value, Segmentation)
-    except (msgspec.ValidationError, RecursionError):
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
         return None
     if isinstance(shape, list) and not all(map(math.isfinite, chain.from_iterable(shape))):
         return None

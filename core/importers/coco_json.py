@@ -25,6 +25,7 @@ T = TypeVar("T")
 _CHUNK = 400_000
 # A cut between records is a guess (the text may be part of a name); so many guesses are made.
 _GUESSES = 8
+_ABSENT = memoryview(b"")
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
 
 
@@ -68,13 +69,13 @@ class Lists:
                     " with images, annotations and categories is expected.",
                     "Choose the file with the annotations.",
                 ) from None
-            self.lists = {key: value.get(key, b"") for key in _Root.__struct_fields__}
+            self.lists = {key: value.get(key, _ABSENT) for key in _Root.__struct_fields__}
         for key, value in self.lists.items():
-            text = not isinstance(value, list)
-            if text and len(value) and bytes(value[:1]) != b"[":
+            if isinstance(value, memoryview) and (not len(value) or bytes(value[:1]) == b"["):
+                if key == "images" and not len(value):
+                    raise self.wrong("it has no 'images'")
+            elif not isinstance(value, list):
                 raise self.wrong(f"'{key}' is not a list")
-            if key == "images" and text and not len(value):
-                raise self.wrong("it has no 'images'")
 
     def wrong(self, what: str) -> ImportFailed:
         """Return the error for a file that is JSON but not COCO."""
