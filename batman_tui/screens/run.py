@@ -13,6 +13,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -38,17 +39,17 @@ from core.training.follow import FileSource, RunFollower, RunSnapshot, log_of
 from core.training.process import ENDED
 
 TABS = {"log": "Log", "classes": "Classes", "events": "Events", "settings": "Settings"}
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 # A run that has ended is looked at this much less often: somebody may resume it elsewhere.
-ENDED_EVERY = 6
+ENDED_EVERY = 3
 FIRST_BYTES = 16 * 1024 * 1024
 
 
 class RunScreen(BatmanScreen):
     """Follows the run folder `run_path`; everything shown is read from it.
 
-    `source` reads the folder's files, this machine's by default. Looking happens in a thread, twice
-    a second while the screen is in front; what is drawn is drawn only when something has changed.
+    `source` reads the folder's files, this machine's by default. It is looked at in a thread,
+    once a second while the screen is in front, and drawn only when something has changed.
     """
 
     HELP = (
@@ -59,8 +60,8 @@ class RunScreen(BatmanScreen):
     CSS_PATH = Path(__file__).with_name("run.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("run")
 
-    run: reactive[RunSnapshot | None] = reactive(None, init=False)
-    tab: reactive[str] = reactive("log", init=False)
+    run: reactive[RunSnapshot | None] = reactive(None, init=False, repaint=False)
+    tab: reactive[str] = reactive("log", init=False, repaint=False)
 
     class Looked(Message):
         """The run was looked at and has changed; the log's new lines are in `_fresh_lines`."""
@@ -90,6 +91,8 @@ class RunScreen(BatmanScreen):
         self._shown: RunSnapshot | None = None
         self._looking = False
         self._ticks = 0
+        self._timer: Timer | None = None
+        self._titled: tuple[str, bool, Content] | None = None
 
     @property
     def plots(self) -> RunPlots:
@@ -142,19 +145,26 @@ class RunScreen(BatmanScreen):
         self._arrange()
         self.query_one("#loss").focus()
         self._look()
-        self.set_interval(LOOK_SECONDS, self._tick)
+        self._timer = self.set_interval(LOOK_SECONDS, self._tick, pause=not self.is_active)
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was in front."""
-        self._ticks = 0
-        self._tick()
+        if self._timer is not None:
+            self._timer.resume()
+            self._ticks = 0
+            self._tick()
+
+    def on_screen_suspend(self) -> None:
+        """Rest: a screen in the back that changes has Textual paint the whole front again."""
+        if self._timer is not None:
+            self._timer.pause()
 
     def on_resize(self) -> None:
         """Arrange the lists for the new width."""
         self.call_after_refresh(self._arrange)
 
     def _tick(self) -> None:
-        if not self.is_current or self._looking:
+        if self._looking:
             return
         self._ticks += 1
         ended = self.run is not None and self.run.state in ENDED
@@ -268,14 +278,17 @@ class RunScreen(BatmanScreen):
                 count = len(self.run.warnings) + len(self.run.ooms)
                 text += f" ▲{count}" if count else ""
             parts.append(Content.styled(text, "bold" if name == here else "$foreground-muted"))
-        title = Content("  ").join(parts)
-        self.query_one(f"#tab-{here}").border_title = title
+        shown = (here, wide, Content("  ").join(parts))
+        if shown == self._titled:
+            return
+        # A border title paints its panel anew, and all that is in it.
+        self._titled = shown
+        self.query_one(f"#tab-{here}").border_title = shown[2]
         if wide:
             self.query_one("#tab-log").border_title = "Log"
         for name in TABS:
-            self.query_one(f"#tab-{name}").border_subtitle = (
-                "" if wide or name != here else Content.styled("] next", "$foreground-muted")
-            )
+            hint = Content.styled("] next", "$foreground-muted")
+            self.query_one(f"#tab-{name}").border_subtitle = "" if wide or name != here else hint
 
     # -- moving about ----------------------------------------------------------------------------
 

@@ -31,10 +31,10 @@ from core.training.process import ENDED
 class RunPlots(Horizontal):
     """Draws `run`. Both plots share their x axis: part that is shown, cursor, and unit."""
 
-    run: reactive[RunSnapshot | None] = reactive(None, init=False)
-    parts: reactive[bool] = reactive(False, init=False)
-    measure: reactive[int] = reactive(0, init=False)
-    options: reactive[Options] = reactive(Options(), init=False)
+    run: reactive[RunSnapshot | None] = reactive(None, init=False, repaint=False)
+    parts: reactive[bool] = reactive(False, init=False, repaint=False)
+    measure: reactive[int] = reactive(0, init=False, repaint=False)
+    options: reactive[Options] = reactive(Options(), init=False, repaint=False)
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)

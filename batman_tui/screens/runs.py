@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.binding import BindingType
 from textual.message import Message
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
@@ -52,6 +53,7 @@ class RunsScreen(BatmanScreen):
         super().__init__()
         self._looks = 0
         self._looking = False
+        self._timer: Timer | None = None
 
     def body(self) -> Iterable[Widget]:
         """Lay out the filter and the table."""
@@ -110,15 +112,22 @@ class RunsScreen(BatmanScreen):
         """Read all runs, and then again and again what may change."""
         self.table.focus()
         self._look(None)
-        self.set_interval(LOOK_SECONDS, self._tick)
+        self._timer = self.set_interval(LOOK_SECONDS, self._tick, pause=not self.is_active)
 
     def on_screen_resume(self) -> None:
         """Read all runs again after another screen was in front."""
-        self._looks = 0
-        self._tick()
+        if self._timer is not None:
+            self._timer.resume()
+            self._looks = 0
+            self._tick()
+
+    def on_screen_suspend(self) -> None:
+        """Rest: a screen in the back that changes has Textual paint the whole front again."""
+        if self._timer is not None:
+            self._timer.pause()
 
     def _tick(self) -> None:
-        if not self.is_current or self._looking:
+        if self._looking:
             return
         everything = self._looks % ALL_EVERY == 0
         self._looks += 1

@@ -73,8 +73,8 @@ class TrainScreen(BatmanScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings("train")
     drafts: ClassVar[dict[Path, dict[str, str]]] = {}
 
-    data: reactive[DataFacts | None] = reactive(None, init=False)
-    advanced: reactive[bool] = reactive(False, init=False)
+    data: reactive[DataFacts | None] = reactive(None, init=False, repaint=False)
+    advanced: reactive[bool] = reactive(False, init=False, repaint=False)
 
     class Found(Message):
         """The GPUs of this machine were looked for."""

@@ -90,7 +90,7 @@ class Plot(Widget, can_focus=True):
     }
     """
 
-    chart: reactive[Chart] = reactive(Chart(), layout=False)
+    chart: reactive[Chart] = reactive(Chart(), repaint=False)
     view: reactive[View | None] = reactive(None)
     cursor: reactive[float | None] = reactive(None)
     message: reactive[str] = reactive("")
@@ -114,6 +114,7 @@ class Plot(Widget, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.set_reactive(Plot.message, message)
         self._strips: list[Strip] = []
+        self._ink_styles: dict[int, Style] = {}
         self._drawn_for: Size | None = None
         self._picture: Picture | None = None
 
@@ -138,6 +139,7 @@ class Plot(Widget, can_focus=True):
     def notify_style_update(self) -> None:
         """Paint again in the colours of another theme."""
         super().notify_style_update()
+        self._ink_styles = {}
         self._drawn_for = None
 
     def watch_chart(self, old: Chart, new: Chart) -> None:
@@ -172,7 +174,12 @@ class Plot(Widget, can_focus=True):
         legend = 1 if height >= 4 else 0
         picture = paint(replace(self.chart, view=self.view), width, height - legend)
         self._picture = picture
-        styles = {ink: self.get_component_rich_style(name) for ink, name in _INK_CLASSES.items()}
+        if not self._ink_styles:
+            # Working them out takes longer than painting does.
+            self._ink_styles = {
+                ink: self.get_component_rich_style(name) for ink, name in _INK_CLASSES.items()
+            }
+        styles = self._ink_styles
         if self.chart.extent() is None:
             self._strips = self._empty(width, height)
             return

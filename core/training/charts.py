@@ -95,7 +95,8 @@ class ChartMaker:
         curves: list[Curve] = []
         for column, name, factor in measure.per_step:
             values = getattr(snapshot.series, column)
-            if len(values) and np.isfinite(values).any():
+            # The newest value tells for most runs; a million of them need not be looked at.
+            if len(values) and (np.isfinite(values[-1]) or np.isfinite(values).any()):
                 curves.append(self._per_step(snapshot, measure, options, column, name, factor))
         for number, (attribute, name) in enumerate(measure.per_validation):
             curves += _per_validation(snapshot, options, attribute, name, number)
