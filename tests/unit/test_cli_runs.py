@@ -341,6 +341,42 @@ def test_prepare_only_writes_the_run_and_starts_nothing(
     assert not run.events_file.exists()
 
 
+def test_the_guides_fine_tuning_makes_a_new_run(
+    workspace: Path, project: str, stand_in: Path, capsys: Capture
+) -> None:
+    previous = make_run(workspace, "previous_run", started(), *epoch(1, 0.2), finished(0.2))
+    checkpoint = previous.path / "checkpoint_epoch_25.pth"
+    checkpoint.touch()
+    words = (
+        f"train --project data/projects/{project}"
+        " --resume runs/previous_run/checkpoint_epoch_25.pth"
+        " --output-dir runs/continued_training --epochs 50 --lr 1e-5"
+    ).split()
+    assert main([*words, "--dry-run"]) == Exit.OK
+    assert not (workspace / "runs" / "continued_training").exists()
+    assert main(words) == Exit.OK
+    config = Run(workspace / "runs" / "continued_training").config()
+    assert (config.resume, config.epochs, config.lr) == (checkpoint, 50, 1e-5)
+    assert previous.config().epochs == 4
+
+
+def test_a_dry_resume_shows_the_runs_own_settings(
+    workspace: Path, project: str, capsys: Capture
+) -> None:
+    stopped = Stopped(epoch=1, step=12, reason="you")
+    run = make_run(workspace, "r", started(), *epoch(1, 0.2), stopped)
+    (run.path / "checkpoint_last.pth").touch()
+    run.save_config(run.config().with_changes(project=workspace / "data/projects" / project))
+    before = (run.path / "training_config.json").read_bytes()
+    assert main(["train", "--resume", "r", "--epochs", "9", "--dry-run"]) == Exit.OK
+    out = capsys.readouterr().out
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith("--")}
+    assert rows["--model"][0] == "tiny"
+    assert rows["--epochs"] == ["9", "changed"]
+    assert f"goes on with     {run.path}" in out
+    assert (run.path / "training_config.json").read_bytes() == before
+
+
 def test_dry_run_writes_nothing(workspace: Path, project: str, capsys: Capture) -> None:
     before = sorted(workspace.rglob("*"))
     words = ["train", "--project", project, "--image-size", "640", "--grad-accum", "2"]
@@ -387,3 +423,85 @@ def test_a_failed_preparation_leaves_no_run(
     assert main(["train", "--project", "empty"]) == Exit.WRONG
     assert capsys.readouterr().err.startswith("Error: ")
     assert not list((workspace / "runs").glob("*"))
+
+
+# The demo
+
+
+@pytest.fixture
+def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Evaluates nothing and keeps what was to be evaluated."""
+    asked: list[list[str]] = []
+
+    def evaluate(words: list[str]) -> str:
+        asked.append(words)
+        return "folder"
+
+    monkeypatch.setattr("cli.demo.require_trainer", lambda: None)
+    monkeypatch.setattr("cli.demo.evaluate_in_child", evaluate)
+    monkeypatch.setattr("cli.demo.EvaluationResult.load", lambda folder: None)
+    monkeypatch.setattr("cli.demo.show_evaluation", lambda result, folder: None)
+    return asked
+
+
+def test_the_demo_goes_the_whole_way_twice(
+    workspace: Path, stand_in: Path, evaluated: list[list[str]], capsys: Capture
+) -> None:
+    assert main(["demo", "--no-tui"]) == Exit.OK
+    out = capsys.readouterr().out
+    for command in (
+        "import coco-dir",
+        "classes merge --project shapes --source square Square squares --target square",
+        "train --project shapes --model tiny",
+        "evaluate shapes-tiny-1 --split test",
+    ):
+        assert f"$ batman --workspace demo {command}" in out
+    assert f"{workspace}/demo/runs/shapes-tiny-1/best.pth" in out
+    stand_in.write_text(WORKER.replace("map50=0.5,", "map50=0.4,"))
+    assert main(["demo", "--no-tui"]) == Exit.FAILED
+    captured = capsys.readouterr()
+    assert "An earlier demo is in" in captured.out
+    assert "should have reached mAP50 0.5 and is at 0.40" in captured.err
+    runs = [words[1] for words in evaluated]
+    assert runs == [f"{workspace}/demo/runs/{name}-tiny-1" for name in ("shapes", "shapes-2")]
+
+
+def test_the_demos_commands_are_good_commands(
+    workspace: Path, stand_in: Path, evaluated: list[list[str]], capsys: Capture
+) -> None:
+    """Whoever types what the demo shows gets the same project."""
+    assert main(["demo", "--no-tui"]) == Exit.OK
+    out = capsys.readouterr().out
+    shown = [line.split()[2:] for line in out.splitlines() if line.startswith("  $ batman --work")]
+    for words in shown:
+        if words[2] in ("import", "classes") and "undo" not in words:
+            again = [word if word != "shapes" else "again" for word in words]
+            assert main(again) == Exit.OK, words
+    capsys.readouterr()
+    classes = []
+    for name in ("shapes", "again"):
+        main(["--workspace", "demo", "classes", "list", "--project", name, "--json"])
+        classes.append(json.loads(capsys.readouterr().out))
+    assert classes[0] == classes[1]
+    assert {row["name"] for row in classes[0]} == {"disc", "square"}
+
+
+def test_in_a_terminal_the_demo_opens_the_app_on_its_run(
+    workspace: Path,
+    stand_in: Path,
+    evaluated: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    opened = []
+    stand_in.write_text(WORKER.replace('if "wait" in sys.argv', "if True"))
+    monkeypatch.setattr("cli.demo.is_terminal", lambda: True)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("cli.main.open_app", lambda where, run: opened.append((where.root, run)))
+    assert main(["demo"]) == Exit.OK
+    run = Run(workspace / "demo" / "runs" / "shapes-tiny-1")
+    assert opened == [(workspace / "demo", run.path)]
+    # The app was closed while the run went on.
+    assert "watch shapes-tiny-1" in capsys.readouterr().out
+    assert not evaluated
+    run.stop()
