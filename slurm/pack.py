@@ -87,15 +87,19 @@ def pack_folder(
     wanted: Callable[[str], bool] | None = None,
     report: Report = nothing,
     cancelled: Cancelled = never,
+    *,
+    top_only: bool = False,
 ) -> Pack:
     """Return the stream of the files in `folder`; `wanted` chooses by relative path.
+
+    `top_only` leaves out the folders in it.
 
     Reads every file once, to know its sum. Raises BatmanError for a name with a line end in it or
     a file that cannot be read, and `core.errors.Cancelled`.
     """
     from core.errors import Cancelled as WasCancelled
 
-    names = sorted(name for name in _walk(folder) if wanted is None or wanted(name))
+    names = sorted(name for name in _walk(folder, top_only) if wanted is None or wanted(name))
     sums: list[tuple[str, int, str]] = []
     for number, name in enumerate(names):
         if cancelled():
@@ -127,9 +131,10 @@ def pack_folder(
     return Pack(hashlib.sha256(manifest).hexdigest(), parts, len(sums))
 
 
-def _walk(folder: Path) -> Iterable[str]:
+def _walk(folder: Path, top_only: bool) -> Iterable[str]:
     for place, folders, files in os.walk(folder):
-        folders.sort()
+        if top_only:
+            folders.clear()
         below = Path(place).relative_to(folder)
         yield from ((below / name).as_posix() for name in files)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from core.errors import BatmanError
 from core.text import clean
 from slurm.record import comment_of
-from slurm.values import format_duration
+from slurm.resources import Resources, resource_options
 
 # Means the same to sbatch's own parser, to a shell, and to a person.
 _PLAIN = re.compile(r"--[a-z-]+(=[A-Za-z0-9_@%+=:,./\[\]-]+)?")
@@ -28,8 +28,7 @@ class JobSpec:
 
     `run_dirs` are several for an array, of which `parallel` run at once (None: as many as can).
     `python` is an interpreter or an environment's folder, `code` the folder that has our packages.
-    `gres` names the GPU type without a count; memory and CPUs are a node's. `time_s` is None for
-    the partition's own limit; `signal_s` before it the run writes its checkpoint.
+    `signal_s` before the time limit the run writes its checkpoint.
     """
 
     name: str
@@ -38,18 +37,9 @@ class JobSpec:
     log_dir: str
     python: str
     code: str
+    resources: Resources
     prelude: tuple[str, ...] = ()
-    gres: str = ""
-    partition: str = ""
-    memory: str = ""
-    time_s: int | None = None
     signal_s: int = 120
-    nodes: int = 1
-    gpus_per_node: int = 1
-    cpus_per_gpu: int = 8
-    account: str = ""
-    qos: str = ""
-    extra: tuple[str, ...] = ()
     parallel: int | None = None
 
     @property
@@ -94,18 +84,6 @@ def sbatch_options(spec: JobSpec) -> list[str]:
         "output": f"{log_dir}/job_{'%A_%a' if spec.is_array else '%j'}.log",
         "open-mode": "append",
         "chdir": spec.run_dirs[0],
-        "partition": spec.partition,
-        "account": spec.account,
-        "qos": spec.qos,
-        "time": "" if spec.time_s is None else format_duration(spec.time_s),
-        "mem": spec.memory,
-        "gres": f"{spec.gres}:{spec.gpus_per_node}" if spec.gres else "",
-        "nodes": str(spec.nodes),
-        # One task on one node: the trainer starts a process for each GPU by itself there.
-        "ntasks-per-node": str(spec.gpus_per_node if spec.nodes > 1 else 1),
-        "cpus-per-task": str(
-            spec.cpus_per_gpu if spec.nodes > 1 else spec.cpus_per_gpu * spec.gpus_per_node
-        ),
         "signal": f"B:USR1@{warning_lead(spec)}",
     }
     words = [f"--{name}={value}" for name, value in options.items() if value]
@@ -113,12 +91,13 @@ def sbatch_options(spec: JobSpec) -> list[str]:
     if spec.is_array:
         cap = f"%{spec.parallel}" if spec.parallel else ""
         words.append(f"--array=0-{len(spec.run_dirs) - 1}{cap}")
-    return [*words, *spec.extra]
+    return [*words, *resource_options(spec.resources)]
 
 
 def warning_lead(spec: JobSpec) -> int:
     """Return how many seconds before the limit the run is warned: at most half of a short one."""
-    return spec.signal_s if spec.time_s is None else max(1, min(spec.signal_s, spec.time_s // 2))
+    limit = spec.resources.time_s
+    return spec.signal_s if limit is None else max(1, min(spec.signal_s, limit // 2))
 
 
 def build_script(spec: JobSpec) -> BatchScript:
@@ -172,14 +151,15 @@ say "job $job on $(hostname), start $(( ${SLURM_RESTART_COUNT:-0} + 1 ))"
 
 def _launch(spec: JobSpec) -> str:
     """Return the shell function that becomes the trainer."""
-    if spec.nodes == 1:
+    asked = spec.resources
+    if asked.nodes == 1:
         return """# Without what makes Lightning take this for a task of srun.
 launch() {
   exec env -u SLURM_NTASKS -u SLURM_NPROCS -u SLURM_PROCID -u SLURM_LOCALID -u SLURM_NODEID \\
     "$PYTHON" -m core.training.worker "$RUN"
 }
 """
-    tasks = spec.nodes * spec.gpus_per_node
+    tasks = asked.nodes * asked.gpus_per_node
     # Ranks end seconds apart when they stop: none may end the others (`--kill-on-bad-exit`).
     return f"""first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 if ! getent hosts "$first" >/dev/null; then
@@ -187,8 +167,8 @@ if ! getent hosts "$first" >/dev/null; then
 fi
 export MASTER_ADDR=$first MASTER_PORT=$(( 20000 + SLURM_JOB_ID % 20000 ))
 launch() {{
-  exec srun --mpi=none --kill-on-bad-exit=0 --wait=300 --nodes={spec.nodes} --ntasks={tasks} \\
-    --ntasks-per-node={spec.gpus_per_node} --cpus-per-task={spec.cpus_per_gpu} --export=ALL \\
+  exec srun --mpi=none --kill-on-bad-exit=0 --wait=300 --nodes={asked.nodes} --ntasks={tasks} \\
+    --ntasks-per-node={asked.gpus_per_node} --cpus-per-task={asked.cpus_per_gpu} --export=ALL \\
     "$PYTHON" -m core.training.worker "$RUN"
 }}
 """

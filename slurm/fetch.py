@@ -1,0 +1,278 @@
+"""A run on a cluster, copied here as it grows, so that everything that reads a run reads it too.
+
+Events and the log are appended to from where they were; every other file comes whole. On a login
+node the run folder is the job's own and nothing is copied: only the job is asked after.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from core.errors import BadName
+from core.files import safe_relative
+from core.text import clean
+from core.training.events import EventWriter, Failed, Stopped
+from core.training.follow import RunFollower
+from core.training.process import ENDED, mark_again, read_worker
+from core.training.run import EVENTS_FILE, LOG_FILE, Run
+from core.training.sources import CHUNK, LogTail
+from core.workspace import Workspace
+from slurm.attempts import FILE as ATTEMPTS_FILE
+from slurm.attempts import Attempt, read_attempts
+from slurm.hosts import HostError, NeedsPerson
+from slurm.jobs import Job
+from slurm.mirror_state import MirrorState
+from slurm.record import JobRecord, read_record, write_record
+from slurm.site import Site
+from slurm.status import ask_job
+
+# Whole files that come back: results, the best weights, pictures, TensorBoard's events.
+_ALWAYS = re.compile(
+    r"results\.json|worker\.json|attempts\.jsonl|best\.pth|val_images/[^/]+|tensorboard/[^/]+"
+)
+_LAST = re.compile(r"checkpoint_last\.pth")
+_ALL = re.compile(r"checkpoint_(last|epoch_\d+)\.pth")
+# Weights change with every better epoch; while training goes on they come this seldom.
+WEIGHTS_EVERY_S = 300.0
+_LIST = "find . -maxdepth 2 -type f ! -name '.*' -printf '%s %T@ %P\\0'"
+
+
+class Mirror:
+    """Keeps a run here like the one on the cluster. One thread at a time.
+
+    `checkpoints` is which resumable checkpoints come too: `none`, `last` or `all`. `grace_s` after
+    its job is over, a trainer that has not told its end is taken to have died.
+    """
+
+    grace_s = 10.0
+
+    def __init__(self, site: Site, run: Run, checkpoints: str = "none") -> None:
+        record = read_record(run.path)
+        if record is None:
+            raise HostError(f"The run '{clean(run.name)}' was never submitted.")
+        self.site = site
+        self.run = run
+        self.record: JobRecord = record
+        self._extra = {"none": None, "last": _LAST, "all": _ALL}[checkpoints]
+        self._state = MirrorState.load(run.path)
+        self._weights_at = 0.0
+        self._over_since: float | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether the job was over at the last look."""
+        return self._over_since is not None
+
+    def refresh(self, *, everything: bool = False) -> None:
+        """Copy what is new; with `everything` weights too, however lately they came.
+
+        Raises `HostError` when the host does not answer; the next call goes on from there.
+        """
+        if self.site.shared:
+            return
+        listed = self._list()
+        # Who trains comes before what they say, or a new start looks like an old end.
+        self._fetch(listed, lambda name: name == "worker.json")
+        self._state.events = self._grow(EVENTS_FILE, self._state.events, whole_lines=True)
+        self._state.log = self._grow(LOG_FILE, self._state.log, whole_lines=False)
+        weights = everything or time.monotonic() - self._weights_at > WEIGHTS_EVERY_S
+        self._fetch(listed, lambda name: weights or not name.endswith(".pth"))
+        if weights:
+            self._weights_at = time.monotonic()
+        self._state.save(self.run.path)
+
+    def look(self) -> Job | None:
+        """Ask after the job, note in the run what it means, and return the job if it is known.
+
+        Raises `HostError` when the cluster does not answer.
+        """
+        self._follow_successor()
+        job = ask_job(self.site.host, self.record)
+        now = time.time()
+        if job is None:
+            self.record = self.record.changed(seen_at=now)
+        else:
+            self.record = self.record.changed(
+                state=job.state.name, reason=job.reason, exit_code=job.exit_code, seen_at=now,
+                restarts=self._restarts(),
+            )  # fmt: skip
+        if job is None or job.state.ended:
+            self._over_since = self._over_since or time.monotonic()
+            self._settle(job)
+        else:
+            self._over_since = None
+            # Between two starts: its stop was no end.
+            if job.state.waiting and self.run.state() == "stopped":
+                mark_again(self.run.path, True)
+        write_record(self.run.path, self.record)
+        return job
+
+    # What the job means for the run
+
+    def _settle(self, job: Job | None) -> None:
+        """The job is over: take the last of it, and say how it ended if the trainer could not."""
+        self.refresh(everything=True)
+        if self._successor() != self.record.job_id:
+            return
+        if self.run.state() in ("finished", "failed"):
+            return
+        worker = read_worker(self.run.path)
+        if worker is not None and worker.again:
+            mark_again(self.run.path, False)
+        if self.run.state() in ENDED and self.run.state() != "lost":
+            return
+        # What the node wrote last may take a moment to be seen from here.
+        assert self._over_since is not None
+        if time.monotonic() - self._over_since < self.grace_s:
+            return
+        snapshot = RunFollower(self.run.path).poll()
+        writer = EventWriter(self.run.events_file)
+        if job is not None and job.state.name == "CANCELLED":
+            writer.write(Stopped(epoch=snapshot.epoch, step=snapshot.step, reason="cancelled"))
+        else:
+            words = job.state.words if job else "is gone from the queue"
+            why = f" ({job.why})" if job and job.why else ""
+            lines = [line for line in LogTail(self.run.log_file).poll() if line.strip()]
+            last = f"Its log ends with: {lines[-1][:300]}" if lines else "It left no log."
+            go_on = "" if snapshot.step == 0 else " Go on with batman submit --resume."
+            writer.write(
+                Failed(
+                    kind="job",
+                    message=f"Job {self.record.job_id} {words}{why}"
+                    + (" before training began." if snapshot.started is None else "."),
+                    hint=last + go_on,
+                )
+            )
+        writer.close()
+
+    def _restarts(self) -> int:
+        begins = [a for a in self._attempts() if a.what == "begin"]
+        return max(0, len(begins) - 1)
+
+    def _attempts(self) -> list[Attempt]:
+        try:
+            found = read_attempts((self.run.path / ATTEMPTS_FILE).read_bytes())
+        except OSError:
+            return []
+        return [attempt for attempt in found if attempt.token == self.record.token]
+
+    def _successor(self) -> str:
+        """Return the number of the job that trains the run now."""
+        nexts = [a.job for a in self._attempts() if a.what == "next"]
+        return nexts[-1] if nexts else self.record.job_id
+
+    def _follow_successor(self) -> None:
+        number = self._successor()
+        if number != self.record.job_id:
+            log = f"{self.site.log_dir}/job_{number}.log"
+            self.record = write_record(self.run.path, self.record.changed(job_id=number, log=log))
+
+    # Copying
+
+    def _list(self) -> dict[str, list[float]]:
+        """Return size and time of every file in the run's folder there."""
+        done = self.site.host.run(["sh", "-c", _LIST], cwd=self.record.run_dir)
+        if done.code:
+            raise HostError(
+                f"The run's folder on {clean(self.site.host.name)} cannot be read:"
+                f" {clean(done.stderr.decode(errors='replace').strip()[:200])}.",
+            )
+        listed = {}
+        for entry in done.text.split("\0"):
+            words = entry.split(" ", 2)
+            if len(words) == 3:
+                listed[words[2]] = [float(words[0]), float(words[1])]
+        return listed
+
+    def _fetch(self, listed: dict[str, list[float]], wanted: Callable[[str], bool]) -> None:
+        """Fetch the whole files that changed; what is renamed away meanwhile comes next time."""
+        for name, facts in listed.items():
+            if not (_ALWAYS.fullmatch(name) or (self._extra and self._extra.fullmatch(name))):
+                continue
+            if not wanted(name) or self._state.files.get(name) == facts:
+                continue
+            try:
+                target = self.run.path / safe_relative(name)
+            except BadName:
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                self.site.host.get(f"{self.record.run_dir}/{name}", target)
+                self._state.files[name] = facts
+
+    def _grow(self, name: str, offset: int, *, whole_lines: bool) -> int:
+        """Append what is new of a file that grows; return how much of it is here."""
+        host, there, here = self.site.host, f"{self.record.run_dir}/{name}", self.run.path / name
+        size = host.size(there)
+        if size is None:
+            return offset
+        if size < offset:  # another file under the same name
+            os.truncate(here, 0)
+            offset = 0
+        while offset < size:
+            data = host.read(there, offset, CHUNK)
+            if whole_lines:
+                data = data[: data.rfind(b"\n") + 1]
+            if not data:
+                break
+            with here.open("ab") as file:
+                file.write(data)
+            offset += len(data)
+        return offset
+
+
+@contextlib.contextmanager
+def mirroring(mirror: Mirror, workspace: Workspace | None = None) -> Iterator[Mirror]:
+    """Keep a run mirrored by a thread for as long as the `with` lasts, and once more at its end.
+
+    Errors of a host that is out of reach are waited out. With a workspace the log is also found at
+    `logs/job_<number>.log`, as on a login node.
+    """
+    stop = threading.Event()
+    if workspace is not None:
+        link_log(mirror, workspace)
+    thread = threading.Thread(target=_keep, args=(mirror, stop), name="mirror", daemon=True)
+    thread.start()
+    try:
+        yield mirror
+    finally:
+        stop.set()
+        thread.join(timeout=30)
+        if not thread.is_alive():
+            with contextlib.suppress(HostError):
+                mirror.refresh(everything=True)
+
+
+# The folder is looked at this often; the queue as seldom as the profile says.
+_REFRESH_S = 3.0
+
+
+def _keep(mirror: Mirror, stop: threading.Event) -> None:
+    next_look = 0.0
+    while not stop.is_set():
+        with contextlib.suppress(HostError):
+            try:
+                mirror.refresh()
+                if time.monotonic() >= next_look:
+                    mirror.look()
+                    pause = mirror.site.profile.poll_seconds
+                    next_look = time.monotonic() + (mirror.grace_s if mirror.over else pause)
+            except NeedsPerson:
+                return
+        stop.wait(_REFRESH_S)
+
+
+def link_log(mirror: Mirror, workspace: Workspace) -> None:
+    """Let the run's log be found in the workspace's `logs` folder too, under the job's number."""
+    if mirror.site.shared or not mirror.record.job_id:
+        return
+    log = mirror.run.log_file
+    target = workspace.logs_dir / f"job_{mirror.record.job_id}.log"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    log.touch()
+    with contextlib.suppress(FileExistsError, OSError):
+        os.link(log, target)
