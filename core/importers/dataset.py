@@ -26,7 +26,8 @@ _SIMPLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. ()+-]{0,200}").fullmatch
 class Picture(msgspec.Struct, gc=False):
     """One image: where its file lies now, and where below the import's folder it shall lie.
 
-    `link` says that `source` is a symbolic link; `name` is the file name as the data set had it.
+    `link` says that `source` is a symbolic link; `name` is the file name as the data set had it;
+    `extra` is what else it said of the image, as JSON.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Picture(msgspec.Struct, gc=False):
     grp: str | None = None
     time: float | None = None
     link: bool = False
+    extra: str | None = None
 
 
 class Label(msgspec.Struct, gc=False):
@@ -49,17 +51,22 @@ class Label(msgspec.Struct, gc=False):
 
 
 class DataSet:
-    """Images, class names, boxes in columns, and the problems met on the way."""
+    """Images, class names, boxes in columns, and the problems met on the way.
 
-    def __init__(self, kind: str, origin: str) -> None:
+    `at` is when it was imported first, if that was not now (ISO 8601, UTC).
+    """
+
+    def __init__(self, kind: str, origin: str, at: str | None = None) -> None:
         self.kind = kind
         self.origin = origin
+        self.at = at
         self.images: list[Picture] = []
         self.labels: list[Label] = []
         self.problems = Problems()
         self.detail: dict[str, Any] = {}
         self.iscrowd: dict[int, int] = {}
         self.segmentation: dict[int, str] = {}
+        self.extra: dict[int, str] = {}
         self._label_ids: dict[str, int] = {}
         self._targets: dict[str, int] = {}
         self._image = array("i")
@@ -103,6 +110,7 @@ class DataSet:
         *,
         iscrowd: int = 0,
         segmentation: str | None = None,
+        extra: str | None = None,
     ) -> bool:
         """Add a box by the rules of `boxes`; `where` names it should it be at fault."""
         picture = self.images[image]
@@ -120,6 +128,8 @@ class DataSet:
             self.iscrowd[row] = iscrowd
         if segmentation is not None:
             self.segmentation[row] = segmentation
+        if extra is not None:
+            self.extra[row] = extra
         return True
 
     def rows(

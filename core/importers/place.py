@@ -31,6 +31,7 @@ class Placement:
     """The files of one import, from their folder's making until the import is in the store."""
 
     def __init__(self, images_dir: Path, import_id: int, mode: FileMode) -> None:
+        self.import_id = import_id
         self.folder = images_dir / str(import_id)
         self.mode = mode
         self._mark = images_dir / f"{import_id}{_MARK}"

@@ -117,7 +117,13 @@ CREATE VIEW v_annotations AS
     WHERE annotations.deleted = 0 AND imports.active = 1;
 """
 
-MIGRATIONS: list[str] = [_V1]
+# What else a source said of an image or an annotation, as JSON, for exports back to its format.
+_V2 = """
+ALTER TABLE images ADD COLUMN extra TEXT;
+ALTER TABLE annotations ADD COLUMN extra TEXT;
+"""
+
+MIGRATIONS: list[str] = [_V1, _V2]
 
 
 def version(db: sqlite3.Connection) -> int:
