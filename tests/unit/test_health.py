@@ -518,6 +518,18 @@ def test_twins_are_those_of_every_pair_compared(project: Project, maker: Maker) 
     fixed(project, "box-repeated")
 
 
+@pytest.mark.parametrize(("shift", "twins"), [(2.5, 1), (2.6, 0), (-2.5, 1), (-2.6, 0)])
+def test_twins_may_be_apart_by_a_fortieth(
+    project: Project, maker: Maker, shift: float, twins: int
+) -> None:
+    # Shifted by 2.5 of 100 the IoU is 97.5 / 102.5 = 0.951, by 2.6 it is 0.949.
+    image = maker.image(size=(320, 240))
+    maker.box(image, (50, 20, 100, 60))
+    maker.box(image, (50 + shift, 20, 100, 60))
+    found = check(project).find("box-repeated")
+    assert (found.count if found else 0) == twins
+
+
 def test_the_first_of_twins_stays(project: Project, maker: Maker) -> None:
     image = maker.image()
     first = maker.box(image, (20, 20, 50, 50))

@@ -438,14 +438,15 @@ def test_the_key_is_in_no_process_list_while_it_works(service: Service, tmp_path
 
     service.site.pages["/acme"] = look
     words = [sys.executable, "-m", "cli.importer", *ARGUMENTS.split(), "--api-key", KEY]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ROBOFLOW_API_KEY": "rfINHERITED"}
     done = subprocess.run(
         words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     assert "SECRET" not in done.stdout + done.stderr
     (lists,) = seen
-    assert any(b"core.importers.roboflow_child" in words for words in lists.values())
+    (child,) = (words for words in lists.values() if b"core.importers.roboflow_child" in words)
+    assert b"rfINHERITED" not in child
     assert any(b"--api-key" in words for words in lists.values())
     assert [words for words in lists.values() if KEY.encode() in words] == []
     assert holds_key(tmp_path) == []
