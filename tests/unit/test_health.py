@@ -530,6 +530,14 @@ def test_twins_may_be_apart_by_a_fortieth(
     assert (found.count if found else 0) == twins
 
 
+def test_a_twin_may_begin_later_by_a_twentieth(project: Project, maker: Maker) -> None:
+    # The widest gap there is: one box ends where the other does, and lies within it.
+    image = maker.image(size=(320, 240))
+    maker.box(image, (50, 20, 100, 60))
+    inner = maker.box(image, (54.9, 20, 95.1, 60))
+    assert find(project, "box-repeated").ids == (inner,)
+
+
 def test_the_first_of_twins_stays(project: Project, maker: Maker) -> None:
     image = maker.image()
     first = maker.box(image, (20, 20, 50, 50))
