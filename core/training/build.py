@@ -222,6 +222,30 @@ def build_evaluation(train: TrainConfig) -> CocoEval:
     )
 
 
+def build_loggers(config: TrainingConfig, run_dir: Path) -> list[Any]:
+    """Return Lightning's loggers for the services that `config` switches on.
+
+    Raises ConfigError when the package of one is missing.
+    """
+    from pytorch_lightning import loggers
+
+    project = config.project.name if config.project else "batman"
+    made = []
+    try:
+        if config.wandb:
+            made.append(
+                loggers.WandbLogger(name=run_dir.name, project=project, save_dir=str(run_dir))
+            )
+        if config.mlflow:
+            made.append(loggers.MLFlowLogger(experiment_name=project, run_name=run_dir.name))
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"Logging to a service was asked for, and its package is not installed: {error}.",
+            "Install it with pip, or leave out --wandb and --mlflow.",
+        ) from None
+    return made
+
+
 def _environment() -> ClusterEnvironment:
     """Return how several processes find each other.
 

@@ -395,10 +395,15 @@ class RunRecorder(Callback):
             self._emit(trainer, event)
         if stopping:
             raise TrainingStopped
-        if self._config.patience and self.state.since_best >= self._config.patience:
+        if self._out_of_patience(trainer):
             self.stopped_early = epoch < self._config.epochs
             trainer.should_stop = True
         self._check_disk(trainer)
+
+    def _out_of_patience(self, trainer: Trainer) -> bool:
+        over = 0 < self._config.patience <= self.state.since_best
+        # The first process decides for all: they must leave the loop together.
+        return bool(trainer.strategy.broadcast(over)) if trainer.world_size > 1 else over
 
     def _stop_asked(self, trainer: Trainer) -> bool:
         asked = self._stop.reason is not None

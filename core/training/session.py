@@ -129,7 +129,12 @@ class Session:
             attempt=self._attempt,
         )
         trainer = build.make_trainer(
-            config, model, train, [evaluation, *callbacks, recorder], [WholeFileIO()]
+            config,
+            model,
+            train,
+            [evaluation, *callbacks, recorder],
+            plugins=[WholeFileIO()],
+            loggers=build.build_loggers(config, self._run_dir),
         )
         try:
             if self.stop.reason is not None:
@@ -295,6 +300,9 @@ _NOISE = (
     r".*your dataloader is not resumable.*",
     r".*instantiated with pretrain_weights=None.*",
     r".*torch.jit.script.* is deprecated.*",
+    r".*isinstance\(treespec, LeafSpec\).*",
+    r"It is recommended to use `self.log.*",
+    r"You passed find_unused_parameters=true.*",
 )
 
 
