@@ -75,6 +75,8 @@ class Snapshot:
         self.project = project
         self.watch = watch
         self.missing: list[str] = []
+        # Images that have no split, which most formats cannot say.
+        self.unsplit: set[int] = set()
         self.classes: list[str] = []
         # From a label's id to the place of its class in `classes`.
         self.labels: dict[int, int] = {}
@@ -111,11 +113,13 @@ class Snapshot:
             if last not in folders.files(folder):
                 self.missing.append(file)
                 continue
+            if split is None:
+                self.unsplit.add(image_id)
             images.append(
                 Image(
                     image_id,
                     file,
-                    _unique(last, taken),
+                    unique(last, taken),
                     split or "train",
                     width,
                     height,
@@ -178,12 +182,16 @@ class Snapshot:
 
     def place(self, folders: dict[str, Path], files: FileMode) -> None:
         """Put the image files into the folder of their split."""
+        self.place_at({i.id: folders[i.split] / i.name for i in self.images}, files)
+
+    def place_at(self, targets: dict[int, Path], files: FileMode) -> None:
+        """Put the image files where `targets` says, by the images' ids."""
         for number, image in enumerate(self.images):
             if not number % 256:
                 self.watch.tick("images", number, len(self.images))
             # A link to a link would end where the original is moved or removed.
             source = Path(os.path.realpath(image.file))
-            link_or_copy(source, folders[image.split] / image.name, files)
+            link_or_copy(source, targets[image.id], files)
         self.watch.tick("images", len(self.images), len(self.images))
 
 
@@ -233,11 +241,12 @@ def _unwritable(out: Path, error: OSError) -> ExportFailed:
     )
 
 
-def _unique(name: str, taken: dict[str, int]) -> str:
+def unique(name: str, taken: dict[str, int]) -> str:
+    """Return a file name like `name` whose stem none of `taken` has, in any case; it joins them."""
     stem, dot, suffix = name.rpartition(".")
     if not stem:
         stem, dot, suffix = name, "", ""
     key = stem.casefold()
     number = taken.get(key)
     taken[key] = 1 if number is None else number + 1
-    return name if number is None else _unique(f"{stem}~{number}{dot}{suffix}", taken)
+    return name if number is None else unique(f"{stem}~{number}{dot}{suffix}", taken)

@@ -354,11 +354,11 @@ def _annotation(place: int, record: Any) -> Annotation:
         tuple(box) if box else None,
         number,
         int(crowd) if isinstance(crowd, bool | int) else 0,
-        _shape(record.get("segmentation")),
+        shape_of(record.get("segmentation")),
     )
 
 
-def _shape(value: Any) -> Segmentation:
+def shape_of(value: Any) -> Segmentation:
     """Return a segmentation that has the right form, None for any other."""
     try:
         shape = msgspec.convert(value, Segmentation)

@@ -118,9 +118,12 @@ def _one(
     import_id = change.insert("imports", row)
     placement = Placement(project.images_dir, import_id, files)
     placements.append(placement)
-    gone = placement.put(data.images, watch)
+    placed = [*data.images, *data.attachments]
+    gone = placement.put(placed, watch)
     for number, why in gone.items():
-        data.problems.add("unreadable image", data.images[number].name, why)
+        kind = "unreadable image" if number < len(data.images) else "unreadable file"
+        data.problems.add(kind, placed[number].name, why)
+    gone = {number: why for number, why in gone.items() if number < len(data.images)}
     if len(gone) == len(data.images):
         raise ImportFailed(
             f"None of the {plural(len(gone), 'image')} can be read.",

@@ -53,7 +53,8 @@ class Label(msgspec.Struct, gc=False):
 class DataSet:
     """Images, class names, boxes in columns, and the problems met on the way.
 
-    `at` is when it was imported first, if that was not now (ISO 8601, UTC).
+    `at` is when it was imported first, if that was not now (ISO 8601, UTC). `attachments` are
+    files that come along with the images and are no images, such as videos.
     """
 
     def __init__(self, kind: str, origin: str, at: str | None = None) -> None:
@@ -61,6 +62,7 @@ class DataSet:
         self.origin = origin
         self.at = at
         self.images: list[Picture] = []
+        self.attachments: list[Picture] = []
         self.labels: list[Label] = []
         self.problems = Problems()
         self.detail: dict[str, Any] = {}

@@ -39,6 +39,11 @@ class Problems:
         if self.counts[kind] <= LISTED_OF_A_KIND:
             self.listed.append(Problem(kind, where, detail, action))
 
+    def take(self, others: Problems) -> None:
+        """Take over the problems of another part of the import."""
+        self.listed += others.listed
+        self.counts += others.counts
+
 
 @dataclass(frozen=True)
 class ImportReport:
