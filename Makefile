@@ -29,7 +29,7 @@ check: setup  ## lint, format, types, who imports whom, docs
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) lint-imports --no-cache
-	$(RUN) mkdocs build --strict --quiet --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet --site-dir site
 
 docs: setup  ## the documentation, served on this machine
 	$(RUN) mkdocs serve
