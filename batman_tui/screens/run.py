@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on, work
 from textual.binding import BindingType
@@ -18,6 +18,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from batman_tui.keys import bindings
+from batman_tui.screens.run_control import RunControl
 from batman_tui.screens.run_details import (
     ClassScore,
     class_columns,
@@ -26,13 +27,11 @@ from batman_tui.screens.run_details import (
     settings_text,
 )
 from batman_tui.screens.run_plots import RunPlots
-from batman_tui.widgets.base import BatmanScreen
 from batman_tui.widgets.filter import FilterInput
 from batman_tui.widgets.log_view import LogView
 from batman_tui.widgets.panel import Panel
 from batman_tui.widgets.run_header import RunHeader
 from batman_tui.widgets.table import VirtualTable
-from core.errors import BatmanError
 from core.text import clean
 from core.training.charts import Happening, story
 from core.training.follow import FileSource, RunFollower, RunSnapshot, log_of
@@ -42,10 +41,12 @@ TABS = {"log": "Log", "classes": "Classes", "events": "Events", "settings": "Set
 LOOK_SECONDS = 1.0
 # A run that has ended is looked at this much less often: somebody may resume it elsewhere.
 ENDED_EVERY = 3
-FIRST_BYTES = 16 * 1024 * 1024
+# The first look is short, so that something is there at once; the rest comes in larger parts.
+FIRST_BYTES = 1024 * 1024
+MORE_BYTES = 32 * 1024 * 1024
 
 
-class RunScreen(BatmanScreen):
+class RunScreen(RunControl):
     """Follows the run folder `run_path`; everything shown is read from it.
 
     `source` reads the folder's files, this machine's by default. It is looked at in a thread,
@@ -60,7 +61,6 @@ class RunScreen(BatmanScreen):
     CSS_PATH = Path(__file__).with_name("run.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("run")
 
-    run: reactive[RunSnapshot | None] = reactive(None, init=False, repaint=False)
     tab: reactive[str] = reactive("log", init=False, repaint=False)
 
     class Looked(Message):
@@ -179,7 +179,7 @@ class RunScreen(BatmanScreen):
     @work(thread=True, exit_on_error=False, group="look")
     def _read(self) -> None:
         try:
-            snapshot = self._follower.poll(FIRST_BYTES)
+            snapshot = self._follower.poll(MORE_BYTES if self._shown else FIRST_BYTES)
             lines = self._log.poll()
         finally:
             self._looking = False
@@ -378,80 +378,3 @@ class RunScreen(BatmanScreen):
         if row is None or self.run is None or not hasattr(row.event, "step"):
             return
         self.plots.point_at(row.event)
-
-    # -- stopping and going on -------------------------------------------------------------------
-
-    def action_problem(self) -> None:
-        """Show the whole error, to read, copy or save."""
-        from batman_tui.widgets.text_dialog import TextDialog
-
-        error = self.run.error if self.run is not None else None
-        if error is None:
-            return
-        text = "\n\n".join(filter(None, (error.message, error.hint, error.traceback)))
-        file = self.batman.workspace.logs_dir / f"{self.path.name}-error.txt"
-        self.app.push_screen(TextDialog("Why the run failed", text, file=file, error=True))
-
-    def action_stop(self) -> None:
-        """Ask, and stop the run."""
-        from batman_tui.widgets.dialogs import ConfirmDialog
-
-        lines = [
-            f"'{self.path.name}' stops after its current step and writes a checkpoint.",
-            "You can go on from there with r.",
-        ]
-        self.app.push_screen(
-            ConfirmDialog("Stop the run?", lines, yes="Stop", no="Go on"),
-            self._stop_agreed,
-        )
-
-    def _stop_agreed(self, agreed: bool | None) -> None:
-        if agreed:
-            self._stop()
-
-    def action_resume(self) -> None:
-        """Go on from the last checkpoint; a finished run is asked for more epochs."""
-        run = self.run
-        if run is None:
-            return
-        if run.state != "finished" or run.config is None:
-            self._resume(None)
-            return
-        from batman_tui.widgets.dialogs import PromptDialog
-
-        done = run.epoch
-
-        def check(text: str) -> str:
-            if not text.isdigit() or int(text) <= done:
-                raise BatmanError(f"Give a whole number above the {done} epochs that are done.")
-            return f"{int(text) - done} more"
-
-        self.app.push_screen(
-            PromptDialog(
-                "Train for more epochs",
-                label="Epochs in all",
-                value=str(2 * run.config.epochs),
-                button="Go on",
-                check=check,
-            ),
-            self._more_epochs,
-        )
-
-    def _more_epochs(self, text: str | None) -> None:
-        if text:
-            self._resume(int(text))
-
-    @work(thread=True, exit_on_error=False, group="control")
-    def _stop(self) -> None:
-        from core.training.run import Run
-
-        Run(self.path).stop()
-
-    @work(thread=True, exit_on_error=False, group="control")
-    def _resume(self, epochs: int | None) -> None:
-        from core.training.launcher import launch_local
-        from core.training.run import Run, resume_run
-
-        run = Run(self.path)
-        changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
-        launch_local(resume_run(run, **changes))

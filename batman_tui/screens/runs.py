@@ -79,6 +79,10 @@ class RunsScreen(BatmanScreen):
             Column("model", "Model", lambda row: row.model, width=8),
             Column("epoch", "Epoch", _epoch, width=8, sort=lambda row: row.epoch),
             Column(
+                "done", "", lambda row: row.epoch / row.epochs if row.epochs else 0.0, kind="bar",
+                width=8, from_width=140,
+            ),
+            Column(
                 "map", "mAP50-95", lambda row: _score(row.best_map50_95), width=8,
                 sort=lambda row: row.best_map50_95,
             ),
