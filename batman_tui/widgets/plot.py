@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from rich.cells import cell_len
+from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -36,6 +37,8 @@ _INK_CLASSES = {
     **{Ink.CURVE + i: f"plot--curve-{i}" for i in range(COLOURS)},
     **{Ink.RAW + i: f"plot--raw-{i}" for i in range(COLOURS)},
 }
+# Yellow, blue, green, red, magenta, cyan.
+_SIXTEEN = (3, 4, 2, 1, 5, 6)
 Pieces = list[tuple[str, str]]
 
 
@@ -176,9 +179,7 @@ class Plot(Widget, can_focus=True):
         self._picture = picture
         if not self._ink_styles:
             # Working them out takes longer than painting does.
-            self._ink_styles = {
-                ink: self.get_component_rich_style(name) for ink, name in _INK_CLASSES.items()
-            }
+            self._ink_styles = self._work_out_styles()
         styles = self._ink_styles
         if self.chart.extent() is None:
             self._strips = self._empty(width, height)
@@ -195,6 +196,18 @@ class Plot(Widget, can_focus=True):
         if legend:
             lines.insert(0, self._legend(width, picture))
         self._strips = lines
+
+    def _work_out_styles(self) -> dict[int, Style]:
+        styles: dict[int, Style] = {
+            ink: self.get_component_rich_style(name) for ink, name in _INK_CLASSES.items()
+        }
+        if self.app.console.color_system == "standard":
+            # The theme's tints would all become white: take the terminal's own six colours.
+            bright = 8 if self.app.current_theme.dark else 0
+            for number, colour in enumerate(_SIXTEEN):
+                ink = Ink.CURVE + number
+                styles[ink] += Style(color=Color.from_ansi(colour + bright))
+        return styles
 
     def _with_cursor(
         self,

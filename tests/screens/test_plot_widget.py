@@ -6,6 +6,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+from rich.color import ColorSystem
 from textual.app import App, ComposeResult
 from textual.events import MouseScrollUp
 
@@ -188,14 +189,23 @@ async def test_any_size(size: tuple[int, int]) -> None:
         assert all(len(row) == app.plot.size.width for row in app.text().split("\n"))
 
 
-async def test_sixteen_colours_keep_curves_apart() -> None:
-    """Curves differ by their markers too, where colours are few."""
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
+async def test_sixteen_colours_keep_curves_apart(theme: str) -> None:
+    """By colour, and by their markers for those who do not see colours."""
     x = np.arange(6.0)
     curves = tuple(Curve(str(i), x, x + i, colour=i, markers=True) for i in range(4))
     app = PlotApp(Chart(curves))
+    app.theme = theme
+    app.console._color_system = ColorSystem.STANDARD
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         assert all(marker in app.text() for marker in "●◆▲■")
+        shown = set()
+        for y in range(1, 20):
+            for segment in app.plot.render_line(y):
+                if segment.style and segment.text.strip() and segment.text[0] in "●◆▲■":
+                    shown.add(segment.style.color.downgrade(ColorSystem.STANDARD).number)
+        assert len(shown) == 4
 
 
 async def test_a_million_points_redraw_quickly() -> None:
