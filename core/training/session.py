@@ -98,6 +98,8 @@ class Session:
         Raises BatmanError for what a person can put right; whatever torch and rfdetr raise passes.
         """
         self._check_data()
+        if self._stopped_before():
+            return
         config = self._config
         state = RunState.from_dict(self._resume.state) if self._resume else RunState()
         if self._resume is not None and self._resume.epoch >= config.epochs:
@@ -136,9 +138,9 @@ class Session:
             plugins=[WholeFileIO()],
             loggers=build.build_loggers(config, self._run_dir),
         )
+        if self._stopped_before():
+            return
         try:
-            if self.stop.reason is not None:
-                raise TrainingStopped
             trainer.fit(
                 module,
                 datamodule=data,
@@ -151,10 +153,16 @@ class Session:
         finally:
             if self._board is not None:
                 self._board.close()
-        self.seconds = recorder.elapsed if self.step else state.elapsed
-        self._record(recorder.state if self.step else state, str(module.device))
+        self.seconds = recorder.elapsed
+        self._record(recorder.state, str(module.device))
 
     # --- before training ---------------------------------------------------------------------
+
+    def _stopped_before(self) -> bool:
+        """Tell whether a stop was asked for before the first step: the folder stays as it is."""
+        if self.stop.reason is not None:
+            self.stopped, self.reason = True, self.stop.reason
+        return self.stopped
 
     def _check_data(self) -> None:
         for split in ("train", "valid"):

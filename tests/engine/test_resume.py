@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,30 @@ def test_a_place_in_an_epoch_is_found_again_in_other_batches(trained: Path) -> N
     other = copy.deepcopy(fit_loop)
     assert not rescale(other, old, Batching(6, 1))
     assert position(other) == (2, 0)
+
+
+def test_a_stop_before_the_first_step_leaves_the_folder_as_it_is(runs: Runs) -> None:
+    run = runs.make("early")
+    process = runs.start(run)
+    deadline = time.monotonic() + 60
+    while "loading rfdetr" not in (run / "train.log").read_text():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=120) == 3
+    (stopped,) = events_of(run)
+    assert isinstance(stopped, ev.Stopped)
+    assert (stopped.epoch, stopped.step, stopped.reason) == (0, 0, "SIGTERM")
+    assert Run(run).state() == "stopped"
+
+
+def test_patience_ends_a_run_that_does_not_improve(runs: Runs) -> None:
+    """At a learning rate of nothing the first epoch stays the best."""
+    run = runs.make("patience", patience=1, lr=1e-9, lr_encoder=1e-9)
+    assert runs.train(run) == 0
+    end = events_of(run)[-1]
+    assert isinstance(end, ev.Finished)
+    assert (end.epoch, end.best_epoch, end.reason) == (2, 1, "patience")
+    results = json.loads((run / "results.json").read_text())
+    assert (results["epochs_trained"], results["reason"]) == (2, "patience")

@@ -1,0 +1,259 @@
+"""The training process's parts that need no torch: what to resume, batches, failures, weights."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigError, RunError, WeightsMissing
+from core.training import checkpoints, weights
+from core.training.batching import Batching
+from core.training.config import TrainingConfig
+from core.training.events import Started, Validation
+from core.training.failures import Diverged, explain, is_oom
+from core.training.ranks import is_rank_zero, under_srun
+from core.training.results import validation_record, write_results
+from core.training.stopping import StopRequest
+from core.training.val_images import ValImages
+
+
+def started(t: float) -> Started:
+    return Started(
+        t=t, run="r", pid=1, host="h", model="tiny", epochs=9, epoch=0, step=0, steps_per_epoch=5,
+        batch_size=8, grad_accum=1, effective_batch=8, image_size=128, classes=[], device="cpu",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Batching(8, 1), Batching(4, 2)),
+        (Batching(6, 2), Batching(3, 4)),
+        (Batching(5, 1), Batching(1, 5)),
+        (Batching(9, 1), Batching(3, 3)),
+        (Batching(2, 3, world=4), Batching(1, 6, world=4)),
+        (Batching(1, 8), None),
+    ],
+)
+def test_a_smaller_batch_keeps_the_step(before: Batching, after: Batching | None) -> None:
+    assert before.smaller() == after
+    assert after is None or after.effective == before.effective
+
+
+def test_a_config_resumes_once_and_then_its_own_checkpoint(tmp_path: Path) -> None:
+    run, other = tmp_path / "run", tmp_path / "other"
+    run.mkdir()
+    other.mkdir()
+    wanted = other / "checkpoint_epoch_25.pth"
+    wanted.touch()
+    config = TrainingConfig(model="tiny", resume=wanted)
+    fresh = TrainingConfig(model="tiny")
+
+    def choose(config: TrainingConfig, *starts: float) -> Path | None:
+        return checkpoints.choose_resume(run, config, [started(t) for t in starts], 100.0)
+
+    assert choose(fresh) is None
+    assert choose(config) == wanted
+    assert choose(config, 110.0) == wanted  # started, and lost before its first epoch
+    own = run / "checkpoint_last.pth"
+    own.touch()
+    os.utime(own, (120.0, 120.0))
+    assert choose(fresh) == own  # a job that the scheduler starts again
+    assert choose(config, 110.0) == own
+    assert choose(config, 90.0) == wanted  # the config is newer: someone asks for it now
+    assert choose(TrainingConfig(model="tiny", resume=run), 90.0) == own
+    with pytest.raises(ConfigError, match="no checkpoint"):
+        choose(TrainingConfig(model="tiny", resume=tmp_path / "gone.pth"))
+    with pytest.raises(ConfigError, match=r"no checkpoint_last\.pth"):
+        choose(TrainingConfig(model="tiny", resume=other))
+
+
+def test_the_newest_periodic_checkpoints_are_kept(tmp_path: Path) -> None:
+    for epoch in (2, 10, 9, 30):
+        (tmp_path / checkpoints.periodic_name(epoch)).touch()
+    (tmp_path / "checkpoint_epoch_mine.pth").touch()
+    assert checkpoints.prune_periodic(tmp_path, 0) == []
+    removed = checkpoints.prune_periodic(tmp_path, 2)
+    assert [path.name for path in removed] == ["checkpoint_epoch_2.pth", "checkpoint_epoch_9.pth"]
+    assert (tmp_path / "checkpoint_epoch_mine.pth").exists()
+    assert (tmp_path / "checkpoint_epoch_30.pth").exists()
+
+
+def test_a_periodic_copy_outlives_its_source_being_replaced(tmp_path: Path) -> None:
+    source, target = tmp_path / "checkpoint_last.pth", tmp_path / "checkpoint_epoch_1.pth"
+    source.write_bytes(b"one")
+    assert checkpoints.duplicate(source, target) == 3
+    newer = tmp_path / "new"
+    newer.write_bytes(b"three")
+    newer.replace(source)
+    assert target.read_bytes() == b"one"
+    (tmp_path / ".checkpoint_last.pth.77.tmp").touch()
+    checkpoints.remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [target.name, source.name]
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (WeightsMissing("w", "h"), "weights"),
+        (Diverged("d", "h"), "nan"),
+        (ConfigError("c", "h"), "config"),
+        (RunError("r", "h"), "run"),
+        (OutOfMemoryError("CUDA out of memory"), "oom"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "oom"),
+        (MemoryError(), "oom"),
+        (ValueError("matrix contains invalid numeric entries"), "nan"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "a.jpg"), "data"),
+        (ImportError("no rfdetr"), "install"),
+        (KeyError("x"), "error"),
+    ],
+)
+def test_each_failure_has_a_kind_and_a_way_out(error: Exception, kind: str) -> None:
+    failed = explain(error)
+    assert failed.kind == kind
+    assert failed.message
+    assert failed.hint
+    assert is_oom(error) == (kind == "oom")
+
+
+def test_a_failure_from_outside_cannot_write_to_the_terminal() -> None:
+    assert "\x1b" not in explain(ValueError("bad \x1b[31mname\n")).message
+
+
+def test_one_process_of_several_writes() -> None:
+    assert is_rank_zero({})
+    assert not is_rank_zero({"LOCAL_RANK": "1"})
+    assert not is_rank_zero({"LOCAL_RANK": "0", "NODE_RANK": "1"})
+    assert not is_rank_zero({"RANK": "3", "LOCAL_RANK": "0"})
+    # sbatch without srun: one task, whatever else the job has.
+    assert is_rank_zero({"SLURM_PROCID": "0", "SLURM_NTASKS": "1", "LOCAL_RANK": "0"})
+    srun = {"SLURM_PROCID": "2", "SLURM_NTASKS": "4"}
+    assert under_srun(srun)
+    assert not is_rank_zero(srun)
+
+
+def test_signals_ask_for_a_stop_and_the_first_counts() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
+    interrupt = signal.getsignal(signal.SIGINT)
+    stop = StopRequest()
+    try:
+        stop.listen()
+        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        for number, handler in {**before, signal.SIGINT: interrupt}.items():
+            signal.signal(number, handler)
+    assert stop.reason == "SIGUSR1"
+
+
+def test_weights_are_found_before_anything_heavy_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RF_HOME", str(tmp_path))
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    def unreachable(*_args: object, **_options: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket, "create_connection", unreachable)
+    assert weights.start_weights(TrainingConfig(model="tiny")) is None
+    assert weights.start_weights(TrainingConfig(model="nano", from_scratch=True)) is None
+    with pytest.raises(WeightsMissing, match=r"rf-detr-nano\.pth"):
+        weights.start_weights(TrainingConfig(model="nano"))
+    (tmp_path / "rf-detr-nano.pth").touch()
+    assert weights.start_weights(TrainingConfig(model="nano")) == tmp_path / "rf-detr-nano.pth"
+    own = tmp_path / "own.pth"
+    with pytest.raises(WeightsMissing, match=r"own\.pth"):
+        weights.start_weights(TrainingConfig(model="nano", pretrained=own))
+    own.touch()
+    assert weights.start_weights(TrainingConfig(model="nano", pretrained=own)) == own
+
+
+def test_the_worker_starts_without_torch() -> None:
+    code = (
+        "import sys; import core.training.worker; "
+        "print(sorted({'torch', 'rfdetr', 'pytorch_lightning'} & set(sys.modules)))"
+    )
+    root = str(Path(__file__).parents[2])
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+    )
+    assert out.stdout.strip() == "[]"
+
+
+def test_results_name_best_and_final(tmp_path: Path) -> None:
+    history = [
+        validation_record(
+            Validation(
+                epoch=epoch, step=epoch * 5, map50_95=value, map50=value, map75=value,
+                precision=value, recall=value, f1=value, per_class={"cell": value},
+            ),
+            train_loss=1.0 / epoch,
+        )
+        for epoch, value in ((1, 0.2), (2, 0.5), (3, 0.4))
+    ]  # fmt: skip
+    write_results(
+        tmp_path, TrainingConfig(model="tiny"), state="finished", reason="epochs", epoch=3, step=15,
+        seconds=12.34, history=history, best_epoch=2, batch={"batch_size": 8}, device="cpu",
+    )  # fmt: skip
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["best"]["epoch"] == results["best_epoch"] == 2
+    assert results["final"]["map50_95"] == 0.4
+    assert results["best"]["per_class"] == {"cell": 0.5}
+    assert results["duration_seconds"] == 12.3
+
+
+class FakeTensor(list):
+    def tolist(self) -> list:
+        return list(self)
+
+
+def test_pictures_show_truth_and_confident_predictions(tmp_path: Path) -> None:
+    from PIL import Image
+
+    valid = tmp_path / "valid"
+    valid.mkdir()
+    Image.new("RGB", (200, 100)).save(valid / "a.png")
+    coco = {
+        "images": [{"id": 7, "file_name": "a.png", "width": 200, "height": 100}],
+        "categories": [{"id": 0, "name": "c\x1bell"}],
+        "annotations": [{"image_id": 7, "category_id": 0, "bbox": [10, 10, 50, 50]}],
+    }
+    (valid / "_annotations.coco.json").write_text(json.dumps(coco))
+    images = ValImages(tmp_path, ["cell"], tmp_path / "out", 4)
+    result = {
+        "scores": FakeTensor([0.9, 0.1, 0.8]),
+        "labels": FakeTensor([0, 0, 1]),  # the last is rfdetr's background class
+        "boxes": FakeTensor([[100, 20, 150, 80], [0, 0, 5, 5], [160, 20, 190, 80]]),
+    }
+    images.collect([result, result], [{"image_id": 7}, {"image_id": 8}])
+    (written,) = images.write(3)
+    assert written.name == "epoch_0003_a.jpg"
+    with Image.open(written) as picture:
+        drawn = picture.convert("RGB")
+
+    def bright(x: int, y: int) -> bool:
+        return max(drawn.getpixel((x, y))) > 120
+
+    assert bright(10, 35)  # left side of the true box
+    assert bright(101, 50)  # left side of the predicted box
+    assert not bright(161, 50)  # the background class is no prediction
+    assert not bright(4, 2)  # too unsure to show
