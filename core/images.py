@@ -1,0 +1,288 @@
+"""The images of a project: finding them, what is on them, and taking them out.
+
+Made for projects of a hundred thousand images: `find_images` returns ids only, and what a list
+shows of an image is read for the rows in sight by `image_lines`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from core.store import HistoryEntry, Project
+from core.text import plural
+
+if TYPE_CHECKING:
+    from core.health.report import Finding
+
+Order = Literal["id", "name", "split", "boxes", "import"]
+SPLIT_NAMES = ("train", "valid", "test", "none")
+_TOKEN = re.compile(
+    r'(?P<key>class|split|import|is|finding):(?:"(?P<q>[^"]*)"?|(?P<v>\S*))|(?P<w>\S+)'
+)
+
+
+@dataclass(frozen=True)
+class ImageFilter:
+    """Which images are meant; everything that is given must hold.
+
+    `words` are parts of the name, whatever the case; `classes`, `splits` ("none" for images
+    without one) and `imports` each match when one of them does. `among` are image ids, such as
+    those of a finding.
+    """
+
+    words: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+    imports: tuple[int, ...] = ()
+    unlabelled: bool = False
+    among: tuple[frozenset[int], ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageLine:
+    """An image as a list shows it; `classes` are (name, boxes), the most frequent first."""
+
+    id: int
+    name: str
+    path: str
+    width: int
+    height: int
+    split: str | None
+    group: str | None
+    time: float | None
+    import_id: int
+    boxes: int
+    classes: tuple[tuple[str, int], ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box in pixels of the image: left, top, width, height, and its class."""
+
+    id: int
+    class_id: int
+    class_name: str
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+def parse_filter(text: str, findings: Mapping[str, frozenset[int]] | None = None) -> ImageFilter:
+    """Return the filter that a person typed.
+
+    Words are parts of the name; `class:NAME` (`class:"safety vest"`), `split:train` (or `none`),
+    `import:2`, `is:unlabelled` and `finding:KIND` narrow it. `findings` gives the image ids of
+    each kind of finding; an unknown kind, import or split matches nothing.
+    """
+    words: list[str] = []
+    classes: list[str] = []
+    splits: list[str] = []
+    imports: list[int] = []
+    among: list[frozenset[int]] = []
+    unlabelled = False
+    for token in _TOKEN.finditer(text):
+        key = token["key"]
+        value = token["q"] if token["q"] is not None else token["v"]
+        if key is None:
+            words.append(token["w"])
+        elif not value:
+            continue  # Still being typed.
+        elif key == "class":
+            classes.append(value)
+        elif key == "split":
+            splits += [name for name in SPLIT_NAMES if name.startswith(value.lower())] or [value]
+        elif key == "import":
+            imports.append(int(value) if value.isascii() and value.isdigit() else -1)
+        elif key == "is":
+            unlabelled = unlabelled or "unlabelled".startswith(value.lower())
+        else:
+            among.append((findings or {}).get(value, frozenset()))
+    return ImageFilter(
+        tuple(words), tuple(classes), tuple(splits), tuple(imports), unlabelled, tuple(among)
+    )
+
+
+def find_images(
+    project: Project,
+    wanted: ImageFilter | None = None,
+    *,
+    order: Order = "id",
+    reverse: bool = False,
+) -> list[int]:
+    """Return the ids of the visible images that `wanted` means (all when None), in order.
+
+    A class is meant by its whole name whatever the case, or, where no class has it, by a part.
+    """
+    wanted = wanted or ImageFilter()
+    where: list[str] = []
+    values: list[object] = []
+    for word in wanted.words:
+        where.append("i.name LIKE ? ESCAPE '\\'")
+        values.append(f"%{_like(word)}%")
+    if wanted.splits:
+        where.append("coalesce(i.split, 'none') IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(wanted.splits))
+    if wanted.imports:
+        where.append("i.import_id IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(wanted.imports))
+    if wanted.classes:
+        where.append(
+            "i.id IN (SELECT image_id FROM annotations WHERE deleted = 0"
+            " AND label_id IN (SELECT value FROM json_each(?)))"
+        )
+        values.append(json.dumps(_labels(project, wanted.classes)))
+    if wanted.unlabelled:
+        where.append(
+            "NOT EXISTS (SELECT 1 FROM annotations a JOIN labels l ON l.id = a.label_id"
+            " WHERE a.image_id = i.id AND a.deleted = 0 AND l.class_id IS NOT NULL)"
+        )
+    for ids in wanted.among:
+        where.append("i.id IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(sorted(ids)))
+    down = " DESC" if reverse else ""
+    by = {
+        "id": f"i.id{down}",
+        "name": f"i.name COLLATE NOCASE{down}, i.id",
+        # Training's order, images without a split last.
+        "split": "CASE i.split WHEN 'train' THEN 1 WHEN 'valid' THEN 2 WHEN 'test' THEN 3 ELSE 4"
+        f" END{down}, i.id",
+        "import": f"i.import_id{down}, i.id",
+        "boxes": "(SELECT count(*) FROM annotations a JOIN labels l ON l.id = a.label_id"
+        f" WHERE a.image_id = i.id AND a.deleted = 0 AND l.class_id IS NOT NULL){down}, i.id",
+    }[order]
+    query = "SELECT i.id FROM v_images i"
+    if where:
+        query += " WHERE " + " AND ".join(where)
+    return [row[0] for row in project.db.execute(f"{query} ORDER BY {by}", values)]
+
+
+def image_lines(project: Project, ids: Sequence[int]) -> list[ImageLine]:
+    """Return what a list shows of the images with `ids`, in that order, missing ones left out."""
+    wanted = json.dumps(list(ids))
+    classes: dict[int, list[tuple[str, int]]] = {}
+    for image, name, count in project.db.execute(
+        "SELECT a.image_id, c.name, count(*) AS n FROM annotations a"
+        " JOIN labels l ON l.id = a.label_id JOIN classes c ON c.id = l.class_id"
+        " WHERE a.deleted = 0 AND a.image_id IN (SELECT value FROM json_each(?))"
+        " GROUP BY a.image_id, c.id ORDER BY n DESC, c.name",
+        (wanted,),
+    ):
+        classes.setdefault(image, []).append((name, count))
+    found = {
+        row["id"]: ImageLine(
+            id=row["id"],
+            name=row["name"],
+            path=row["path"],
+            width=row["width"],
+            height=row["height"],
+            split=row["split"],
+            group=row["grp"],
+            time=row["time"],
+            import_id=row["import_id"],
+            boxes=sum(count for _, count in classes.get(row["id"], ())),
+            classes=tuple(classes.get(row["id"], ())),
+        )
+        for row in project.db.execute(
+            "SELECT * FROM v_images WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
+        )
+    }
+    return [found[image] for image in ids if image in found]
+
+
+def image_boxes(project: Project, image_id: int) -> list[Box]:
+    """Return the visible boxes of an image, the largest first."""
+    rows = project.db.execute(
+        "SELECT id, class_id, class_name, x, y, w, h FROM v_annotations WHERE image_id = ?"
+        " ORDER BY w * h DESC, id",
+        (image_id,),
+    )
+    return [Box(*row) for row in rows]
+
+
+def image_path(project: Project, image_id: int) -> Path | None:
+    """Return the file of a visible image, or None when there is no such image."""
+    row = project.db.execute("SELECT path FROM v_images WHERE id = ?", (image_id,)).fetchone()
+    return None if row is None else project.image_file(row["path"])
+
+
+def finding_images(project: Project, finding: Finding) -> frozenset[int]:
+    """Return the ids of every image that a finding of `core.health` is about.
+
+    For a finding about a class, those are the images that show it.
+    """
+    ids = json.dumps(list(finding.ids))
+    if finding.subject == "image":
+        return frozenset(finding.ids) | frozenset(finding.images)
+    if finding.subject == "annotation":
+        query = "SELECT DISTINCT image_id FROM annotations WHERE id IN"
+    elif finding.subject == "class":
+        query = "SELECT DISTINCT image_id FROM v_annotations WHERE class_id IN"
+    else:
+        return frozenset(finding.images)
+    rows = project.db.execute(f"{query} (SELECT value FROM json_each(?))", (ids,))
+    return frozenset(row[0] for row in rows)
+
+
+def delete_images(project: Project, ids: Sequence[int]) -> HistoryEntry | None:
+    """Take images out of the project with their boxes, as one step that can be undone.
+
+    Files stay where they are. Returns None when none of the images was there.
+    """
+    wanted = json.dumps(list(ids))
+    with project.change("images.delete", "delete images") as change:
+        images = [
+            row[0]
+            for row in project.db.execute(
+                "SELECT id FROM v_images WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
+            )
+        ]
+        boxes = [
+            row[0]
+            for row in project.db.execute(
+                "SELECT id FROM annotations WHERE deleted = 0"
+                " AND image_id IN (SELECT value FROM json_each(?))",
+                (json.dumps(images),),
+            )
+        ]
+        change.update_many("images", ["deleted"], [(image, 1) for image in images])
+        change.update_many("annotations", ["deleted"], [(box, 1) for box in boxes])
+        if change.empty:
+            return None
+        project.describe(
+            change,
+            f"Deleted {plural(len(images), 'image')} with {plural(len(boxes), 'annotation')}",
+            {"images": len(images), "annotations": len(boxes)},
+        )
+    return project.entry(change.history_id)
+
+
+def _labels(project: Project, names: Sequence[str]) -> list[int]:
+    """Return the labels of the classes that `names` mean."""
+    found: list[int] = []
+    for name in names:
+        rows = project.db.execute(
+            "SELECT id FROM classes WHERE lower(name) = lower(?)", (name,)
+        ).fetchall()
+        if not rows:
+            rows = project.db.execute(
+                "SELECT id FROM classes WHERE name LIKE ? ESCAPE '\\'", (f"%{_like(name)}%",)
+            ).fetchall()
+        found += [row[0] for row in rows]
+    return [
+        row[0]
+        for row in project.db.execute(
+            "SELECT labels.id FROM labels JOIN imports ON imports.id = import_id"
+            " WHERE active = 1 AND class_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(found),),
+        )
+    ]
+
+
+def _like(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
