@@ -160,6 +160,10 @@ def reason_words(reason: str) -> str:
     `(Priority)`); it is kept.
     """
     text = reason.strip().strip("()")
+    # An array that waits for several reasons names them all: `Resources,JobHeldUser`.
+    codes = [part.strip() for part in text.split(",")]
+    if len(codes) > 1 and all(code in _REASONS for code in codes):
+        return "; ".join(dict.fromkeys(_REASONS[code] for code in codes if _REASONS[code]))
     code, _, detail = text.partition(",")
     words = _REASONS.get(code.strip())
     if words is None:
