@@ -13,15 +13,13 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.plugins.io import TorchCheckpointIO
-from rfdetr.training import BestModelCallback
 
 from core.text import size
 from core.training import checkpoints, progress
@@ -42,51 +40,13 @@ from core.training.failures import Diverged
 from core.training.meter import StepMeter
 from core.training.ranks import is_rank_zero
 from core.training.results import validation_record
+from core.training.saving import RunState, best_content
 from core.training.stopping import StopRequest, TrainingStopped
 from core.training.val_images import ValImages
 
 # Training whose loss is not a number for this many steps in a row will not recover: the weights
 # themselves are then not numbers any more.
 MAX_BAD_STEPS = 3
-
-
-@dataclass(slots=True)
-class RunState:
-    """What a run carries from attempt to attempt, inside its checkpoints.
-
-    `history` holds one `validation_record` an epoch. `elapsed` is the training time in seconds of
-    all attempts. `loss_sum`, `loss_count` and `epoch_seconds` belong to an epoch that is not yet
-    complete. `epoch_events` are the last complete epoch's events as JSON lines.
-    """
-
-    best_epoch: int = 0
-    best_value: float = -1.0
-    since_best: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    elapsed: float = 0.0
-    epoch_seconds: float = 0.0
-    loss_sum: float = 0.0
-    loss_count: int = 0
-    batch: int = 0
-    accum: int = 0
-    world: int = 0
-    epoch_events: list[str] = field(default_factory=list)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> RunState:
-        """Return the state in `values`; keys of other versions are left out."""
-        names = {item.name for item in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in names})
-
-
-class WholeFileIO(TorchCheckpointIO):
-    """Lightning's checkpoint files, each written whole under another name and then renamed."""
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
-    ) -> None:
-        """Write `checkpoint` to `path` atomically. Raises OSError."""
-        checkpoints.save_checkpoint(checkpoint, Path(path))
 
 
 class RunRecorder(Callback):
@@ -434,24 +394,9 @@ class RunRecorder(Callback):
 
     def _save_best(self, trainer: Trainer, pl_module: LightningModule) -> Checkpoint:
         """Write the evaluated weights (averaged ones with EMA) with what describes the model."""
-        averaged = [
-            found
-            for callback in trainer.callbacks
-            if (getter := getattr(callback, "get_ema_model_state_dict", None)) is not None
-            and (found := getter()) is not None
-        ]
-        weights = averaged[0] if averaged else pl_module.model.state_dict()
-        # The keys by which RFDETR.from_checkpoint rebuilds a model, written as rfdetr does.
-        description = BestModelCallback._model_description(
-            *BestModelCallback._resolve_model_description(
-                trainer, pl_module, weights, allow_deprecated=True
-            )
-        )
         epoch = self.state.best_epoch
         path = self._run_dir / checkpoints.BEST
-        written = checkpoints.save_checkpoint(
-            {"model": weights, **description, checkpoints.STATE_KEY: {"epoch": epoch}}, path
-        )
+        written = checkpoints.save_checkpoint(best_content(trainer, pl_module, epoch), path)
         if self._images is not None:
             self._images.write(epoch)
         return Checkpoint(

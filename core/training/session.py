@@ -19,7 +19,7 @@ from pytorch_lightning import Callback
 from core.errors import ConfigError
 from core.training import build, checkpoints, weights
 from core.training.batching import Batching
-from core.training.callbacks import RunRecorder, RunState, WholeFileIO
+from core.training.callbacks import RunRecorder
 from core.training.config import TrainingConfig
 from core.training.events import (
     Epoch,
@@ -33,6 +33,7 @@ from core.training.events import (
 )
 from core.training.ranks import is_rank_zero
 from core.training.results import write_results
+from core.training.saving import RunState, WholeFileIO
 from core.training.stopping import StopRequest, TrainingStopped
 from core.training.tensorboard import TensorBoardLog
 from core.training.val_images import ValImages
