@@ -16,6 +16,7 @@ from core.store.lock import hostname
 from core.text import clean, did_you_mean
 from core.training.config import TrainingConfig
 from core.training.events import Event, Failed, decode_event, read_events
+from core.training.notes import read_notes
 from core.training.process import (
     ENDED,
     State,
@@ -125,10 +126,18 @@ class Run:
         state = derive_state(end_of(events), events[-1].t if events else None, worker, alive)
         failure = next((e for e in reversed(events) if isinstance(e, Failed)), None)
         error = failure.message if failure and state == "failed" else ""
+        said = read_notes(self.path)
         try:
             config = self.config()
         except BatmanError as problem:
-            return RunSummary(self.name, self.path, state, error=problem.message)
+            return RunSummary(
+                self.name,
+                self.path,
+                state,
+                error=problem.message,
+                note=said.text,
+                tags=said.tags,
+            )
         best = best_of(self.path / RESULTS_FILE, events)
         started, updated = self._first_time(), events[-1].t if events else None
         return RunSummary(
@@ -146,6 +155,8 @@ class Run:
             updated_at=updated,
             seconds=seconds_of(events, started),
             error=error,
+            note=said.text,
+            tags=said.tags,
         )
 
     def _tail(self) -> list[Event]:

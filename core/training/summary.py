@@ -30,7 +30,8 @@ class RunSummary:
 
     `epoch` counts complete epochs of `epochs`, `seconds` is the time it trained, or from its first
     event to its last until it has finished. While a run goes on, `best_map50_95` is the best among
-    its latest validations. `error` says what failed, or why the folder cannot be read.
+    its latest validations. `error` says what failed, or why the folder cannot be read. `note` and
+    `tags` are a person's (`core.training.notes`).
     """
 
     name: str
@@ -47,6 +48,8 @@ class RunSummary:
     updated_at: float | None = None
     seconds: float = 0.0
     error: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class Best(msgspec.Struct):

@@ -1,0 +1,185 @@
+"""The small language that picks runs from a list: `model=base map50>0.5 tag:x -tag:y words`.
+
+Terms stand with spaces between them, and a run is shown when all of them hold:
+
+- `word` or `"several words"`: somewhere in the name, state, project, model, note or tags;
+- `field=value`, `field!=value`: a text field as a whole, whatever the case, with `*` for anything;
+- `field>n`, `>=`, `<`, `<=`, `=`, `!=`: a number, or a time such as `took>2h`;
+- `field:text`: a part of a text field; of `tag`, a whole tag;
+- `-` in front of any of these: the opposite.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from core.errors import ConfigError
+from core.text import clean, did_you_mean
+from core.training.summary import RunSummary
+
+Test = Callable[[RunSummary], bool]
+
+TEXTS: dict[str, Callable[[RunSummary], tuple[str, ...]]] = {
+    "name": lambda run: (run.name,),
+    "state": lambda run: (run.state,),
+    "model": lambda run: (run.model,),
+    "project": lambda run: (run.project or "",),
+    "note": lambda run: (run.note,),
+    "tag": lambda run: run.tags,
+}
+NUMBERS: dict[str, Callable[[RunSummary], float | None]] = {
+    "map50_95": lambda run: run.best_map50_95,
+    "map50": lambda run: run.best_map50,
+    "epoch": lambda run: run.epoch,
+    "epochs": lambda run: run.epochs,
+    "best_epoch": lambda run: run.best_epoch,
+    "took": lambda run: run.seconds,
+}
+FIELDS = (*TEXTS, *NUMBERS)
+SORTABLE = (*FIELDS, "started")
+_OTHER_NAMES = {"map": "map50_95", "map50-95": "map50_95", "run": "name", "tags": "tag"}
+_OTHER_NAMES |= {"time": "took", "seconds": "took", "notes": "note"}
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+_WORD = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
+_TERM = re.compile(r"(?P<name>[A-Za-z][\w-]*)(?P<how>!=|>=|<=|=|>|<|:)(?P<value>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """A filter that was read. `problems` are sentences on terms that are not understood.
+
+    Those terms are left out, so that a filter may be used while it is still being typed.
+    """
+
+    tests: tuple[Test, ...] = ()
+    problems: tuple[str, ...] = field(default=())
+
+    def keeps(self, run: RunSummary) -> bool:
+        """Return whether `run` is among those asked for."""
+        return all(test(run) for test in self.tests)
+
+
+def read_filter(text: str) -> RunFilter:
+    """Read a filter; never raises, see `RunFilter.problems`."""
+    tests: list[Test] = []
+    problems: list[str] = []
+    for word in _WORD.findall(text):
+        try:
+            tests.append(_term(word))
+        except ConfigError as error:
+            problems.append(f"{error.message} {error.hint}".strip())
+    return RunFilter(tuple(tests), tuple(problems))
+
+
+def require_filter(text: str) -> RunFilter:
+    """Read a filter of which every term must make sense. Raises ConfigError."""
+    for word in _WORD.findall(text):
+        _term(word)
+    return read_filter(text)
+
+
+def sort_runs(runs: Iterable[RunSummary], by: str) -> list[RunSummary]:
+    """Return `runs` ordered by a field: numbers largest first, text from A to Z.
+
+    A `-` in front of the field turns the order round; runs without a value come last either way.
+    Raises ConfigError for a field that there is not.
+    """
+    wanted = by.removeprefix("-").casefold()
+    name = _OTHER_NAMES.get(wanted, wanted)
+    if name not in SORTABLE:
+        guess = did_you_mean(wanted, SORTABLE)
+        raise ConfigError(
+            f"Runs cannot be sorted by '{clean(wanted)}'.",
+            guess.capitalize() or f"There are {', '.join(SORTABLE)}.",
+        )
+    number = NUMBERS.get(name, lambda run: run.started_at)
+
+    def value(run: RunSummary) -> float | str | None:
+        if name not in TEXTS:
+            return number(run)
+        return " ".join(TEXTS[name](run)).casefold() or None
+
+    runs = list(runs)
+    known = [run for run in runs if value(run) is not None]
+    known.sort(key=lambda run: value(run) or 0, reverse=(name not in TEXTS) != by.startswith("-"))
+    return known + [run for run in runs if value(run) is None]
+
+
+def _term(word: str) -> Test:
+    if word.startswith("-") and len(word) > 1:
+        inner = _term(word[1:])
+        return lambda run: not inner(run)
+    match = _TERM.fullmatch(word)
+    if match is None or word.startswith('"'):
+        return _anywhere(word.replace('"', "").casefold())
+    name = match["name"].casefold()
+    name = _OTHER_NAMES.get(name, name)
+    how, value = match["how"], match["value"].replace('"', "")
+    if name not in FIELDS:
+        guess = did_you_mean(name, FIELDS)
+        raise ConfigError(
+            f"Runs have no '{clean(match['name'])}' to filter by.",
+            guess.capitalize() or f"There are {', '.join(FIELDS)}.",
+        )
+    if not value:
+        raise ConfigError(f"'{clean(word)}' says nothing to compare with.")
+    return _number(name, how, value) if name in NUMBERS else _text(name, how, value.casefold())
+
+
+def _anywhere(word: str) -> Test:
+    def test(run: RunSummary) -> bool:
+        tags = " ".join(f"#{tag}" for tag in run.tags)
+        text = f"{run.name} {run.state} {run.project or ''} {run.model} {tags} {run.note}"
+        return word in text.casefold()
+
+    return test
+
+
+def _text(name: str, how: str, value: str) -> Test:
+    values = TEXTS[name]
+    if name == "tag":
+        value = value.lstrip("#")
+    if how == ":" and name != "tag":
+        return lambda run: any(value in text.casefold() for text in values(run))
+    if how not in ("=", "!=", ":"):
+        raise ConfigError(f"'{name}' is text: compare it with =, != or :.")
+    # A bracket is a character like others here; only the star is special.
+    pattern = value.replace("[", "[[]")
+
+    def equal(run: RunSummary) -> bool:
+        return any(fnmatchcase(text.casefold(), pattern) for text in values(run))
+
+    return (lambda run: not equal(run)) if how == "!=" else equal
+
+
+def _number(name: str, how: str, value: str) -> Test:
+    wanted = _seconds(value) if name == "took" else None
+    try:
+        number = float(value) if wanted is None else wanted
+    except ValueError:
+        raise ConfigError(f"'{clean(value)}' is no number to compare {name} with.") from None
+    compare = _COMPARE["=" if how == ":" else how]
+    read = NUMBERS[name]
+
+    def test(run: RunSummary) -> bool:
+        found = read(run)
+        return found is not None and compare(found, number)
+
+    return test
+
+
+def _seconds(text: str) -> float | None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip().casefold())
+    return float(match[1]) * _UNITS[match[2]] if match else None
