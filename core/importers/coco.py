@@ -24,9 +24,10 @@ from core.files import FileMode
 from core.importers.boxes import around, describe
 from core.importers.coco_files import CocoFile, find
 from core.importers.coco_json import BadRecord, Lists
+from core.importers.collector import paused
 from core.importers.commit import commit
-from core.importers.dataset import DataSet, Picture, inside, storable
-from core.importers.folders import Folders, Found, plausible, read_size
+from core.importers.dataset import DataSet, Picture, inside, plain, storable
+from core.importers.folders import LARGEST_SIDE, Folders, Found, plausible, read_size
 from core.importers.report import ImportReport, Progress, Watch
 from core.importers.seen import IdMap, Seen
 from core.store import Project
@@ -87,11 +88,12 @@ def import_coco(
     lies; `detail` goes into the record of the import. Raises `ImportFailed` when it cannot be
     read, `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
-    data = read_coco(source, Watch(progress, cancelled))
-    data.kind = kind
-    data.origin = origin or data.origin
-    data.detail.update(detail or {})
-    return commit(project, data, files=files, progress=progress, cancelled=cancelled)
+    with paused():
+        data = read_coco(source, Watch(progress, cancelled))
+        data.kind = kind
+        data.origin = origin or data.origin
+        data.detail.update(detail or {})
+        return commit(project, data, files=files, progress=progress, cancelled=cancelled)
 
 
 def read_coco(source: Path, watch: Watch) -> DataSet:
@@ -163,8 +165,7 @@ class _Reader:
         count = 0
         seen: dict[str, int] = {}
         for part in lists.records("images", _IMAGES, _image, self._bad):
-            for record in part:
-                self._image(record, seen)
+            self._image_part(part, seen)
             count += len(part)
             self.watch.tick("reading", count)
         self.images.build()
@@ -176,6 +177,31 @@ class _Reader:
                 f" {clean(name)}.",
                 f"Put the images beside the file; looked in {looked}.",
             )
+
+    def _image_part(self, part: list[Image], seen: dict[str, int]) -> None:
+        """Take image records; those with nothing odd about them without a detour."""
+        data, split = self.data, self.file.split
+        # Nearly all images lie in the one folder in which the first was found.
+        first = self._home(part)
+        files = self.folders.files(first) if first else {}
+        for record in part:
+            key, name, width, height = record.id, record.file_name, record.width, record.height
+            if (
+                files.get(name) is False
+                and plain(name)
+                and type(key) is int
+                and key not in self.images
+                and type(width) is int
+                and type(height) is int
+                and 0 < width <= LARGEST_SIDE
+                and 0 < height <= LARGEST_SIDE
+                and (path := f"{first}/{name}") not in seen
+            ):
+                target = data.target(split, name)
+                seen[path] = number = data.image(Picture(path, target, name, width, height, split))
+                self.images.add(key, number)
+            else:
+                self._image(record, seen)
 
     def _image(self, record: Image, seen: dict[str, int]) -> None:
         key, name = record.id, record.file_name
@@ -214,6 +240,12 @@ class _Reader:
         picture = Picture(path, target, name, round(width), round(height), split, link=link)
         seen[path] = number = self.data.image(picture)
         return self.images.add(key, number)
+
+    def _home(self, part: list[Image]) -> str:
+        """Return the first of the places, in their order, if the first image lies there."""
+        name = inside(part[0].file_name) if part else None
+        home = self.places[0] if self.places else ""
+        return home if home and name and self.folders.find(home, name) else ""
 
     def _find(self, relative: str) -> Found | None:
         for place in self.places:

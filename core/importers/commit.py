@@ -7,7 +7,8 @@ visible, and what undo takes back, is the import's own row.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -118,6 +119,7 @@ def _one(
     import_id = change.insert("imports", row)
     placement = Placement(project.images_dir, import_id, files)
     placements.append(placement)
+    data.part_targets()
     placed = [*data.images, *data.attachments]
     gone = placement.put(placed, watch)
     for number, why in gone.items():
@@ -175,11 +177,9 @@ def _write(
     label_ids, classes = _labels(project, change, import_id, data, counts, on_images)
     with _rebuilt_indexes(project, len(order)):
         _annotations(project, data, order, image_ids[of_image], label_ids[of_label], boxes, watch)
-    splits: dict[str, int] = {}
-    for number, picture in enumerate(data.images):
-        if number not in gone:
-            key = picture.split or "none"
-            splits[key] = splits.get(key, 0) + 1
+    splits = dict(
+        Counter(p.split or "none" for number, p in enumerate(data.images) if number not in gone)
+    )
     report = ImportReport(
         import_id=import_id,
         kind=data.kind,
@@ -214,6 +214,8 @@ def _images(
     ids[list(gone)] = 0
     prefix = f"{import_id}/"
     kept = files != "reference"
+    odd = any(p.grp is not None or p.time is not None or p.extra is not None for p in data.images)
+    columns = _IMAGE if odd else _IMAGE[:7]
     rows = [
         (
             first + number,
@@ -223,25 +225,13 @@ def _images(
             picture.width,
             picture.height,
             picture.split,
-            picture.grp,
-            picture.time,
-            picture.extra,
+            *((picture.grp, picture.time, picture.extra) if odd else ()),
         )
         for number, picture in enumerate(data.images)
         if number not in gone
     ]
-    whole = len(rows) - len(rows) % _TOGETHER
-    for size, part in (
-        (
-            _TOGETHER,
-            [
-                [*chain.from_iterable(rows[at : at + _TOGETHER])]
-                for at in range(0, whole, _TOGETHER)
-            ],
-        ),
-        (1, rows[whole:]),
-    ):
-        project.db.executemany(_insert("images", _IMAGE, size), part)
+    for start in range(0, len(rows), _BATCH):
+        _insert(project, "images", columns, rows[start : start + _BATCH])
     return ids
 
 
@@ -324,29 +314,29 @@ def _annotations(
     for start in range(0, len(order), _BATCH):
         watch.tick("annotations", start, len(order))
         rows = order[start : start + _BATCH]
-        table = np.empty((len(rows), 9 if extras else 6), object)
-        table[:, 0] = image_ids[rows]
-        table[:, 1] = label_ids[rows]
-        table[:, 2:6] = boxes[rows]
+        columns = [image_ids[rows].tolist(), label_ids[rows].tolist(), *boxes[rows].T.tolist()]
         if extras:
-            table[:, 6] = [data.iscrowd.get(row, 0) for row in rows.tolist()]
-            table[:, 7] = [data.segmentation.get(row) for row in rows.tolist()]
-            table[:, 8] = [data.extra.get(row) for row in rows.tolist()]
-        for size, part in _parts(table):
-            columns = _ANNOTATION[: table.shape[1]]
-            project.db.executemany(_insert("annotations", columns, size), part)
+            columns += [
+                [data.iscrowd.get(row, 0) for row in rows.tolist()],
+                [data.segmentation.get(row) for row in rows.tolist()],
+                [data.extra.get(row) for row in rows.tolist()],
+            ]
+        table = list(zip(*columns, strict=True))
+        _insert(project, "annotations", _ANNOTATION[: len(columns)], table)
     watch.tick("annotations", len(order), len(order))
 
 
-def _parts(table: NDArray[Any]) -> Iterator[tuple[int, list[list[Any]]]]:
-    """Split rows into those that go many to a statement and the rest."""
-    whole = len(table) - len(table) % _TOGETHER
-    if whole:
-        yield _TOGETHER, table[:whole].reshape(-1, _TOGETHER * table.shape[1]).tolist()
-    if whole < len(table):
-        yield 1, table[whole:].tolist()
-
-
-def _insert(table: str, columns: Sequence[str], rows: int) -> str:
+def _insert(
+    project: Project, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Insert rows, many to a statement and what is left one by one."""
     row = f"({', '.join('?' * len(columns))})"
-    return f"INSERT INTO {table}({', '.join(columns)}) VALUES {', '.join([row] * rows)}"
+    head = f"INSERT INTO {table}({', '.join(columns)}) VALUES "
+    whole = len(rows) - len(rows) % _TOGETHER
+    flat = list(chain.from_iterable(rows[:whole]))
+    step = _TOGETHER * len(columns)
+    project.db.executemany(
+        head + ", ".join([row] * _TOGETHER),
+        (flat[start : start + step] for start in range(0, len(flat), step)),
+    )
+    project.db.executemany(head + row, rows[whole:])

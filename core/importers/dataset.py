@@ -20,7 +20,7 @@ from core.importers.boxes import Box, describe, fit
 from core.importers.report import Problems
 
 # What nearly every file name is; the others are looked at more closely.
-_SIMPLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. ()+-]{0,200}").fullmatch
+plain = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. ()+-]{0,200}").fullmatch
 
 
 class Picture(msgspec.Struct, gc=False):
@@ -70,7 +70,6 @@ class DataSet:
         self.segmentation: dict[int, str] = {}
         self.extra: dict[int, str] = {}
         self._label_ids: dict[str, int] = {}
-        self._targets: dict[str, int] = {}
         self._image = array("i")
         self._label = array("i")
         self._box = array("d")
@@ -93,15 +92,27 @@ class DataSet:
         return len(self.images) - 1
 
     def target(self, split: str | None, name: str) -> str:
-        """Return a path below the import's folder that no other image has, in any case."""
-        wanted = f"{split}/{name}" if split else name
-        key = wanted.casefold()
-        number = self._targets.get(key)
-        self._targets[key] = 1 if number is None else number + 1
-        if number is None:
-            return wanted
-        stem, dot, suffix = wanted.rpartition(".")
-        return self.target(None, f"{stem}~{number}{dot}{suffix}")
+        """Return where below the import's folder an image of this name shall lie."""
+        return f"{split}/{name}" if split else name
+
+    def part_targets(self) -> None:
+        """Give images that would lie at the same place, in any case, places of their own."""
+        pictures = [*self.images, *self.attachments]
+        taken: set[str] = {picture.target.casefold() for picture in pictures}
+        if len(taken) == len(pictures):
+            return
+        seen: set[str] = set()
+        for picture in pictures:
+            key = picture.target.casefold()
+            if key in seen:
+                stem, dot, suffix = picture.target.rpartition(".")
+                number = 1
+                while (wanted := f"{stem}~{number}{dot}{suffix}").casefold() in taken:
+                    number += 1
+                picture.target = wanted
+                key = wanted.casefold()
+                taken.add(key)
+            seen.add(key)
 
     def box(
         self,
@@ -164,7 +175,7 @@ def storable(text: str) -> bool:
 
 def inside(name: str) -> str | None:
     """Return a file name from a data set as a relative path with slashes, None for unsafe ones."""
-    if _SIMPLE(name):
+    if plain(name):
         return name
     try:
         return str(safe_relative(name)) if storable(name) else None

@@ -51,8 +51,9 @@ class Folders:
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
-                        if _is(entry.is_file):
-                            found[entry.name] = entry.is_symlink()
+                        link = entry.is_symlink()
+                        if _is(entry.is_file) if link else entry.is_file():
+                            found[entry.name] = link
                         elif _is(entry.is_dir):
                             subfolders.append(entry.name)
             except (OSError, ValueError) as error:
