@@ -75,6 +75,7 @@ class ClassesScreen(BatmanScreen):
         "Mark classes that are the same thing with space and merge them with m. Every change can "
         "be undone, as far back as the project goes."
     )
+    AUTO_FOCUS = ""
     CSS_PATH = Path(__file__).with_name("classes.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("classes")
 
@@ -160,7 +161,7 @@ class ClassesScreen(BatmanScreen):
 
     def on_mount(self) -> None:
         """Give the keys to the table."""
-        self.table.focus()
+        self.set_focus(self.table)
         self.on_resize()
 
     def on_resize(self) -> None:

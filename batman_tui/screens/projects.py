@@ -51,6 +51,7 @@ class ProjectsScreen(BatmanScreen):
         "A project is a data set you work on: images, boxes, classes and their history. "
         "Enter opens its classes, t trains a model on it."
     )
+    AUTO_FOCUS = ""
     CSS_PATH = Path(__file__).with_name("projects.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("projects")
 
@@ -130,7 +131,7 @@ class ProjectsScreen(BatmanScreen):
 
     def on_mount(self) -> None:
         """Give the keys to the list."""
-        self.table.focus()
+        self.set_focus(self.table)
 
     def on_screen_resume(self) -> None:
         """Read the workspace after the first frame is painted, and whenever one comes back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from textual import events
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 else:
     Base = object
 
-GIVE_UP_S = 0.3
-"""When what a key went to is gone without a word, the next key goes on after this long."""
+LOOK_S = 0.1
+"""How often to look, while keys are held, whether what the last one went to is still there."""
+
+GIVE_UP_S = 5.0
+"""After this long the next key goes on whatever the last one is at."""
 
 
 class KeyHandled(Message):
@@ -42,7 +46,9 @@ class KeyOrder(Base):
 
     _number = 0
     _waiting = False
-    _give_up: Timer | None = None
+    _target: MessagePump | None = None
+    _since = 0.0
+    _looking: Timer | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,8 +60,8 @@ class KeyOrder(Base):
             await super().on_event(event)
         elif self._waiting:
             self._held.append(event)
-            if self._give_up is None:
-                self._give_up = self.set_timer(GIVE_UP_S, self._gave_up)
+            if self._looking is None:
+                self._looking = self.set_interval(LOOK_S, self._look)
         else:
             await self._give(event)
 
@@ -69,29 +75,30 @@ class KeyOrder(Base):
             await self._follow(target, again=True)
 
     async def _follow(self, target: MessagePump, *, again: bool) -> None:
+        self._target, self._since = target, monotonic()
         if not target.post_message(KeyHandled(self._number, again)):
             await self._next_key()
 
     async def on_key_handled(self, message: KeyHandled) -> None:
         """Go behind what the key set off; after that, give out the next key."""
-        if message.number != self._number:
+        if message.number != self._number or not self._waiting:
             return
         if message.again:
             await self._follow(self.focused or self.screen, again=False)
         else:
             await self._next_key()
 
-    async def _gave_up(self) -> None:
-        self._give_up = None
-        await self._next_key()
+    async def _look(self) -> None:
+        """Go on when the way of the last key is cut: its screen was closed with it in it."""
+        target = self._target
+        there = target is not None and target.is_running and target.is_attached
+        if self._waiting and (not there or monotonic() - self._since > GIVE_UP_S):
+            await self._next_key()
 
     async def _next_key(self) -> None:
         self._waiting = False
-        if self._give_up is not None:
-            self._give_up.stop()
-            self._give_up = None
         if self._held:
-            event = self._held.popleft()
-            if self._held:
-                self._give_up = self.set_timer(GIVE_UP_S, self._gave_up)
-            await self._give(event)
+            await self._give(self._held.popleft())
+        elif self._looking is not None:
+            self._looking.stop()
+            self._looking = None

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 NARROW = 100
 MOST_WHEN_NARROW = 6
 
+# As in the table of keys; what closes a dialog comes last.
+_ORDER = {
+    name: place
+    for place, name in enumerate(sorted(ACTIONS, key=lambda name: name.startswith("dialog.")))
+}
+
 
 class KeyBar(Widget):
     """One line with as many keys as fit, at most six below 100 columns; the last is always help.
@@ -63,14 +69,13 @@ class KeyBar(Widget):
         used = 0
         tail = self._item("F1", "Help", "f1", key_style, label_style)
         seen: set[str] = set()
-        order = sorted(ACTIONS, key=lambda name: name.startswith("dialog."))
         active = [
             (binding, enabled)
             for _, binding, enabled, _ in self.screen.active_bindings.values()
             if binding.show
         ]
         # Bindings come focused widget first; within one screen the table's order is the order.
-        active.sort(key=lambda item: order.index(item[0].id) if item[0].id in ACTIONS else -1)
+        active.sort(key=lambda item: _ORDER.get(item[0].id or "", -1))
         for binding, enabled in active:
             action = ACTIONS.get(binding.id or "")
             if binding.action in seen or not binding.description:

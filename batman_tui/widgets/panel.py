@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Static
@@ -29,9 +32,9 @@ class Panel(Vertical):
     }
     """
 
-    heading: reactive[str] = reactive("")
-    badge: reactive[str] = reactive("")
-    empty: reactive[str] = reactive("")
+    heading: reactive[str] = reactive("", repaint=False)
+    badge: reactive[str] = reactive("", repaint=False)
+    empty: reactive[str] = reactive("", repaint=False)
 
     def __init__(
         self,
@@ -42,6 +45,8 @@ class Panel(Vertical):
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
+        self._only_title = False
+        self._focused_before: Widget | None = None
         self._empty = Static("", markup=False, classes="panel--empty")
         super().__init__(*children, self._empty, id=id, classes=classes)
         self.set_reactive(Panel.heading, title)
@@ -51,7 +56,7 @@ class Panel(Vertical):
     def on_mount(self) -> None:
         """Show what the constructor was given."""
         self._title()
-        self.watch_empty(self.empty)
+        self.watch_empty("", self.empty)
 
     def watch_heading(self) -> None:
         """Show the new title."""
@@ -61,13 +66,39 @@ class Panel(Vertical):
         """Show the new badge."""
         self._title()
 
-    def watch_empty(self, empty: str) -> None:
-        """Show the sentence, or the children again."""
+    def watch_empty(self, before: str, empty: str) -> None:
+        """Show the sentence, or the children again; the focus comes back to where it was."""
         self._empty.update(clean(empty))
         self.set_class(bool(empty), "-empty")
+        focused = self.screen.focused
+        if empty and focused is not None and self in focused.ancestors:
+            # What is hidden cannot hold the focus.
+            self._focused_before = focused
+            self.screen.set_focus(None)
+        elif before and not empty and self._focused_before is not None:
+            self.call_after_refresh(self._focus_again, self._focused_before)
+            self._focused_before = None
+
+    def _focus_again(self, widget: Widget) -> None:
+        if widget.is_attached and self.screen.focused is None:
+            self.screen.set_focus(widget)
 
     def _title(self) -> None:
         title = Content(clean(self.heading))
         if self.badge:
             title = Content.assemble(title, " ", (clean(self.badge), "$foreground-muted not bold"))
+        self._only_title = True
         self.border_title = title
+        self._only_title = False
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        """Paint anew; for a new title only the top line, not all that is inside.
+
+        The badge of a list changes with every mark and every letter of a filter.
+        """
+        if self._only_title and self.size:
+            left, top = self.content_offset
+            regions = (Region(-left, -top, self.outer_size.width, 1),)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)

@@ -230,11 +230,10 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         """Work out which rows are visible, keeping the cursor on its row."""
         here, place = self.cursor_key, self.cursor
         words = self._filter.casefold().split()
-        if words:
-            text = self._text
-            keys = [key for key in self._rows if all(word in text[key] for word in words)]
-        else:
-            keys = list(self._rows)
+        keys = list(self._rows)
+        text = self._text
+        for word in words:
+            keys = [key for key in keys if word in text[key]]
         column = next((item for item in self.columns if item.key == self._sort_key), None)
         if column is not None:
             value, rows = column.sort or column.value, self._rows

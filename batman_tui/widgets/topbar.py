@@ -77,4 +77,3 @@ class TopBar(Widget):
         if room < place.cell_length + 3:
             return left
         return Content.assemble(left, " " * (room - place.cell_length), place)
-

@@ -8,6 +8,7 @@ from harness import FrozenApp, screen_text, settled, until, words_on
 from sample_data import HOSTILE, make_project
 
 from batman_tui.screens.classes import ClassesScreen
+from batman_tui.screens.project_details import ProjectDetails
 from batman_tui.screens.projects import ProjectsScreen
 from batman_tui.widgets.dialogs import ConfirmDialog, PromptDialog
 from core.store import Project
@@ -69,7 +70,7 @@ async def test_a_damaged_project_is_listed_and_says_what_is_wrong(workspace: Pat
         await settled(pilot)
         text = screen_text(app)
         assert "unreadable" in text
-        assert "is not a database" in text
+        assert "cannot be read" in app.screen.query_one(ProjectDetails).empty
         assert "19,052" in text, "the others are there"
 
 
@@ -186,3 +187,17 @@ async def test_sees_what_changed_while_another_screen_was_open(workspace: Path, 
         await pilot.press("escape")
         await settled(pilot)
         assert "from-the-cli" in screen_text(app)
+
+
+async def test_the_first_project_can_be_walked_to_at_once(tmp_path: Path, opened) -> None:
+    app = FrozenApp(tmp_path)
+    async with opened(app) as pilot:
+        for name in "ab":
+            await pilot.press("n", name, "enter")
+            await until(pilot, lambda name=name: (tmp_path / "data/projects" / name).is_dir())
+            await settled(pilot)
+        assert app.screen.focused is projects_of(app).table
+        assert projects_of(app).chosen.path.name == "b"
+        await pilot.press("k")
+        await settled(pilot)
+        assert projects_of(app).chosen.path.name == "a"
