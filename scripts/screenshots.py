@@ -70,6 +70,12 @@ async def classes(pilot: Pilot[int], root: Path) -> None:
     await _keys(pilot, "j", "j", "space", "space", "space")
 
 
+async def classes_light(pilot: Pilot[int], root: Path) -> None:
+    """The classes in the light theme."""
+    await _keys(pilot, "f2")
+    await classes(pilot, root)
+
+
 async def classes_filter(pilot: Pilot[int], root: Path) -> None:
     """The classes that match what is typed."""
     await _classes(pilot, root)
@@ -130,6 +136,7 @@ SCENES: dict[str, Scene] = {
     "project-new": project_new,
     "project-delete": project_delete,
     "classes": classes,
+    "classes-light": classes_light,
     "classes-filter": classes_filter,
     "merge": merge,
     "rename": rename,

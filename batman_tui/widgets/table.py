@@ -435,20 +435,20 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         segments: list[Segment] = []
         marked = key in self.marks
         if self._markable:
-            style = self._style("table--row", *cursor, "table--mark")
+            # On the cursor every colour but its own would be hard to see.
+            style = base if cursor else self._style("table--row", "table--mark")
             segments.append(Segment(MARK if marked else " " * len(MARK), style))
         for number, (column, cells) in enumerate(self._layout):
             if number:
                 segments.append(Segment("  ", base))
             value = column.value(row)
-            if value is None or column.muted:
-                style = base if cursor else self._style("table--muted")
-            elif column.kind == "bar":
-                style = self._style("table--row", *cursor, "table--bar")
-            elif marked and number == 0:
-                style = self._style("table--row", *cursor, "table--mark")
-            else:
-                style = base
+            style = base
+            if not cursor and (value is None or column.muted):
+                style = self._style("table--muted")
+            elif not cursor and column.kind == "bar":
+                style = self._style("table--row", "table--bar")
+            elif not cursor and marked and number == 0:
+                style = self._style("table--row", "table--mark")
             if value is None:
                 text = fit("–", cells, "left" if column.kind == "text" else "right")
             elif column.kind == "number":
