@@ -4,6 +4,7 @@ from core.importers.coco import import_coco
 from core.importers.manage import ImportRow, list_imports, remove_import
 from core.importers.original import import_original
 from core.importers.report import ImportReport, Problem, Progress
+from core.importers.video import import_video
 from core.importers.voc import import_voc
 from core.importers.yolo import import_yolo
 
@@ -14,6 +15,7 @@ __all__ = [
     "Progress",
     "import_coco",
     "import_original",
+    "import_video",
     "import_voc",
     "import_yolo",
     "list_imports",

@@ -13,13 +13,17 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
+
 from core.errors import ImportFailed
 from core.files import FileMode, remove_tree
 from core.importers.dataset import Picture
 from core.importers.report import Watch
+from core.store.lock import hostname
 from core.text import clean
 
 _MARK = ".importing"
+_SCRATCH = ".incoming-"
 # Another file system, no permission to link (protected_hardlinks), no support, too many links.
 _NO_LINK = frozenset(
     {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
@@ -132,6 +136,15 @@ def sweep(images_dir: Path, known: set[int]) -> None:
         mark.unlink(missing_ok=True)
     for left in images_dir.glob(".*.removed-*"):
         remove_tree(left)
+    for scratch in images_dir.glob(f"{_SCRATCH}*"):
+        host, _, rest = scratch.name.removeprefix(_SCRATCH).rpartition("-")[0].rpartition("-")
+        if host == hostname() and rest.isdecimal() and not psutil.pid_exists(int(rest)):
+            remove_tree(scratch)
+
+
+def scratch_name() -> str:
+    """Return how the name of a folder for files on their way begins: it says whose it is."""
+    return f"{_SCRATCH}{hostname()}-{os.getpid()}-"
 
 
 def _free(folder: Path) -> Path:

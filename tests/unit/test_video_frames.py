@@ -1,0 +1,157 @@
+"""Frames of videos: at an interval, with their time, similar ones passed over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from import_data import check, files_below, put, state
+
+from core.errors import Cancelled, ImportFailed
+from core.importers import import_video, list_imports
+from core.store import Project
+
+RATE = 10
+av = pytest.importorskip("av", reason="needs the video extra")
+
+
+@pytest.fixture
+def project(tmp_path: Path):
+    with Project.create(tmp_path / "cranes") as made:
+        yield made
+
+
+def film(path: Path, scenes: list[int], *, each: int = 10) -> Path:
+    """Write a video of 64×48 at 10 frames a second; each scene is `each` frames of a pattern."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for scene in scenes:
+            picture = np.random.default_rng(scene).integers(0, 255, (6, 8, 3), dtype=np.uint8)
+            pixels = np.ascontiguousarray(picture.repeat(8, axis=0).repeat(8, axis=1))
+            for _ in range(each):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def frames(project: Project) -> list[tuple[Any, ...]]:
+    rows = project.db.execute("SELECT grp, name, time FROM v_images ORDER BY id")
+    return [(row[0], row[1], round(row[2], 3)) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("interval", "numbers"),
+    [
+        ({}, [0, 10, 20]),
+        ({"every_s": 0.5}, [0, 5, 10, 15, 20, 25]),
+        ({"every_s": 0.75}, [0, 8, 15, 23]),
+        ({"every_s": 99}, [0]),
+        ({"every_s": 0.001}, list(range(30))),
+        ({"every_frames": 7}, [0, 7, 14, 21, 28]),
+        ({"every_frames": 1}, list(range(30))),
+    ],
+)
+def test_intervals(
+    project: Project, tmp_path: Path, interval: dict[str, Any], numbers: list[int]
+) -> None:
+    video = film(tmp_path / "yard.avi", [1, 2, 3])
+    report = import_video(project, video, **interval)
+    assert frames(project) == [
+        ("yard", f"yard_{number:06d}.jpg", pytest.approx(number / RATE)) for number in numbers
+    ]
+    assert (report.images, report.annotations, report.kind) == (len(numbers), 0, "video")
+    check(project)
+    size = project.db.execute("SELECT width, height FROM v_images").fetchone()
+    assert tuple(size) == (64, 48)
+    assert sorted(entry.name for entry in project.images_dir.iterdir()) == ["1"]
+
+
+def test_similar_frames_are_passed_over_on_request(project: Project, tmp_path: Path) -> None:
+    video = film(tmp_path / "yard.avi", [1, 2, 1])
+    import_video(project, video, every_frames=2, skip_similar=True)
+    assert [time for _, _, time in frames(project)] == [0, 1, 2]
+    (row,) = list_imports(project)
+    (about,) = row.detail["videos"]
+    assert (about["frames"], about["taken"], about["similar"]) == (30, 3, 12)
+    assert (row.origin, about["path"]) == (str(video), str(video))
+
+
+def test_many_videos_are_one_step_and_keep_apart(project: Project, tmp_path: Path) -> None:
+    film(tmp_path / "set" / "a.avi", [1])
+    film(tmp_path / "set" / "b.AVI", [2])
+    film(tmp_path / "other" / "a.mp4", [3])
+    import_video(project, [tmp_path / "set", tmp_path / "other" / "a.mp4"])
+    assert frames(project) == [
+        ("a", "a_000000.jpg", 0), ("b", "b_000000.jpg", 0), ("a (2)", "a (2)_000000.jpg", 0),
+    ]  # fmt: skip
+    assert len(project.history()) == 1
+    project.undo()
+    assert frames(project) == []
+
+
+def test_a_damaged_video_gives_what_is_before_the_damage(project: Project, tmp_path: Path) -> None:
+    whole = film(tmp_path / "whole.avi", [1, 2, 3])
+    cut = put(tmp_path / "cut.avi", whole.read_bytes()[: int(whole.stat().st_size * 0.9)])
+    junk = put(tmp_path / "junk.mp4", b"no film at all" * 50)
+    report = import_video(project, [whole, cut, junk], every_frames=1)
+    groups = [group for group, _, _ in frames(project)]
+    assert groups.count("whole") == 30
+    assert 0 < groups.count("cut") < 30
+    assert report.counts() == {"damaged video": 1, "unreadable video": 1}
+    assert "of about 30 frames" in report.problems[0].detail
+    check(project)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"every_s": 1, "every_frames": 1}, "not both"),
+        ({"every_frames": 0}, "at least one frame"),
+        ({"every_s": 0}, "longer than no time"),
+        ({"every_s": float("nan")}, "longer than no time"),
+    ],
+)
+def test_senseless_intervals(
+    project: Project, tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ImportFailed, match=message):
+        import_video(project, tmp_path / "x.mp4", **options)
+
+
+def test_what_is_no_video_changes_nothing(project: Project, tmp_path: Path) -> None:
+    put(tmp_path / "set" / "a.txt", "x")
+    before = state(project)
+    for source, message in (
+        (tmp_path / "none.mp4", "There is no"),
+        (tmp_path / "set", r"no video in .*a\.txt"),
+        (tmp_path / "set" / "a.txt", "no image to import"),
+        ([], "No video was named"),
+    ):
+        with pytest.raises(ImportFailed, match=message):
+            import_video(project, source)
+    assert state(project) == before
+    assert files_below(project.images_dir) == {}
+
+
+def test_stopping_leaves_nothing(project: Project, tmp_path: Path) -> None:
+    video = film(tmp_path / "yard.avi", [1, 2, 3])
+    stop = iter([False] * 3)
+    with pytest.raises(Cancelled):
+        import_video(project, video, every_frames=1, cancelled=lambda: next(stop, True))
+    assert list(project.images_dir.iterdir()) == []
+    assert frames(project) == []
+
+
+def test_frames_of_a_killed_import_go_with_the_next(project: Project, tmp_path: Path) -> None:
+    from core.importers.place import scratch_name
+
+    mine = project.images_dir / f"{scratch_name()}abc"
+    dead = project.images_dir / f"{scratch_name().rsplit('-', 2)[0]}-4194399-abc"
+    for folder in (mine, dead):
+        put(folder / "0.jpg", "x")
+    import_video(project, film(tmp_path / "yard.avi", [1]))
+    assert sorted(entry.name for entry in project.images_dir.iterdir()) == sorted(["1", mine.name])
