@@ -32,8 +32,13 @@ COMMANDS: dict[str, _Command] = {
     "runs": _Command("runs", "list runs and show what came out"),
     "evaluate": _Command("evaluate", "measure a model: by class, by size, its worst images"),
     "infer": _Command("inference", "run a trained model on images and videos"),
+    "submit": _Command("submit", "train on a SLURM cluster, here or over SSH"),
+    "jobs": _Command("jobs", "list, show, cancel, hold, release and requeue cluster jobs; logs"),
+    "clusters": _Command("clusters", "add, list, show, test, edit and remove clusters"),
     "demo": _Command("demo", "the whole way on a small drawn data set, in two minutes"),
     "tui": _Command("tui", "open the app"),
+    "serve": _Command("serve", "open the app in a browser"),
+    "locate": _Command("locate", "say where settings, clusters, themes and the cache lie"),
 }
 
 _USAGE = "usage: batman [--workspace DIR] COMMAND ...\n       batman COMMAND --help"

@@ -59,10 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for section in SECTIONS:
         group = parser.add_argument_group(section.title.lower())
         for name in section.names:
-            _add_option(group, name)
+            add_option(group, name)
             left.remove(name)
     for name in left:
-        _add_option(parser, name)
+        add_option(parser, name)
 
     export = parser.add_argument_group("export a trained model instead")
     export.add_argument(
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         require_trainer()
     with Stages() as show:
         ready = ready_run(workspace, config, lambda at: show(at.stage, at.done, at.total))
-    _say_ready(ready)
+    say_ready(ready)
     if args.prepare_only:
         say(f"Start it with: batman train --resume {_named(workspace, ready)}", "dim")
         return Exit.OK
@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
     return follow(ready, ours=True, plain=args.plain)
 
 
-def _add_option(group: argparse._ActionsContainer, name: str) -> None:
+def add_option(group: argparse._ActionsContainer, name: str) -> None:
     """Add the option of one field; what is typed is checked by `TrainingConfig`, as in the form."""
     field = TrainingConfig.model_fields[name]
     text = (field.description or "").replace("%", "%%")
@@ -165,7 +165,7 @@ def _named(workspace: Workspace, run: Run) -> str:
     return run.name if run.path.parent == workspace.runs_dir else str(run.path)
 
 
-def _say_ready(run: Run) -> None:
+def say_ready(run: Run) -> None:
     """Print what was decided on the way: sizes, splits, what was left out."""
     config = run.config()
     for note in config.notes:

@@ -25,7 +25,12 @@ def run(args: argparse.Namespace) -> int:
     """Follow the run and return the exit code for its end."""
     workspace = workspace_of(args)
     found = latest_run(workspace) if args.run is None else find_run(workspace, args.run)
-    return follow(found, ours=False, plain=args.plain)
+    if not (found.path / "job.json").is_file():
+        return follow(found, ours=False, plain=args.plain)
+    from cli.cluster import kept_up
+
+    with kept_up(found, workspace):
+        return follow(found, ours=False, plain=args.plain)
 
 
 if __name__ == "__main__":

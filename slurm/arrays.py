@@ -64,7 +64,9 @@ class JobLine:
         if not self.folded:
             return self.job.state.words
         waiting, running, done, bad = self.counts
-        parts = ((running, "run"), (waiting, "wait"), (done, "done"), (bad, "failed"))
+        ends = {job.state.name for job in self.jobs if job.state.ended} - {"COMPLETED"}
+        worst = "cancelled" if ends == {"CANCELLED"} else "failed"
+        parts = ((running, "run"), (waiting, "wait"), (done, "done"), (bad, worst))
         return " ".join(f"{count:,} {word}" for count, word in parts if count)
 
     @property

@@ -102,7 +102,8 @@ def discover(host: Host) -> Facts:
 
     SLURM that is not there is said as such: it is a matter of the `PATH` mostly.
     """
-    mark = secrets.token_hex(8)
+    # sinfo takes digits in front of a separator for a width.
+    mark = f"m{secrets.token_hex(8)}"
     done = host.run(["sh", "-c", _script(mark), "sh", mark], timeout=60)
     sections: dict[str, str] = {}
     for part in done.text.split(f"{mark} ")[1:]:
@@ -115,7 +116,7 @@ def discover(host: Host) -> Facts:
             f" ({clean(done.stderr.decode(errors='replace').strip()[:200]) or 'not found'}).",
             "If it needs a module or a PATH there, say so in the profile's prelude.",
         )
-    nodes, partitions = parse_nodes(sections.get("nodes", ""), f" {mark}")
+    nodes, partitions = parse_nodes(sections.get("nodes", ""), mark)
     default = sections.get("default", "")
     for name in re.findall(r"^(\S+)\*$", default, re.MULTILINE):
         if name in partitions:
@@ -133,7 +134,7 @@ def discover(host: Host) -> Facts:
 
 
 def _script(mark: str) -> str:
-    fields = ",".join(f"{name}: {mark}" for name in _NODE_FIELDS)
+    fields = ",".join(f"{name}:{mark}" for name in _NODE_FIELDS)
     return f"""
 unset SLURM_TIME_FORMAT SINFO_FORMAT SINFO_PARTITION SINFO_ALL
 echo "$1 version"; sinfo --version

@@ -11,7 +11,7 @@ import gzip
 import secrets
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.text import clean
@@ -199,7 +199,7 @@ def split_sections(text: str, mark: str) -> dict[str, Section]:
 
 
 def merge_jobs(
-    live: Iterable[Job], remembered: Iterable[Job], before: Iterable[Job] = ()
+    live: Iterable[Job], remembered: Iterable[Job], before: Sequence[Job] = ()
 ) -> tuple[Job, ...]:
     """Return one list of jobs: live ones as squeue has them, ended ones from whoever knows most.
 
@@ -207,13 +207,16 @@ def merge_jobs(
     queue, so what it takes for waiting or running is believed only of jobs that squeue has.
     """
     merged = {job.id: job for job in live}
+    typed = {job.id: job.gpus for job in (*before, *merged.values()) if _typed(job)}
     for job in remembered:
         if not job.state.ended:
             continue
         known = merged.get(job.id)
         # A requeued job has an end in accounting, and lives on.
         if known is None or (known.state.ended and known.exit_code is None):
-            merged[job.id] = job
+            # Accounting counts GPUs, and seldom knows of which type.
+            gpus = job.gpus if _typed(job) else typed.get(job.id, job.gpus)
+            merged[job.id] = replace(job, gpus=gpus)
     for job in before:
         if job.state.ended:
             merged.setdefault(job.id, job)
@@ -221,6 +224,10 @@ def merge_jobs(
     ended = [job for job in merged.values() if job.state.ended]
     ended.sort(key=lambda job: job.end or job.submitted or 0, reverse=True)
     return (*jobs, *ended[:MOST_ENDED])
+
+
+def _typed(job: Job) -> bool:
+    return any(gpus.type for gpus in job.gpus)
 
 
 def _with_before(

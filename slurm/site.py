@@ -6,12 +6,15 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.text import clean
 from core.workspace import Workspace
 from slurm.hosts import Host, HostError, LocalHost
-from slurm.hosts.ssh_auth import Asker
 from slurm.profiles import Profile
+
+if TYPE_CHECKING:
+    from slurm.hosts.ssh_auth import Asker  # paramiko is loaded for SSH only
 
 # The folder that has our packages, on this machine.
 CODE = Path(__file__).resolve().parents[1]

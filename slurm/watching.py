@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,9 +11,10 @@ from pathlib import Path
 
 from core.workspace import Workspace
 from slurm.arrays import JobLine, job_lines, own_runs
-from slurm.hosts import Host
+from slurm.hosts import Host, HostError
 from slurm.known import keep_ends, with_records
 from slurm.poller import QueuePoller, QueueView
+from slurm.profiles import Profile, ProfileError, list_profiles, load_profile
 from slurm.queue import QueueSnapshot, ask_queue
 from slurm.record import JobRecord, list_records
 
@@ -31,6 +34,45 @@ class Watched:
             return []
         lines = job_lines(self.jobs.jobs, fold=fold, runs=self.runs)
         return sorted(lines, key=lambda line: line.rank)
+
+
+# What the login node that we are on is called where nobody has made a profile for it.
+HERE = "here"
+
+
+def clusters() -> list[Profile]:
+    """Return the clusters that can be looked at, by name; on a login node without any, this one.
+
+    A profile that cannot be read is left out; `batman clusters list` says what is wrong with it.
+    """
+    found = []
+    for name in list_profiles():
+        with contextlib.suppress(ProfileError):
+            found.append(load_profile(name))
+    if not found and shutil.which("squeue"):
+        found.append(Profile(name=HERE))
+    return found
+
+
+class PatientFiles:
+    """A host's files for whoever follows them: while it is out of reach, nothing is new."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._sizes: dict[str, int | None] = {}
+
+    def read(self, path: str, offset: int, limit: int) -> bytes:
+        """Return bytes of a file, none while the host does not answer."""
+        try:
+            return self._host.read(path, offset, limit)
+        except HostError:
+            return b""
+
+    def size(self, path: str) -> int | None:
+        """Return a file's size, the last one known while the host does not answer."""
+        with contextlib.suppress(HostError):
+            self._sizes[path] = self._host.size(path)
+        return self._sizes.get(path)
 
 
 class QueueWatch:

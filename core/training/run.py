@@ -242,6 +242,17 @@ def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, Trainin
     return new, new.config()
 
 
+def would_be_path(workspace: Workspace, config: TrainingConfig, skip: int = 0) -> Path:
+    """Return the folder that a new run for `config` would get, `skip` others before it."""
+    if config.output_dir is not None:
+        return (workspace.root / config.output_dir.expanduser()).absolute()
+    if config.resume is not None:
+        with contextlib.suppress(BatmanError):
+            return find_run(workspace, str(config.resume)).path
+    base = _base_name(config)
+    return workspace.runs_dir / f"{base}-{_next_number(workspace, base) + skip}"
+
+
 def _resumed(run: Run, checkpoint: Path | None, changes: Mapping[str, Any]) -> TrainingConfig:
     """Return the settings with which `run` goes on; see `resume_run`."""
     shown = f"The run '{clean(run.name)}'"
@@ -312,14 +323,23 @@ def _absolute(workspace: Workspace, config: TrainingConfig) -> TrainingConfig:
     return config.with_changes(**found) if found else config
 
 
-def _new_folder(workspace: Workspace, config: TrainingConfig) -> Path:
+def _base_name(config: TrainingConfig) -> str:
     stem = config.project.name if config.project else "run"
-    base = safe_name(f"{stem[:60]}-{config.model}")
+    return safe_name(f"{stem[:60]}-{config.model}")
+
+
+def _next_number(workspace: Workspace, base: str) -> int:
     pattern = re.compile(re.escape(base) + r"-(\d+)")
+    found = workspace.runs_dir.iterdir() if workspace.runs_dir.is_dir() else ()
+    numbers = (pattern.fullmatch(path.name) for path in found)
+    return 1 + max((int(match[1]) for match in numbers if match), default=0)
+
+
+def _new_folder(workspace: Workspace, config: TrainingConfig) -> Path:
+    base = _base_name(config)
     try:
         workspace.runs_dir.mkdir(parents=True, exist_ok=True)
-        numbers = (pattern.fullmatch(path.name) for path in workspace.runs_dir.iterdir())
-        number = 1 + max((int(match[1]) for match in numbers if match), default=0)
+        number = _next_number(workspace, base)
         while True:
             path = workspace.runs_dir / f"{base}-{number}"
             try:
