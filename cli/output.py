@@ -6,6 +6,7 @@ people's data and may hold escape codes. Rich is loaded on a terminal only.
 
 from __future__ import annotations
 
+import csv
 import functools
 import json
 import sys
@@ -46,6 +47,24 @@ def say_change(entry: HistoryEntry | None) -> int:
 def say_json(value: Any) -> None:
     """Print `value` as JSON in ASCII, in which no control character can hide."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def say_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as CSV with a line of titles; None is an empty cell, other values are `str`.
+
+    Control characters are replaced as everywhere, so that a row is one line. A cell that begins
+    like a formula gets an apostrophe, for spreadsheets run them (OWASP, "CSV Injection").
+    """
+
+    def cell(value: object) -> object:
+        if value is None or isinstance(value, (int, float)):
+            return value
+        text = clean(str(value))
+        return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([cell(column) for column in columns])
+    writer.writerows([cell(value) for value in row] for row in rows)
 
 
 def say_error(message: str, hint: str = "") -> None:

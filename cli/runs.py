@@ -1,32 +1,48 @@
-"""`batman runs`: list the workspace's runs, and show what one was told and what came out."""
+"""`batman runs`: list the workspace's runs, show and compare what came out, note and tag them."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from cli.common import add_json, add_workspace, run_module, workspace_of
 from cli.exits import Exit
-from cli.output import say, say_error, say_json, say_pairs, say_table
+from cli.output import say, say_csv, say_error, say_json, say_pairs, say_table
 from cli.parser import Subcommands
 from cli.story import failure, say_end
+from core.compare import METRICS
 from core.errors import BatmanError
-from core.text import duration
+from core.text import duration, plural
 from core.training.command import command_line
 from core.training.follow import RunFollower
+from core.training.notes import change_tags, parse_tag_changes, read_notes, said_of, write_note
 from core.training.run import Run, RunSummary, find_run, latest_run, list_runs
+from core.training.run_filter import SORTABLE, require_filter, sort_runs
 
-DESCRIPTION = "List runs and show what came out of them."
+DESCRIPTION = "List runs, show and compare what came out of them, note and tag them."
+FILTER_HELP = (
+    "only runs for which all of this holds: words, field=value, field>number, tag:x; "
+    "a - in front turns a term round (such as 'model=base map50>0.5 -tag:old'; alone, "
+    "--filter=-tag:old)"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the sub-commands and their options."""
     commands = Subcommands(parser)
     listing = commands.add("list", "list the runs, the most recent first", _list)
-    add_json(listing)
+    listing.add_argument("--filter", metavar="TERMS", help=FILTER_HELP)
+    listing.add_argument(
+        "--sort",
+        metavar="FIELD",
+        help=f"order by this field, the largest number first: {', '.join(SORTABLE)}",
+    )
+    listing.add_argument("--reverse", action="store_true", help="turn that order round")
+    _add_formats(listing)
     add_workspace(listing)
     show = commands.add("show", "show a run's settings, metrics and end", _show)
     show.add_argument(
@@ -34,6 +50,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json(show)
     add_workspace(show)
+    compare = commands.add("compare", "put runs side by side", _compare)
+    compare.add_argument("runs", nargs="+", metavar="RUN", help="name or folder, two or more")
+    compare.add_argument(
+        "--metric",
+        metavar="NAME",
+        help=f"show this metric epoch by epoch: {', '.join(METRICS)}",
+    )
+    _add_formats(compare)
+    add_workspace(compare)
+    note = commands.add("note", "write a note on a run, or show it", _note)
+    note.add_argument("run", metavar="RUN", help="name or folder")
+    note.add_argument("text", nargs="?", metavar="TEXT", help="the note; '' takes it away")
+    add_workspace(note)
+    tag = commands.add("tag", "give a run tags or take them away, or show them", _tag)
+    tag.add_argument("run", metavar="RUN", help="name or folder")
+    tag.add_argument(
+        "changes", nargs=argparse.REMAINDER, metavar="+TAG|-TAG", help="such as +baseline -old"
+    )
+    add_workspace(tag)
+
+
+def _add_formats(parser: argparse.ArgumentParser) -> None:
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--csv", action="store_true", help="print CSV, for spreadsheets")
+    formats.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,31 +84,88 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     workspace = workspace_of(args)
-    runs = list_runs(workspace)
+    there = list_runs(workspace)
+    runs = there
+    if args.filter:
+        keep = require_filter(args.filter).keeps
+        runs = [run for run in runs if keep(run)]
+    if args.sort:
+        runs = sort_runs(runs, args.sort, args.reverse)
+    elif args.reverse:
+        runs = runs[::-1]
     if args.json:
         say_json([_facts(run) for run in runs])
-    elif not runs:
+    elif args.csv:
+        names = [field.name for field in dataclasses.fields(RunSummary)]
+        say_csv(
+            names,
+            [["; ".join(v) if isinstance(v, tuple) else v for v in _values(run)] for run in runs],
+        )
+    elif not there:
         say(f"There are no runs in {workspace.runs_dir}.")
         say("Start one with batman train --project PROJECT.", "dim")
+    elif not runs:
+        say(f"None of the {plural(len(there), 'run')} is like '{args.filter}'.")
     else:
-        say_table(
-            ["run", "state", "model", "project", "epoch", "mAP50-95", "mAP50", "time", "started"],
-            [
-                (
-                    run.name,
-                    run.state,
-                    run.model,
-                    run.project,
-                    f"{run.epoch}/{run.epochs}",
-                    None if run.best_map50_95 is None else f"{run.best_map50_95:.3f}",
-                    None if run.best_map50 is None else f"{run.best_map50:.3f}",
-                    duration(run.seconds),
-                    _minute(run.started_at),
-                )
-                for run in runs
-            ],
-            right=("epoch", "mAP50-95", "mAP50", "time"),
-        )
+        _say_list(runs)
+    return Exit.OK
+
+
+def _values(run: RunSummary) -> list[Any]:
+    return [getattr(run, field.name) for field in dataclasses.fields(run)]
+
+
+def _say_list(runs: Sequence[RunSummary]) -> None:
+    columns = ["run", "state", "model", "project", "epoch", "mAP50-95", "mAP50", "time", "started"]
+    said = any(run.tags or run.note for run in runs)
+    say_table(
+        columns + (["tags and note"] if said else []),
+        [
+            (
+                run.name,
+                run.state,
+                run.model,
+                run.project,
+                f"{run.epoch}/{run.epochs}",
+                None if run.best_map50_95 is None else f"{run.best_map50_95:.3f}",
+                None if run.best_map50 is None else f"{run.best_map50:.3f}",
+                duration(run.seconds),
+                _minute(run.started_at),
+                *([said_of(run.tags, run.note)] if said else []),
+            )
+            for run in runs
+        ],
+        right=("epoch", "mAP50-95", "mAP50", "time"),
+    )
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from cli.compare import compare_runs
+
+    return compare_runs(workspace_of(args), args)
+
+
+def _note(args: argparse.Namespace) -> int:
+    found = find_run(workspace_of(args), args.run)
+    if args.text is None:
+        say(read_notes(found.path).text or f"There is no note on '{found.name}'.")
+    elif write_note(found.path, args.text).text:
+        say(f"Noted on '{found.name}'.")
+    else:
+        say(f"The note on '{found.name}' is gone.")
+    return Exit.OK
+
+
+def _tag(args: argparse.Namespace) -> int:
+    # `-old` takes a tag away and is no option, so that options after tags are found here.
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    add_workspace(options)
+    _, changes = options.parse_known_args(args.changes, args)
+    found = find_run(workspace_of(args), args.run)
+    add, remove = parse_tag_changes(changes)
+    notes = change_tags(found.path, add, remove) if add or remove else read_notes(found.path)
+    shown = " ".join(f"#{tag}" for tag in notes.tags)
+    say(f"{found.name}: {shown}" if shown else f"'{found.name}' has no tags.")
     return Exit.OK
 
 
@@ -86,6 +184,8 @@ def _show(args: argparse.Namespace) -> int:
             ("state", summary.state),
             ("model", f"{config.model}, {config.image_size} pixels"),
             ("project", config.project),
+            ("tags", " ".join(f"#{tag}" for tag in summary.tags)),
+            ("note", summary.note),
             ("classes", ", ".join(config.dataset.class_names) if config.dataset else None),
             ("epochs", f"{snapshot.epoch} of {config.epochs}"),
             ("started", _minute(summary.started_at)),

@@ -105,6 +105,11 @@ def parse_tag_changes(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return add, remove
 
 
+def said_of(tags: Sequence[str], note: str) -> str:
+    """Return tags and note in one line, `#a #b what was noted`; empty when there is neither."""
+    return " ".join([*(f"#{tag}" for tag in tags), note]).strip()
+
+
 def _read(run: Path) -> Notes:
     path = run / NOTES_FILE
     try:

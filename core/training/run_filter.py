@@ -90,13 +90,13 @@ def require_filter(text: str) -> RunFilter:
     return read_filter(text)
 
 
-def sort_runs(runs: Iterable[RunSummary], by: str) -> list[RunSummary]:
+def sort_runs(runs: Iterable[RunSummary], by: str, reverse: bool = False) -> list[RunSummary]:
     """Return `runs` ordered by a field: numbers largest first, text from A to Z.
 
-    A `-` in front of the field turns the order round; runs without a value come last either way.
-    Raises ConfigError for a field that there is not.
+    `reverse` turns the order round; runs without a value come last either way. Raises ConfigError
+    for a field that there is not.
     """
-    wanted = by.removeprefix("-").casefold()
+    wanted = by.casefold()
     name = _OTHER_NAMES.get(wanted, wanted)
     if name not in SORTABLE:
         guess = did_you_mean(wanted, SORTABLE)
@@ -113,7 +113,7 @@ def sort_runs(runs: Iterable[RunSummary], by: str) -> list[RunSummary]:
 
     runs = list(runs)
     known = [run for run in runs if value(run) is not None]
-    known.sort(key=lambda run: value(run) or 0, reverse=(name not in TEXTS) != by.startswith("-"))
+    known.sort(key=lambda run: value(run) or 0, reverse=(name not in TEXTS) != reverse)
     return known + [run for run in runs if value(run) is None]
 
 

@@ -1,0 +1,153 @@
+"""Notes and tags of runs, and the language that filters by them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigError, RunError
+from core.training.config import TrainingConfig
+from core.training.notes import (
+    NOTE_LENGTH,
+    NOTES_FILE,
+    Notes,
+    change_tags,
+    normal_tag,
+    parse_tag_changes,
+    read_notes,
+    said_of,
+    write_note,
+)
+from core.training.run import Run
+from core.training.run_filter import read_filter, require_filter, sort_runs
+from core.training.summary import RunSummary
+
+
+def summary(name: str, **values: object) -> RunSummary:
+    given: dict[str, object] = {"path": Path(name), "state": "finished", "model": "base", **values}
+    return RunSummary(name, **given)  # type: ignore[arg-type]
+
+
+RUNS = [
+    summary("site-1", best_map50_95=0.4, best_map50=0.6, tags=("baseline",), seconds=7300),
+    summary("site-2", model="small", best_map50_95=0.5, best_map50=0.8, note="low LR [bold]"),
+    summary("cells-[x]", state="failed", project="Blood cells", tags=("old", "low-lr")),
+]
+
+
+def kept(text: str) -> list[str]:
+    keep = require_filter(text).keeps
+    return [run.name for run in RUNS if keep(run)]
+
+
+def test_a_note_and_tags_are_kept_beside_each_other(tmp_path: Path) -> None:
+    assert read_notes(tmp_path) == Notes()
+    write_note(tmp_path, "  the good one\n")
+    notes = change_tags(tmp_path, ["#Baseline", "Two words"], [])
+    assert notes == read_notes(tmp_path) == Notes("the good one", ("baseline", "two-words"))
+    assert change_tags(tmp_path, ["b"], ["BASELINE", "absent"]).tags == ("b", "two-words")
+    assert write_note(tmp_path, "") == Notes("", ("b", "two-words"))
+    assert [path.name for path in tmp_path.iterdir()] == [NOTES_FILE]
+
+
+def test_a_run_shows_its_notes_even_when_its_settings_are_broken(tmp_path: Path) -> None:
+    TrainingConfig().save(tmp_path / "training_config.json")
+    write_note(tmp_path, "promising")
+    change_tags(tmp_path, ["a"])
+    found = Run(tmp_path).summary()
+    assert (found.note, found.tags) == ("promising", ("a",))
+    (tmp_path / "training_config.json").write_text("{")
+    broken = Run(tmp_path).summary()
+    assert broken.error
+    assert (broken.note, broken.tags) == ("promising", ("a",))
+
+
+def test_a_broken_file_is_read_as_empty_and_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / NOTES_FILE).write_text("{half")
+    assert read_notes(tmp_path) == Notes()
+    with pytest.raises(RunError, match="cannot be read"):
+        write_note(tmp_path, "x")
+    assert (tmp_path / NOTES_FILE).read_text() == "{half"
+
+
+def test_tags_of_another_writer_are_put_right(tmp_path: Path) -> None:
+    (tmp_path / NOTES_FILE).write_text(json.dumps({"tags": ["B", "#a", "", "\x1b[31m"], "more": 1}))
+    assert read_notes(tmp_path).tags == ("a", "b")
+
+
+def test_what_no_file_can_hold_is_replaced(tmp_path: Path) -> None:
+    assert write_note(tmp_path, "a\udcffb").text == "a?b"
+    with pytest.raises(ConfigError, match="characters"):
+        write_note(tmp_path, "x" * (NOTE_LENGTH + 1))
+
+
+@pytest.mark.parametrize("tag", ["", "#", "  ", "-a", "a,b", "a*", "x" * 41, "a\x1bb", 'a"'])
+def test_what_is_no_tag(tag: str) -> None:
+    with pytest.raises(ConfigError):
+        normal_tag(tag)
+
+
+def test_changes_of_tags() -> None:
+    assert parse_tag_changes(["+a", "-B", "c,-d", ""]) == (["a", "c"], ["b", "d"])
+    with pytest.raises(ConfigError):
+        parse_tag_changes(["+"])
+    assert said_of(("a", "b"), "note") == "#a #b note"
+    assert said_of((), "") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", ["site-1", "site-2", "cells-[x]"]),
+        ("SITE", ["site-1", "site-2"]),
+        ("site finished base", ["site-1"]),
+        ('"blood cells"', ["cells-[x]"]),
+        ('project="blood cells"', ["cells-[x]"]),
+        ("project:blood", ["cells-[x]"]),
+        ("model=SMALL", ["site-2"]),
+        ("model!=base", ["site-2"]),
+        ("name=site*", ["site-1", "site-2"]),
+        ("name=*[x]", ["cells-[x]"]),
+        ("map50>0.6", ["site-2"]),
+        ("map50>=0.6", ["site-1", "site-2"]),
+        ("mAP50-95<0.5", ["site-1"]),
+        ("map!=0.4", ["site-2"]),
+        ("-map>0.45", ["site-1", "cells-[x]"]),
+        ("took>2h", ["site-1"]),
+        ("took<=120m", ["site-2", "cells-[x]"]),
+        ("tag:low", []),
+        ("tag:low*", ["cells-[x]"]),
+        ("tag:#Baseline", ["site-1"]),
+        ("-tag:baseline", ["site-2", "cells-[x]"]),
+        ("#old", ["cells-[x]"]),
+        ("note:[bold]", ["site-2"]),
+        ("-state=failed -low", ["site-1"]),
+        ("-", ["site-1", "site-2", "cells-[x]"]),
+    ],
+)
+def test_what_a_filter_keeps(text: str, names: list[str]) -> None:
+    assert kept(text) == names
+
+
+def test_a_term_that_makes_no_sense_is_named_and_left_out() -> None:
+    filter_ = read_filter("model=base modle=x map50>high map50> name>3")
+    assert [run.name for run in RUNS if filter_.keeps(run)] == ["site-1", "cells-[x]"]
+    told = " ".join(filter_.problems)
+    for part in ("Did you mean 'model'?", "'high' is no number", "'map50>' says", "is text"):
+        assert part in told, part
+    with pytest.raises(ConfigError):
+        require_filter("modle=x")
+
+
+def test_sorting_puts_what_has_no_value_last() -> None:
+    def order(by: str, reverse: bool = False) -> list[str]:
+        return [run.name for run in sort_runs(RUNS, by, reverse)]
+
+    assert order("map50") == ["site-2", "site-1", "cells-[x]"]
+    assert order("map50", reverse=True) == ["site-1", "site-2", "cells-[x]"]
+    assert order("name") == ["cells-[x]", "site-1", "site-2"]
+    assert order("tags") == ["site-1", "cells-[x]", "site-2"]
+    with pytest.raises(ConfigError, match="sorted"):
+        order("colour")
