@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from dataclasses import dataclass, field, fields
@@ -11,19 +10,10 @@ from typing import Any
 
 from core.errors import BatmanError
 from core.files import write_atomic
+from core.folders import config_dir
 from core.text import clean, did_you_mean
 
 FILE = "config.toml"
-
-
-def config_dir() -> Path:
-    """Return the configuration folder: `$BATMAN_CONFIG_DIR`, else the platform's place for it."""
-    chosen = os.environ.get("BATMAN_CONFIG_DIR")
-    if chosen:
-        return Path(chosen).expanduser()
-    from platformdirs import user_config_path
-
-    return user_config_path("batman")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The person's own configuration folder, which the app, the command line and clusters share."""
+"""The person's own folders: configuration and cache."""
 
 from __future__ import annotations
 
@@ -14,3 +14,16 @@ def config_dir() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("batman")
+
+
+def cache_dir() -> Path:
+    """Return the cache folder: `$BATMAN_CACHE_DIR`, else the platform's place for it.
+
+    Downloads and measurements that can be had again; shared by all workspaces.
+    """
+    chosen = os.environ.get("BATMAN_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("batman")

@@ -18,13 +18,18 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+# Whatever terminal this is started from; Textual looks when it is imported.
+os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "screens")]
 
-from harness import FrozenApp, settled  # noqa: E402
+from harness import FrozenApp, settled, until  # noqa: E402
+from run_data import failed, finished, make_run, running  # noqa: E402
 from sample_data import make_workspace  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 from textual.widgets import Input  # noqa: E402
+
+from core.training.events import Event  # noqa: E402
 
 SIZES = ((80, 24), (120, 40))
 FONT = "DejaVu Sans Mono"
@@ -130,6 +135,48 @@ async def palette(pilot: Pilot[int], _root: Path) -> None:
     await settled(pilot)
 
 
+RUN = "building-site-small-3"
+
+
+async def _run(pilot: Pilot[int], root: Path, events: list[Event]) -> None:
+    pilot.app.open_run(make_run(root, RUN, events))  # type: ignore[attr-defined]
+    await until(pilot, lambda: getattr(pilot.app.screen, "run", None) is not None)
+    await settled(pilot)
+    await until(pilot, lambda: pilot.app.screen.query_one("#log").lines)  # type: ignore[attr-defined]
+
+
+async def run(pilot: Pilot[int], root: Path) -> None:
+    """A run that is under way."""
+    await _run(pilot, root, running(RUN))
+
+
+async def run_cursor(pilot: Pilot[int], root: Path) -> None:
+    """The parts of the loss on a logarithmic scale, read by a cursor."""
+    await run(pilot, root)
+    await _keys(pilot, "p", "L", "c", "N")
+
+
+async def run_failed(pilot: Pilot[int], root: Path) -> None:
+    """A run that failed, and what to do about it."""
+    await _run(pilot, root, failed(RUN))
+
+
+async def runs(pilot: Pilot[int], root: Path) -> None:
+    """Every run of the workspace."""
+    for name, events in (("cells-base-1", finished), (RUN, running), ("harbour-nano-2", failed)):
+        make_run(root, name, events(name))
+    await _keys(pilot, "2")
+    await until(pilot, lambda: pilot.app.screen.table.row_count == 3)  # type: ignore[attr-defined]
+    await settled(pilot)
+
+
+async def train(pilot: Pilot[int], root: Path) -> None:
+    """The form, with what follows from it."""
+    pilot.app.open_train(root / "data" / "projects" / "building-site")  # type: ignore[attr-defined]
+    await until(pilot, lambda: getattr(pilot.app.screen, "data", None) is not None)
+    await settled(pilot)
+
+
 SCENES: dict[str, Scene] = {
     "projects": projects,
     "projects-light": projects_light,
@@ -143,6 +190,11 @@ SCENES: dict[str, Scene] = {
     "suggest": suggest,
     "history": history,
     "import": import_form,
+    "train": train,
+    "run": run,
+    "run-cursor": run_cursor,
+    "run-failed": run_failed,
+    "runs": runs,
     "help": help_keys,
     "palette": palette,
 }

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Pictures of screens must not depend on the terminal that the tests are started from.
+os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
+os.environ.pop("NO_COLOR", None)
+
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import platformdirs
 
 from core.download import PATIENCE, THREADS, Job, Patience, download, download_many
 from core.errors import ImportFailed
 from core.files import FileMode
+from core.folders import cache_dir
 from core.http import DownloadFailed
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture
@@ -115,14 +115,6 @@ def import_coco_zoo(
     return commit(project, data, files=files, progress=progress, cancelled=cancelled)
 
 
-def default_cache() -> Path:
-    """Return the folder that downloads of all projects share (BATMAN_CACHE_DIR overrides it)."""
-    chosen = os.environ.get("BATMAN_CACHE_DIR")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    return platformdirs.user_cache_path("batman")
-
-
 # The part of COCO's format that is needed; a segmentation stays the text it is.
 
 
@@ -172,7 +164,7 @@ class _Source:
     def folder(self) -> Path:
         # Another address may have other files under the same names.
         mark = "" if self.base == BASE_URL else "-" + sha256(self.base.encode()).hexdigest()[:12]
-        return (self.cache_dir or default_cache()) / f"coco-2017{mark}"
+        return (self.cache_dir or cache_dir()) / f"coco-2017{mark}"
 
     def image_path(self, coco_split: str) -> Path:
         return self.folder / coco_split

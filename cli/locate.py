@@ -1,0 +1,37 @@
+"""`batman locate`: say where things lie, one path on standard output, for scripts and editors."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cli.common import add_workspace, run_module, workspace_of
+from cli.exits import Exit
+from cli.output import say
+from core.folders import cache_dir, config_dir
+
+DESCRIPTION = "Print where the settings, clusters, themes, cache or workspace lie."
+PLACES = ("config", "themes", "clusters", "cache", "workspace")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the place and the workspace."""
+    parser.add_argument("place", choices=PLACES, help="what to look for")
+    add_workspace(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the path, whether or not anything is there yet."""
+    places = {
+        "config": config_dir() / "config.toml",
+        "themes": config_dir() / "themes",
+        "clusters": config_dir() / "clusters",
+        "cache": cache_dir(),
+        "workspace": workspace_of(args).root,
+    }
+    say(str(places[args.place]))
+    return Exit.OK
+
+
+if __name__ == "__main__":
+    sys.exit(run_module("locate"))
