@@ -13,9 +13,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from core.exporters.snapshot import ExportReport, Row, Snapshot, at_one_moment, staged
+from core.exporters.snapshot import ExportReport, Snapshot, at_one_moment, staged
 from core.files import FileMode
+from core.importers.boxes import Box
 from core.importers.coco_files import ROBOFLOW
+from core.importers.collector import paused
 from core.importers.report import Progress, Watch
 from core.store import Project
 
@@ -85,7 +87,7 @@ def export_coco(
     then.
     """
     watch = Watch(progress, cancelled, "export")
-    with staged(out) as folder:
+    with staged(out) as folder, paused():
         with at_one_moment(project):
             snapshot = Snapshot(project, watch)
             folders = {split: folder / split for split in snapshot.splits()}
@@ -121,28 +123,38 @@ def _write(snapshot: Snapshot, folders: dict[str, Path]) -> int:
         ])  # fmt: skip
         file.end()
         file.begin("annotations")
-    split_of = {image.id: image.split for image in snapshot.images}
+    records: dict[str, list[_Annotation]] = {split: [] for split in out}
+    # From an image to the list its annotations go to, from a label to its category.
+    list_of = {image.id: records[image.split] for image in snapshot.images}
+    category_of = {label: number + 1 for label, number in snapshot.labels.items()}
     count = 0
-    for batch in snapshot.annotations():
-        records: dict[str | None, list[_Annotation]] = {split: [] for split in [*out, None]}
-        for row in batch:
-            records[split_of.get(row[1])].append(_record(row))
-        for split, file in out.items():
-            file.add(records[split])
-            count += len(records[split])
+    for batch in snapshot.rows():
+        for number, image, label, x, y, w, h, crowd, shape in batch:
+            into, category = list_of.get(image), category_of.get(label)
+            if into is None or category is None:
+                continue
+            box = (x, y, w, h)
+            into.append(
+                _Annotation(number, image, category, box, w * h, crowd, _EMPTY)
+                if shape is None
+                else _shaped(number, image, category, box, crowd, shape)
+            )
+        for split, part in records.items():
+            out[split].add(part)
+            count += len(part)
+            part.clear()
     for file in out.values():
         file.end()
         file.close()
     return count
 
 
-def _record(row: Row) -> _Annotation:
-    number, image, category, x, y, w, h, crowd, shape = row
-    if shape is None:
-        return _Annotation(number, image, category + 1, (x, y, w, h), w * h, crowd, _EMPTY)
-    area = _area(shape) or w * h
+def _shaped(
+    number: int, image: int, category: int, box: Box, crowd: int, shape: str
+) -> _Annotation:
+    area = _area(shape) or box[2] * box[3]
     raw = msgspec.Raw(shape.encode())
-    return _Annotation(number, image, category + 1, (x, y, w, h), area, crowd, raw)
+    return _Annotation(number, image, category, box, area, crowd, raw)
 
 
 def _area(shape: str) -> float:

@@ -168,25 +168,24 @@ class _Writer:
             str(extra["annotation_id"]) for extra in extras.values() if "annotation_id" in extra
         }
         fresh = 1
-        for batch in self.snapshot.annotations():
-            for row_id, image_id, label, x, y, w, h, crowd, shape in batch:
-                if image_id not in self.frame_of:
-                    continue
-                frame, image = self.frame_of[image_id]
-                extra = extras.get(row_id, {})
-                key = str(extra.pop("annotation_id", ""))
-                while not key or key in self.boxes:
-                    key = "" if str(fresh) in used else str(fresh)
-                    fresh += 1
-                record = {"track_id": None, "confidence": 1.0, "source": "import", **extra}
-                record["frame_id"] = _like(extra.get("frame_id"), frame)
-                record["class_label_id"] = labels[label]
-                record.update(_box(extra, image, x, y, w, h))
-                if crowd:
-                    record["iscrowd"] = crowd
-                if shape is not None:
-                    record["segmentation"] = msgspec.Raw(shape.encode())
-                self.boxes[key] = record
+        for row_id, image_id, label, x, y, w, h, crowd, shape in self.snapshot.annotations():
+            if image_id not in self.frame_of:
+                continue
+            frame, image = self.frame_of[image_id]
+            extra = extras.get(row_id, {})
+            key = str(extra.pop("annotation_id", ""))
+            while not key or key in self.boxes:
+                key = "" if str(fresh) in used else str(fresh)
+                fresh += 1
+            record = {"track_id": None, "confidence": 1.0, "source": "import", **extra}
+            record["frame_id"] = _like(extra.get("frame_id"), frame)
+            record["class_label_id"] = labels[label]
+            record.update(_box(extra, image, x, y, w, h))
+            if crowd:
+                record["iscrowd"] = crowd
+            if shape is not None:
+                record["segmentation"] = msgspec.Raw(shape.encode())
+            self.boxes[key] = record
         return len(self.boxes)
 
     def write(self, folder: Path, files: FileMode) -> None:
@@ -200,7 +199,9 @@ class _Writer:
         _json(folder / "labels" / "current" / "tracks.json", self.tracks)
         _json(folder / "imports" / "imports.json", self.entries)
         _json(folder / "project.json", self._project())
-        self.snapshot.place_at({image.id: folder / place for image, place in self.places}, files)
+        self.snapshot.place_at(
+            {image.id: f"{folder}/{place}" for image, place in self.places}, files
+        )
         for row in self.imports:
             for name in row.detail.get("original", {}).get("videos", []):
                 video = self.project.images_dir / str(row.id) / "videos" / name

@@ -55,6 +55,7 @@ class Image(msgspec.Struct, gc=False):
     time: float | None
     import_id: int
     original: str
+    link: bool
 
     @property
     def stem(self) -> str:
@@ -110,7 +111,8 @@ class Snapshot:
             image_id, path, name, split, width, height, grp, time, import_id = row
             file = path if path.startswith("/") else base + path
             folder, _, last = file.rpartition("/")
-            if last not in folders.files(folder):
+            link = folders.files(folder).get(last)
+            if link is None:
                 self.missing.append(file)
                 continue
             if split is None:
@@ -127,15 +129,16 @@ class Snapshot:
                     time,
                     import_id,
                     name,
+                    link,
                 )
             )
         return images
 
-    def annotations(self, *, by_image: bool = False) -> Iterator[list[Row]]:
-        """Yield visible annotations some thousands at a time, of missing images too.
+    def rows(self, *, by_image: bool = False) -> Iterator[list[Row]]:
+        """Yield all annotations some thousands at a time, hidden ones and deleted images' too.
 
-        They come in the order of their ids, or by image. A row is id, image id, class number, x,
-        y, w, h, iscrowd, segmentation (JSON or None).
+        They come in the order of their ids, or by image. A row is id, image id, label id, x, y, w,
+        h, iscrowd, segmentation (JSON or None); `labels` has the labels that are visible.
         """
         # The plus keeps SQLite from hopping through the table by the index of labels.
         cursor = self.project.db.execute(
@@ -145,29 +148,31 @@ class Snapshot:
         cursor.row_factory = None
         done = 0
         total = sum(row[0] for row in self.project.db.execute("SELECT annotations FROM labels"))
-        labels = self.labels
         while batch := cursor.fetchmany(BATCH):
             self.watch.tick("annotations", min(done, total), total)
             done += len(batch)
-            yield [
-                (number, image, labels[label], x, y, w, h, crowd, shape)
-                for number, image, label, x, y, w, h, crowd, shape in batch
-                if label in labels
-            ]
+            yield batch
+
+    def annotations(self, *, by_image: bool = False) -> Iterator[Row]:
+        """Yield the annotations whose class is visible, with its number in place of the label."""
+        labels = self.labels
+        for batch in self.rows(by_image=by_image):
+            for row in batch:
+                if row[2] in labels:
+                    yield (*row[:2], labels[row[2]], *row[3:])
 
     def by_image(self) -> Iterator[tuple[Image, list[Row]]]:
         """Yield each image with its annotations."""
         images = iter(self.images)
         image = next(images, None)
         rows: list[Row] = []
-        for batch in self.annotations(by_image=True):
-            for row in batch:
-                while image is not None and image.id < row[1]:
-                    yield image, rows
-                    rows = []
-                    image = next(images, None)
-                if image is not None and image.id == row[1]:
-                    rows.append(row)
+        for row in self.annotations(by_image=True):
+            while image is not None and image.id < row[1]:
+                yield image, rows
+                rows = []
+                image = next(images, None)
+            if image is not None and image.id == row[1]:
+                rows.append(row)
         while image is not None:
             yield image, rows
             rows = []
@@ -182,16 +187,23 @@ class Snapshot:
 
     def place(self, folders: dict[str, Path], files: FileMode) -> None:
         """Put the image files into the folder of their split."""
-        self.place_at({i.id: folders[i.split] / i.name for i in self.images}, files)
+        heads = {split: f"{folder}/" for split, folder in folders.items()}
+        self.place_at({i.id: heads[i.split] + i.name for i in self.images}, files)
 
-    def place_at(self, targets: dict[int, Path], files: FileMode) -> None:
+    def place_at(self, targets: dict[int, str], files: FileMode) -> None:
         """Put the image files where `targets` says, by the images' ids."""
         for number, image in enumerate(self.images):
             if not number % 256:
                 self.watch.tick("images", number, len(self.images))
+            if files == "link" and not image.link:
+                try:
+                    os.link(image.file, targets[image.id])
+                    continue
+                except OSError:
+                    pass  # The long way says what is wrong, or makes a copy.
             # A link to a link would end where the original is moved or removed.
             source = Path(os.path.realpath(image.file))
-            link_or_copy(source, targets[image.id], files)
+            link_or_copy(source, Path(targets[image.id]), files)
         self.watch.tick("images", len(self.images), len(self.images))
 
 
