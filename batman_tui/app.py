@@ -93,6 +93,8 @@ class BatmanApp(Guarded, KeyOrder, App[int]):
         """Unexpected errors so far, oldest first."""
         self.busy: dict[object, str] = {}
         """What would be lost by leaving now: a token and a sentence each."""
+        self.findings: dict[Path, dict[str, frozenset[int]]] = {}
+        """Of each project that was checked, the image ids of each kind of finding."""
         self._first_run = run
         self._error_times: deque[float] = deque(maxlen=STORM_ERRORS)
         self._problems = list(self.settings.problems)
@@ -135,6 +137,18 @@ class BatmanApp(Guarded, KeyOrder, App[int]):
         from batman_tui.screens.classes import ClassesScreen
 
         self.push_screen(ClassesScreen(project))
+
+    def open_images(self, project: Path, narrow: str = "") -> None:
+        """Open the images of the project in the folder `project`, those that `narrow` filters."""
+        from batman_tui.screens.images import ImagesScreen
+
+        self.push_screen(ImagesScreen(project, narrow))
+
+    def open_health(self, project: Path) -> None:
+        """Check the data of the project in the folder `project`."""
+        from batman_tui.screens.health import HealthScreen
+
+        self.push_screen(HealthScreen(project))
 
     def open_train(self, project: Path) -> None:
         """Open the form that trains a model on the project in the folder `project`."""

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from batman_tui.keys import bindings
+from batman_tui.screens.class_crops import ClassCrops
 from batman_tui.screens.history import HISTORY_LINES, HistoryPanel
 from batman_tui.widgets.base import BatmanScreen
 from batman_tui.widgets.filter import FilterInput
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 NOTHING_YET = "No classes yet. Press i to import a data set."
 NO_MATCH = "No class matches. Press / and Escape to show all."
 WIDE = 120
+ROOMY = (100, 30)
+"""From this size on (columns, lines) pictures of the class are shown without being asked for."""
 
 # A change of the project: runs in a thread, returns its history entry, or None for no change.
 Job = Callable[[Project], HistoryEntry | None]
@@ -125,6 +128,7 @@ class ClassesScreen(BatmanScreen):
         # Changes are done one after the other, however quickly the keys come.
         self._one_at_a_time = Lock()
         self._history_wanted: bool | None = None
+        self._crops_wanted: bool | None = None
 
     def trail(self) -> str:
         """Say whose classes these are."""
@@ -133,11 +137,15 @@ class ClassesScreen(BatmanScreen):
     def body(self) -> Iterable[Widget]:
         """Lay the table beside the history, or above it where it is narrow."""
         yield Horizontal(
-            Panel(
-                FilterInput("Filter by name, or by what an import called it"),
-                self.table,
-                title="Classes",
-                id="classes-panel",
+            Vertical(
+                Panel(
+                    FilterInput("Filter by name, or by what an import called it"),
+                    self.table,
+                    title="Classes",
+                    id="classes-panel",
+                ),
+                ClassCrops(self.project),
+                id="classes-left",
             ),
             HistoryPanel(),
             id="classes-body",
@@ -165,11 +173,15 @@ class ClassesScreen(BatmanScreen):
         self.on_resize()
 
     def on_resize(self) -> None:
-        """Show the history by itself where there is room, unless the person decided."""
-        shown = (
-            self.app.size.width >= WIDE if self._history_wanted is None else self._history_wanted
+        """Show history and pictures by themselves where there is room, or as was decided."""
+        width, height = self.app.size
+        history, crops = self._history_wanted, self._crops_wanted
+        self.query_one(HistoryPanel).set_class(
+            width >= WIDE if history is None else history, "-shown"
         )
-        self.query_one(HistoryPanel).set_class(shown, "-shown")
+        roomy = width >= ROOMY[0] and height >= ROOMY[1]
+        self.query_one(ClassCrops).set_class(roomy if crops is None else crops, "-shown")
+        self._show_crops()
 
     def on_screen_resume(self) -> None:
         """Read the project, again when one comes back: an import may have changed it."""
@@ -208,6 +220,7 @@ class ClassesScreen(BatmanScreen):
         self.table.nothing = NO_MATCH
         self.query_one("#classes-panel", Panel).empty = "" if message.rows else NOTHING_YET
         self.query_one(HistoryPanel).entries = tuple(message.history)
+        self._show_crops()
         self.refresh_bindings()
 
     @on(Changed)
@@ -227,6 +240,11 @@ class ClassesScreen(BatmanScreen):
             badge += f" · {len(self.table.marks):,} marked, {plural(count, 'annotation')}"
         self.query_one("#classes-panel", Panel).badge = badge
         self.refresh_bindings()
+
+    @on(VirtualTable.Highlighted)
+    def _show_crops(self) -> None:
+        line = self.table.cursor_row
+        self.query_one(ClassCrops).show(line.row if line else None)
 
     @on(VirtualTable.Opened)
     def _clicked(self) -> None:
@@ -386,6 +404,22 @@ class ClassesScreen(BatmanScreen):
         panel.set_class(self._history_wanted, "-shown")
         if not self._history_wanted:
             self.table.focus()
+
+    def action_crops(self) -> None:
+        """Show or hide pictures of the class."""
+        self._crops_wanted = not self.query_one(ClassCrops).has_class("-shown")
+        self.on_resize()
+
+    def action_images(self) -> None:
+        """Look at the images of the class with the cursor, or at all when there is none."""
+        from batman_tui.screens.image_choices import quoted
+
+        line = self.table.cursor_row
+        self.batman.open_images(self.project, quoted("class", line.row.name) if line else "")
+
+    def action_check(self) -> None:
+        """Look for what is wrong with the project's data."""
+        self.batman.open_health(self.project)
 
     def action_train(self) -> None:
         """Open the training form for the project."""

@@ -240,7 +240,7 @@ class ProjectsScreen(BatmanScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Dim what needs a project while there is none."""
-        if action in ("classes", "train", "import", "delete"):
+        if action in ("classes", "train", "import", "delete", "images", "check"):
             return True if self.chosen is not None and not self.chosen.problem else None
         if action == "filter":
             return not isinstance(self.focused, FilterInput)
@@ -260,6 +260,16 @@ class ProjectsScreen(BatmanScreen):
         """Import a data set into the project."""
         if self.chosen is not None:
             self.batman.open_import(self.chosen.path)
+
+    def action_images(self) -> None:
+        """Look at the project's images."""
+        if self.chosen is not None:
+            self.batman.open_images(self.chosen.path)
+
+    def action_check(self) -> None:
+        """Look for what is wrong with the project's data."""
+        if self.chosen is not None:
+            self.batman.open_health(self.chosen.path)
 
     def action_filter(self) -> None:
         """Type a filter."""
