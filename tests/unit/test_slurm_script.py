@@ -1,0 +1,307 @@
+"""The batch script: what it asks for, and that no name in it is ever more than a name."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from core.errors import BatmanError
+from core.training.events import Checkpoint, EventWriter, Failed, Started, Stopped, read_events
+from core.training.process import expect_worker, read_worker
+from core.training.run import Run
+from slurm.attempts import STUCK, Attempt, main, read_attempts, saved_step, stuck
+from slurm.resources import Resources
+from slurm.script import JobSpec, build_script, sbatch_options, warning_lead
+
+ROOT = Path(__file__).parents[2]
+NASTY = '-n it\'s $(touch hacked) `touch hacked`; "x" \\ %j & * é'
+
+
+def resources(**values: object) -> Resources:
+    given = {
+        "gpu": "h100-96", "gres": "gpu:h100-96", "partition": "gpu", "memory": "256G",
+        "time_s": 10800, "nodes": 1, "gpus_per_node": 4, "cpus_per_gpu": 8, "account": "",
+        "qos": "", "extra": (),
+    }  # fmt: skip
+    return Resources(**{**given, **values})  # type: ignore[arg-type]
+
+
+def spec(**values: object) -> JobSpec:
+    given = {
+        "name": "run-1", "token": "abc123", "run_dirs": ("/scratch/ada/runs/run-1",),
+        "log_dir": "/scratch/ada/logs", "python": "/scratch/ada/env", "code": "/scratch/ada/code",
+        "resources": resources(),
+    }  # fmt: skip
+    return JobSpec(**{**given, **values})  # type: ignore[arg-type]
+
+
+def test_plain_values_stand_in_the_script() -> None:
+    script = build_script(spec())
+    head = [line for line in script.text.splitlines() if line.startswith("#SBATCH")]
+    assert head == [
+        "#SBATCH --job-name=run-1",
+        "#SBATCH --comment=batman:abc123",
+        "#SBATCH --output=/scratch/ada/logs/job_%j.log",
+        "#SBATCH --open-mode=append",
+        "#SBATCH --chdir=/scratch/ada/runs/run-1",
+        "#SBATCH --signal=B:USR1@120",
+        "#SBATCH --requeue",
+        "#SBATCH --partition=gpu",
+        "#SBATCH --time=03:00:00",
+        "#SBATCH --mem=256G",
+        "#SBATCH --gres=gpu:h100-96:4",
+        "#SBATCH --nodes=1",
+        "#SBATCH --ntasks-per-node=1",
+        "#SBATCH --cpus-per-task=32",
+    ]
+    assert script.arguments == ()
+    assert script.command("/x/job.sh") == ["sbatch", "--parsable", "/x/job.sh"]
+
+
+def test_several_nodes_run_a_task_for_each_gpu_by_srun() -> None:
+    script = build_script(spec(resources=resources(nodes=2, gpus_per_node=2)))
+    assert "#SBATCH --ntasks-per-node=2" in script.text
+    assert "#SBATCH --cpus-per-task=8" in script.text
+    assert "exec srun" in script.text
+    assert "--ntasks=4" in script.text
+    assert "exec srun" not in build_script(spec()).text
+
+
+def test_an_array_picks_its_run_and_is_capped() -> None:
+    dirs = ("/r/a", "/r/b b", "/r/c'c")
+    script = build_script(spec(run_dirs=dirs, parallel=2))
+    assert "#SBATCH --array=0-2%2" in script.text
+    assert "#SBATCH --output=/scratch/ada/logs/job_%A_%a.log" in script.text
+    start, end = script.text.index("RUNS=("), script.text.index("LOGS=")
+    for task, wanted in enumerate(dirs):
+        done = subprocess.run(
+            ["bash", "-uc", script.text[start:end] + 'printf %s "$RUN"'],
+            env={"SLURM_ARRAY_TASK_ID": str(task), "PATH": os.environ["PATH"]},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout == wanted
+    assert "--array=0-2" in sbatch_options(spec(run_dirs=dirs))
+
+
+def test_names_are_data_in_the_script_and_beside_it(tmp_path: Path) -> None:
+    run_dir = f"{tmp_path}/{NASTY}"
+    made = spec(
+        name=f"{NASTY}\nrm", run_dirs=(run_dir,), log_dir=f"{run_dir}/logs", python=run_dir,
+        code=run_dir, resources=resources(extra=("--comment2=$(touch hacked)",)),
+    )  # fmt: skip
+    script = build_script(made)
+    # What sbatch would parse holds no special character at all.
+    for line in script.text.splitlines():
+        if line.startswith("#SBATCH"):
+            assert not set(line) & set("'\"`$\\;&* ()") - {" "}, line
+    assert f"--chdir={run_dir}" in script.arguments
+    assert f"--output={run_dir.replace('%', '%%')}/logs/job_%j.log" in script.arguments
+    name = next(o for o in sbatch_options(made) if o.startswith("--job-name="))
+    assert name == "--job-name=n_it_s_touch_hacked_touch_hacked_x_j_rm"
+    # The shell reads back what was put in, and runs none of it.
+    start, end = script.text.index("RUNS=("), script.text.index("say()")
+    done = subprocess.run(
+        ["bash", "-euc", f'{script.text[start:end]}\nprintf "%s\\n" "$RUN" "$LOGS" "$PYTHON"'],
+        cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [run_dir, f"{run_dir}/logs", run_dir], done.stderr
+    assert not list(tmp_path.rglob("hacked"))
+    assert subprocess.run(["bash", "-n"], input=script.text, text=True).returncode == 0
+
+
+def test_a_line_end_in_a_path_is_refused() -> None:
+    with pytest.raises(BatmanError, match="control character"):
+        build_script(spec(run_dirs=("/a\n#SBATCH --wrap=x",)))
+
+
+@pytest.mark.parametrize(
+    ("limit", "signal", "lead"), [(None, 120, 120), (3600, 120, 120), (60, 120, 30), (1, 5, 1)]
+)
+def test_the_warning_comes_before_a_short_limit_too(
+    limit: int | None, signal: int, lead: int
+) -> None:
+    assert warning_lead(spec(signal_s=signal, resources=resources(time_s=limit))) == lead
+
+
+# The script as a whole, with SLURM's commands and the trainer played by small scripts.
+
+
+class Job:
+    """A node in a folder: runs the script with a trainer that does what a test says."""
+
+    def __init__(self, folder: Path, trainer: str, requeue: str = "exit 0") -> None:
+        self.folder = folder
+        self.run = folder / "run $(touch hacked)"
+        self.run.mkdir()
+        (self.run / "training_config.json").write_text("{}")
+        (folder / "logs").mkdir()
+        (folder / "bin").mkdir()
+        python = folder / "env" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        self._script(
+            python,
+            'if [ "$2" = core.training.worker ]; then\n'
+            f'cd "$3"; {trainer}\nfi\nexec {sys.executable} "$@"',
+        )
+        self._script(
+            folder / "bin" / "scontrol", f'echo "scontrol $*" >>"{folder}/said"; {requeue}'
+        )
+        self._script(folder / "bin" / "sbatch", f'echo "sbatch $*" >>"{folder}/said"; echo 77')
+        made = spec(
+            run_dirs=(str(self.run),), log_dir=str(folder / "logs"), python=str(folder / "env"),
+            code=str(ROOT),
+        )  # fmt: skip
+        self.script = folder / "job.sh"
+        self.script.write_text(build_script(made).text)
+
+    @staticmethod
+    def _script(path: Path, body: str) -> None:
+        path.write_text(f"#!/bin/bash\n{body}\n")
+        path.chmod(0o755)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        env = {
+            "PATH": f"{self.folder}/bin:{os.environ['PATH']}", "SLURM_JOB_ID": "12",
+            "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "HOME": str(self.folder),
+        }  # fmt: skip
+        log = (self.folder / "logs" / "job_12.log").open("ab")
+        return subprocess.Popen(
+            ["bash", str(self.script)], env=env, stdout=log, stderr=log, cwd=self.folder
+        )
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "logs" / "job_12.log").read_text()
+
+    @property
+    def said(self) -> str:
+        file = self.folder / "said"
+        return file.read_text() if file.exists() else ""
+
+    def attempts(self) -> list[Attempt]:
+        return read_attempts((self.run / "attempts.jsonl").read_bytes())
+
+
+# Tells the shell that wants to signal it that it is there, and ends with 3 when signalled.
+_STOPPABLE = (
+    "trap 'echo saved; exit 3' USR1 TERM; "
+    'kill -{signal} "$PPID"; while :; do read -t 0.1 <> <(:); done'
+)
+
+
+def test_a_trainer_that_finishes_ends_the_job_well(tmp_path: Path) -> None:
+    job = Job(tmp_path, 'echo "tasks ${SLURM_NTASKS-none} rank ${SLURM_PROCID-none}"; exit 0')
+    assert job.start().wait(30) == 0
+    assert "tasks none rank none" in job.log
+    assert [(a.what, a.code) for a in job.attempts()] == [("begin", None), ("end", 0)]
+    assert job.said == ""
+    assert not (job.run / "train.log").is_symlink()
+    assert "tasks none" in (job.run / "train.log").read_text()
+    assert not list(tmp_path.rglob("hacked"))
+
+
+def test_a_warned_trainer_writes_its_checkpoint_and_is_requeued(tmp_path: Path) -> None:
+    job = Job(tmp_path, _STOPPABLE.format(signal="USR1"))
+    expect_worker(job.run, "cluster x")
+    assert job.start().wait(30) == 0
+    assert "saved" in job.log
+    assert job.said == "scontrol requeue 12\n"
+    # Between two starts the stop is no end.
+    worker = read_worker(job.run)
+    assert worker is not None
+    assert worker.again
+    EventWriter(job.run / "events.jsonl").write(Stopped(epoch=1, step=4, reason="SIGUSR1"))
+    assert Run(job.run).state() == "preparing"
+
+
+def test_where_requeueing_is_forbidden_a_successor_goes_on(tmp_path: Path) -> None:
+    job = Job(tmp_path, _STOPPABLE.format(signal="USR1"), requeue="exit 1")
+    assert job.start().wait(30) == 0
+    assert "sbatch --parsable --dependency=afterany:12 --kill-on-invalid-dep=yes" in job.said
+    assert f"--chdir={job.run}" in job.said
+    assert [(a.what, a.job) for a in job.attempts()] == [("begin", "12"), ("next", "77")]
+
+
+def test_a_cancelled_job_is_not_requeued(tmp_path: Path) -> None:
+    job = Job(tmp_path, _STOPPABLE.format(signal="TERM"))
+    EventWriter(tmp_path / "unused").close()
+    assert job.start().wait(30) == 0
+    assert "saved" in job.log
+    assert job.said == ""
+    assert job.attempts()[-1].code == 3
+
+
+def test_a_trainer_that_dies_is_told_of_in_the_run(tmp_path: Path) -> None:
+    job = Job(tmp_path, "kill -KILL $$")
+    assert job.start().wait(30) == 137
+    (event,) = read_events((job.run / "events.jsonl").read_bytes())[0]
+    assert isinstance(event, Failed)
+    assert "137 (signal 9)" in event.message
+
+
+def test_the_second_restart_without_a_step_is_the_last(tmp_path: Path) -> None:
+    job = Job(tmp_path, _STOPPABLE.format(signal="USR1"))
+    expect_worker(job.run, "cluster x")
+    assert job.start().wait(30) == 0
+    assert job.start().wait(30) == STUCK
+    assert job.said == "scontrol requeue 12\n"
+    assert "without a new step" in job.log
+    assert Run(job.run).state() == "failed"
+
+
+# What the job notes
+
+
+def checkpoint(step: int, kind: str = "last") -> Checkpoint:
+    return Checkpoint(epoch=1, step=step, file="x", kind=kind, bytes=1)
+
+
+def test_the_step_is_that_of_the_newest_checkpoint_that_resumes(tmp_path: Path) -> None:
+    assert saved_step(tmp_path) == 0
+    writer = EventWriter(tmp_path / "events.jsonl")
+    for event in (checkpoint(4), checkpoint(7, "stop"), checkpoint(9, "best")):
+        writer.write(event)
+    assert saved_step(tmp_path) == 7
+
+
+@pytest.mark.parametrize(
+    ("begins", "step", "expected"),
+    [([], 0, False), ([0], 0, False), ([0, 0], 0, True), ([0, 4], 4, False), ([0, 4, 4], 4, True),
+     ([4, 4], 8, False), ([4, 4, 8], 8, False)],
+)  # fmt: skip
+def test_stuck_is_two_restarts_at_the_same_step(
+    begins: list[int], step: int, expected: bool
+) -> None:
+    known = [Attempt(what="begin", job="1", token="a", t=0, step=at) for at in begins]
+    other = [Attempt(what="begin", job="0", token="b", t=0, step=step)] * 3
+    assert stuck([*other, *known], "a", step) is expected
+
+
+def test_an_end_that_the_trainer_told_is_not_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATMAN_TOKEN", "a")
+    assert main(["begin", str(tmp_path)]) == 0
+    writer = EventWriter(tmp_path / "events.jsonl")
+    writer.write(
+        Started(run="r", pid=1, host="n", model="tiny", epochs=1, epoch=0, step=0,
+                steps_per_epoch=1, batch_size=1, grad_accum=1, effective_batch=1, image_size=32,
+                classes=[], device="cpu")
+    )  # fmt: skip
+    writer.write(Failed(kind="nan", message="diverged"))
+    assert main(["end", str(tmp_path), "1"]) == 0
+    assert len(read_events((tmp_path / "events.jsonl").read_bytes())[0]) == 2
+    # A worker that found the run taken says nothing about it.
+    assert main(["begin", str(tmp_path)]) == 0
+    assert main(["end", str(tmp_path), "2"]) == 0
+    assert len(read_events((tmp_path / "events.jsonl").read_bytes())[0]) == 2
+
+
+def test_broken_lines_of_attempts_are_left_out() -> None:
+    good = msgspec.json.encode(Attempt(what="begin", job="1", token="a", t=1.0))
+    assert len(read_attempts(good + b"\n{torn\n" + good + b"\n{")) == 2
