@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core import braille, ticks
 from core.curves import Floats, Spans, spans
 
-XAxis = Literal["step", "epoch", "time"]
+XAxis = Literal["step", "epoch", "time", "recall"]
 View = tuple[float, float]
 
 COLOURS = 6
@@ -91,7 +91,8 @@ class Chart:
     Attributes:
         curves: Drawn in order, the first one on top.
         marks: Events on the x axis.
-        x_axis: How x is labelled: step (a count), epoch (a count with fractions), time (seconds).
+        x_axis: How x is labelled: step (a count), epoch (a count with fractions), time (seconds),
+            recall (a share).
         view: The part of x to show; None for all of it.
         log: A logarithmic y axis.
         floor: A value the y axis always reaches down to (0 for metrics); None for none.

@@ -123,6 +123,7 @@ class PromptDialog(BatmanDialog[str]):
         placeholder: str = "",
         button: str = "OK",
         check: Callable[[str], str] | None = None,
+        optional: bool = False,
     ) -> None:
         super().__init__()
         self._title = title
@@ -131,6 +132,7 @@ class PromptDialog(BatmanDialog[str]):
         self._placeholder = placeholder
         self._button = button
         self._check = check
+        self._optional = optional
 
     def compose(self) -> ComposeResult:
         """Lay out the label, the line, what is wrong with it, and the buttons."""
@@ -152,8 +154,8 @@ class PromptDialog(BatmanDialog[str]):
     def _judge(self, value: str) -> bool:
         """Show what `check` says of `value`; return whether it may be sent."""
         wrong = self.query_one("#wrong", Static)
-        hint, good = "", bool(value.strip())
-        if self._check is not None and good:
+        hint, good = "", self._optional or bool(value.strip())
+        if self._check is not None and value.strip():
             try:
                 hint = self._check(value.strip())
             except BatmanError as error:

@@ -320,6 +320,8 @@ class Plot(Widget, can_focus=True):
             return ticks.clock(x)
         if self.chart.x_axis == "step":
             return f"step {x:,.0f}" if self.size.width >= 50 else f"{x:,.0f}"
+        if self.chart.x_axis == "recall":
+            return f"recall {x:.2f}"
         return f"epoch {x:,.2f}".rstrip("0").rstrip(".") if x % 1 else f"epoch {x:,.0f}"
 
     # -- moving about ----------------------------------------------------------------------------

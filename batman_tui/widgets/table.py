@@ -146,6 +146,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._sort_key = sort
         self._reverse = reverse
         self._filter = ""
+        self._keep: Callable[[Row], bool] | None = None
         self._rows: dict[Any, Row] = {}
         self._text: dict[Any, str] = {}
         self._visible: list[Any] = []
@@ -208,10 +209,19 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             self._text[key] = self._search(row).casefold()
         self._arrange()
 
-    def filter(self, text: str) -> None:
-        """Show only rows that hold every word of `text`, whatever the case."""
-        self._filter = text
+    def filter(self, text: str, keep: Callable[[Row], bool] | None = None) -> None:
+        """Show only rows that hold every word of `text`, whatever the case, and that `keep` keeps.
+
+        `keep` is asked again whenever rows change.
+        """
+        self._filter, self._keep = text, keep
         self._arrange()
+
+    def set_columns(self, columns: Sequence[Column[Row]]) -> None:
+        """Show other columns; rows, cursor, marks and order stay."""
+        self.columns = tuple(columns)
+        self._resize()
+        self.refresh()
 
     def sort_by(self, key: str | None, *, reverse: bool = False) -> None:
         """Order the rows by a column; None is the order they were given in."""
@@ -234,6 +244,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         text = self._text
         for word in words:
             keys = [key for key in keys if word in text[key]]
+        if self._keep is not None:
+            keys = [key for key in keys if self._keep(self._rows[key])]
         column = next((item for item in self.columns if item.key == self._sort_key), None)
         if column is not None:
             value, rows = column.sort or column.value, self._rows
