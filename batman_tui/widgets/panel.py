@@ -70,14 +70,23 @@ class Panel(Vertical):
         """Show the sentence, or the children again; the focus comes back to where it was."""
         self._empty.update(clean(empty))
         self.set_class(bool(empty), "-empty")
-        focused = self.screen.focused
-        if empty and focused is not None and self in focused.ancestors:
-            # What is hidden cannot hold the focus.
-            self._focused_before = focused
-            self.screen.set_focus(None)
+        if empty:
+            self._let_go()
         elif before and not empty and self._focused_before is not None:
             self.call_after_refresh(self._focus_again, self._focused_before)
             self._focused_before = None
+
+    def on_descendant_focus(self) -> None:
+        """Refuse the focus that a screen gives to its first widget after it was hidden."""
+        if self.empty:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        # What is hidden cannot hold the focus.
+        focused = self.screen.focused
+        if focused is not None and self in focused.ancestors:
+            self._focused_before = focused
+            self.screen.set_focus(None)
 
     def _focus_again(self, widget: Widget) -> None:
         if widget.is_attached and self.screen.focused is None:
