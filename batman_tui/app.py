@@ -39,8 +39,12 @@ class View:
     title: str
 
 
-# A third view is a row here, a factory in `BatmanApp.MODES` and an action in `keys`.
-VIEWS = (View("projects", "1", "Projects"), View("runs", "2", "Runs"))
+# Another view is a row here, a factory in `BatmanApp.MODES` and an action in `keys`.
+VIEWS = (
+    View("projects", "1", "Projects"),
+    View("runs", "2", "Runs"),
+    View("jobs", "3", "Jobs"),
+)
 
 
 def _projects() -> Screen[None]:
@@ -53,6 +57,12 @@ def _runs() -> Screen[None]:
     from batman_tui.screens.runs import RunsScreen
 
     return RunsScreen()
+
+
+def _jobs() -> Screen[None]:
+    from batman_tui.screens.jobs import JobsScreen
+
+    return JobsScreen()
 
 
 def _commands() -> type[Provider]:
@@ -72,6 +82,7 @@ class BatmanApp(Guarded, KeyOrder, App[int]):
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
         "projects": _projects,
         "runs": _runs,
+        "jobs": _jobs,
     }
     COMMANDS = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")

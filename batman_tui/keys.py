@@ -68,6 +68,9 @@ TITLES = {
     "train": "Train",
     "runs": "Runs",
     "run": "Run",
+    "compare": "Compare",
+    "evaluate": "Evaluate",
+    "jobs": "Jobs",
     "plot": "Plots",
     "choice": "Choices",
     "models": "Models",
@@ -83,6 +86,7 @@ _TABLE: tuple[Action, ...] = (
     Action("app.palette", "ctrl+p", "command_palette", "Commands", "Find a command by its name."),
     Action("app.projects", "1", "view('projects')", "Projects", "Go to the projects."),
     Action("app.runs", "2", "view('runs')", "Runs", "Go to the training runs."),
+    Action("app.jobs", "3", "view('jobs')", "Jobs", "Go to the jobs of a cluster."),
     Action("app.theme", "f2", "toggle_dark", "Light/dark", "Switch between light and dark."),
     Action("app.quit", "ctrl+q", "quit", "Quit", "Leave; training goes on.", priority=True),
     # Any screen that was opened from another
@@ -185,9 +189,18 @@ _TABLE: tuple[Action, ...] = (
     Action("choice.back", "left,h", "turn(-1)", "Before", "Take the one before."),
     # Runs
     Action("runs.open", "enter", "open", "Open", "Watch the run.", _F),
-    Action("runs.filter", "slash", "filter", "Filter", "Show only matching runs.", _F),
+    Action("runs.mark", "space", "mark", "Mark", "Mark the run to compare it, or unmark it.", _F),
+    Action("runs.compare", "c", "compare", "Compare", "Put the marked runs side by side.", _F),
+    Action(
+        "runs.filter", "slash", "filter", "Filter", "Such as model=base map50>0.5 -tag:old.", _F
+    ),
     Action("runs.stop", "s", "stop", "Stop", "Stop the run after its current step.", _F),
     Action("runs.resume", "r", "resume", "Resume", "Go on from the last checkpoint.", _F),
+    Action(
+        "runs.evaluate", "E", "evaluate", "Evaluate", "How good the model is, and where not.", _W
+    ),
+    Action("runs.note", "n", "note", "Note", "Write a note on the run.", _W),
+    Action("runs.tags", "T", "tags", "Tags", "Change the run's tags.", _W),
     # Run
     Action("run.stop", "s", "stop", "Stop", "Stop after this step, with a checkpoint.", _F),
     Action("run.resume", "r", "resume", "Resume", "Go on from the last checkpoint.", _F),
@@ -203,6 +216,45 @@ _TABLE: tuple[Action, ...] = (
     Action("run.search", "slash", "search", "Search", "Search the log.", _W),
     Action("run.goto", "enter", "goto", "Show", "Put the plots' cursor on the event."),
     Action("run.problem", "e", "problem", "Error", "Show the whole error."),
+    Action(
+        "run.evaluate", "E", "evaluate", "Evaluate", "How good the model is, and where not.", _W
+    ),
+    # Several runs
+    Action("compare.open", "enter", "open", "Open", "Watch the run with the cursor.", _F),
+    Action("compare.metric", "v", "metric(1)", "Next plot", "Plot the next metric.", _F),
+    Action("compare.metric_back", "V", "metric(-1)", "Plot before", "Plot the metric before."),
+    Action("compare.axis", "x", "axis", "X axis", "Count x in steps, epochs or time.", _F),
+    Action("compare.tab", "right_square_bracket", "tab", "Next tab", "Results, settings …", _F),
+    Action("compare.smooth", "m", "smooth(1)", "Smooth", "Smooth the curves more.", _W),
+    Action("compare.rough", "M", "smooth(-1)", "Smooth less", "Smooth the curves less."),
+    Action("compare.log_scale", "L", "log_scale", "Log y", "Logarithmic y axis, or linear.", _W),
+    Action("compare.zoom", "z", "zoom", "Enlarge", "Give the plot the whole screen.", _W),
+    # How good a model is
+    Action("evaluate.start", "e", "start", "Evaluate", "Evaluate the model on the split.", _F),
+    Action("evaluate.stop", "X", "stop", "Stop", "Stop the evaluation.", _F),
+    Action("evaluate.split", "s", "split", "Split", "Take valid, test or train.", _F),
+    Action("evaluate.tab", "right_square_bracket", "tab(1)", "Next tab", "Classes, images …", _F),
+    Action("evaluate.tab_back", "left_square_bracket", "tab(-1)", "Tab before", "The tab before."),
+    Action("evaluate.zoom", "z", "zoom", "Enlarge", "Give the picture the whole screen.", _W),
+    # Jobs
+    Action("jobs.open", "enter", "open", "Open", "Open the job's run, or its log.", _F),
+    Action("jobs.log", "l", "log", "Log", "Go to the job's log.", _W),
+    Action("jobs.list", "escape", "list", "List", "Go back to the list."),
+    Action("jobs.mark", "space", "mark", "Mark", "Mark the job, or unmark it.", _F),
+    Action("jobs.filter", "slash", "filter", "Filter", "Filter the list, or search the log.", _F),
+    Action("jobs.cancel", "x", "act('cancel')", "Cancel", "Cancel the marked jobs.", _F),
+    Action("jobs.everyone", "e", "everyone", "Mine/all", "Everyone's jobs, or only mine.", _F),
+    Action("jobs.hold", "h", "act('hold')", "Hold", "Keep the jobs from starting.", _W),
+    Action("jobs.release", "r", "act('release')", "Release", "Let held jobs start.", _W),
+    Action("jobs.requeue", "R", "act('requeue')", "Requeue", "Back into the queue.", _W),
+    Action("jobs.usage", "u", "usage", "Usage", "Ask its nodes for GPU and memory use.", _W),
+    Action("jobs.tab", "right_square_bracket", "tab(1)", "Next tab", "Job, log, what is free.", _W),
+    Action("jobs.tab_back", "left_square_bracket", "tab(-1)", "Tab before", "The tab before."),
+    Action("jobs.fold", "f", "fold", "Unfold", "Every task of an array, or arrays in a line.", _W),
+    Action("jobs.mark_all", "a", "mark_all", "Mark all", "Mark all that are shown, or none."),
+    Action("jobs.look", "f5", "look", "Ask now", "Ask the cluster now, and connect again."),
+    Action("jobs.cluster", "c", "cluster", "Cluster", "Show the next cluster.", _W),
+    Action("jobs.zoom", "z", "zoom", "Enlarge", "Give the focused part the whole screen.", _W),
     # Plots
     Action("plot.cursor", "c", "cursor", "Cursor", "Read values with a cursor.", _F),
     Action("plot.hide_cursor", "escape", "hide_cursor", "Hide cursor", "Hide the cursor."),

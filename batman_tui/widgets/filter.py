@@ -31,10 +31,16 @@ class FilterInput(Input):
     class Filter(Message):
         """The text to filter by changed; `done` when the person goes on to the table."""
 
-        def __init__(self, text: str, done: bool) -> None:
+        def __init__(self, line: FilterInput, text: str, done: bool) -> None:
             super().__init__()
+            self.line = line
             self.text = text
             self.done = done
+
+        @property
+        def control(self) -> FilterInput:
+            """The line, for `@on`."""
+            return self.line
 
     def __init__(self, placeholder: str = "Filter", id: str | None = None) -> None:
         super().__init__(placeholder=placeholder, id=id, compact=True, select_on_focus=False)
@@ -47,16 +53,16 @@ class FilterInput(Input):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
         event.stop()
-        self.post_message(self.Filter(self.value, done=False))
+        self.post_message(self.Filter(self, self.value, done=False))
 
     async def action_submit(self) -> None:
         """Keep the filter and go to the table."""
-        self.post_message(self.Filter(self.value, done=True))
+        self.post_message(self.Filter(self, self.value, done=True))
 
     def action_clear(self) -> None:
         """Clear the filter and go to the table."""
         self.value = ""
-        self.post_message(self.Filter("", done=True))
+        self.post_message(self.Filter(self, "", done=True))
 
     def on_blur(self, _event: events.Blur) -> None:
         """Hide the line when there is nothing in it."""
