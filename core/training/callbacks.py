@@ -9,7 +9,6 @@ twice and none is left out.
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,6 @@ import msgspec
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from core.text import size
 from core.training import checkpoints, progress
 from core.training.batching import Batching
 from core.training.build import CocoEval
@@ -32,21 +30,16 @@ from core.training.events import (
     Event,
     Started,
     Validation,
-    Warning_,
     decode_event,
     encode_event,
 )
-from core.training.failures import Diverged
 from core.training.meter import StepMeter
 from core.training.ranks import is_rank_zero
 from core.training.results import validation_record
 from core.training.saving import RunState, best_content
 from core.training.stopping import StopRequest, TrainingStopped
 from core.training.val_images import ValImages
-
-# Training whose loss is not a number for this many steps in a row will not recover: the weights
-# themselves are then not numbers any more.
-MAX_BAD_STEPS = 3
+from core.training.watching import RunWatch
 
 
 class RunRecorder(Callback):
@@ -84,11 +77,10 @@ class RunRecorder(Callback):
         self._meter: StepMeter | None = None
         self._rng: dict[str, Any] | None = None
         self._step = 0
-        self._bad_steps = 0
+        self._watch: RunWatch | None = None
         self._validation: Validation | None = None
         self._validating = False
         self._last_bytes = 0
-        self._disk_warned = False
         self._begun = self._epoch_begun = self._validation_begun = time.monotonic()
         self.stopped_early = False
 
@@ -176,6 +168,14 @@ class RunRecorder(Callback):
         if self._rng is not None:
             progress.set_rng_state(self._rng)
         self._complete_events()
+        self._watch = RunWatch(
+            config,
+            batching,
+            self._run_dir,
+            self._write if trainer.is_global_zero else None,
+            earlier=self._earlier,
+            history=self.state.history,
+        )
         cuda = pl_module.device.type == "cuda"
         self._emit(
             trainer,
@@ -199,7 +199,7 @@ class RunRecorder(Callback):
                 attempt=self._attempt,
             ),
         )
-        self._check_disk(trainer)
+        self._watch_disk(trainer.current_epoch + 1)
 
     def _complete_events(self) -> None:
         """Write the events of the checkpoint's epoch that a kill kept from being written."""
@@ -233,6 +233,7 @@ class RunRecorder(Callback):
         """Write the step, and stop here if that was asked for."""
         meter = self._require_meter()
         meter.batch_end(outputs["loss"])
+        self._beat(step=True)
         if trainer.global_step == self._step:
             return  # still adding up batches
         self._step = trainer.global_step
@@ -248,29 +249,13 @@ class RunRecorder(Callback):
     def _emit_steps(self, trainer: Trainer, events: Sequence[Event]) -> None:
         for event in events:
             self._emit(trainer, event)
-            self._check_loss(trainer, event)
-
-    def _check_loss(self, trainer: Trainer, event: Any) -> None:
-        if event.loss is not None:
-            self._bad_steps = 0
-            return
-        self._bad_steps += 1
-        hint = f"Lower the learning rate (now {self._config.lr:g}), for example to a third of it"
-        if self._bad_steps == 1:
-            message = f"The loss is not a number at step {event.step}."
-            self._warn(trainer, "nan-loss", message, f"{hint}, if this does not pass by itself.")
-        if self._bad_steps >= MAX_BAD_STEPS:
-            raise Diverged(
-                f"The loss has not been a number for {self._bad_steps} steps: "
-                f"training has diverged at step {event.step}.",
-                f"{hint}, and resume from the last checkpoint, which is from before.",
-            )
 
     # --- validation --------------------------------------------------------------------------
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the epoch's last steps before the long quiet of validation."""
         self._validation_begun = time.monotonic()
+        self._beat()
         self._emit_steps(trainer, self._require_meter().ready())
         self._validating = True
         self._stop_if_asked(trainer)
@@ -285,6 +270,7 @@ class RunRecorder(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep predictions of the images to draw."""
+        self._beat()
         if self._images is not None and trainer.is_global_zero:
             self._images.collect(outputs["results"], outputs["targets"])
         self._stop_if_asked(trainer)
@@ -292,6 +278,7 @@ class RunRecorder(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gather the metrics; they are told when the epoch's checkpoint is on disk."""
         self._validating = False
+        self._beat()
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
 
         def share(name: str) -> float:
@@ -358,7 +345,8 @@ class RunRecorder(Callback):
         if self._out_of_patience(trainer):
             self.stopped_early = epoch < self._config.epochs
             trainer.should_stop = True
-        self._check_disk(trainer)
+        self._beat()
+        self._watch_disk(epoch + 1)
 
     def _out_of_patience(self, trainer: Trainer) -> bool:
         over = 0 < self._config.patience <= self.state.since_best
@@ -408,23 +396,18 @@ class RunRecorder(Callback):
     def _emit(self, trainer: Trainer, event: Event) -> None:
         if trainer.is_global_zero:
             self._write(event)
+        if self._watch is not None:
+            self._watch.see(event)
 
-    def _warn(self, trainer: Trainer, code: str, message: str, hint: str) -> None:
-        epoch, step = trainer.current_epoch + 1, trainer.global_step
-        self._emit(trainer, Warning_(code=code, message=message, hint=hint, epoch=epoch, step=step))
+    def _watch_disk(self, epoch: int) -> None:
+        if self._watch is not None:
+            self._watch.check_disk(self._last_bytes, epoch)
 
-    def _check_disk(self, trainer: Trainer) -> None:
-        """Warn once when the next checkpoints may not fit any more."""
-        if self._disk_warned or not trainer.is_global_zero:
-            return
-        free = shutil.disk_usage(self._run_dir).free
-        # The next one is written before the last one goes, and a best one beside it.
-        if free < max(3 * self._last_bytes, 500_000_000):
-            self._disk_warned = True
-            self._warn(
-                trainer,
-                "disk-low",
-                f"Only {size(free)} are free on the disk of the run folder"
-                + (f"; a checkpoint takes {size(self._last_bytes)}." if self._last_bytes else "."),
-                "Remove old checkpoints or runs before the disk is full.",
-            )
+    def _beat(self, *, step: bool = False) -> None:
+        if self._watch is not None:
+            self._watch.beat(step=step)
+
+    def close(self) -> None:
+        """Stop watching; training is over, one way or another."""
+        if self._watch is not None:
+            self._watch.close()

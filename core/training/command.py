@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,19 @@ def option_flag(name: str) -> str:
 
 
 def equivalent_command(
-    config: TrainingConfig, program: Sequence[str] = ("batman", "train")
+    config: TrainingConfig,
+    program: Sequence[str] = ("batman", "train"),
+    shown: Collection[str] = ("model",),
 ) -> list[str]:
     """Return the argument list that gives `config`, with only what differs from the defaults.
 
     Defaults are those of the config's model size. A switch is `--name` or `--no-name`, class names
-    are joined by bars, shares by slashes.
+    are joined by bars, shares by slashes. Options in `shown` are there with their defaults too.
     """
     words = list(program)
     for name in option_names():
         value = getattr(config, name)
-        if value == default_for(name, config.model) and name != "model":
+        if value == default_for(name, config.model) and name not in shown:
             continue
         flag = option_flag(name)
         if isinstance(value, bool):
@@ -46,9 +48,13 @@ def equivalent_command(
     return words
 
 
-def command_line(config: TrainingConfig, program: Sequence[str] = ("batman", "train")) -> str:
+def command_line(
+    config: TrainingConfig,
+    program: Sequence[str] = ("batman", "train"),
+    shown: Collection[str] = ("model",),
+) -> str:
     """Return `equivalent_command` as one line, quoted for a POSIX shell."""
-    return shlex.join(equivalent_command(config, program))
+    return shlex.join(equivalent_command(config, program, shown))
 
 
 def _text(name: str, value: Any) -> str:
@@ -59,3 +65,15 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     return str(value) if not isinstance(value, Path) else value.as_posix()
+
+
+def resume_line(run_dir: Path, **changes: Any) -> str:
+    """Return the line that goes on with the run in `run_dir` after `changes` to its settings.
+
+    A run in a workspace's `runs` folder is called by its name, which holds on any machine.
+    """
+    words = ["batman", "train", "--resume"]
+    words.append(run_dir.name if run_dir.parent.name == "runs" else run_dir.as_posix())
+    for name, value in changes.items():
+        words += [option_flag(name), _text(name, value)]
+    return shlex.join(words)

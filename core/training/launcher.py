@@ -13,6 +13,7 @@ from pathlib import Path
 
 from core.errors import RunError
 from core.text import clean
+from core.training.disk import require_room
 from core.training.process import write_worker
 from core.training.run import Run
 
@@ -58,7 +59,7 @@ def launch_local(run: Run, command: Sequence[str] | None = None) -> int:
 
     The process has its own session, so that neither our end nor a lost terminal reaches it; its
     output goes to `train.log`. `command` replaces `worker_command`. Raises RunError when the run is
-    running already or training is not installed.
+    running already, training is not installed, or the disk cannot hold a checkpoint.
     """
     worker = run.worker()
     if worker is not None and worker.alive() is not False and run.state() in _ACTIVE:
@@ -73,6 +74,7 @@ def launch_local(run: Run, command: Sequence[str] | None = None) -> int:
                 "Several nodes train together on a cluster only.",
                 "Submit the run with batman submit, or take one node.",
             )
+        require_room(run.config(), run.path)
         command = worker_command(run)
     since = time.time()
     with run.log_file.open("ab") as log:

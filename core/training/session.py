@@ -152,6 +152,7 @@ class Session:
         except TrainingStopped:
             self.stopped, self.reason = True, self.stop.reason or "request"
         finally:
+            recorder.close()
             if self._board is not None:
                 self._board.close()
         self.seconds = recorder.elapsed
