@@ -13,6 +13,7 @@ from cli.exits import Exit
 from cli.output import console, is_terminal, say, say_error
 from cli.story import Line, Story, failure, say_end, step_line
 from core.errors import RunError
+from core.text import clean
 from core.training.events import Finished
 from core.training.follow import RunFollower, RunSnapshot
 from core.training.process import ENDED
@@ -31,8 +32,8 @@ def follow(run: Run, *, ours: bool, plain: bool = False) -> int:
     """Show `run` until it ends and return the exit code for its end.
 
     `ours` is a run that this command started: Ctrl-C stops it with a checkpoint, a second one
-    leaves at once. A run that is only watched goes on after Ctrl-C. `plain` wants lines on a
-    terminal too.
+    leaves at once. A run that is only watched goes on after Ctrl-C. A run folder that is deleted
+    ends it too. `plain` wants lines on a terminal too.
     """
     show = _Lines() if plain or not is_terminal() else _Bars()
     follower = RunFollower(run.path)
@@ -41,6 +42,8 @@ def follow(run: Run, *, ours: bool, plain: bool = False) -> int:
             snapshot = follower.poll()
             show.update(snapshot)
             if snapshot.state in ENDED:
+                break
+            if not run.path.is_dir():
                 break
             if interrupts.count and not ours:
                 show.line(Line("Not watching any more; the run goes on.", "dim"))
@@ -59,6 +62,13 @@ def follow(run: Run, *, ours: bool, plain: bool = False) -> int:
                 with contextlib.suppress(RunError):
                     run.stop()
             interrupts.wait(_LOOK_S)
+    if snapshot.state not in ENDED:
+        say_error(
+            f"The run folder {clean(str(run.path))} is gone: it was deleted or moved.",
+            "Its process, if it still runs, ends by itself when it cannot write its next"
+            " checkpoint.",
+        )
+        return Exit.FAILED
     return end(run, snapshot)
 
 
@@ -158,8 +168,6 @@ class _Bars:
     def line(self, line: Line) -> None:
         """Print a line above the bar."""
         from rich.text import Text
-
-        from core.text import clean
 
         self._bars.console.print(Text(clean(line.text), line.style), soft_wrap=True)
 

@@ -19,6 +19,7 @@ from core.errors import BatmanError, RunError
 from core.text import plural
 from core.training.command import option_flag, option_names
 from core.training.config import TrainingConfig, default_for, parse_config
+from core.training.disk import checkpoint_sizes
 from core.training.form import SECTIONS, to_text
 from core.training.models import MODELS, get_model
 from core.training.run import Run, find_run, plan_run
@@ -175,6 +176,7 @@ def say_ready(run: Run) -> None:
             say(f"Note: {note}", "yellow")
         counts = ", ".join(f"{name} {count:,}" for name, count in config.dataset.images.items())
         say(f"{plural(len(config.dataset.class_names), 'class')}; images: {counts}")
+    say(checkpoint_sizes(config).sentence())
 
 
 def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
@@ -200,6 +202,7 @@ def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
         ("goes on with", resumed.path if resumed else None),
         ("model", f"{model.name}, {model.params:g} M parameters, {model.licence}"),
         ("effective batch", settings.effective_batch or "found out at the start"),
+        ("checkpoints", checkpoint_sizes(settings).sentence()),
     ]
     if settings.project is not None:
         from core.classes import list_classes
