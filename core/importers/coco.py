@@ -184,22 +184,22 @@ class _Reader:
         # Nearly all images lie in the one folder in which the first was found.
         first = self._home(part)
         files = self.folders.files(first) if first else {}
+        numbers, pictures = self.images.numbers, data.images
+        source, target = f"{first}/", f"{split}/" if split else ""
         for record in part:
             key, name, width, height = record.id, record.file_name, record.width, record.height
+            path = source + name
             if (
-                files.get(name) is False
-                and plain(name)
-                and type(key) is int
-                and key not in self.images
-                and type(width) is int
-                and type(height) is int
+                type(key) is type(width) is type(height) is int
                 and 0 < width <= LARGEST_SIDE
                 and 0 < height <= LARGEST_SIDE
-                and (path := f"{first}/{name}") not in seen
+                and files.get(name) is False
+                and plain(name)
+                and path not in seen
+                and key not in numbers
             ):
-                target = data.target(split, name)
-                seen[path] = number = data.image(Picture(path, target, name, width, height, split))
-                self.images.add(key, number)
+                numbers[key] = seen[path] = len(pictures)
+                pictures.append(Picture(path, target + name, name, width, height, split))
             else:
                 self._image(record, seen)
 
@@ -256,30 +256,35 @@ class _Reader:
     # Annotations
 
     def _annotations(self, lists: Lists) -> None:
-        sizes = np.array([(p.width, p.height) for p in self.data.images], float).reshape(-1, 2)
-        # One row more, for annotations whose image (number -1) is not there.
-        sizes = np.vstack((sizes, (0.0, 0.0)))
+        # One more, for annotations whose image (number -1) is not there.
+        widths = np.array([*(picture.width for picture in self.data.images), 0.0])
+        heights = np.array([*(picture.height for picture in self.data.images), 0.0])
         seen = Seen()
         count = 0
         for part in lists.records("annotations", _ANNOTATIONS, _annotation, self._bad):
             if part:
-                self._part(part, sizes, seen)
+                self._part(part, widths, heights, seen)
                 count += len(part)
                 self.watch.tick("reading", count)
 
-    def _part(self, part: list[Annotation], sizes: NDArray[np.float64], seen: Seen) -> None:
+    def _part(
+        self,
+        part: list[Annotation],
+        widths: NDArray[np.float64],
+        heights: NDArray[np.float64],
+        seen: Seen,
+    ) -> None:
         n = len(part)
         images = self.images.lookup([a.image_id for a in part])
         labels = self.categories.lookup([a.category_id for a in part])
         flat = chain.from_iterable([a.bbox or _NO_BOX for a in part])
         boxes = np.fromiter(flat, float, 4 * n).reshape(n, 4)
         x, y, w, h = boxes.T
-        width, height = sizes[images].T
         fresh = seen.fresh([a.id for a in part])
         good = fresh & (images >= 0) & (labels >= 0) & (x >= 0) & (y >= 0) & (w > 0) & (h > 0)
         # Numbers near the largest there are: their sum is infinite, and so outside.
         with np.errstate(over="ignore", invalid="ignore"):
-            good &= (x + w <= width) & (y + h <= height)
+            good &= (x + w <= widths[images]) & (y + h <= heights[images])
         extras = any(map(_iscrowd, part)) or any(map(_segmentation, part))
         start = 0
         for odd in [*np.flatnonzero(~good).tolist(), n]:

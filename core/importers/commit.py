@@ -169,7 +169,7 @@ def _write(
     of_image, of_label, boxes = data.columns()
     # In the order of images: an image's boxes then lie together in the file, and its index is
     # built in one pass.
-    order = np.argsort(of_image, kind="stable")
+    order = _order(of_image)
     if gone:
         order = order[image_ids[of_image[order]] > 0]
     counts = np.bincount(of_label[order], minlength=len(data.labels))
@@ -233,6 +233,14 @@ def _images(
     for start in range(0, len(rows), _BATCH):
         _insert(project, "images", columns, rows[start : start + _BATCH])
     return ids
+
+
+def _order(of_image: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return the places of annotations in the order of their images, (n,), as given within one."""
+    # Sorting plain integers is several times as fast as a stable argsort: image and place in one.
+    keys = of_image.astype(np.int64) << 32 | np.arange(len(of_image), dtype=np.int64)
+    keys.sort()
+    return keys & 0xFFFFFFFF
 
 
 def _images_of(

@@ -12,23 +12,26 @@ _DENSE = 20_000_000
 
 
 class IdMap:
-    """From ids, usually whole numbers, to numbers from 0: filled, then built, then asked."""
+    """From ids, usually whole numbers, to numbers from 0: filled, then built, then asked.
+
+    `numbers` may be filled directly.
+    """
 
     def __init__(self) -> None:
-        self._numbers: dict[Any, int] = {}
+        self.numbers: dict[Any, int] = {}
         self._table: NDArray[np.int32] | None = None
         self._low = 0
 
     def __contains__(self, key: Any) -> bool:
-        return key in self._numbers
+        return key in self.numbers
 
     def add(self, key: Any, number: int) -> None:
         """Give an id its number."""
-        self._numbers[key] = number
+        self.numbers[key] = number
 
     def build(self) -> None:
         """Prepare for `lookup`; nothing may be added afterwards."""
-        numbers = self._numbers
+        numbers = self.numbers
         if not numbers or not all(type(key) is int for key in numbers):
             return
         low, high = min(numbers), max(numbers)
@@ -49,7 +52,7 @@ class IdMap:
             else:
                 last = self._low + len(self._table) - 1
                 return self._table[np.clip(ids, self._low, last) - self._low]
-        get = self._numbers.get
+        get = self.numbers.get
         return np.fromiter((get(key, -1) for key in keys), np.int32, len(keys))
 
 
