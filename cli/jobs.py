@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("job", metavar="JOB", help="123, or 123_4 for a task of an array")
     show.add_argument("--usage", action="store_true", help="ask its nodes for GPU and memory use")
     logs = commands.add("logs", "print a job's log, or follow it", _logs)
-    logs.add_argument("job", metavar="JOB")
+    logs.add_argument("job", metavar="JOB", help="123, or 123_4 for a task of an array")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until the job ends")
     logs.add_argument("--error", action="store_true", help="the error output, where it is apart")
     for verb, about in (
@@ -54,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("release", "let held jobs start"), ("requeue", "put running jobs back into the queue"),
     ):  # fmt: skip
         command = commands.add(verb, about, _act)
-        command.add_argument("job", nargs="+", metavar="JOB")
+        command.add_argument(
+            "job", nargs="+", metavar="JOB", help="123, 123_4, or 123_[5-9] for a part of an array"
+        )
         command.set_defaults(verb=verb)
         if verb in ("cancel", "requeue"):
             command.add_argument("--yes", action="store_true", help="do not ask")

@@ -1,0 +1,326 @@
+"""The batched look at the queue: parts that fail, what is remembered, what is free."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_slurm_jobs import NASTY, SACCT, SQUEUE
+
+from core.files import write_json
+from core.workspace import Workspace
+from slurm.arrays import job_lines, own_runs, why
+from slurm.hosts import Completed, HostError, LocalHost
+from slurm.jobs import Job, parse_sacct, parse_squeue
+from slurm.known import keep_ends, with_records
+from slurm.nodes import partition_rooms
+from slurm.queue import QueueSnapshot, ask_queue, merge_jobs, split_sections
+from slurm.record import JobRecord, list_records, read_record, write_record
+from slurm.states import parse_state, reason_words
+from slurm.watching import PatientFiles, QueueWatch
+
+SEP = "\x1fs\x1f"
+SINFO = """n1|gpu|gpu:h100-96:4|gpu:h100-96:2(IDX:0-1)|mixed|1/15/0/16|256000|3:00:00|up|
+n1|gpu-long|gpu:h100-96:4|gpu:h100-96:2(IDX:0-1)|mixed|1/15/0/16|256000|3-00:00:00|up|
+n2|gpu|gpu:a100-40:4|gpu:a100-40:0(IDX:N/A)|down*|0/0/16/16|256000|3:00:00|up|
+n3|cpu|(null)|(null)|idle|0/16/0/16|256000|UNLIMITED|down|
+"""
+
+
+class Told:
+    """A host that answers with what `answer` makes of the marks it was given."""
+
+    name = "told"
+
+    def __init__(self, answer: Callable[[str, str, str], str], *, packed: bool = False) -> None:
+        self.answer = answer
+        self.packed = packed
+        self.calls: list[list[str]] = []
+        self.env: dict[str, str] = {}
+
+    def run(self, argv, *, stdin=b"", timeout=30.0, cwd=None, env=None):
+        self.calls.append(list(argv))
+        self.env = dict(env or {})
+        data = self.answer(argv[4], argv[9], argv[8]).encode()
+        return Completed(tuple(argv), 0, gzip.compress(data) if self.packed else data, b"")
+
+
+def part(mark: str, name: str, out: str, code: int = 0, err: str = "") -> str:
+    return f"{mark} {name}\n{out}\n{mark} end {code}\n{err}\n"
+
+
+def lines(rows: list[list[str]], sep: str) -> str:
+    return "".join(sep.join(row) + "\n" for row in rows)
+
+
+def all_well(mark: str, sep: str, since: str) -> str:
+    text = part(mark, "user", "root\n") + part(mark, "squeue", lines(SQUEUE, sep))
+    text += part(mark, "sinfo", SINFO.replace("|", mark))
+    return text + (part(mark, "sacct", lines(SACCT, sep)) if since else "")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_one_command_for_everything(packed: bool) -> None:
+    host = Told(all_well, packed=packed)
+    found = ask_queue(host, now=1795436100.0)
+    assert len(host.calls) == 1
+    assert host.env == {"SLURM_TIME_FORMAT": "%s", "SLURM_BITSTR_LEN": "0"}
+    assert host.calls[0][5] == "me"
+    assert host.calls[0][8] == "2026-11-16", "a week before"
+    assert (found.user, found.accounting, found.errors) == ("root", True, {})
+    assert [job.id for job in found.jobs] == ["1_[3-9%2]", "3", "1_1", "7"]
+    assert (found.running, found.waiting) == (1, 8)
+    assert found.jobs[0].name == NASTY
+    assert found.job("1_1").state.running, "accounting lags: it has an end for it already"
+    assert found.job("1_4").id == "1_[3-9%2]"
+    assert found.job("99") is None
+    assert found.bytes < 1500 if packed else found.bytes > 1500
+
+
+def test_without_accounting_it_is_not_asked_and_what_was_known_stays() -> None:
+    host = Told(all_well)
+    first = ask_queue(host, now=1.0)
+    second = ask_queue(host, accounting=False, before=first, now=2.0)
+    assert host.calls[1][8] == ""
+    assert second.job("7").state.name == "CANCELLED"
+    assert (second.accounting, second.accounting_at) == (True, 1.0)
+
+
+def test_a_part_that_fails_takes_nothing_from_the_others() -> None:
+    first = ask_queue(Told(all_well), now=1.0)
+
+    def squeue_hangs(mark: str, sep: str, since: str) -> str:
+        text = part(mark, "user", "root\n") + part(mark, "squeue", "1_1", 124)
+        return text + part(mark, "sinfo", SINFO.replace("|", mark))
+
+    second = ask_queue(Told(squeue_hangs), before=first, accounting=False, now=2.0)
+    assert second.errors == {"squeue": "squeue did not answer in 20 s"}
+    assert second.jobs == first.jobs
+    assert len(second.nodes) == 3
+
+    def sinfo_fails(mark: str, sep: str, since: str) -> str:
+        text = part(mark, "squeue", lines(SQUEUE[:1], sep))
+        return text + part(mark, "sinfo", "", 1, "x\nslurm_load_node: Unable to contact \x1b[31m")
+
+    third = ask_queue(Told(sinfo_fails), before=first, now=3.0)
+    assert third.errors == {"sinfo": "sinfo: slurm_load_node: Unable to contact ␣[31m"}
+    assert third.nodes == first.nodes
+    assert [job.id for job in third.jobs if not job.state.ended] == ["1_[3-9%2]"]
+
+
+def test_accounting_that_is_off_is_no_error() -> None:
+    def off(mark: str, sep: str, since: str) -> str:
+        text = all_well(mark, sep, "")
+        return text + part(mark, "sacct", "", 1, "Slurm accounting storage is disabled")
+
+    found = ask_queue(Told(off))
+    assert (found.accounting, found.errors) == (False, {})
+
+
+def test_nothing_learnt_is_an_error() -> None:
+    def none(mark: str, sep: str, since: str) -> str:
+        gone = "timeout: failed to run command 'squeue': not found"
+        return part(mark, "squeue", "", 127, gone) + part(mark, "sinfo", "", 127, gone)
+
+    with pytest.raises(HostError, match="There is no SLURM on told") as caught:
+        ask_queue(Told(none))
+    assert "prelude" in caught.value.hint
+    with pytest.raises(HostError, match="does not answer: no output"):
+        ask_queue(Told(lambda *_: "Welcome to the cluster\n"))
+
+
+def test_everyones_jobs_are_not_taken_for_mine() -> None:
+    first = ask_queue(Told(all_well), all_users=True, now=1.0)
+    host = Told(lambda mark, sep, since: part(mark, "squeue", "") + part(mark, "sinfo", ""))
+    assert ask_queue(host, before=first, now=2.0).jobs == ()
+
+
+def test_a_name_cannot_pass_for_a_part() -> None:
+    rows = [[*SQUEUE[1][:-1], "x\nm00 end 0\nm00 sinfo\n"]]
+    sections = split_sections(part("mff", "squeue", lines(rows, SEP)), "mff")
+    assert list(sections) == ["squeue"]
+    assert parse_squeue(sections["squeue"].out.removesuffix("\n"), SEP)[0].name.startswith("x\nm00")
+
+
+def test_free_gpus_by_type() -> None:
+    found = ask_queue(Told(all_well))
+    assert [(p.type, p.free, p.total, p.away, p.most_free) for p in found.gpus] == [
+        ("h100-96", 2, 4, 0, 2), ("a100-40", 0, 4, 4, 0),
+    ]  # fmt: skip
+    assert found.gpus[0].partitions == ("gpu", "gpu-long")
+    gpu, long, cpu = partition_rooms(found.partitions, found.nodes)
+    assert (gpu.nodes, gpu.usable, gpu.gpus, gpu.free_gpus, gpu.free_cpus) == (2, 1, 8, 2, 15)
+    assert (long.partition.time_limit, long.gpus) == (3 * 86400, 4)
+    assert (cpu.partition.time_limit, cpu.partition.up, cpu.gpus) == (None, False, 0)
+
+
+# Ended jobs
+
+
+def squeue_job(row: int = 1, **changes: object) -> Job:
+    return replace(parse_squeue(lines([SQUEUE[row]], SEP), SEP)[0], **changes)
+
+
+def sacct_job(**changes: object) -> Job:
+    return replace(parse_sacct(lines([SACCT[0]], SEP), SEP)[0], **changes)
+
+
+def test_a_requeued_job_lives_whatever_accounting_says() -> None:
+    live = squeue_job(id="5")
+    (merged,) = merge_jobs([live], [sacct_job(id="5")])
+    assert merged == live
+
+
+def test_accounting_adds_the_exit_code_and_the_queue_the_gpu_type() -> None:
+    ended = squeue_job(2, id="1_1", state=parse_state("COMPLETED"))
+    (merged,) = merge_jobs([ended], [sacct_job()])
+    assert merged.exit_code == 0
+    assert [(g.type, g.count) for g in merged.gpus] == [("h100-96", 2)]
+
+
+def test_accounting_is_not_believed_of_live_jobs() -> None:
+    assert merge_jobs([], [sacct_job(state=parse_state("RUNNING"))]) == ()
+
+
+def test_ended_jobs_stay_and_the_latest_comes_first() -> None:
+    old, new = sacct_job(id="1", end=10), sacct_job(id="2", end=20)
+    live = squeue_job(id="3")
+    assert [job.id for job in merge_jobs([live], [old], [new])] == ["3", "2", "1"]
+
+
+# Our own records
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    path = tmp_path / "runs" / "site-1"
+    path.mkdir(parents=True)
+    write_json(path / "training_config.json", {})
+    write_record(path, record())
+    return path
+
+
+def record(**changes: object) -> JobRecord:
+    return JobRecord(
+        cluster="vega", host="", token="t", run_dir="/w/runs/site-1", log="/w/logs/job_7.log",
+        marker="", submitted_at=1000.0, job_id="7", gpu="h100-96", num_gpus=2,
+    ).changed(**changes)  # fmt: skip
+
+
+def test_an_end_is_kept_for_when_the_cluster_has_forgotten_it(run_dir: Path) -> None:
+    workspace = Workspace(run_dir.parents[1])
+    ended = sacct_job(id="7", state=parse_state("TIMEOUT"), exit_code=None, end=5000)
+    snapshot = QueueSnapshot(jobs=(ended,))
+    assert keep_ends(snapshot, list_records(workspace), "other") == []
+    assert keep_ends(snapshot, list_records(workspace), "vega") == [run_dir]
+    assert keep_ends(snapshot, list_records(workspace), "vega") == [], "once"
+    kept = read_record(run_dir)
+    assert kept is not None
+    assert (kept.state, kept.seen_at) == ("TIMEOUT", 5000.0)
+    later = with_records(QueueSnapshot(), list_records(workspace), "vega")
+    (job,) = later.jobs
+    assert (job.id, job.state.words, job.end, job.gpu_count) == (
+        "7", "reached its time limit", 5000, 2,
+    )  # fmt: skip
+    (line,) = job_lines(later.jobs, runs=own_runs(list_records(workspace), "vega"))
+    assert line.run == run_dir
+
+
+def test_a_job_nobody_remembers_is_gone_and_not_running(run_dir: Path) -> None:
+    records = [(run_dir, record(state="RUNNING"))]
+    (job,) = with_records(QueueSnapshot(), records, "vega").jobs
+    assert (job.state.ended, job.state.words) == (True, "gone, its end is not known")
+    # squeue failed: whether it is gone is not known.
+    failed = QueueSnapshot(errors={"squeue": "hangs"})
+    assert with_records(failed, records, "vega").jobs == ()
+    alive = QueueSnapshot(jobs=(squeue_job(id="7"),))
+    assert with_records(alive, records, "vega").jobs == alive.jobs
+
+
+def test_a_cluster_out_of_reach_shows_what_our_records_know(run_dir: Path) -> None:
+    class Away(LocalHost):
+        name = "away"
+
+        def run(self, argv, **_):
+            raise HostError("No way there.")
+
+    write_record(run_dir, record(state="FAILED", exit_code=3))
+    watch = QueueWatch(Away(), "vega", Workspace(run_dir.parents[1]), poll_s=15)
+    watched = watch.poll()
+    assert watched.view.error is not None
+    (line,) = watched.lines()
+    assert (line.id, line.state_words, line.why) == ("7", "failed", "exit code 3")
+    assert watched.records["7"].log == "/w/logs/job_7.log"
+
+
+# Lines
+
+
+def test_an_array_is_one_line_or_every_task_by_itself() -> None:
+    rest, single, running = parse_squeue(lines(SQUEUE, SEP), SEP)
+    done = sacct_job(id="1_2", array_id="1", task="2", state=parse_state("COMPLETED"))
+    bad = replace(done, id="1_0", task="0", state=parse_state("FAILED"))
+    folded = job_lines([rest, single, running, done, bad])
+    assert [line.id for line in folded] == ["1", "3"]
+    assert folded[0].job is running, "what tells most"
+    assert folded[0].counts == (7, 1, 1, 1)
+    assert folded[0].state_words == "1 run 7 wait 1 done 1 failed"
+    assert (folded[0].rank, folded[1].rank) == (0, 1)
+    assert folded[0].gpus == "2×h100-96"
+    assert folded[1].gpus == "2×GPU"
+    every = job_lines([rest, single, running, done, bad], fold=False)
+    assert [line.id for line in every] == ["1_[3-9%2]", "3", "1_1", "1_2", "1_0"]
+    assert every[0].state_words == "waiting"
+    killed = replace(bad, state=parse_state("CANCELLED by 0"))
+    assert job_lines([done, killed])[0].state_words == "1 done 1 cancelled"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"reason": "JobArrayTaskLimit"}, ""),
+        ({"reason": "NonZeroExitCode", "exit_code": 3}, "exit code 3"),
+        ({"reason": "None", "signal": 9, "exit_code": 0}, "signal 9"),
+        ({"reason": "NodeDown"}, "a node it needs is down"),
+    ],
+)
+def test_why_a_job_ended_is_not_why_it_once_waited(changes: dict, words: str) -> None:
+    assert why(sacct_job(**changes)) == words
+
+
+def test_several_reasons_of_an_array() -> None:
+    # Printed by squeue 22.05.8 for an array of which some tasks were held.
+    assert reason_words("Resources,JobHeldAdmin") == (
+        "the resources it needs are in use; it is next; an administrator holds it"
+    )
+    assert reason_words("Resources,None") == "the resources it needs are in use; it is next"
+    assert reason_words("ReqNodeNotAvail, UnavailableNodes:n1").endswith("(UnavailableNodes:n1)")
+
+
+def test_files_of_a_host_that_went_away_are_as_they_were(tmp_path: Path) -> None:
+    class Flaky(LocalHost):
+        away = False
+
+        def read(self, path, offset, limit):
+            if self.away:
+                raise HostError("away")
+            return super().read(path, offset, limit)
+
+        def size(self, path):
+            if self.away:
+                raise HostError("away")
+            return super().size(path)
+
+    file = tmp_path / "x"
+    file.write_bytes(b"abc")
+    host = Flaky()
+    patient = PatientFiles(host)
+    assert (patient.size(str(file)), patient.read(str(file), 1, 9)) == (3, b"bc")
+    host.away = True
+    os.truncate(file, 0)
+    assert (patient.size(str(file)), patient.read(str(file), 0, 9)) == (3, b"")
+    assert patient.size("/never/seen") is None
