@@ -203,7 +203,8 @@ def differences(runs: Sequence[RunSnapshot]) -> list[Difference]:
         )
         if _differ(values):
             defaults = tuple(
-                config is not None and getattr(config, name) == default_for(name, config.model)
+                config is not None
+                and getattr(config, name) == default_for(name, *_model_of(name, config))
                 for config in configs
             )
             found.append(Difference(name, label(name), values, defaults))
@@ -321,6 +322,11 @@ def _names() -> list[str]:
     """All options, in the order of the form; what it does not show comes last."""
     shown = [name for section in SECTIONS for name in section.names]
     return shown + [name for name in TrainingConfig.model_fields if name not in shown]
+
+
+def _model_of(name: str, config: TrainingConfig) -> tuple[str, ...]:
+    # Which model has the default depends on no model.
+    return () if name == "model" else (config.model,)
 
 
 def _epochs(run: RunSnapshot) -> int:

@@ -1,4 +1,4 @@
-"""The runs of the workspace: how far they are, how good they are; open, stop, go on."""
+"""The runs of the workspace: how far and how good they are; open, compare, note, stop, go on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.binding import BindingType
+from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
@@ -21,9 +22,11 @@ from batman_tui.widgets.filter import FilterInput
 from batman_tui.widgets.panel import Panel
 from batman_tui.widgets.run_header import BADGES
 from batman_tui.widgets.table import Column, VirtualTable
-from core.text import duration
+from core.text import clean, duration
+from core.training.notes import change_tags, normal_tag, said_of, write_note
 from core.training.process import ENDED
 from core.training.run import Run, RunSummary
+from core.training.run_filter import read_filter
 
 LOOK_SECONDS = 2.0
 # New run folders, and ended runs that somebody resumed, are looked for every so many looks.
@@ -36,7 +39,9 @@ class RunsScreen(BatmanScreen):
 
     HELP = (
         "Every run of the workspace, also those started from the command line or on another "
-        "machine. Enter opens one; o sorts by the next column, O turns the order round."
+        "machine. Enter opens one; o sorts by the next column, O turns the order round. A filter "
+        "holds words and terms such as model=base map50>0.5 took<2h tag:x, with - in front for "
+        "the opposite. Space marks runs, c puts the marked ones side by side."
     )
     CSS_PATH = Path(__file__).with_name("runs.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
@@ -53,29 +58,43 @@ class RunsScreen(BatmanScreen):
         super().__init__()
         self._looks = 0
         self._looking = False
+        self._said = False
+        self._problem = ""
         self._timer: Timer | None = None
 
     def body(self) -> Iterable[Widget]:
         """Lay out the filter and the table."""
         yield Panel(
-            FilterInput("Filter by name, state, project or model"),
+            FilterInput("Words, model=base, map50>0.5, tag:x, -tag:x"),
             VirtualTable[RunSummary](
-                self._columns(), lambda row: row.path, search=_searched_text, id="runs"
+                self._columns(False), lambda row: row.path, markable=True, id="runs"
             ),
             title="Runs",
             id="runs-panel",
         )
 
-    def _columns(self) -> list[Column[RunSummary]]:
+    def _columns(self, said: bool) -> list[Column[RunSummary]]:
+        """Return the columns, with one for tags and notes when any run has some."""
+
         def started(row: RunSummary) -> str | None:
             if row.started_at is None:
                 return None
             return ago(datetime.fromtimestamp(row.started_at, UTC), self.batman.now())
 
+        about: list[Column[RunSummary]] = [
+            Column(
+                "said", "Tags and note", lambda row: said_of(row.tags, row.note) or None,
+                least=14, from_width=86, muted=True,
+            )
+        ]  # fmt: skip
         return [
             Column("name", "Run", lambda row: row.name, least=14),
             Column("state", "State", _state, width=11, sort=lambda row: row.state),
-            Column("project", "Project", lambda row: row.project, width=16, from_width=110),
+            *(about if said else []),
+            Column(
+                "project", "Project", lambda row: row.project, width=16,
+                from_width=140 if said else 110,
+            ),
             Column("model", "Model", lambda row: row.model, width=8),
             Column("epoch", "Epoch", _epoch, width=8, sort=lambda row: row.epoch),
             Column(
@@ -166,6 +185,10 @@ class RunsScreen(BatmanScreen):
                 table.update_rows(changed)
         elif list(message.rows) != table.rows():
             table.set_rows(message.rows)
+        said = any(row.note or row.tags for row in table.rows())
+        if said != self._said:
+            self._said = said
+            table.set_columns(self._columns(said))
         self.query_one("#runs-panel", Panel).empty = "" if table.row_count else NOTHING_YET
         self._count()
 
@@ -175,11 +198,18 @@ class RunsScreen(BatmanScreen):
         active = sum(row.state not in ENDED for row in self.table.rows())
         counts = f"{shown:,} of {there:,}" if shown != there else f"{there:,}"
         going = f" · {active} going on" if active else ""
-        self.query_one("#runs-panel", Panel).badge = counts + going
-        self.refresh_bindings()
+        marked = f" · {len(self.table.marks)} marked" if self.table.marks else ""
+        self.query_one("#runs-panel", Panel).badge = counts + going + marked
+        self._moved()
 
     @on(VirtualTable.Highlighted)
     def _moved(self) -> None:
+        row = self.chosen
+        said = said_of(row.tags, row.note) if row is not None else ""
+        below = Content.styled(clean(self._problem), "$text-warning")
+        self.query_one("#runs-panel").border_subtitle = (
+            below if self._problem else Content(clean(said))
+        )
         self.refresh_bindings()
 
     @on(VirtualTable.Opened)
@@ -188,7 +218,9 @@ class RunsScreen(BatmanScreen):
 
     @on(FilterInput.Filter)
     def _filter(self, message: FilterInput.Filter) -> None:
-        self.table.filter(message.text)
+        wanted = read_filter(message.text)
+        self._problem = wanted.problems[0] if wanted.problems else ""
+        self.table.filter("", wanted.keeps if wanted.tests else None)
         if message.done:
             self.table.focus()
 
@@ -196,7 +228,9 @@ class RunsScreen(BatmanScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what makes sense for the run with the cursor."""
-        if action not in ("open", "stop", "resume"):
+        if action == "compare":
+            return True if len(self.table.marks) > 1 else None
+        if action not in ("open", "stop", "resume", "mark", "evaluate", "note", "tags"):
             return super().check_action(action, parameters)
         row = self.chosen
         if row is None:
@@ -215,6 +249,63 @@ class RunsScreen(BatmanScreen):
     def action_filter(self) -> None:
         """Type a filter."""
         self.query_one(FilterInput).open()
+
+    def action_mark(self) -> None:
+        """Mark the run, or unmark it."""
+        self.table.toggle_mark()
+
+    def action_compare(self) -> None:
+        """Put the marked runs side by side, in the order of the list; hidden ones come last."""
+        from batman_tui.screens.compare import CompareScreen
+
+        shown = [path for path in self.table.visible_keys if path in self.table.marks]
+        self.app.push_screen(CompareScreen([*shown, *(self.table.marks - {*shown})]))
+
+    def action_note(self) -> None:
+        """Write a note on the run."""
+        row = self.chosen
+        if row is None:
+            return
+        from batman_tui.widgets.dialogs import PromptDialog
+
+        path = row.path
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self._write_note(path, text)
+
+        self.app.push_screen(
+            PromptDialog(f"Note on {row.name}", value=row.note, button="Keep", optional=True),
+            answered,
+        )
+
+    def action_tags(self) -> None:
+        """Change the run's tags."""
+        row = self.chosen
+        if row is None:
+            return
+        from batman_tui.widgets.dialogs import PromptDialog
+
+        path, before = row.path, row.tags
+
+        def check(text: str) -> str:
+            return " ".join(f"#{tag}" for tag in dict.fromkeys(map(normal_tag, text.split())))
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self._write_tags(path, before, text.split())
+
+        self.app.push_screen(
+            PromptDialog(
+                f"Tags of {row.name}",
+                label="Words with spaces between them",
+                value=" ".join(before),
+                button="Keep",
+                check=check,
+                optional=True,
+            ),
+            answered,
+        )
 
     def action_stop(self) -> None:
         """Ask, and stop the run."""
@@ -240,6 +331,18 @@ class RunsScreen(BatmanScreen):
             self._resume(self.chosen.path)
 
     @work(thread=True, exit_on_error=False, group="control")
+    def _write_note(self, path: Path, text: str) -> None:
+        write_note(path, text)
+        self.post_message(self.Read([Run(path).summary()], whole=False))
+
+    @work(thread=True, exit_on_error=False, group="control")
+    def _write_tags(self, path: Path, before: Sequence[str], after: Sequence[str]) -> None:
+        wanted = {normal_tag(tag) for tag in after}
+        # Only what was changed here: somebody else may have given it a tag meanwhile.
+        change_tags(path, wanted - set(before), set(before) - wanted)
+        self.post_message(self.Read([Run(path).summary()], whole=False))
+
+    @work(thread=True, exit_on_error=False, group="control")
     def _stop(self, path: Path) -> None:
         Run(path).stop()
         self.post_message(self.Read([Run(path).summary()], whole=False))
@@ -251,10 +354,6 @@ class RunsScreen(BatmanScreen):
 
         launch_local(resume_run(Run(path)))
         self.post_message(self.Read([Run(path).summary()], whole=False))
-
-
-def _searched_text(row: RunSummary) -> str:
-    return f"{row.name} {row.state} {row.project or ''} {row.model}"
 
 
 def _state(row: RunSummary) -> str:

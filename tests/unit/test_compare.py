@@ -114,6 +114,7 @@ def test_only_settings_that_differ_with_defaults_marked(runs: list[RunSnapshot])
     assert found["lr"].values == ("0.0001", "0.001", "0.0001")
     assert found["lr"].defaults == (True, False, True)
     assert found["model"].values == ("base", "small", "base")
+    assert found["model"].defaults == (True, False, True)
     assert set(found) == {"lr", "model", "image_size", "classes"}
     assert found["classes"].values == ("2", "2", "0")
     assert differences(runs[:1]) == []
