@@ -57,8 +57,10 @@ TITLES = {
     "dialog": "Dialogs",
     "text": "Long text",
     "confirm": "Question",
+    "delete": "Delete classes",
     "projects": "Projects",
     "classes": "Classes",
+    "mapping": "New names",
     "merge": "Merge",
     "suggest": "Likely duplicates",
     "images": "Images",
@@ -115,6 +117,11 @@ _TABLE: tuple[Action, ...] = (
     Action("confirm.yes", "y", "yes", "Yes", "Do it."),
     Action("confirm.no", "n", "no", "No", "Do not do it."),
     Action("confirm.move", "left,right,h,l", "move", "Other button", "Go to the other button."),
+    Action("delete.yes", "y", "yes", "Delete", "Delete the classes with their annotations."),
+    Action("delete.reassign", "r", "reassign", "Reassign", "Give them to another class."),
+    Action("delete.no", "n", "no", "Keep", "Delete nothing."),
+    Action("delete.next", "right,l", "move(1)", "Next button", "Go to the next button."),
+    Action("delete.before", "left,h", "move(-1)", "Button before", "Go to the one before."),
     # Projects
     Action("projects.open", "enter", "classes", "Classes", "Open the project's classes.", _F),
     Action("projects.train", "t", "train", "Train", "Train a model on the project.", _F),
@@ -138,11 +145,15 @@ _TABLE: tuple[Action, ...] = (
     Action("classes.redo", "ctrl+r", "redo", "Redo", "Redo what was undone."),
     Action("classes.suggest", "s", "suggest", "Suggest", "Find classes that look alike.", _W),
     Action("classes.history", "h", "history", "History", "Show or hide what was changed.", _W),
+    Action("classes.convention", "n", "convention", "Name style", "Write all names one way."),
+    Action("classes.apply", "f", "apply_mapping", "Apply mapping", "Apply a mapping file."),
+    Action("classes.write", "w", "write_mapping", "Write mapping", "Write the mapping so far."),
     Action("classes.train", "t", "train", "Train", "Train a model on the project."),
     Action("classes.import", "i", "import", "Import", "Import a data set into the project."),
     Action("classes.images", "v", "images", "Images", "Look at the images of the class.", _W),
     Action("classes.check", "c", "check", "Check", "Find what is wrong with the data.", _W),
     Action("classes.crops", "p", "crops", "Pictures", "Show or hide pictures of the class."),
+    Action("mapping.apply", "ctrl+s", "send", "Apply", "Change the names as shown.", _F),
     Action("merge.next", "down", "other(1)", "Next class", "Take the next class for the target."),
     Action("merge.previous", "up", "other(-1)", "Class before", "Take the class before."),
     # Classes that look alike
@@ -189,16 +200,12 @@ _TABLE: tuple[Action, ...] = (
     Action("choice.back", "left,h", "turn(-1)", "Before", "Take the one before."),
     # Runs
     Action("runs.open", "enter", "open", "Open", "Watch the run.", _F),
-    Action("runs.mark", "space", "mark", "Mark", "Mark the run to compare it, or unmark it.", _F),
+    Action("runs.mark", "space", "mark", "Mark", "Mark the run, to compare it.", _F),
     Action("runs.compare", "c", "compare", "Compare", "Put the marked runs side by side.", _F),
-    Action(
-        "runs.filter", "slash", "filter", "Filter", "Such as model=base map50>0.5 -tag:old.", _F
-    ),
+    Action("runs.filter", "slash", "filter", "Filter", "Words, or model=base map50>0.5.", _F),
     Action("runs.stop", "s", "stop", "Stop", "Stop the run after its current step.", _F),
     Action("runs.resume", "r", "resume", "Resume", "Go on from the last checkpoint.", _F),
-    Action(
-        "runs.evaluate", "E", "evaluate", "Evaluate", "How good the model is, and where not.", _W
-    ),
+    Action("runs.evaluate", "E", "evaluate", "Evaluate", "How good the model is.", _W),
     Action("runs.note", "n", "note", "Note", "Write a note on the run.", _W),
     Action("runs.tags", "T", "tags", "Tags", "Change the run's tags.", _W),
     # Run
@@ -216,9 +223,7 @@ _TABLE: tuple[Action, ...] = (
     Action("run.search", "slash", "search", "Search", "Search the log.", _W),
     Action("run.goto", "enter", "goto", "Show", "Put the plots' cursor on the event."),
     Action("run.problem", "e", "problem", "Error", "Show the whole error."),
-    Action(
-        "run.evaluate", "E", "evaluate", "Evaluate", "How good the model is, and where not.", _W
-    ),
+    Action("run.evaluate", "E", "evaluate", "Evaluate", "How good the model is.", _W),
     # Several runs
     Action("compare.open", "enter", "open", "Open", "Watch the run with the cursor.", _F),
     Action("compare.metric", "v", "metric(1)", "Next plot", "Plot the next metric.", _F),

@@ -1,11 +1,9 @@
-"""The classes of a project: count, filter, mark, merge, rename, delete, undo, redo."""
+"""The classes of a project: count, filter, mark, merge, rename, delete, clean up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -16,62 +14,35 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from batman_tui.keys import bindings
+from batman_tui.screens.changing import Job
+from batman_tui.screens.class_cleanup import CleanUpScreen
 from batman_tui.screens.class_crops import ClassCrops
+from batman_tui.screens.class_lines import COLUMNS, ClassLine, lines_of
 from batman_tui.screens.history import HISTORY_LINES, HistoryPanel
-from batman_tui.widgets.base import BatmanScreen
 from batman_tui.widgets.filter import FilterInput
 from batman_tui.widgets.panel import Panel
-from batman_tui.widgets.table import Column, VirtualTable
+from batman_tui.widgets.table import VirtualTable
 from core.classes import ClassRow, list_classes
 from core.store import HistoryEntry, Project
 from core.text import plural
 
 if TYPE_CHECKING:
+    from batman_tui.screens.class_delete import DeleteChoice
     from batman_tui.screens.merge import MergeChoice
     from core.naming import Suggestion
 
 NOTHING_YET = "No classes yet. Press i to import a data set."
 NO_MATCH = "No class matches. Press / and Escape to show all."
+NEED_A_CLASS = (
+    *("mark", "mark_all", "merge", "rename", "delete"),
+    *("suggest", "convention", "apply_mapping", "write_mapping"),
+)
 WIDE = 120
 ROOMY = (100, 30)
 """From this size on (columns, lines) pictures of the class are shown without being asked for."""
 
-# A change of the project: runs in a thread, returns its history entry, or None for no change.
-Job = Callable[[Project], HistoryEntry | None]
 
-
-@dataclass(frozen=True)
-class ClassLine:
-    """A class in the table. `share` is of all annotations, `bar` of the largest class."""
-
-    row: ClassRow
-    share: float
-    bar: float
-
-    @property
-    def was(self) -> str | None:
-        """What the imports called it, where that is something else."""
-        return ", ".join(label for label in self.row.labels if label != self.row.name) or None
-
-
-def lines_of(rows: Sequence[ClassRow]) -> list[ClassLine]:
-    """Return the lines of the table, with each class's share."""
-    total = max(1, sum(row.annotations for row in rows))
-    most = max(1, max((row.annotations for row in rows), default=0))
-    return [ClassLine(row, row.annotations / total, row.annotations / most) for row in rows]
-
-
-COLUMNS: tuple[Column[ClassLine], ...] = (
-    Column("name", "Class", lambda line: line.row.name, least=16),
-    Column("annotations", "Annotations", lambda line: line.row.annotations, "number", 13),
-    Column("images", "Images", lambda line: line.row.images, "number", 9),
-    Column("share", "Share", lambda line: line.share, "percent", 7),
-    Column("bar", "", lambda line: line.bar, "bar", 14, from_width=66),
-    Column("was", "Imported as", lambda line: line.was, width=24, from_width=100, muted=True),
-)
-
-
-class ClassesScreen(BatmanScreen):
+class ClassesScreen(CleanUpScreen):
     """The table of classes and, where wanted, what was done to them."""
 
     HELP = (
@@ -90,14 +61,6 @@ class ClassesScreen(BatmanScreen):
             self.rows = rows
             self.history = history
 
-    class Changed(Message):
-        """The project was changed; `goto` is the class to put the cursor on."""
-
-        def __init__(self, text: str, goto: str | None) -> None:
-            super().__init__()
-            self.text = text
-            self.goto = goto
-
     class Suggested(Message):
         """Groups of classes that look alike were found."""
 
@@ -115,8 +78,7 @@ class ClassesScreen(BatmanScreen):
 
     def __init__(self, project: Path) -> None:
         """Make the screen for the project in the folder `project`."""
-        super().__init__()
-        self.project = project
+        super().__init__(project)
         self.table: VirtualTable[ClassLine] = VirtualTable(
             COLUMNS,
             lambda line: line.row.id,
@@ -125,8 +87,6 @@ class ClassesScreen(BatmanScreen):
             id="classes-table",
         )
         self._goto: str | None = None
-        # Changes are done one after the other, however quickly the keys come.
-        self._one_at_a_time = Lock()
         self._history_wanted: bool | None = None
         self._crops_wanted: bool | None = None
 
@@ -185,7 +145,7 @@ class ClassesScreen(BatmanScreen):
 
     def on_screen_resume(self) -> None:
         """Read the project, again when one comes back: an import may have changed it."""
-        self._load()
+        self.reload()
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="classes")
     def _load(self) -> None:
@@ -194,13 +154,19 @@ class ClassesScreen(BatmanScreen):
         if not get_current_worker().is_cancelled:
             self.post_message(self.Loaded(rows, history))
 
-    @work(thread=True, exit_on_error=False, group="changing")
-    def _change(self, job: Job, nothing: str, done: str = "", goto: str | None = None) -> None:
-        """Run `job`; say `done` and the entry's summary, or `nothing` when there was none."""
-        with self._one_at_a_time, Project.open(self.project) as project:
+    def reload(self) -> None:
+        """Read the classes and the history again."""
+        self._load()
+
+    def _change(self, job: Job, nothing: str, *, goto: str | None) -> None:
+        """Run `job` as `change` does, and put the cursor on the class `goto` after it."""
+
+        def then(project: Project) -> HistoryEntry | None:
             entry = job(project)
-        text = nothing if entry is None else f"{done}{entry.summary}"
-        self.post_message(self.Changed(text, goto))
+            self._goto = goto
+            return entry
+
+        self.change(then, nothing)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="suggest")
     def _suggest(self, counts: dict[str, int]) -> None:
@@ -222,12 +188,6 @@ class ClassesScreen(BatmanScreen):
         self.query_one(HistoryPanel).entries = tuple(message.history)
         self._show_crops()
         self.refresh_bindings()
-
-    @on(Changed)
-    def _changed(self, message: Changed) -> None:
-        self._goto = message.goto
-        self.batman.tell(message.text)
-        self._load()
 
     # The table and its filter
 
@@ -260,7 +220,7 @@ class ClassesScreen(BatmanScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Dim what needs a class while there is none."""
-        if action in ("mark", "mark_all", "merge", "rename", "delete", "suggest"):
+        if action in NEED_A_CLASS:
             return True if self.table.cursor_key is not None else None
         if action == "filter":
             return not isinstance(self.focused, FilterInput)
@@ -346,38 +306,21 @@ class ClassesScreen(BatmanScreen):
         )
 
     def action_delete(self) -> None:
-        """Ask, naming what goes, and delete the chosen classes with their annotations."""
-        chosen = self.chosen
-        if not chosen:
-            return
-        from batman_tui.widgets.dialogs import ConfirmDialog
+        """Ask, naming what goes, and delete the chosen classes or hand their annotations on."""
+        from batman_tui.screens.class_delete import DeleteDialog
+
+        self.app.push_screen(DeleteDialog(self.chosen, self.rows), self._delete)
+
+    def _delete(self, choice: DeleteChoice | None) -> None:
         from core.classes import delete
 
-        names = [row.name for row in chosen]
-        count = sum(row.annotations for row in chosen)
-        shown = ", ".join(names[:8]) + (f" and {len(names) - 8:,} more" if len(names) > 8 else "")
-        lines = [
-            f"{shown}.",
-            f"{plural(count, 'annotation')} will be hidden with "
-            f"{'them' if len(names) > 1 else 'it'}; u brings everything back.",
-            "To keep the annotations under another name, merge (m) instead.",
-        ]
-
-        def agreed(yes: bool | None) -> None:
-            if yes:
-                self.table.clear_marks()
-                self._change(lambda project: delete(project, names), "Nothing to delete.")
-
-        title = f"Delete {plural(len(names), 'class', 'classes')}?"
-        self.app.push_screen(ConfirmDialog(title, lines, yes="Delete", no="Keep"), agreed)
-
-    def action_undo(self) -> None:
-        """Undo the newest change that stands."""
-        self._change(lambda project: project.undo(), "There is nothing to undo.", "Undone: ")
-
-    def action_redo(self) -> None:
-        """Do again what was undone last."""
-        self._change(lambda project: project.redo(), "There is nothing to redo.", "Done again: ")
+        if choice is not None:
+            self.table.clear_marks()
+            self._change(
+                lambda project: delete(project, choice.names, choice.reassign_to),
+                "Nothing to delete.",
+                goto=choice.reassign_to,
+            )
 
     def action_suggest(self) -> None:
         """Look for classes that are likely the same."""
@@ -396,6 +339,8 @@ class ClassesScreen(BatmanScreen):
         if group is not None:
             names = {group.target, *group.sources}
             self._ask_merge([row for row in self.rows if row.name in names], group.target)
+
+    # What is shown, and other screens
 
     def action_history(self) -> None:
         """Show or hide what was changed."""
