@@ -28,6 +28,7 @@ COMMANDS: dict[str, _Command] = {
     "check": _Command("check", "find what is wrong with a project's data, and put it right"),
     "export": _Command("export", "write a project as COCO, YOLO or Pascal VOC, or a model"),
     "train": _Command("train", "train RF-DETR on a project, or go on with a run"),
+    "probe": _Command("probe", "find the largest batch that this machine's GPU takes"),
     "watch": _Command("watch", "follow a run, whoever started it"),
     "runs": _Command("runs", "list runs and show what came out"),
     "evaluate": _Command("evaluate", "measure a model: by class, by size, its worst images"),

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from core.hardware import GIB, Gpu, find_gpus
 from core.training.config import TrainingConfig
 from core.training.models import ModelSize, get_model, resolve_image_size
+from core.training.probed import recall
 
 # Batches that share out an effective batch of 16 without a rest.
 BATCHES = (16, 8, 4, 2, 1)
@@ -94,25 +95,44 @@ def recommend(
 def recommend_here(config: TrainingConfig, gpus: list[Gpu] | None = None) -> Recommendation:
     """Return the batch to train `config` with on this machine's GPUs, or on its CPU.
 
-    The GPU with the least free memory of those that would be used decides. `gpus` are the ones
-    found, if the caller has looked already.
+    The GPU with the least free memory of those that would be used decides; what was found on one
+    like it by trying (`batman probe`) goes before the memory model. `gpus` are the ones found, if
+    the caller has looked already.
     """
-    found = find_gpus() if gpus is None else gpus
-    if config.device in ("cpu", "mps") or not found:
+    gpu = tightest_gpu(config, find_gpus() if gpus is None else gpus)
+    if gpu is None:
         return recommend(config, memory_gib=None)
+    tried = recall(config, gpu) if idle(gpu) else None
+    if tried is None or "batch_size" in get_model(config.model).preset:
+        return recommend(config, memory_gib=_usable(gpu) / GIB, gpu_name=gpu.name)
+    batch = next(size for size in BATCHES if size <= tried)
+    accum = max(1, EFFECTIVE // (batch * config.num_gpus * config.num_nodes))
+    return Recommendation(batch, accum, f"Tried on {gpu.name}: up to {tried} images at once fit.")
+
+
+def tightest_gpu(config: TrainingConfig, found: list[Gpu]) -> Gpu | None:
+    """Return the GPU with the least memory to use of those in `found` that `config` trains on.
+
+    None when it trains on none of them.
+    """
+    if config.device in ("cpu", "mps") or not found:
+        return None
     if config.device.startswith("cuda:"):
         wanted = int(config.device.removeprefix("cuda:"))
         used = found[wanted : wanted + 1] or found[:1]
     else:
         used = found[: config.num_gpus]
-    tightest = min(used, key=_usable)
-    return recommend(config, memory_gib=_usable(tightest) / GIB, gpu_name=tightest.name)
+    return min(used, key=_usable)
+
+
+def idle(gpu: Gpu) -> bool:
+    """Tell whether nobody else takes a part of the GPU's memory worth mentioning."""
+    return gpu.memory_total - gpu.memory_free <= 0.1 * gpu.memory_total
 
 
 def _usable(gpu: Gpu) -> int:
     """Return the bytes to reckon with: all of them, unless somebody else is using the GPU."""
-    in_use = gpu.memory_total - gpu.memory_free
-    return gpu.memory_free if in_use > 0.1 * gpu.memory_total else gpu.memory_total
+    return gpu.memory_total if idle(gpu) else gpu.memory_free
 
 
 def _fixed(model: ModelSize) -> float:

@@ -10,13 +10,13 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback
 
 from core.errors import ConfigError
+from core.hardware import GIB, find_gpus
 from core.training import build, checkpoints, weights
 from core.training.batching import Batching
 from core.training.callbacks import RunRecorder
@@ -31,7 +31,9 @@ from core.training.events import (
     decode_event,
     encode_event,
 )
-from core.training.ranks import is_rank_zero
+from core.training.memory import EFFECTIVE, idle, recommend, tightest_gpu
+from core.training.probed import recall, remember
+from core.training.ranks import is_rank_zero, under_srun, under_torchrun
 from core.training.results import write_results
 from core.training.saving import RunState, WholeFileIO
 from core.training.stopping import StopRequest, TrainingStopped
@@ -194,23 +196,29 @@ class Session:
         return (starts[-1].batch_size, starts[-1].grad_accum) if starts else None
 
     def _probe(self, model: Any) -> Batching:
-        """Return the largest batch that fits, tried on the GPU by rfdetr."""
-        if build.device_arguments(self._config)[0] != "gpu":
-            return Batching(_AUTO_WITHOUT_GPU, self._config.grad_accum, self._world())
-        from rfdetr.training.auto_batch import resolve_auto_batch_config
+        """Return the largest batch that fits: what was found before, else tried on the GPU.
 
-        self._say("looking for the largest batch that fits")
-        train = build.train_config(
-            self._config, self._run_dir, self._classes, Batching(1, 1, self._world())
-        ).model_copy(update={"batch_size": "auto"})
-        probe = build.build_module(model, train.model_copy(update={"batch_size": 1}))
-        device = torch.device("cuda", torch.cuda.current_device())
-        found = resolve_auto_batch_config(
-            SimpleNamespace(model=probe.model.to(device), device=device), model, train
-        )
-        del probe
-        torch.cuda.empty_cache()
-        return Batching(found.safe_micro_batch, found.recommended_grad_accum_steps, self._world())
+        Processes that torchrun or srun started must not try each by itself, lest they come to
+        different batches: they take what the memory model says.
+        """
+        config, world = self._config, self._world()
+        if build.device_arguments(config)[0] != "gpu":
+            return Batching(_AUTO_WITHOUT_GPU, config.grad_accum, world)
+        gpu = tightest_gpu(config, find_gpus())
+        batch = recall(config, gpu) if gpu is not None and idle(gpu) else None
+        if batch is None and world > 1 and (under_torchrun() or under_srun()):
+            memory = torch.cuda.get_device_properties(0).total_memory / GIB
+            advice = recommend(config, memory_gib=memory)
+            return Batching(advice.batch_size, advice.grad_accum, world)
+        if batch is None:
+            from core.training.probe import largest_batch
+
+            self._say("looking for the largest batch that fits")
+            train = build.train_config(config, self._run_dir, self._classes, Batching(1, 1, world))
+            batch = largest_batch(model, train)
+            if gpu is not None and idle(gpu):
+                remember(config, gpu, batch)
+        return Batching(batch, max(1, -(-EFFECTIVE // (batch * world))), world)
 
     def _val_images(self) -> ValImages | None:
         if not self._config.val_images or not is_rank_zero():

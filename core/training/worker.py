@@ -7,6 +7,9 @@ checkpoint. SIGTERM, SIGINT and SIGUSR1 stop it after the step under way.
 
 When a GPU's memory runs out, the process replaces itself (same pid) with one that takes half the
 batch and adds up twice as many, and goes on from the last checkpoint.
+
+With several GPUs (or `device=cpu` and `num_gpus=2`: two processes on the CPU) it starts one process
+for each of them, unless torchrun or srun has. All train, the first one writes.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import contextlib
 import fcntl
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,14 +34,17 @@ from core.training.config import TrainingConfig
 from core.training.events import (
     Event,
     EventWriter,
+    Failed,
     Finished,
     Oom,
     Stopped,
     read_events,
 )
-from core.training.failures import explain, is_oom
+from core.training.failures import explain
+from core.training.peers import Peers
 from core.training.process import write_worker
 from core.training.ranks import is_rank_zero
+from core.training.stall import Ticker
 from core.training.stopping import StopRequest
 from core.training.weights import start_weights
 
@@ -50,6 +57,10 @@ FINISHED, FAILED, UNUSABLE, STOPPED = 0, 1, 2, 3
 
 # A batch of 128 is down to 4 after five halvings; what then still does not fit never will.
 MAX_ATTEMPTS = 6
+
+# How often a process looks after the others; how long the first waits to hear from a process that
+# was lost, and how long it may hang after it has.
+_LOOK_S, _NEWS_S, _HANGING_S = 1.0, 3.0, 5.0
 
 
 def main(argv: Sequence[str] | None = None, *, callbacks: Sequence[Callback] = ()) -> int:
@@ -123,15 +134,36 @@ class _Worker:
         path = run_dir / "events.jsonl"
         self.earlier: list[Event] = read_events(path.read_bytes())[0] if path.exists() else []
         self.events = EventWriter(path)
+        self.peers = Peers(run_dir, first=is_rank_zero())
+        self._ending = threading.Lock()
+        self._heard_at: float | None = None
 
     def run(self, callbacks: Sequence[Callback]) -> int:
-        if is_rank_zero():
+        if self.peers.first:
             write_worker(self.run_dir)
         self.stop.listen()
+        clock = Ticker(self._look_at_peers, _LOOK_S)
         try:
-            return self._train(callbacks)
+            code = self._train(callbacks)
         except Exception as error:  # whatever it is, the run folder must say that it ended
-            return self._ended_by(error)
+            code = self._ended_by(error)
+        finally:
+            clock.close()
+        # Lightning takes another code of a process that it started for a crash, and kills us all.
+        return FINISHED if self.peers.ours and not self.peers.first else code
+
+    def _look_at_peers(self) -> None:
+        """End this process when the others cannot go on; called by a clock, in its own thread."""
+        if self.peers.orphaned():
+            os._exit(FAILED)
+        failed = self.peers.heard() if self.peers.first else None
+        if failed is None:
+            return
+        self._heard_at = self._heard_at or time.monotonic()
+        # In most cases the loss of the connection ends the training loop by itself.
+        hanging = time.monotonic() - self._heard_at > _HANGING_S
+        if hanging and self._ending.acquire(blocking=False):
+            os._exit(self._ended_with(failed))
 
     def _train(self, callbacks: Sequence[Callback]) -> int:
         path = self.run_dir / "training_config.json"
@@ -182,29 +214,46 @@ class _Worker:
         return FINISHED
 
     def _end(self, event: Event) -> None:
-        if is_rank_zero():
+        if self.peers.first:
             self.events.write(event)
 
     def _ended_by(self, error: Exception) -> int:
-        if is_oom(error):
-            smaller = self._halved(error)
+        failed = explain(error)
+        if not self.peers.first:
+            self.peers.tell(failed)
+            sys.stderr.write(failed.traceback)
+            return FAILED
+        if self._several() and failed.kind in ("error", "run"):
+            # This may be no more than the loss of a process that knows better.
+            failed = self.peers.heard(_NEWS_S) or failed
+        self._ending.acquire()  # one of two threads says it, and this one waits to be ended
+        return self._ended_with(failed)
+
+    def _ended_with(self, failed: Failed) -> int:
+        """Go on with a smaller batch where that may help, else say how the run ended."""
+        if failed.kind == "oom":
+            smaller = self._halved(failed)
             if smaller is not None:
                 self._end(smaller)
                 self._again(smaller)
-        failed = explain(error)
         _say(f"failed: {failed.message} {failed.hint}".rstrip(), sys.stderr)
         sys.stderr.write(failed.traceback)
+        sys.stderr.flush()
         with contextlib.suppress(OSError):  # a full disk must not hide what went wrong
             self._end(failed)
         return FAILED
 
-    def _halved(self, error: Exception) -> Oom | None:
+    def _several(self) -> bool:
+        batching = self.session.batching if self.session is not None else None
+        return batching is not None and batching.world > 1
+
+    def _halved(self, failed: Failed) -> Oom | None:
         """Return the event of going on with a smaller batch, None where that cannot help."""
         session, attempt = self.session, self.options.attempt
         if session is None or session.batching is None or attempt >= MAX_ATTEMPTS:
             return None
         old, new = session.batching, session.batching.smaller()
-        if new is None or new.world > 1:
+        if new is None or (new.world > 1 and not self.peers.ours):
             return None
         return Oom(
             batch_size=old.batch,
@@ -212,7 +261,7 @@ class _Worker:
             new_batch_size=new.batch,
             new_grad_accum=new.accum,
             attempt=attempt,
-            message=clean(str(error))[:500],
+            message=failed.message[:500],
             epoch=session.epoch,
             step=session.step,
         )
@@ -227,6 +276,7 @@ class _Worker:
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 child.kill()
+        self.peers.forget()
         sys.stdout.flush()
         sys.stderr.flush()
         os.execv(

@@ -82,10 +82,16 @@ class Runs:
     def train(self, run: Path, command: Sequence[str] = ("-m", "core.training.worker")) -> int:
         return int(self.start(run, command).wait(timeout=240))
 
-    def interrupt(self, run: Path, when: Callable[[list[Event]], bool], number: int) -> int:
+    def interrupt(
+        self,
+        run: Path,
+        when: Callable[[list[Event]], bool],
+        number: int,
+        command: Sequence[str] = ("-m", "core.training.worker"),
+    ) -> int:
         """Start a worker, send it `number` as soon as its events satisfy `when`: its exit code."""
         before = len(events_of(run))
-        process = self.start(run)
+        process = self.start(run, command)
         deadline = time.monotonic() + 240
         while not when(events_of(run)[before:]):
             assert process.poll() is None, (run / "train.log").read_text()[-3000:]
