@@ -13,12 +13,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from core.errors import BadName
-from core.files import safe_relative
+from core.files import safe_relative, write_json
 from core.text import clean
 from core.training.events import EventWriter, Failed, Stopped
 from core.training.follow import RunFollower
-from core.training.process import ENDED, mark_again, read_worker
+from core.training.process import (
+    ENDED,
+    WORKER_FILE,
+    decode_worker,
+    mark_again,
+    read_worker,
+)
 from core.training.run import EVENTS_FILE, LOG_FILE, Run
 from core.training.sources import CHUNK, LogTail
 from core.workspace import Workspace
@@ -32,9 +40,7 @@ from slurm.site import Site
 from slurm.status import ask_job
 
 # Whole files that come back: results, the best weights, pictures, TensorBoard's events.
-_ALWAYS = re.compile(
-    r"results\.json|worker\.json|attempts\.jsonl|best\.pth|val_images/[^/]+|tensorboard/[^/]+"
-)
+_ALWAYS = re.compile(r"results\.json|attempts\.jsonl|best\.pth|val_images/[^/]+|tensorboard/[^/]+")
 _LAST = re.compile(r"checkpoint_last\.pth")
 _ALL = re.compile(r"checkpoint_(last|epoch_\d+)\.pth")
 # Weights change with every better epoch; while training goes on they come this seldom.
@@ -77,7 +83,7 @@ class Mirror:
             return
         listed = self._list()
         # Who trains comes before what they say, or a new start looks like an old end.
-        self._fetch(listed, lambda name: name == "worker.json")
+        self._fetch_worker(listed.get(WORKER_FILE))
         self._state.events = self._grow(EVENTS_FILE, self._state.events, whole_lines=True)
         self._state.log = self._grow(LOG_FILE, self._state.log, whole_lines=False)
         weights = everything or time.monotonic() - self._weights_at > WEIGHTS_EVERY_S
@@ -188,6 +194,19 @@ class Mirror:
             if len(words) == 3:
                 listed[words[2]] = [float(words[0]), float(words[1])]
         return listed
+
+    def _fetch_worker(self, facts: list[float] | None) -> None:
+        """Fetch who trains the run. A node may be called as this machine is, and is not it."""
+        if facts is None or self._state.files.get(WORKER_FILE) == facts:
+            return
+        data = self.site.host.read(f"{self.record.run_dir}/{WORKER_FILE}", 0, CHUNK)
+        worker = decode_worker(data)
+        if worker is None:
+            return
+        if worker.pid:
+            worker = msgspec.structs.replace(worker, host=f"{worker.host} of {self.site.name}")
+        write_json(self.run.path / WORKER_FILE, msgspec.to_builtins(worker))
+        self._state.files[WORKER_FILE] = facts
 
     def _fetch(self, listed: dict[str, list[float]], wanted: Callable[[str], bool]) -> None:
         """Fetch the whole files that changed; what is renamed away meanwhile comes next time."""
