@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from rich.color import Color
@@ -99,6 +100,7 @@ class Picture(Widget):
         """The key of the picture that is on the screen, None while there is none."""
         self._key: Hashable = None
         self._make: Make | None = None
+        self._settled = True
         self._lines: list[Strip] = []
         self._said = nothing
         self._kept: OrderedDict[tuple[Hashable, Pixels], list[Strip]] = OrderedDict()
@@ -125,6 +127,11 @@ class Picture(Widget):
         self._ask()
 
     @property
+    def settled(self) -> bool:
+        """Whether what was asked for last is what is shown, or was found not to be there."""
+        return self._settled
+
+    @property
     def pixels(self) -> Pixels:
         """The room there is, in pixels."""
         return self.size.width, self.size.height * 2
@@ -140,8 +147,13 @@ class Picture(Widget):
         if kept is not None:
             self._put(self._key, kept, "")
         elif min(self.pixels) > 0:
+            self._settled = False
             self._soon = self.set_timer(WAIT_S, self._start)
-            self._slow = self.set_timer(SLOW_S, lambda: self._put(None, [], "Reading …"))
+            self._slow = self.set_timer(SLOW_S, self._say_slow)
+
+    def _say_slow(self) -> None:
+        self._put(None, [], "Reading …")
+        self._settled = False
 
     def _start(self) -> None:
         if self._make is not None:
@@ -172,7 +184,7 @@ class Picture(Widget):
         self._put(message.key, message.lines or [], message.error or self.nothing)
 
     def _put(self, key: Hashable, lines: list[Strip], said: str) -> None:
-        self.shown = key
+        self.shown, self._settled = key, True
         self._lines, self._said = lines, "" if lines else said
         self.refresh()
 
@@ -181,8 +193,8 @@ class Picture(Widget):
         width, height = self.size
         style = self.rich_style
         if not self._lines:
-            text = fit(self._said, width) if y == 0 else " " * width
-            return Strip([Segment(text, style)], width)
+            said = wrap(self._said, max(8, width)) if self._said else []
+            return Strip([Segment(fit(said[y] if y < len(said) else "", width), style)], width)
         at = y - (height - len(self._lines)) // 2
         if not 0 <= at < len(self._lines):
             return Strip([Segment(" " * width, style)], width)
