@@ -1,0 +1,138 @@
+"""A laptop with a project and a cluster to train on, and the cluster's environments."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slurm_cluster import Cluster, wait_for
+
+from core.importers import import_coco
+from core.shapes import make_shapes
+from core.store import Project
+from core.training.config import TrainingConfig, parse_config
+from core.training.run import Run
+from core.training.start import ready_run
+from core.workspace import Workspace
+from slurm.discover import discover
+from slurm.fetch import Mirror
+from slurm.hosts import Host
+from slurm.plan import Wanted, plan
+from slurm.profiles import GpuType, Profile, save_profile
+from slurm.record import JobRecord
+from slurm.site import Site, open_host, open_site
+from slurm.submit import Submission, plan_submission, submit
+
+ROOT = Path(__file__).parents[2]
+NASTY = "it's $(touch hacked); `touch hacked` & -x"
+
+
+def quick_python(folder: Path, pause: float = 0.05) -> Path:
+    """Make an environment whose Python takes the quick worker for the trainer."""
+    bin_ = folder / "bin"
+    bin_.mkdir(parents=True)
+    python = bin_ / "python"
+    worker = Path(__file__).with_name("quick_worker.py")
+    python.write_text(
+        "#!/bin/sh\n"
+        'if [ "$2" = core.training.worker ]; then\n'
+        f'  exec {sys.executable} {worker} {pause} "$3"\nfi\n'
+        f'exec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    return folder
+
+
+def make_project(workspace: Workspace, name: str, train: int = 6, valid: int = 3) -> Path:
+    """Draw shapes and import them into a new project."""
+    drawn = workspace.root / "drawn" / name
+    make_shapes(drawn, train=train, valid=valid, test=0, messy=False)
+    path = workspace.project_path(name)
+    with Project.create(path) as project:
+        import_coco(project, drawn)
+    return path
+
+
+@dataclass
+class Lab:
+    """A workspace, a profile, and what a test does with both."""
+
+    cluster: Cluster
+    workspace: Workspace
+    profile: Profile
+    host: Host = field(init=False)
+    site: Site = field(init=False)
+
+    def __post_init__(self) -> None:
+        save_profile(self.profile)
+        self.host = open_host(self.profile)
+        self.site = open_site(self.host, self.profile, self.workspace)
+
+    def config(self, **values: object) -> TrainingConfig:
+        return parse_config({"model": "tiny", "epochs": 2, **values})
+
+    def plan(self, *runs: Run, wanted: Wanted | None = None, **more: int) -> Submission:
+        wanted = wanted or Wanted(gpu="h100-96", cpus=1)
+        resources = plan(self.profile, wanted, discover(self.host))
+        return plan_submission(self.site, runs, resources, **more)
+
+    def ready(self, **values: object) -> Run:
+        return ready_run(self.workspace, self.config(**values))
+
+    def submit(self, run: Run, wanted: Wanted | None = None) -> JobRecord:
+        return submit(self.site, self.plan(run, wanted=wanted))[0]
+
+    def mirror(self, run: Run) -> Mirror:
+        mirror = Mirror(self.site, run)
+        mirror.grace_s = 0.5
+        return mirror
+
+    def until(self, mirror: Mirror, *states: str, seconds: float = 90) -> None:
+        """Look until the run, as it is known here, is in one of the states."""
+
+        def there() -> bool:
+            mirror.refresh()
+            mirror.look()
+            return mirror.run.state() in states
+
+        try:
+            wait_for(f"state {' or '.join(states)}", there, seconds)
+        except TimeoutError:
+            log = mirror.run.log_file
+            raise AssertionError(
+                f"{mirror.run.state()}: {mirror.record}\n"
+                + (log.read_text() if log.is_file() else "no log\n")
+                + self.cluster.try_output("squeue")
+                + self.cluster.logs()
+            ) from None
+
+    def jobs(self) -> list[str]:
+        """Return the comments of all jobs that SLURM knows."""
+        return self.cluster.try_output("squeue", "-h", "-t", "all", "-o", "%k").split()
+
+    def batman(self, *words: str, timeout: float = 200) -> subprocess.CompletedProcess[str]:
+        """Run the command line as the person at this machine."""
+        return subprocess.run(
+            [sys.executable, "-m", "cli.main", "--workspace", str(self.workspace.root), *words],
+            cwd=ROOT, env={**os.environ, "NO_COLOR": "1"}, capture_output=True, text=True,
+            timeout=timeout,
+        )  # fmt: skip
+
+
+def make_profile(name: str, host: str, workspace: Path | str, python: Path | str) -> Profile:
+    """Return the profile of the test cluster."""
+    return Profile(
+        name=name,
+        host=host,
+        workspace=str(workspace),
+        python=str(python),
+        signal_seconds=10,
+        poll_seconds=15,
+        gpus={
+            "h100-96": GpuType(gres="gpu:h100-96", partition="gpu", memory="2G", batch=4),
+            "a100-40": GpuType(gres="gpu:a100-40", partition="gpu-long", memory="2G", batch=2),
+        },
+    )
