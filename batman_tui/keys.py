@@ -184,6 +184,7 @@ _TABLE: tuple[Action, ...] = (
     Action("health.redo", "ctrl+r", "redo", "Redo", "Redo what was undone."),
     # Import
     Action("import.start", "ctrl+s", "start", "Import", "Start the import.", _F),
+    Action("import.way", "f3", "next_way", "Other source", "Import from elsewhere.", _F),
     Action("import.save", "w", "save", "Write to file", "Write the report to a file.", _F),
     # Train
     Action("train.start", "ctrl+s,f5", "start", "Start", "Start training.", _F),
@@ -240,6 +241,8 @@ _TABLE: tuple[Action, ...] = (
     Action("evaluate.split", "s", "split", "Split", "Take valid, test or train.", _F),
     Action("evaluate.tab", "right_square_bracket", "tab(1)", "Next tab", "Classes, images …", _F),
     Action("evaluate.tab_back", "left_square_bracket", "tab(-1)", "Tab before", "The tab before."),
+    Action("evaluate.next", "n,down,j", "move(1)", "Next row", "The next class or image."),
+    Action("evaluate.before", "N,up,k", "move(-1)", "Row before", "The class or image before."),
     Action("evaluate.zoom", "z", "zoom", "Enlarge", "Give the picture the whole screen.", _W),
     # Jobs
     Action("jobs.open", "enter", "open", "Open", "Open the job's run, or its log.", _F),

@@ -1,8 +1,11 @@
-"""The dialog that imports a data set: what and from where, a bar while it runs, the report."""
+"""The dialog that imports: from where, a bar while it runs, the report."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
@@ -25,14 +28,14 @@ from textual.widgets import (
 from textual.worker import Worker, get_current_worker
 
 from batman_tui.keys import bindings
+from batman_tui.screens.import_disk import FolderWay, OriginalWay, VideoWay
+from batman_tui.screens.import_net import RoboflowWay, ZooWay
+from batman_tui.screens.import_way import ImportJob, Way
 from batman_tui.widgets.base import BatmanDialog
 from batman_tui.widgets.choice import Choice
 from batman_tui.widgets.keybar import KeyBar
-from batman_tui.widgets.path_suggester import PathSuggester
 from batman_tui.widgets.table import Column, VirtualTable
 from core.errors import BatmanError, Cancelled
-from core.files import FileMode
-from core.source_kind import KINDS, Kind, guess_kind
 from core.store import Project
 from core.text import clean, duration, plural
 
@@ -40,13 +43,6 @@ if TYPE_CHECKING:
     from batman_tui.app import BatmanApp
     from core.importers import ImportReport, Problem, Progress
 
-KIND_NAMES: dict[Kind, str] = {"coco": "COCO", "yolo": "YOLO", "voc": "Pascal VOC"}
-FILES: dict[FileMode, str] = {
-    "link": "Hard links where the disk allows, else copies: quick and small.",
-    "copy": "Copies: the data set can be deleted afterwards.",
-    "move": "Moves the image files out of the data set into the project.",
-    "reference": "Leaves the images where they are; they must stay there.",
-}
 Phase = Literal["form", "running", "report"]
 REPORT_EVERY = 0.05
 
@@ -55,21 +51,13 @@ class ImportDialog(BatmanDialog["ImportReport"]):
     """Imports into the project in the folder `project`. The result is the report, or None."""
 
     HELP = (
-        "Give the folder of the data set; its format is seen from its files. Records that are "
-        "not right are left out or clipped, and listed at the end with the reason."
+        "Choose above where the images come from; F3 takes the next way in. Records that are not "
+        "right are left out or clipped, and listed at the end with the reason."
     )
     CSS_PATH = Path(__file__).with_name("import_.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("import")
 
     phase: reactive[Phase] = reactive("form", bindings=True)
-
-    class Guessed(Message):
-        """What lies at the path that is typed; `there` is whether anything does."""
-
-        def __init__(self, kind: Kind | None, there: bool) -> None:
-            super().__init__()
-            self.kind = kind
-            self.there = there
 
     class Moved(Message):
         """The import got further."""
@@ -112,23 +100,17 @@ class ImportDialog(BatmanDialog["ImportReport"]):
 
     def compose(self) -> ComposeResult:
         """Lay out the three phases in one place."""
-        wanted = self._batman.settings.files
+        files = self._batman.settings.files
+        self.ways = (FolderWay(files), ZooWay(), RoboflowWay(), VideoWay(), OriginalWay(files))
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(clean(f"Import into {self.project.name}"))
-            with ContentSwitcher(initial="form"):
+            with ContentSwitcher(initial="form", id="phases"):
                 with Vertical(id="form"):
-                    yield Static("Folder or file of the data set", classes="import--label")
-                    yield Input(placeholder="/data/sets/site", suggester=PathSuggester(), id="path")
-                    yield Static("", markup=False, id="found", classes="dialog--hint")
-                    yield Static("Format", classes="import--label")
-                    with RadioSet(id="kind", compact=True):
-                        for kind in KINDS:
-                            yield Choice(KIND_NAMES[kind], kind == KINDS[0], compact=True)
-                    yield Static("Image files", classes="import--label")
-                    with RadioSet(id="files", compact=True):
-                        for mode in FILES:
-                            yield Choice(mode.capitalize(), mode == wanted, compact=True)
-                    yield Static("", id="files-hint", classes="dialog--hint")
+                    with RadioSet(id="ways", compact=True):
+                        for way in self.ways:
+                            yield Choice(way.TITLE, way is self.ways[0], compact=True)
+                    with ContentSwitcher(initial=self.ways[0].id, id="way"):
+                        yield from self.ways
                     with Horizontal(classes="dialog--buttons"):
                         yield Button("Cancel", id="cancel", compact=True)
                         yield Button("Import", id="ok", variant="primary", compact=True)
@@ -143,18 +125,17 @@ class ImportDialog(BatmanDialog["ImportReport"]):
             yield KeyBar()
 
     def on_mount(self) -> None:
-        """Begin with the path."""
-        self.query_one("#path").focus()
-        self._show_files_hint()
-        self._judge(None, False)
+        """Begin with the path of a data set."""
+        self.way.first.focus()
+        self._judged()
 
     def watch_phase(self, phase: Phase) -> None:
         """Show the part of the phase."""
-        self.query_one(ContentSwitcher).current = phase
+        self.query_one("#phases", ContentSwitcher).current = phase
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what the phase can do."""
-        if action == "start":
+        if action in ("start", "next_way"):
             return self.phase == "form"
         if action == "save":
             return self.phase == "report"
@@ -163,52 +144,29 @@ class ImportDialog(BatmanDialog["ImportReport"]):
     # The form
 
     @property
-    def _path(self) -> Path:
-        return Path(self.query_one("#path", Input).value.strip()).expanduser()
+    def way(self) -> Way:
+        """The way in that is chosen."""
+        return self.ways[max(0, self.query_one("#ways", RadioSet).pressed_index)]
 
-    @on(Input.Changed, "#path")
-    def _typing(self) -> None:
-        self._guess(self.query_one("#path", Input).value.strip())
+    @on(RadioSet.Changed, "#ways")
+    def _way_chosen(self) -> None:
+        self.query_one("#way", ContentSwitcher).current = self.way.id
+        self._judged()
 
-    @work(thread=True, exclusive=True, exit_on_error=False, group="guess")
-    def _guess(self, typed: str) -> None:
-        try:
-            path = Path(typed).expanduser()
-            there, kind = bool(typed) and path.exists(), guess_kind(path) if typed else None
-        except (OSError, RuntimeError, ValueError):
-            there, kind = False, None  # Such as `~nobody`, or a name with a NUL.
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Guessed(kind, there))
+    def action_next_way(self) -> None:
+        """Take the next way in, and go to its first field."""
+        following = (self.ways.index(self.way) + 1) % len(self.ways)
+        self.query_one("#ways", RadioSet).query(Choice)[following].value = True
+        self.call_after_refresh(self._to_the_first)
 
-    @on(Guessed)
-    def _guessed(self, message: Guessed) -> None:
-        self._judge(message.kind, message.there)
-        if message.kind is not None:
-            button = self.query_one("#kind", RadioSet).query(Choice)
-            button[KINDS.index(message.kind)].value = True
+    def _to_the_first(self) -> None:
+        self.way.first.focus()
 
-    def _judge(self, kind: Kind | None, there: bool) -> None:
-        typed = bool(self.query_one("#path", Input).value.strip())
-        if not typed:
-            text = "→ completes what you type; a folder such as one that Roboflow exports."
-        elif not there:
-            text = "There is nothing at this path yet."
-        elif kind is None:
-            text = "No data set is recognised here: choose the format."
-        else:
-            text = f"This looks like {KIND_NAMES[kind]}."
-        self.query_one("#found", Static).update(text)
-        self.query_one("#ok", Button).disabled = not there
+    @on(Way.Judged)
+    def _judged(self) -> None:
+        self.query_one("#ok", Button).disabled = not self.way.ready
 
-    @on(RadioSet.Changed, "#files")
-    def _show_files_hint(self) -> None:
-        self.query_one("#files-hint", Static).update(FILES[self._mode])
-
-    @property
-    def _mode(self) -> FileMode:
-        return tuple(FILES)[max(0, self.query_one("#files", RadioSet).pressed_index)]
-
-    @on(Input.Submitted, "#path")
+    @on(Input.Submitted)
     @on(Button.Pressed, "#ok")
     def _submitted(self) -> None:
         self.action_start()
@@ -223,7 +181,7 @@ class ImportDialog(BatmanDialog["ImportReport"]):
         """Start the import of what the form says."""
         if self.phase != "form" or self.query_one("#ok", Button).disabled:
             return
-        kind = KINDS[max(0, self.query_one("#kind", RadioSet).pressed_index)]
+        job = self.way.job()
         self._started = monotonic()
         self._batman.busy[self] = (
             f"The import into '{self.project.name}' is not done; leaving now undoes it."
@@ -232,18 +190,11 @@ class ImportDialog(BatmanDialog["ImportReport"]):
         self.query_one("#bar", ProgressBar).update(total=None, progress=0)
         self.phase = "running"
         self.set_focus(None)
-        self._importing = self._import(kind, self._path, self._mode)
+        self._importing = self._import(job)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="import")
-    def _import(self, kind: Kind, source: Path, files: FileMode) -> None:
-        from core import importers
-
+    def _import(self, job: ImportJob) -> None:
         worker = get_current_worker()
-        call = {
-            "coco": importers.import_coco,
-            "yolo": importers.import_yolo,
-            "voc": importers.import_voc,
-        }[kind]
         said = 0.0
         stage = ""
 
@@ -255,17 +206,11 @@ class ImportDialog(BatmanDialog["ImportReport"]):
 
         try:
             with Project.open(self.project) as project:
-                report = call(
-                    project,
-                    source,
-                    files=files,
-                    progress=progress,
-                    cancelled=lambda: worker.is_cancelled,
-                )
+                reports = job(project, progress, lambda: worker.is_cancelled)
         except BatmanError as error:
             self.post_message(self.Ended(None, error))
         else:
-            self.post_message(self.Ended(report, None))
+            self.post_message(self.Ended(_together(reports), None))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """After a defect in an importer, show it and go back to the form."""
@@ -300,7 +245,7 @@ class ImportDialog(BatmanDialog["ImportReport"]):
         self._importing = None
         if message.report is None:
             self.phase = "form"
-            self.query_one("#path").focus()
+            self.way.first.focus()
             if isinstance(message.error, Cancelled):
                 self._batman.tell("The import was stopped; the project is as it was.")
             elif message.error is not None:
@@ -367,3 +312,20 @@ class ImportDialog(BatmanDialog["ImportReport"]):
     @on(Written)
     def _written(self, message: Written) -> None:
         self._batman.tell(f"Written to {message.file}")
+
+
+def _together(reports: Sequence[ImportReport]) -> ImportReport:
+    """Return one report of the several that a project of the original gives."""
+    if len(reports) == 1:
+        return reports[0]
+    counts: Counter[str] = Counter()
+    for report in reports:
+        counts.update(report.counts())
+    return replace(
+        reports[0],
+        images=sum(report.images for report in reports),
+        annotations=sum(report.annotations for report in reports),
+        classes=list(dict.fromkeys(name for report in reports for name in report.classes)),
+        problems=[problem for report in reports for problem in report.problems],
+        problem_counts=dict(counts),
+    )

@@ -83,7 +83,7 @@ def import_coco_zoo(
     download that was stopped goes on. Raises `ImportFailed` for an unknown class (with the nearest
     names) or split, `DownloadFailed`, and `Cancelled`; the project is then as it was.
     """
-    wanted = _known(classes)
+    wanted = known_classes(classes)
     coco_split, project_split = SPLITS[_split(split)]
     if max_samples is not None and max_samples < 1:
         raise ImportFailed("At least one image must be asked for.", "Raise --max-samples.")
@@ -266,7 +266,11 @@ def _is_jpeg(path: Path) -> bool:
     return False
 
 
-def _known(classes: Sequence[str] | None) -> list[str]:
+def known_classes(classes: Sequence[str] | None) -> list[str]:
+    """Return COCO's classes of these names, all when none is given.
+
+    Raises `ImportFailed` for a name that COCO does not have, with the nearest ones.
+    """
     if not classes:
         return list(CLASSES)
     names = list(dict.fromkeys(name.strip() for name in classes))
