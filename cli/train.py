@@ -107,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
 
     if not args.prepare_only:
         require_trainer()
+    say_findings(workspace, config)
     with Stages() as show:
         ready = ready_run(workspace, config, lambda at: show(at.stage, at.done, at.total))
     say_ready(ready)
@@ -166,6 +167,21 @@ def _named(workspace: Workspace, run: Run) -> str:
     return run.name if run.path.parent == workspace.runs_dir else str(run.path)
 
 
+def say_findings(workspace: Workspace, config: TrainingConfig) -> None:
+    """Print a line for each grave finding of the data that a new run would train on."""
+    if config.project is None or config.resume is not None:
+        return
+    from core.health import before_training, one_line
+
+    settings = config.resolved()
+    project = project_path(workspace, str(settings.project))
+    findings = before_training(project, settings.image_size)
+    for finding in findings:
+        say(f"{one_line(finding)}.", "red" if finding.severity == "error" else "yellow")
+    if findings:
+        say(f"More about it: batman check --project {project.name}", "dim")
+
+
 def say_ready(run: Run) -> None:
     """Print what was decided on the way: sizes, splits, what was left out."""
     config = run.config()
@@ -220,6 +236,7 @@ def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
     say_pairs(pairs)
     for note in settings.notes:
         say(f"Note: {note}", "yellow")
+    say_findings(workspace, config)
     return Exit.OK
 
 

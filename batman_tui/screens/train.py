@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
+from textual.worker import get_current_worker
 
 from batman_tui.keys import bindings
 from batman_tui.screens.train_models import ModelDialog
@@ -44,7 +45,10 @@ from core.training.form import (
 from core.training.models import APACHE, MODELS
 
 YES_NO = ("yes", "no")
-FACTS = ("Model", "Size", "Batch", "Data", "Steps", "Note", "Command")
+FACTS = ("Model", "Size", "Batch", "Data", "Steps", "Check", "Note", "Command")
+
+
+SHOWN_FINDINGS = 3
 
 
 @dataclass(frozen=True)
@@ -91,12 +95,20 @@ class TrainScreen(BatmanScreen):
             self.facts = facts
             self.problem = problem
 
+    class Judged(Message):
+        """The data was checked: a line for each grave finding."""
+
+        def __init__(self, lines: Sequence[str]) -> None:
+            super().__init__()
+            self.lines = lines
+
     def __init__(self, project_path: Path) -> None:
         super().__init__()
         self.path = project_path
         self.form = Form(project_path, typed=self.drafts.setdefault(project_path, {}))
         self.reading: Reading = self.form.read()
         self._counted_for: tuple[object, ...] = ()
+        self._checked_for = 0
 
     def trail(self) -> str:
         """Name the project."""
@@ -164,6 +176,27 @@ class TrainScreen(BatmanScreen):
         facts = DataFacts(plan.counts(), summary.annotations, summary.classes, plan.notes)
         self.post_message(self.Counted(facts))
 
+    @work(thread=True, exclusive=True, exit_on_error=False, group="check")
+    def _check(self, image_size: int) -> None:
+        from core.health import before_training, one_line
+
+        worker = get_current_worker()
+        try:
+            found = before_training(self.path, image_size, cancelled=lambda: worker.is_cancelled)
+        except BatmanError:
+            return  # Cancelled, or there is no project, which counting it says.
+        self.post_message(self.Judged([one_line(finding) for finding in found]))
+
+    @on(Judged)
+    def _judged(self, message: Judged) -> None:
+        lines = message.lines
+        text = "; ".join(lines[:SHOWN_FINDINGS])
+        if len(lines) > SHOWN_FINDINGS:
+            text += f"; and {len(lines) - SHOWN_FINDINGS} more"
+        if lines:
+            text += ". Check (c) on the project's screen shows them and puts some right."
+        self.query_one(Facts).say("Check", text, wrong=any(s.startswith("Error") for s in lines))
+
     @on(Found)
     def _found(self, message: Found) -> None:
         self.form.gpus = message.gpus
@@ -199,6 +232,9 @@ class TrainScreen(BatmanScreen):
             if wanted != self._counted_for:
                 self._counted_for = wanted
                 self._count(*wanted)
+            if config.image_size != self._checked_for:
+                self._checked_for = config.image_size
+                self._check(config.image_size)
 
     def _hint(self, name: str, reading: Reading) -> str:
         texts = reading.texts

@@ -30,7 +30,7 @@ async def main():
     app = BatmanApp(Workspace(Path(sys.argv[1])))
     async with app.run_test() as pilot:
         await pilot.pause()
-        for key in ("enter", "escape", "i", "escape", "t", "escape", "2", "1", "f1", "escape"):
+        for key in "enter escape i escape t escape v escape c escape 2 1 f1 escape".split():
             await pilot.press(key)
             await app.workers.wait_for_complete()
             await pilot.pause()

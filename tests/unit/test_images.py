@@ -13,7 +13,7 @@ from cli.exits import Exit
 from cli.main import main
 from core.classes import list_classes, merge
 from core.errors import ConfigError, ProjectError
-from core.health import check
+from core.health import before_training, check, one_line
 from core.images import (
     Box,
     delete_images,
@@ -327,3 +327,20 @@ def test_a_strip_leaves_out_what_cannot_be_read(project: Project) -> None:
     for number in (8, 10, 12):
         (project.images_dir / f"{1 if number == 8 else 2}/frame_{number:02}.png").unlink()
     assert class_strip(project, crane, (10, 10), 2, 36) is None
+
+
+# Before training
+
+
+def test_training_tells_what_is_grave(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    with project.change("edit", "a flat box and a lost file") as change:
+        change.update("annotations", 1, {"h": 0})
+    (project.images_dir / "1/frame_04.png").unlink()
+    lines = [one_line(finding) for finding in before_training(project.path, 640)]
+    assert lines[0] == "Error: 1 box without a width or height (box-degenerate)"
+    assert any(line.endswith("(image-missing)") for line in lines)
+    assert not any(line.startswith("Notice") for line in lines)
+    assert main(["train", "--project", str(project.path), "--dry-run"]) == Exit.OK
+    told = capsys.readouterr().out
+    assert "(box-degenerate)." in told
+    assert "batman check --project p" in told
