@@ -99,19 +99,33 @@ class Job:
         match = re.fullmatch(r"\d+_\[([^\]%]*)(?:%\d+)?\]", self.id)
         return count_tasks(match.group(1)) if match else 1
 
+    def stands_for(self, job_id: str) -> bool:
+        """Return whether this line tells of `job_id`: it is the one, or a task yet to start."""
+        if self.id == job_id:
+            return True
+        match = re.fullmatch(r"(\d+)_\[([^\]%]*)(?:%\d+)?\]", self.id)
+        base, _, task = job_id.partition("_")
+        if match is None or match.group(1) != base or not task.isdigit():
+            return False
+        return any(int(task) in part for part in _task_ranges(match.group(2)))
+
 
 def count_tasks(spec: str) -> int:
     """Return how many tasks an array specification names: `1-3,7,10-20:5` → 7.
 
     squeue cuts long ones with `...`; what is cut is not counted.
     """
-    total = 0
+    return sum(map(len, _task_ranges(spec)))
+
+
+def _task_ranges(spec: str) -> list[range]:
+    ranges = []
     for part in spec.split(","):
         match = re.fullmatch(r"(\d+)(?:-(\d+)(?::(\d+))?)?", part.strip())
         if match:
             first, last, step = match.groups()
-            total += len(range(int(first), int(last or first) + 1, int(step or 1)))
-    return total
+            ranges.append(range(int(first), int(last or first) + 1, int(step or 1)))
+    return ranges
 
 
 def parse_squeue(text: str, sep: str) -> list[Job]:

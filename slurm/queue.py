@@ -51,7 +51,8 @@ everything() {
   echo "$mark squeue"
   if [ "$who" = all ]; then part $limit squeue -h -a -t all -o "$jobs"
   else part $limit squeue -h -a -t all --me -o "$jobs"; fi
-  echo "$mark sinfo"; part $limit sinfo -h -N -a -O "$nodes"
+  # A controller that hangs is not asked again at once.
+  [ "$code" = 124 ] || { echo "$mark sinfo"; part $limit sinfo -h -N -a -O "$nodes"; }
   [ -n "$since" ] || return 0
   echo "$mark sacct"
   if [ "$who" = all ]; then user=-a; else user="-u$(id -un)"; fi
@@ -109,14 +110,8 @@ class QueueSnapshot:
 
     def job(self, job_id: str) -> Job | None:
         """Return the job with an id, or the array line that stands for it."""
-        base = job_id.partition("_")[0]
-        rest = None
-        for job in self.jobs:
-            if job.id == job_id:
-                return job
-            if "[" in job.id and job.array_id == base and "_" in job_id:
-                rest = job
-        return rest
+        exact = next((job for job in self.jobs if job.id == job_id), None)
+        return exact or next((job for job in self.jobs if job.stands_for(job_id)), None)
 
 
 def ask_queue(
@@ -131,7 +126,7 @@ def ask_queue(
     """Ask for everything in one command and return it, together with what was known `before`.
 
     With `accounting` sacct is asked too, for the last `days`. Raises `HostError` when the host
-    does not answer, or squeue and sinfo both fail: then nothing was learnt.
+    does not answer, or squeue fails and nothing was known before, or sinfo fails with it.
     """
     now = time.time() if now is None else now
     if before is not None and before.all_users != all_users:
@@ -160,7 +155,7 @@ def ask_queue(
         for name, section in sections.items()
         if section.code and name != "user"
     }
-    if "squeue" in errors and "sinfo" in errors:
+    if "squeue" in errors and (before is None or "sinfo" in errors):
         raise _no_slurm(host, errors["squeue"])
     user = sections["user"].out.strip() if "user" in sections else ""
     answer = QueueSnapshot(

@@ -129,16 +129,16 @@ class JobsScreen(JobsDetails):
                 VerticalScroll(Facts(FACTS, id="facts"), id="job-facts"), title="Job", id="tab-job"
             ),
             Panel(
-                FilterInput("Search the log", id="log-search"),
-                LogView(id="log"),
-                title="Log",
-                id="tab-log",
-            ),
-            Panel(
                 VirtualTable[Room](room_columns(), lambda room: (room.kind, room.name), id="rooms"),
                 title="Free",
                 id="tab-free",
                 empty="What is free is not known yet.",
+            ),
+            Panel(
+                FilterInput("Search the log", id="log-search"),
+                LogView(id="log"),
+                title="Log",
+                id="tab-log",
             ),
             id="jobs-details",
         )
@@ -401,8 +401,7 @@ class JobsScreen(JobsDetails):
         self.tab = "log"
         self.query_one("#tab-log").display = True
         if not self.query_one("#tab-log", Panel).empty:
-            return
-        self.query_one(LogView).focus()
+            self.query_one(LogView).focus()
 
     def action_list(self) -> None:
         """Go back to the list."""

@@ -21,6 +21,14 @@ from slurm.values import format_duration
 _GLYPHS = {
     "COMPLETED": "✔", "CANCELLED": "■", "PENDING": "○", "SUSPENDED": "◌", "RUNNING": "●",
 }  # fmt: skip
+# For the list; the details say it in full.
+_SHORT = {
+    "TIMEOUT": "timed out", "OUT_OF_MEMORY": "out of memory", "PREEMPTED": "preempted",
+    "NODE_FAIL": "node failed", "BOOT_FAIL": "node failed", "DEADLINE": "deadline",
+    "REVOKED": "elsewhere", "UNKNOWN": "gone", "CONFIGURING": "starting",
+    "STAGE_OUT": "copying", "STOPPED": "stopped", "SIGNALING": "signalled",
+    "REQUEUE_HOLD": "held", "SPECIAL_EXIT": "held", "RESV_DEL_HOLD": "held",
+}  # fmt: skip
 Now = Callable[[], datetime]
 
 
@@ -29,7 +37,7 @@ def columns(now: Now) -> list[Column[JobLine]]:
     return [
         Column("id", "Job", lambda line: line.id, width=10, sort=_number),
         Column("name", "Name", lambda line: line.job.name, least=12),
-        Column("state", "State", state_text, width=15, sort=lambda line: line.rank),
+        Column("state", "State", state_text, width=16, sort=lambda line: line.rank),
         Column("user", "User", lambda line: line.job.user or None, width=10, from_width=128,
                muted=True),
         Column("gpus", "GPUs", lambda line: line.gpus or None, width=11, from_width=92,
@@ -40,7 +48,7 @@ def columns(now: Now) -> list[Column[JobLine]]:
                from_width=112, muted=True),
         Column("time", "Time", lambda line: time_text(line.job, now()), width=8,
                sort=lambda line: line.job.time_used),
-        Column("why", "Why", lambda line: line.why, least=16),
+        Column("why", "Why", _why_text, least=16),
     ]  # fmt: skip
 
 
@@ -62,7 +70,13 @@ def state_text(line: JobLine) -> str:
     """Return a line's state with a sign in front."""
     state = line.job.state
     sign = _GLYPHS.get(state.name, "✖" if state.ended else "●" if state.running else "○")
-    return f"{sign} {line.state_words}"
+    words = line.state_words if line.folded else _SHORT.get(state.name, state.words)
+    return f"{sign} {words}"
+
+
+def _why_text(line: JobLine) -> str:
+    state = line.job.state
+    return line.why or (state.words if state.name in _SHORT and not line.folded else "")
 
 
 def time_text(job: Job, now: datetime) -> str | None:

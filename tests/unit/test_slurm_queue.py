@@ -77,7 +77,7 @@ def test_one_command_for_everything(packed: bool) -> None:
     assert found.jobs[0].name == NASTY
     assert found.job("1_1").state.running, "accounting lags: it has an end for it already"
     assert found.job("1_4").id == "1_[3-9%2]"
-    assert found.job("99") is None
+    assert found.job("1_10") is found.job("99") is None
     assert found.bytes < 1500 if packed else found.bytes > 1500
 
 

@@ -1,0 +1,460 @@
+"""The jobs of a cluster."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from harness import FrozenApp, screen_text, settled, until, words_on
+from job_data import LOGS, FakeCluster, T, command_line, job, jobs_app
+from run_data import make_run, running
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from batman_tui.screens.jobs import JobsScreen
+from batman_tui.screens.jobs_control import targets
+from batman_tui.screens.run import RunScreen
+from batman_tui.widgets.asker import AnswerDialog, ScreenAsker
+from batman_tui.widgets.dialogs import ConfirmDialog
+from batman_tui.widgets.log_view import LogView
+from core.files import write_json
+from slurm.hosts import HostError, NeedsPerson
+from slurm.record import JobRecord, write_record
+
+
+async def listed(pilot: Pilot[int], app: FrozenApp) -> JobsScreen:
+    await pilot.press("3")
+    await until(pilot, lambda: isinstance(app.screen, JobsScreen) and app.screen.table.row_count)
+    await settled(pilot)
+    assert isinstance(app.screen, JobsScreen)
+    return app.screen
+
+
+async def look(pilot: Pilot[int], screen: JobsScreen, host: FakeCluster) -> None:
+    """Have the queue asked now, whatever the clock says."""
+    asked = host.asked
+    screen._watch.poller._asked_at = float("-inf")
+    screen._tick()
+    await until(pilot, lambda: host.asked > asked or host.error is not None)
+    await settled(pilot)
+
+
+def line_of(app: FrozenApp, text: str) -> str:
+    return next(line for line in screen_text(app).splitlines() if text in line)
+
+
+async def test_lists_jobs_with_reasons_in_words(tmp_path: Path, opened) -> None:
+    app = jobs_app(tmp_path, FakeCluster())
+    async with opened(app, (140, 40)) as pilot:
+        await listed(pilot, app)
+        for parts in (
+            ("48210", "site-small-2", "● running", "1×h100-96", "g04", "3h 41m"),
+            ("48213", "harbour-base [night]", "2×a100-40"),
+            ("48233", "sweep-lr", "1 run 8 wait"),
+            ("48240", "○ waiting", "≈10:56", "the resources it needs are"),
+            ("48242", "○ waiting", "you hold it"),
+            ("48195", "✖ failed", "exit code 3"),
+            ("48190", "✔ finished", "2h 46m"),
+        ):
+            assert all(part in line_of(app, parts[0]) for part in parts), parts
+        status = line_of(app, "vega")
+        assert "3 running · 11 waiting · mine" in status
+        assert "a100-40 2/4" in status
+        assert "h200-141 0/4" in status, "on a node that is drained"
+        assert "protein" not in screen_text(app)
+
+
+async def test_nobody_asks_while_another_view_is_in_front(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    app = jobs_app(tmp_path, host)
+    async with opened(app) as pilot:
+        await pilot.pause()
+        assert host.asked == 0, "not before the screen is first shown"
+        screen = await listed(pilot, app)
+        assert host.asked == 1
+        await pilot.press("1")
+        await settled(pilot)
+        assert not screen._timer._active.is_set()
+        await pilot.press("3")
+        await settled(pilot)
+        assert screen._timer._active.is_set()
+        assert host.asked == 1, "just been asked"
+
+
+async def test_details_and_log_of_the_job_with_the_cursor(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    host.files[f"{LOGS}/48213.log"] = b"epoch 1\nError: [bold] is data\n"
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        screen.table.move_to("48213")
+        await until(pilot, lambda: "Error: [bold] is data" in screen_text(app))
+        text = words_on(app)
+        assert "48213 harbour-base [night]" in text
+        assert "12m 30s of 10h 00m" in text
+        shows = [argv for argv, _ in host.commands if argv[:2] == ["scontrol", "show"]]
+        assert shows[-1] == ["scontrol", "show", "job", "-o", "48213"]
+        asked = len(host.commands)
+        # Back and forth: it is known by now, and nobody is asked again.
+        screen.table.move_to("48240")
+        await until(pilot, lambda: f"{LOGS}/48240.log" in screen_text(app))
+        screen.table.move_to("48213")
+        await until(pilot, lambda: "Error: [bold] is data" in screen_text(app))
+        assert len(host.commands) == asked + 1
+        # It grows, and then begins anew.
+        host.files[f"{LOGS}/48213.log"] += b"epoch 2\n"
+        screen._tail()
+        await until(pilot, lambda: "epoch 2" in screen_text(app))
+        host.files[f"{LOGS}/48213.log"] = b"requeued\n"
+        screen._tail()
+        await until(pilot, lambda: "requeued" in screen_text(app))
+        assert "── the log began anew ──" in screen_text(app)
+        await pilot.press("l")
+        await until(pilot, lambda: screen.query_one(LogView).has_focus)
+        await pilot.press("slash", *"epoch", "enter")
+        await settled(pilot)
+        log = screen.query_one(LogView)
+        assert (log.search, log.has_focus) == ("epoch", True)
+        assert "2 of 2" in screen_text(app)
+        await pilot.press("escape")
+        assert screen.table.has_focus
+
+
+async def test_filter_sort_and_unfold(tmp_path: Path, opened) -> None:
+    app = jobs_app(tmp_path, FakeCluster())
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        await pilot.press("slash", *"waiting h100", "enter")
+        await pilot.pause()
+        assert list(screen.table.visible_keys) == ["48240", "48241", "48242"]
+        assert "3 of 8" in screen_text(app)
+        await pilot.press("slash", "escape")
+        screen.table.sort_by("id")
+        assert list(screen.table.visible_keys) == sorted(screen.table.visible_keys)
+        screen.table.sort_by(None)
+        await pilot.press("f")
+        await pilot.pause()
+        assert "48233_1" in screen.table.visible_keys
+        assert "48233_[2-9%2]" in screen.table.visible_keys
+        assert "arrays unfolded" in screen_text(app)
+
+
+async def test_everyone(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (140, 40)) as pilot:
+        screen = await listed(pilot, app)
+        await pilot.press("e")
+        await look(pilot, screen, host)
+        assert "bruce" in line_of(app, "protein")
+        assert "everyone's" in line_of(app, "vega")
+
+
+async def test_several_jobs_are_cancelled_in_one_command_after_a_question(
+    tmp_path: Path, opened
+) -> None:
+    host = FakeCluster()
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        await pilot.press("j", "space", "space", "x")
+        await settled(pilot)
+        assert isinstance(app.screen, ConfirmDialog)
+        text = words_on(app)
+        assert "Cancel 2 jobs?" in text
+        assert "48213 harbour-base [night] (running)" in text
+        await pilot.press("enter")
+        await settled(pilot)
+        assert [command_line(argv) for argv, _ in host.commands if argv[0] == "sh"] == []
+        await pilot.press("x", "y")
+        await until(pilot, lambda: "Cancelled 2 jobs" in screen_text(app))
+        sent = [(command_line(argv), ids.split()) for argv, ids in host.commands if ids]
+        assert sent == [("scancel --", ["48213", "48233"])]
+        assert not screen.table.marks
+        assert screen._watch.poller.due_in <= 5
+
+
+async def test_hold_release_and_requeue_go_where_they_make_sense(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        screen.table.move_to("48242")
+        await pilot.pause()
+        await pilot.press("h", "x", "n", "R", "r")
+        await until(pilot, lambda: "Released 1 job." in screen_text(app))
+        screen.table.move_to("48233")
+        await pilot.pause()
+        await pilot.press("R")
+        await settled(pilot)
+        assert "goes on from its last checkpoint" in words_on(app)
+        await pilot.press("y")
+        await until(pilot, lambda: "Requeued 1 job." in screen_text(app))
+        await pilot.press("h", "y")
+        await until(pilot, lambda: "Held 1 job." in screen_text(app))
+        sent = [(command_line(argv), ids.strip()) for argv, ids in host.commands if ids]
+        assert sent == [
+            ("scontrol release", "48242"), ("scontrol requeue", "48233_1"),
+            ("scontrol hold", "48233_[2-9]"),
+        ]  # fmt: skip
+
+
+async def test_what_slurm_refuses_is_shown(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    host.refuse = "scancel: error: Kill job error on job id 48210: Access/permission denied\n"
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        await listed(pilot, app)
+        await pilot.press("x", "y")
+        await until(pilot, lambda: "permission denied" in words_on(app))
+
+
+async def test_ended_jobs_offer_nothing(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    app = jobs_app(tmp_path, host)
+    async with opened(app) as pilot:
+        screen = await listed(pilot, app)
+        screen.table.move_to("48190")
+        await pilot.pause()
+        assert targets([screen.chosen], "cancel") == []
+        await pilot.press("x", "h", "r", "R", "u")
+        await settled(pilot)
+        assert isinstance(app.screen, JobsScreen)
+        assert [argv for argv, _ in host.commands if argv[0] == "sh"] == []
+
+
+async def test_out_of_reach_shows_the_last_answer_with_its_age(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        old = screen._watch.poller.view.snapshot
+        object.__setattr__(old, "taken_at", T - 300)
+        host.error = NeedsPerson("The connection to [vega] was cut.", "Connect again.")
+        await look(pilot, screen, host)
+        await until(pilot, lambda: "was cut" in screen_text(app))
+        text = words_on(app)
+        assert "✖ The connection to [vega] was cut." in text
+        assert "Shown is what was known 5 min ago." in text
+        assert "f5 connects again" in text
+        assert "as of 5 min ago" in line_of(app, "vega  ")
+        assert "site-small-2" in screen_text(app)
+        # Usable all the same.
+        await pilot.press("slash", *"held", "escape", "j")
+        await settled(pilot)
+        host.error = None
+        screen._watch.poller._asked_at = float("-inf")
+        await pilot.press("f5")
+        screen._tick()
+        await until(pilot, lambda: "was cut" not in screen_text(app))
+
+
+async def test_a_squeue_that_fails_is_said_and_the_rest_is_fresh(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        host.broken["squeue"] = "slurm_load_jobs error: Unable to contact slurm controller"
+        await look(pilot, screen, host)
+        assert "▲ squeue: slurm_load_jobs error" in screen_text(app)
+        assert "site-small-2" in screen_text(app)
+        assert "as of just now" in line_of(app, "vega  ")
+
+
+async def test_never_reached(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    host.error = HostError("vega:22 cannot be reached: No route to host.", "Check the VPN.")
+    app = jobs_app(tmp_path, host)
+    async with opened(app) as pilot:
+        await pilot.press("3")
+        await until(pilot, lambda: "No route to host" in screen_text(app))
+        assert "No answer yet." in screen_text(app)
+        await pilot.press("x", "enter", "l", "u", "space", "a")
+        assert isinstance(app.screen, JobsScreen)
+
+
+async def test_no_cluster_says_what_to_do(tmp_path: Path, opened) -> None:
+    app = jobs_app(tmp_path)
+    async with opened(app) as pilot:
+        await pilot.press("3")
+        await until(pilot, lambda: "batman clusters add" in words_on(app))
+        await pilot.press("f5", "x", "enter")
+        await settled(pilot)
+        assert isinstance(app.screen, JobsScreen)
+
+
+async def test_the_next_cluster(tmp_path: Path, opened) -> None:
+    first, second = FakeCluster(), FakeCluster("rigel")
+    second.jobs = [job("7", "RUNNING", "elsewhere")]
+    app = jobs_app(tmp_path, first, second)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        await pilot.press("c")
+        await until(pilot, lambda: "elsewhere" in screen_text(app))
+        assert "rigel" in screen_text(app)
+        assert "harbour" not in screen_text(app)
+        await pilot.press("c")
+        await until(pilot, lambda: "harbour" in screen_text(app))
+        assert screen._watch.cluster == "vega"
+
+
+async def test_enter_opens_the_run_straight_from_the_cluster(tmp_path: Path, opened) -> None:
+    run = make_run(tmp_path, "site-small-2", running("site-small-2"))
+    host = FakeCluster()
+    for name in ("events.jsonl", "training_config.json"):
+        host.files[f"/scratch/selina/runs/x/{name}"] = (run / name).read_bytes()
+    write_record(
+        run,
+        JobRecord(
+            cluster="vega", host="", token="aaaa", run_dir="/scratch/selina/runs/x",
+            log=f"{LOGS}/ours.log", marker="", submitted_at=T, job_id="48210",
+        ),
+    )  # fmt: skip
+    host.files[f"{LOGS}/ours.log"] = b"ours\n"
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        await until(pilot, lambda: "ours" in screen_text(app))
+        assert host.commands == [], "our own record knows where the log is"
+        screen.table.move_to("48210")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run)
+        assert str(app.screen.path) == "/scratch/selina/runs/x"
+        assert app.screen.run.epoch > 0
+        host.error = HostError("gone")
+        app.screen._look()
+        await settled(pilot)
+        assert app.screen.run.epoch > 0
+        await pilot.press("escape")
+        await settled(pilot)
+        assert app.screen is screen
+
+
+async def test_our_jobs_stay_known_without_accounting(tmp_path: Path, opened) -> None:
+    run = tmp_path / "runs" / "old-one"
+    run.mkdir(parents=True)
+    write_json(run / "training_config.json", {})
+    write_record(
+        run,
+        JobRecord(
+            cluster="vega", host="", token="b", run_dir="/x", log="", marker="",
+            submitted_at=T - 9000, job_id="40000", state="TIMEOUT", seen_at=T - 5000.0,
+        ),
+    )  # fmt: skip
+    host = FakeCluster()
+    host.ended = []
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        await listed(pilot, app)
+        line = line_of(app, "old-one")
+        assert "✖ timed out" in line
+        assert "reached its time limit" in line
+
+
+async def test_five_thousand_jobs_stay_fluid(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    host.jobs = [job(str(n), "PENDING", f"job-{n}", reason="Priority") for n in range(1, 5001)]
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        assert screen.table.row_count == 5002
+        assert "5,000 waiting" in screen_text(app)
+        await pilot.press("end")
+        await pilot.pause()
+        assert screen.table.cursor == 5001
+        await pilot.press("a", "x")
+        await settled(pilot)
+        assert "and 4994 more" in words_on(app)
+        await pilot.press("y")
+        await until(pilot, lambda: any(ids for _, ids in host.commands))
+        assert len(next(ids for _, ids in host.commands if ids).split()) == 5000
+
+
+# Logins
+
+
+async def test_a_secret_is_asked_for_in_a_dialog_and_not_shown(tmp_path: Path, opened) -> None:
+    app = jobs_app(tmp_path, FakeCluster())
+    answers: list[object] = []
+
+    def log_in() -> None:
+        asker = ScreenAsker(app)
+        answers.append(asker.trust("vega", "ssh-ed25519", "SHA256:[abc]"))
+        answers.append(asker.ask("Two [factors]", "Password: ", secret=True))
+        answers.append(asker.ask("", "Code: ", secret=False))
+        answers.append(asker.ask("", "More: ", secret=True))
+
+    async with opened(app) as pilot:
+        thread = threading.Thread(target=log_in)
+        thread.start()
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        assert "SHA256:[abc]" in screen_text(app)
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, AnswerDialog))
+        await pilot.press(*"hunter2")
+        await pilot.pause()
+        assert "Two [factors]" in screen_text(app)
+        assert "hunter2" not in screen_text(app)
+        assert app.screen.query_one(Input).value == "hunter2"
+        await pilot.press("enter")
+        await until(pilot, lambda: "Code:" in screen_text(app))
+        await pilot.press(*"492", "enter")
+        await until(pilot, lambda: "More:" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: not thread.is_alive())
+    assert answers == [True, "hunter2", "492", None]
+
+
+async def test_a_login_that_waits_does_not_hold_up_leaving(tmp_path: Path, opened) -> None:
+    app = jobs_app(tmp_path, FakeCluster())
+    answers: list[object] = []
+    thread = threading.Thread(
+        target=lambda: answers.append(ScreenAsker(app).ask("", "Code: ", secret=True))
+    )
+    async with opened(app) as pilot:
+        thread.start()
+        await until(pilot, lambda: isinstance(app.screen, AnswerDialog))
+    thread.join(10)
+    assert answers == [None]
+
+
+SIZES = [(80, 24), (120, 40)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_jobs(tmp_path: Path, snap_compare, size: tuple[int, int]) -> None:
+    host = FakeCluster()
+    lines = "".join(f"epoch {n:2}  loss {3 / (n + 2):.4f}\n" for n in range(1, 31))
+    host.files[f"{LOGS}/48213.log"] = lines.encode()
+    app = jobs_app(tmp_path, host)
+
+    async def ready(pilot: Pilot[int]) -> None:
+        screen = await listed(pilot, app)
+        screen.table.move_to("48213")
+        await until(pilot, lambda: screen._log is not None and screen.query_one(LogView).lines)
+        await pilot.press("j", "k")
+        screen.table.toggle_mark()
+        await settled(pilot)
+        screen._rest.stop()
+
+    assert snap_compare(app, terminal_size=size, run_before=ready)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_out_of_reach(tmp_path: Path, snap_compare, size: tuple[int, int]) -> None:
+    host = FakeCluster()
+    app = jobs_app(tmp_path, host)
+
+    async def ready(pilot: Pilot[int]) -> None:
+        screen = await listed(pilot, app)
+        screen.table.move_to("48242")
+        await until(pilot, lambda: f"{LOGS}/48242.log" in screen_text(app))
+        object.__setattr__(screen._watch.poller.view.snapshot, "taken_at", T - 300)
+        host.error = HostError("The connection to vega was cut.", "It is made again by itself.")
+        await look(pilot, screen, host)
+        screen.tab = "free"
+        await until(pilot, lambda: "was cut" in screen_text(app))
+        await settled(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=ready)
