@@ -69,9 +69,12 @@ def save_checkpoint(content: object, path: Path) -> int:
             size = file.tell()
         temporary.replace(path)
     except RuntimeError as error:
-        # torch's writer hides a failed write behind a RuntimeError.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        # torch's writer hides a failed write (a full disk) behind a RuntimeError of its own.
+        cause = error.__context__
+        if isinstance(cause, OSError):
+            raise OSError(cause.errno, cause.strerror, path.name) from error
         raise OSError(f"writing {path.name} failed: {error}") from error
     except BaseException:
         with contextlib.suppress(OSError):

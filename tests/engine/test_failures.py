@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from engine_runs import STEPS, Runs, events_of
 
 from core.training import events as ev
 from core.training.checkpoints import read_info
+from core.training.config import TrainingConfig
 from core.training.run import Run
 
 # A worker whose GPU, so to speak, holds four images: torch's own error, raised where it would be.
@@ -137,6 +143,67 @@ def test_a_full_disk_loses_nothing_that_was_told(runs: Runs, tmp_path: Path) -> 
     assert [e.epoch for e in events if isinstance(e, (ev.Epoch, ev.Validation))] == [1, 1]
     assert read_info(run / "checkpoint_last.pth").epoch == 1
     assert not list(run.glob(".*.tmp"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 450 MB: the first epoch's checkpoints fit, 90 and 207 MB, and no more."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=450M", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.xfail(f"a file system cannot be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full_ends_a_run_that_goes_on_with_more_room(
+    runs: Runs, small_disk: Path
+) -> None:
+    made = runs.make("full", epochs=2, tensorboard=False)
+    run = Path(shutil.move(made, small_disk / "full"))
+    assert runs.train(run) == 1
+    events = events_of(run)
+    last = events[-1]
+    assert isinstance(last, ev.Failed)
+    assert (last.kind, Run(run).state()) == ("disk", "failed")
+    assert "No space left" in last.message
+    assert "resume" in last.hint
+    # It was told in time.
+    assert "disk-low" in [event.code for event in events if isinstance(event, ev.Warning_)]
+    assert read_info(run / "checkpoint_last.pth").epoch == 1
+    more = ["mount", "-o", "remount,size=2G", str(small_disk)]
+    subprocess.run(more, check=True)
+    assert runs.train(run) == 0
+    assert [e.epoch for e in events_of(run) if isinstance(e, ev.Epoch)] == [1, 2]
+    assert Run(run).state() == "finished"
+
+
+def test_a_data_set_that_vanishes_ends_a_run_that_goes_on_when_it_is_back(
+    runs: Runs, tmp_path: Path
+) -> None:
+    shutil.copytree(runs.dataset, tmp_path / "dataset")
+    run = runs.make("vanishing", epochs=2)
+    config = TrainingConfig.load(run / "training_config.json")
+    assert config.dataset is not None
+    info = config.dataset.model_copy(update={"dir": tmp_path / "dataset"})
+    config.with_changes(dataset=info).save(run / "training_config.json")
+    process = runs.start(run)
+    deadline = time.monotonic() + 240
+    while not any(isinstance(event, ev.Checkpoint) for event in events_of(run)):
+        assert process.poll() is None, (run / "train.log").read_text()[-3000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    (tmp_path / "dataset").rename(tmp_path / "elsewhere")
+    assert process.wait(timeout=120) == 1
+    last = events_of(run)[-1]
+    assert isinstance(last, ev.Failed)
+    assert (last.kind, Run(run).state()) == ("data", "failed")
+    assert "Bring the data set back" in last.hint
+    (tmp_path / "elsewhere").rename(tmp_path / "dataset")
+    assert runs.train(run) == 0
+    assert Run(run).state() == "finished"
 
 
 def test_a_missing_checkpoint_fails_at_once(runs: Runs, tmp_path: Path) -> None:
