@@ -24,11 +24,13 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "screens")]
 
 from harness import FrozenApp, settled, until  # noqa: E402
+from picture_data import make_pictures  # noqa: E402
 from run_data import failed, finished, make_run, running  # noqa: E402
 from sample_data import make_workspace  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 from textual.widgets import Input  # noqa: E402
 
+from batman_tui.widgets.picture import Picture  # noqa: E402
 from core.training.events import Event  # noqa: E402
 
 SIZES = ((80, 24), (120, 40))
@@ -177,6 +179,35 @@ async def train(pilot: Pilot[int], root: Path) -> None:
     await settled(pilot)
 
 
+async def _pictures(pilot: Pilot[int], root: Path, room: str, *keys: str) -> None:
+    path = make_pictures(root / "data" / "projects" / "site")
+    getattr(pilot.app, f"open_{room}")(path)
+    await settled(pilot)
+    await _keys(pilot, *keys)
+    await until(pilot, lambda: all(item.settled for item in pilot.app.screen.query(Picture)))
+
+
+async def images(pilot: Pilot[int], root: Path) -> None:
+    """The images, some marked, and one of them with its boxes."""
+    await _pictures(pilot, root, "images", "j", "j", "space", "j", "space", *["j"] * 6)
+
+
+async def images_narrow(pilot: Pilot[int], root: Path) -> None:
+    """What images can be narrowed to."""
+    await _pictures(pilot, root, "images", "f")
+
+
+async def check(pilot: Pilot[int], root: Path) -> None:
+    """What is wrong with the data, and an example."""
+    await _pictures(pilot, root, "health", "n")
+
+
+async def class_pictures(pilot: Pilot[int], root: Path) -> None:
+    """What a class looks like."""
+    keys = ["j"] if pilot.app.size.width >= 100 else ["p", "j"]
+    await _pictures(pilot, root, "classes", *keys)
+
+
 SCENES: dict[str, Scene] = {
     "projects": projects,
     "projects-light": projects_light,
@@ -189,6 +220,10 @@ SCENES: dict[str, Scene] = {
     "rename": rename,
     "suggest": suggest,
     "history": history,
+    "class-pictures": class_pictures,
+    "images": images,
+    "images-narrow": images_narrow,
+    "check": check,
     "import": import_form,
     "train": train,
     "run": run,
