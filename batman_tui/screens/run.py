@@ -316,6 +316,8 @@ class RunScreen(RunControl):
             return self._local and state in ("preparing", "running")
         if action == "resume":
             return self._local and state in ENDED
+        if action == "evaluate":
+            return self._local
         if action == "problem":
             return self.run is not None and self.run.error is not None
         if action == "goto":

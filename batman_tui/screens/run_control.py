@@ -1,4 +1,4 @@
-"""What the run screen does to a run: stop it, go on with it, show why it failed."""
+"""What the run screen does to a run: stop it, go on with it, evaluate it, show why it failed."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ class RunControl(BatmanScreen):
         text = "\n\n".join(filter(None, (error.message, error.hint, error.traceback)))
         file = self.batman.workspace.logs_dir / f"{self.path.name}-error.txt"
         self.app.push_screen(TextDialog("Why the run failed", text, file=file, error=True))
+
+    def action_evaluate(self) -> None:
+        """Show how good the model is, and evaluate it."""
+        from batman_tui.screens.evaluate import EvaluationScreen
+
+        self.app.push_screen(EvaluationScreen(self.path))
 
     def action_stop(self) -> None:
         """Ask, and stop the run."""

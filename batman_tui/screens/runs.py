@@ -261,6 +261,13 @@ class RunsScreen(BatmanScreen):
         shown = [path for path in self.table.visible_keys if path in self.table.marks]
         self.app.push_screen(CompareScreen([*shown, *(self.table.marks - {*shown})]))
 
+    def action_evaluate(self) -> None:
+        """Show how good the run's model is."""
+        from batman_tui.screens.evaluate import EvaluationScreen
+
+        if self.chosen is not None:
+            self.app.push_screen(EvaluationScreen(self.chosen.path))
+
     def action_note(self) -> None:
         """Write a note on the run."""
         row = self.chosen

@@ -1,0 +1,123 @@
+"""An evaluation in a child process, for an application that must not load torch itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from core.errors import BatmanError, Cancelled, RunError
+from core.progress import Progress
+from core.text import clean
+from core.training.launcher import require_trainer, worker_environment
+
+# A child that does not end by itself after it was told to is ended.
+_PATIENCE_S = 20.0
+_LAST_LINES = 12
+
+
+class EvaluationProcess:
+    """One `python -m core.evaluation` for a run or model file and a split.
+
+    `run` may be called once, in any thread; `cancel` from any other.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        split: str,
+        *,
+        device: str = "auto",
+        command: Sequence[str] | None = None,
+    ) -> None:
+        """Prepare it; `command` stands in for Python and the module, for tests."""
+        self._words = ["--run", str(target), "--split", split, "--device", device]
+        self._command = command
+        self._process: subprocess.Popen[str] | None = None
+        self._cancelled = threading.Event()
+
+    def run(self, progress: Callable[[Progress], None]) -> Path:
+        """Evaluate, tell `progress` how far it is, and return the folder of the result.
+
+        Raises Cancelled after `cancel`, the BatmanError that the child tells of, and RunError
+        with its last output when it died.
+        """
+        command = self._command
+        if command is None:
+            require_trainer()
+            command = [sys.executable, "-m", "core.evaluation"]
+        with tempfile.TemporaryFile() as noise:
+            process = subprocess.Popen(
+                [*command, *self._words, "--json-progress"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=noise,
+                env=worker_environment(),
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+            )
+            self._process = process
+            if self._cancelled.is_set():
+                process.terminate()
+            try:
+                end = _follow(process, progress)
+                code = process.wait(_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                code = -1
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+                if process.stdout is not None:
+                    process.stdout.close()
+            if self._cancelled.is_set():
+                raise Cancelled("The evaluation was stopped.")
+            if end.get("event") == "finished" and code == 0:
+                return Path(str(end["folder"]))
+            if end.get("event") == "failed":
+                raise BatmanError(str(end.get("message", "")), str(end.get("hint", "")))
+            raise RunError(f"The evaluation ended with code {code}.", _last(noise))
+
+    def cancel(self) -> None:
+        """Ask the child to stop, and end it if it does not; returns at once."""
+        self._cancelled.set()
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        timer = threading.Timer(_PATIENCE_S, process.kill)
+        timer.daemon = True
+        timer.start()
+
+
+def _follow(process: subprocess.Popen[str], progress: Callable[[Progress], None]) -> dict[str, Any]:
+    """Pass on the child's progress and return its last line that is an end."""
+    end: dict[str, Any] = {}
+    assert process.stdout is not None
+    for line in process.stdout:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if not isinstance(event, dict):
+            continue
+        if event.get("event") == "progress":
+            total = event.get("total")
+            progress(Progress(str(event["stage"]), int(event["done"]), total))
+        else:
+            end = event
+    return end
+
+
+def _last(noise: IO[bytes]) -> str:
+    noise.seek(0)
+    lines = noise.read().decode(errors="replace").splitlines()[-_LAST_LINES:]
+    return clean(" ⏎ ".join(lines)) or "It printed nothing."

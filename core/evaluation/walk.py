@@ -1,0 +1,131 @@
+"""What a screen shows of an evaluation: curves as charts, confusions by number, mistakes drawn.
+
+Light: Pillow and numpy only, and those when they are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import BatmanError
+from core.evaluation.result import Box, ClassResult, Confusion, EvaluationResult, WorstImage
+from core.plotting import Chart, Curve, Mark
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Colour = tuple[int, int, int]
+
+# As on the drawings that lie in the evaluation's folder; of Okabe and Ito's colours, which
+# colour-blind people can tell apart ("Color Universal Design", 2008), but for the white.
+FOUND: Colour = (240, 240, 240)
+MISSED: Colour = (230, 159, 0)
+RIGHT: Colour = (86, 180, 233)
+WRONG: Colour = (213, 94, 0)
+NOTHING = "background"
+
+
+def curve_chart(row: ClassResult) -> Chart:
+    """Return precision over recall of one class at IoU 0.5, with its best threshold marked."""
+    if not row.curve:
+        return Chart(x_axis="recall")
+    x = np.linspace(0.0, 1.0, len(row.curve))
+    # Beyond the recall that was reached COCO counts a precision of 0, which is no measurement.
+    y = np.array([value if value > 0 else np.nan for value in row.curve])
+    marks: tuple[Mark, ...] = ()
+    if row.recall is not None and row.threshold is not None:
+        marks = (Mark(row.recall, "best", f"best F1 {row.f1 or 0:.3f} at {row.threshold:.2f}"),)
+    return Chart(
+        curves=(Curve("precision", x, y, colour=0),),
+        marks=marks,
+        x_axis="recall",
+        floor=0.0,
+        least=1.0,
+        span=(0.0, 1.0),
+    )
+
+
+@dataclass(frozen=True)
+class Mixup:
+    """How often objects of the class `truth` were taken for `taken`.
+
+    `share` is that part of all objects of `truth`. `truth` is `background` for predictions where
+    there is nothing (`share` is then None), `taken` is for objects that were not found.
+    """
+
+    truth: str
+    taken: str
+    count: int
+    share: float | None
+
+
+def mixups(confusion: Confusion) -> list[Mixup]:
+    """Return every kind of mistake in the matrix, the most frequent first."""
+    found: list[Mixup] = []
+    labels = confusion.labels
+    for row, counts in enumerate(confusion.matrix):
+        total = sum(counts)
+        for column, count in enumerate(counts):
+            if count and row != column:
+                share = count / total if labels[row] != NOTHING and total else None
+                found.append(Mixup(labels[row], labels[column], count, share))
+    return sorted(found, key=lambda mixup: -mixup.count)
+
+
+def boxes_in_order(image: WorstImage) -> list[Box]:
+    """Return the boxes of an image, what is wrong first: missed, too many, then the right ones."""
+    missed = [box for box in image.truth if not box.right]
+    wrong = [box for box in image.predictions if not box.right]
+    right = [box for box in image.predictions if box.right]
+    return [*missed, *sorted(wrong, key=_score), *sorted(right, key=_score)]
+
+
+def colour_of(box: Box) -> Colour:
+    """Return what a box is drawn in: found and missed objects, right and wrong predictions."""
+    if box.score is None:
+        return FOUND if box.right else MISSED
+    return RIGHT if box.right else WRONG
+
+
+def draw(result: EvaluationResult, folder: Path, image: WorstImage, room: tuple[int, int]) -> Image:
+    """Return the image with objects and predictions drawn in, as large as fits `room` pixels.
+
+    Where the data set is gone, it is the drawing in the evaluation's `folder`. Raises BatmanError
+    when there is neither.
+    """
+    from core.thumbnails import picture
+
+    source = Path(result.dataset) / result.split / image.file
+    try:
+        shown = picture(source, room)
+    except BatmanError:
+        return picture(folder / image.picture, room)
+    _draw_boxes(shown, image, [*image.truth, *reversed(boxes_in_order(image))])
+    return shown
+
+
+def _draw_boxes(shown: Image, image: WorstImage, boxes: Sequence[Box]) -> None:
+    from PIL import ImageDraw
+
+    canvas = ImageDraw.Draw(shown)
+    across, down = shown.width / max(1, image.width), shown.height / max(1, image.height)
+    width = max(1, min(shown.size) // 200)
+    for box in boxes:
+        x, y, w, h = box.bbox
+        left, top = _inside(x * across, shown.width), _inside(y * down, shown.height)
+        right = max(left, _inside((x + w) * across, shown.width))
+        bottom = max(top, _inside((y + h) * down, shown.height))
+        canvas.rectangle((left, top, right, bottom), outline=colour_of(box), width=width)
+
+
+def _inside(value: float, size: int) -> int:
+    return min(max(0, int(value)), size - 1)
+
+
+def _score(box: Box) -> float:
+    return -(box.score or 0.0)

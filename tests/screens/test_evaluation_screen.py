@@ -1,0 +1,252 @@
+"""The evaluation screen: what there is, making one in a child process, the worst images."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from evaluation_data import make_evaluation
+from harness import FrozenApp, screen_text, settled, until
+from run_data import finished, make_run
+from textual.pilot import Pilot
+
+from batman_tui.screens.evaluate import EvaluationScreen
+from batman_tui.screens.run import RunScreen
+from batman_tui.screens.runs import RunsScreen
+from batman_tui.widgets.dialogs import ConfirmDialog
+from batman_tui.widgets.picture import Picture
+from batman_tui.widgets.plot import Plot
+from core.errors import Cancelled, RunError
+from core.evaluation.process import EvaluationProcess
+from core.progress import Progress
+
+SIZES = [(80, 24), (120, 40)]
+NAME = "building-site-small-3"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return make_run(tmp_path, NAME, finished(NAME))
+
+
+class Evaluator(EvaluationProcess):
+    """Stands in for the child process: goes on until `go` is set or it is cancelled."""
+
+    last: Evaluator
+    error: Exception | None = None
+
+    def __init__(self, target: Path, split: str) -> None:
+        super().__init__(target, split)
+        self.target, self.split = target, split
+        self.go = threading.Event()
+        self.stopped = False
+        Evaluator.last = self
+
+    def run(self, progress) -> Path:
+        progress(Progress("predicting", 40, 96))
+        assert self.go.wait(30)
+        if self.stopped:
+            raise Cancelled("The evaluation was stopped.")
+        if Evaluator.error is not None:
+            raise Evaluator.error
+        make_evaluation(self.target, self.split)
+        return self.target
+
+    def cancel(self) -> None:
+        self.stopped = True
+        self.go.set()
+
+
+@pytest.fixture(autouse=True)
+def _no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Evaluator, "error", None)
+
+
+async def shown(pilot: Pilot[int], run: Path) -> EvaluationScreen:
+    await settled(pilot)
+    screen = EvaluationScreen(run, Evaluator)
+    pilot.app.push_screen(screen)
+    await until(pilot, lambda: pilot.app.screen is screen)
+    await settled(pilot)
+    return screen
+
+
+async def test_an_evaluation_is_shown(run: Path, opened) -> None:
+    make_evaluation(run, "test")
+    app = FrozenApp(run.parents[1])
+    async with opened(app, (120, 40)) as pilot:
+        screen = await shown(pilot, run)
+        assert screen.split == "test", "the first split that was evaluated"
+        text = screen_text(app)
+        for part in ("96 images", "0.552", "small 0.331 of 300", "large – of 0", "10 min ago",
+                     "person [front]", "[/x] vest", "at confidence 0.37",
+                     "small 0.198  medium 0.330  large –"):  # fmt: skip
+            assert part in text, part
+        classes = screen.query_one("#classes")
+        assert classes.cursor_row.name == "crane_hook", "the weakest first"
+        plot = screen.query_one("#curve", Plot)
+        assert plot.chart.x_axis == "recall"
+        assert "crane_hook: precision over recall" in text
+        await pilot.press("G")
+        await settled(pilot)
+        assert "person [front]: precision over recall" in screen_text(app)
+        plot.focus()
+        await pilot.press("c")
+        await settled(pilot)
+        assert "recall 1.00" in screen_text(app)
+
+
+async def test_without_an_evaluation_it_says_how_to_get_one(run: Path, opened) -> None:
+    app = FrozenApp(run.parents[1])
+    async with opened(app) as pilot:
+        screen = await shown(pilot, run)
+        assert "No evaluation on valid yet: e makes one." in screen_text(app)
+        await pilot.press("s")
+        await settled(pilot)
+        assert screen.split == "test"
+        assert "No evaluation on test yet" in screen_text(app)
+
+
+async def test_evaluating_with_progress(run: Path, opened) -> None:
+    app = FrozenApp(run.parents[1])
+    async with opened(app) as pilot:
+        screen = await shown(pilot, run)
+        await pilot.press("s", "e")
+        await until(pilot, lambda: "predicting (test) 40 of 96" in screen_text(app))
+        assert app.busy
+        await pilot.press("s", "e")
+        assert screen.split == "test", "the split stays while it is evaluated"
+        Evaluator.last.go.set()
+        await until(pilot, lambda: screen.result is not None)
+        await settled(pilot)
+        assert "40 of 96" not in screen_text(app)
+        assert "crane_hook" in screen_text(app)
+        assert not app.busy
+        assert Evaluator.last.split == "test"
+
+
+async def test_stopping_it(run: Path, opened) -> None:
+    app = FrozenApp(run.parents[1])
+    async with opened(app) as pilot:
+        screen = await shown(pilot, run)
+        await pilot.press("e")
+        await until(pilot, lambda: "40 of 96" in screen_text(app))
+        await pilot.press("X")
+        await until(pilot, lambda: screen.process is None)
+        await settled(pilot)
+        assert "No evaluation on valid yet" in screen_text(app)
+        await pilot.press("e", "escape")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        await pilot.press("n")
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.process is not None
+        await pilot.press("escape", "y")
+        await until(pilot, lambda: not screen.is_attached)
+        assert Evaluator.last.stopped
+        assert not app.busy
+
+
+async def test_what_went_wrong_is_said(run: Path, opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Evaluator, "error", RunError("There is no 'best.pth'.", "Train [first]."))
+    app = FrozenApp(run.parents[1])
+    async with opened(app, (120, 40)) as pilot:
+        screen = await shown(pilot, run)
+        await pilot.press("e")
+        await until(pilot, lambda: screen.process is not None)
+        Evaluator.last.go.set()
+        await until(pilot, lambda: "There is no 'best.pth'. Train [first]." in screen_text(app))
+        assert screen.process is None
+
+
+async def test_confusions_as_a_matrix_where_it_fits(run: Path, opened) -> None:
+    make_evaluation(run)
+    app = FrozenApp(run.parents[1])
+    async with opened(app) as pilot:
+        screen = await shown(pilot, run)
+        await pilot.press("right_square_bracket")
+        await settled(pilot)
+        text = screen_text(app)
+        assert "Confusion matrix" in text
+        assert "crane_hook not found" in text
+        assert screen.focused is screen.query_one("#confusion")
+        make_evaluation(run, classes=40)
+        screen._load("valid")
+        await settled(pilot)
+        text = screen_text(app)
+        assert "Confusion matrix" not in text
+        assert "class 30 taken for" in " ".join(
+            str(column) for column in [screen.query_one("#confusion").columns[0].value(row)
+                                       for row in screen.query_one("#confusion").rows()]
+        )  # fmt: skip
+
+
+async def test_walking_through_the_worst_images(run: Path, opened) -> None:
+    made = make_evaluation(run)
+    app = FrozenApp(run.parents[1])
+    async with opened(app, (120, 40)) as pilot:
+        screen = await shown(pilot, run)
+        await pilot.press("left_square_bracket")
+        picture = screen.query_one(Picture)
+        key = ("valid", made.finished_at, 4)
+        await until(pilot, lambda: picture.shown == key)
+        text = screen_text(app)
+        assert "site-[4].jpg 1 of 4" in text
+        assert "missed: hard hat" in text
+        assert "too many: crane_hook 0.60" in text
+        assert "▀" in text
+        await pilot.press("j")
+        await until(pilot, lambda: picture.shown == ("valid", made.finished_at, 3))
+        await pilot.press("z")
+        await settled(pilot)
+        assert "Too many" not in screen_text(app)
+        await pilot.press("n", "z")
+        await until(pilot, lambda: picture.shown == ("valid", made.finished_at, 2))
+        assert "site-[2].jpg 3 of 4" in screen_text(app)
+
+
+async def test_images_that_are_gone(run: Path, opened) -> None:
+    make_evaluation(run)
+    shutil.rmtree(run / "dataset")
+    app = FrozenApp(run.parents[1])
+    async with opened(app, (120, 40)) as pilot:
+        screen = await shown(pilot, run)
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: "004.jpg" in screen.query_one(Picture)._said)
+        assert "site-[4].jpg" in screen_text(app)
+
+
+async def test_opened_from_the_list_and_from_the_run(run: Path, opened) -> None:
+    app = FrozenApp(run.parents[1])
+    async with opened(app) as pilot:
+        await pilot.press("2")
+        await until(
+            pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.table.row_count
+        )
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, EvaluationScreen))
+        await pilot.press("escape", "enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run)
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, EvaluationScreen))
+        assert app.screen.path == run
+        assert "torch" not in sys.modules
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("keys", [(), ("right_square_bracket",), ("left_square_bracket",)])
+def test_the_panes(run: Path, snap_compare, size: tuple[int, int], keys: tuple[str, ...]) -> None:
+    make_evaluation(run)
+    app = FrozenApp(run.parents[1])
+
+    async def ready(pilot: Pilot[int]) -> None:
+        screen = await shown(pilot, run)
+        await pilot.press(*keys)
+        await settled(pilot)
+        if screen.tab == "images":
+            await until(pilot, lambda: screen.query_one(Picture).shown)
+        await settled(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=ready)
