@@ -173,6 +173,12 @@ class BatmanApp(Guarded, KeyOrder, App[int]):
 
         self.push_screen(ImportDialog(project))
 
+    def open_imports(self, project: Path) -> None:
+        """Show where the images of the project in the folder `project` came from."""
+        from batman_tui.screens.imports import ImportsScreen
+
+        self.push_screen(ImportsScreen(project))
+
     def open_run(self, run: Path) -> None:
         """Open the live view of the run in the folder `run`, over the list of runs."""
         from batman_tui.screens.run import RunScreen

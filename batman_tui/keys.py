@@ -67,6 +67,7 @@ TITLES = {
     "health": "Check",
     "pick": "List",
     "import": "Import",
+    "imports": "Imports",
     "train": "Train",
     "runs": "Runs",
     "run": "Run",
@@ -130,6 +131,7 @@ _TABLE: tuple[Action, ...] = (
     Action("projects.filter", "slash", "filter", "Filter", "Show only matching names.", _F),
     Action("projects.images", "v", "images", "Images", "Look at the project's images.", _W),
     Action("projects.check", "c", "check", "Check", "Find what is wrong with its data.", _W),
+    Action("projects.imports", "I", "imports", "Imports", "See where its images came from.", _W),
     Action("projects.delete", "d", "delete", "Delete", "Delete the project and its images.", _W),
     Action("projects.reload", "r", "reload", "Reload", "Read the workspace again."),
     # Classes
@@ -150,6 +152,7 @@ _TABLE: tuple[Action, ...] = (
     Action("classes.write", "w", "write_mapping", "Write mapping", "Write the mapping so far."),
     Action("classes.train", "t", "train", "Train", "Train a model on the project."),
     Action("classes.import", "i", "import", "Import", "Import a data set into the project."),
+    Action("classes.imports", "I", "imports", "Imports", "See where the images came from."),
     Action("classes.images", "v", "images", "Images", "Look at the images of the class.", _W),
     Action("classes.check", "c", "check", "Check", "Find what is wrong with the data.", _W),
     Action("classes.crops", "p", "crops", "Pictures", "Show or hide pictures of the class."),
@@ -186,6 +189,11 @@ _TABLE: tuple[Action, ...] = (
     Action("import.start", "ctrl+s", "start", "Import", "Start the import.", _F),
     Action("import.way", "f3", "next_way", "Other source", "Import from elsewhere.", _F),
     Action("import.save", "w", "save", "Write to file", "Write the report to a file.", _F),
+    # Imports of a project
+    Action("imports.import", "i", "import", "Import", "Import images into the project.", _F),
+    Action("imports.remove", "d", "remove", "Remove", "Take the import out, after asking.", _F),
+    Action("imports.undo", "u", "undo", "Undo", "Undo the last change.", _F),
+    Action("imports.redo", "ctrl+r", "redo", "Redo", "Redo what was undone.", _W),
     # Train
     Action("train.start", "ctrl+s,f5", "start", "Start", "Start training.", _F),
     Action("train.model", "f3", "choose_model", "Models", "Choose the model from a table.", _F),

@@ -362,6 +362,10 @@ class ClassesScreen(CleanUpScreen):
         line = self.table.cursor_row
         self.batman.open_images(self.project, quoted("class", line.row.name) if line else "")
 
+    def action_imports(self) -> None:
+        """See where the project's images came from."""
+        self.batman.open_imports(self.project)
+
     def action_check(self) -> None:
         """Look for what is wrong with the project's data."""
         self.batman.open_health(self.project)

@@ -158,8 +158,8 @@ class VideoWay(PathWay):
 class OriginalWay(PathWay):
     """A project of the original Batman, whole."""
 
-    TITLE = "Original Batman"
-    LABEL = "Folder of the project"
+    TITLE = "Original"
+    LABEL = "Folder of a project of the original Batman"
     PLACEHOLDER = "/data/projects/MyProject"
     PATH = "original"
     ABOUT = "→ completes what you type; the folder with project.json."

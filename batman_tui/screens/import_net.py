@@ -111,7 +111,7 @@ class RoboflowWay(Way):
         yield Line(
             "Version",
             Input("1", type="integer", compact=True, id="rf-version", classes="-short"),
-            Static("as in app.roboflow.com/WORKSPACE/PROJECT/VERSION", classes="dialog--hint"),
+            Static("all three as in the address of the version", classes="dialog--hint"),
         )
         yield Line("API key", Input(password=True, compact=True, id="rf-key"))
         there = bool(os.environ.get(KEY_VARIABLE, "").strip())

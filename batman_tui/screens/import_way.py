@@ -51,8 +51,7 @@ class Way(Guarded, Vertical):
     Way .-wrong { color: $text-error; }
     Way Line { height: 1; width: 1fr; margin: 0 0 1 0; }
     Way Line > .line--label { width: 14; text-style: bold; }
-    Way Line > Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $panel; }
-    Way Line > Input:focus { border: none; background: $boost; }
+    Way Line > Input { width: 1fr; }
     Way Line > .-short { width: 12; margin: 0 3 0 0; }
     """
 

@@ -240,7 +240,7 @@ class ProjectsScreen(BatmanScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Dim what needs a project while there is none."""
-        if action in ("classes", "train", "import", "delete", "images", "check"):
+        if action in ("classes", "train", "import", "delete", "images", "imports", "check"):
             return True if self.chosen is not None and not self.chosen.problem else None
         if action == "filter":
             return not isinstance(self.focused, FilterInput)
@@ -265,6 +265,11 @@ class ProjectsScreen(BatmanScreen):
         """Look at the project's images."""
         if self.chosen is not None:
             self.batman.open_images(self.chosen.path)
+
+    def action_imports(self) -> None:
+        """See where the project's images came from."""
+        if self.chosen is not None:
+            self.batman.open_imports(self.chosen.path)
 
     def action_check(self) -> None:
         """Look for what is wrong with the project's data."""
