@@ -1,0 +1,166 @@
+"""Evaluating in a child process, and what a screen shows of the result."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core.errors import BatmanError, Cancelled, RunError
+from core.evaluation.process import EvaluationProcess
+from core.evaluation.result import Box, ClassResult, Confusion, EvaluationResult, WorstImage
+from core.evaluation.walk import (
+    MISSED,
+    RIGHT,
+    WRONG,
+    boxes_in_order,
+    colour_of,
+    curve_chart,
+    draw,
+    mixups,
+)
+from core.progress import Progress
+
+# Stands in for `python -m core.evaluation`.
+CHILD = """
+import json, signal, sys
+def say(**values):
+    print(json.dumps(values), flush=True)
+words = sys.argv[1:]
+print("noise of a library", flush=True)
+say(event="progress", stage="predicting", done=1, total=2)
+what = sys.argv[2].rsplit("/", 1)[-1]
+if what == "good":
+    say(event="finished", folder="/found/" + words[words.index("--split") + 1])
+elif what == "bad":
+    say(event="failed", message="No model [here].", hint="Train one.")
+    sys.exit(1)
+elif what == "dead":
+    print("Segmentation \\x1b[31mfault", file=sys.stderr)
+    sys.exit(139)
+elif what == "slow":
+    signal.signal(signal.SIGTERM, lambda *_: (say(event="failed", message="x"), sys.exit(130)))
+    say(event="progress", stage="waiting", done=0, total=None)
+    signal.pause()
+"""
+
+
+def process(what: str) -> EvaluationProcess:
+    return EvaluationProcess(Path(f"/runs/{what}"), "test", command=[sys.executable, "-c", CHILD])
+
+
+def test_progress_and_the_folder_of_the_result() -> None:
+    seen: list[Progress] = []
+    assert process("good").run(seen.append) == Path("/found/test")
+    assert seen == [Progress("predicting", 1, 2)]
+
+
+def test_errors_of_the_child() -> None:
+    with pytest.raises(BatmanError) as told:
+        process("bad").run(lambda _: None)
+    assert (told.value.message, told.value.hint) == ("No model [here].", "Train one.")
+    with pytest.raises(RunError, match="code 139") as died:
+        process("dead").run(lambda _: None)
+    assert died.value.hint == "Segmentation ␣[31mfault"
+
+
+def test_stopping_it_while_it_runs() -> None:
+    child = process("slow")
+    waiting = threading.Event()
+
+    def tell(progress: Progress) -> None:
+        if progress.stage == "waiting":
+            waiting.set()
+
+    def stop() -> None:
+        assert waiting.wait(20)
+        child.cancel()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with pytest.raises(Cancelled):
+        child.run(tell)
+    stopper.join()
+
+
+def test_stopping_it_before_it_has_begun() -> None:
+    child = process("slow")
+    child.cancel()
+    with pytest.raises(Cancelled):
+        child.run(lambda _: None)
+
+
+def test_a_curve_ends_where_the_recall_ends() -> None:
+    curve = [1.0] * 51 + [0.5] * 10 + [0.0] * 40
+    row = ClassResult(
+        name="a", annotations=5, curve=curve, recall=0.5, threshold=0.42, f1=0.66, precision=1.0
+    )
+    chart = curve_chart(row)
+    line = chart.curves[0]
+    assert line.x[60] == pytest.approx(0.6)
+    assert line.y[60] == 0.5
+    assert line.y[61] != line.y[61], "beyond the recall that was reached nothing was measured"
+    assert [(mark.x, mark.label) for mark in chart.marks] == [(0.5, "best F1 0.660 at 0.42")]
+    assert chart.extent() == (0.0, 1.0)
+    assert curve_chart(ClassResult(name="b", annotations=0)).extent() is None
+
+
+def test_mistakes_of_a_confusion_matrix() -> None:
+    table = Confusion(labels=["a", "b", "background"], matrix=[[8, 2, 0], [0, 5, 5], [3, 0, 0]])
+    found = [(row.truth, row.taken, row.count, row.share) for row in mixups(table)]
+    assert found == [
+        ("b", "background", 5, 0.5),
+        ("background", "a", 3, None),
+        ("a", "b", 2, 0.2),
+    ]
+
+
+def box(bbox: tuple[float, float, float, float], right: bool, score: float | None = None) -> Box:
+    return Box(class_name="a", bbox=bbox, right=right, score=score)
+
+
+def evaluation(dataset: Path, image: WorstImage) -> EvaluationResult:
+    return EvaluationResult(
+        checkpoint="best.pth", model="tiny", resolution=64, dataset=str(dataset), split="test",
+        images=1, annotations=2, predictions=2, classes=["a"], max_detections=500, map50_95=None,
+        map50=None, map75=None, ar=None, coco100={}, confidence=0.5, precision=0, recall=0, f1=0,
+        per_class=[], sizes=[], confusion=Confusion(labels=[], matrix=[]), worst=[image],
+        device="cpu", seconds=1, images_per_s=1, finished_at=0,
+    )  # fmt: skip
+
+
+def test_a_mistake_is_drawn_where_it_is(tmp_path: Path) -> None:
+    image = WorstImage(
+        image_id=1, file="a.png", width=100, height=50, false_positives=1, missed=1,
+        picture="worst/001.png",
+        truth=[box((10, 10, 20, 20), False), box((60, 10, 20, 20), True)],
+        predictions=[box((61, 11, 20, 20), True, 0.9), box((-5, 35, 30, 30), False, 0.6)],
+    )  # fmt: skip
+    result = evaluation(tmp_path / "dataset", image)
+    (tmp_path / "dataset" / "test").mkdir(parents=True)
+    # The file is twice the size that the boxes are in.
+    Image.new("RGB", (200, 100)).save(tmp_path / "dataset" / "test" / "a.png")
+    drawn = draw(result, tmp_path, image, (200, 200))
+    assert drawn.size == (200, 100)
+    assert drawn.getpixel((20, 40)) == MISSED
+    assert drawn.getpixel((122, 40)) == RIGHT
+    assert drawn.getpixel((0, 80)) == WRONG, "a box past the edge is drawn at it"
+    assert drawn.getpixel((100, 10)) == (0, 0, 0)
+    order = boxes_in_order(image)
+    assert [colour_of(found) for found in order] == [MISSED, WRONG, RIGHT]
+
+
+def test_without_the_data_set_the_drawing_is_shown(tmp_path: Path) -> None:
+    image = WorstImage(
+        image_id=1, file="a.png", width=100, height=50, false_positives=0, missed=0,
+        picture="worst/001.png", truth=[], predictions=[],
+    )  # fmt: skip
+    result = evaluation(tmp_path / "gone", image)
+    with pytest.raises(BatmanError):
+        draw(result, tmp_path, image, (50, 50))
+    (tmp_path / "worst").mkdir()
+    Image.new("RGB", (100, 50), (1, 2, 3)).save(tmp_path / "worst" / "001.png")
+    assert draw(result, tmp_path, image, (50, 50)).getpixel((5, 5)) == (1, 2, 3)
