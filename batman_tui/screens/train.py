@@ -31,6 +31,7 @@ from core.store import Project
 from core.text import plural
 from core.training.command import command_line
 from core.training.config import TrainingConfig
+from core.training.disk import checkpoint_sizes
 from core.training.form import (
     SECTIONS,
     Form,
@@ -45,7 +46,7 @@ from core.training.form import (
 from core.training.models import APACHE, MODELS
 
 YES_NO = ("yes", "no")
-FACTS = ("Model", "Size", "Batch", "Data", "Steps", "Check", "Note", "Command")
+FACTS = ("Model", "Size", "Batch", "Data", "Steps", "Disk", "Check", "Note", "Command")
 
 
 SHOWN_FINDINGS = 3
@@ -271,12 +272,14 @@ class TrainScreen(BatmanScreen):
         typed = [n for n in ("batch_size", "grad_accum") if n in self.form.typed]
         facts.say("Batch", batch + (f"Suggested: {suggestion}" if typed else suggestion))
         self._data_facts(reading)
+        config = reading.config
+        facts.say("Disk", "" if config is None else checkpoint_sizes(config).sentence())
         notes = list(self.data.notes) if self.data is not None else []
         if model is not None and model.licence != APACHE:
             notes.insert(0, f"{model.name} is under {model.licence}, not {APACHE}: {model.note}.")
         facts.say("Note", " ".join(notes))
-        if reading.config is not None:
-            facts.say("Command", self._command(reading.config))
+        if config is not None:
+            facts.say("Command", self._command(config))
         else:
             problems = [text for name, text in reading.errors.items() if not name]
             fields = [label(name) for name in reading.errors if name]

@@ -109,6 +109,7 @@ async def test_shows_what_will_be_trained(site: Path, opened, size: tuple[int, i
         assert facts.said("Data").startswith("1,480 images: 1,050 train, 290 valid, 140 test.")
         assert facts.said("Batch").startswith("2 × 8 = 16 images a step. No GPU was found")
         assert facts.said("Steps") == "66 an epoch, 3,300 in all."
+        assert facts.said("Disk").startswith("A checkpoint takes about 515.2 MB, 5 periodic ones")
         assert "616 instead of 640" in facts.said("Size")
         command = facts.said("Command")
         assert command.startswith("batman train --project 'data/projects/site [1]' --model base")
