@@ -50,8 +50,7 @@ def main() -> int:
     while step < config.epochs * STEPS:
         time.sleep(pause)
         if asked:
-            if pause < 50:  # a trainer this slow has nothing new to keep
-                save("stop")
+            save("stop")
             events.write(Stopped(epoch=step // STEPS, step=step, reason=asked[0]))
             return 3
         step += 1

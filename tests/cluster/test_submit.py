@@ -1,0 +1,340 @@
+"""Runs on a real SLURM, from a laptop over SSH: sent, queued, followed, brought back."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster_runs import NASTY, ROOT, Lab, make_profile, make_project, quick_python
+from slurm_cluster import Cluster, wait_for
+
+from core.training.events import Failed, Started, Stopped, read_events
+from core.training.follow import RunFollower
+from core.training.run import Run
+from core.workspace import Workspace
+from slurm.discover import discover
+from slurm.hosts import Completed, HostError, NotConnected
+from slurm.plan import Wanted
+from slurm.record import read_record, write_record
+from slurm.sbatch import SubmitError
+from slurm.soonest import soonest
+from slurm.submit import recover, submit
+
+
+@pytest.fixture
+def home(cluster: Cluster, ssh_home: Path) -> Path:
+    """The laptop's home, where the cluster's host key is known."""
+    key = " ".join((cluster.root / "ssh" / "host.pub").read_text().split()[:2])
+    (ssh_home / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{cluster.ports['ssh']} {key}\n")
+    return ssh_home
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our packages as they are now: somebody may be working on them."""
+    folder = tmp_path_factory.mktemp("code")
+    for name in ("core", "slurm"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def lab(
+    cluster: Cluster, home: Path, tmp_path: Path, code: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Lab]:
+    """A laptop and a cluster whose trainer takes a second."""
+    monkeypatch.setattr("slurm.submit.CODE", code)
+    python = quick_python(tmp_path / "env 'a'")
+    scratch = tmp_path / f"scratch {NASTY}"
+    workspace = Workspace(tmp_path / "laptop")
+    made = Lab(cluster, workspace, make_profile("bat", "bat", scratch, python))
+    yield made
+    cluster.try_call("scancel", "--user=root")
+    assert not list(tmp_path.rglob("hacked"))
+    assert not (ROOT / "hacked").exists()
+
+
+def test_a_run_goes_there_and_comes_back(lab: Lab, tmp_path: Path) -> None:
+    project = make_project(lab.workspace, NASTY)
+    run = lab.ready(project=project, output_dir=lab.workspace.runs_dir / f"-n {NASTY}")
+    seen: list[str] = []
+    records = submit(lab.site, lab.plan(run), lambda at: seen.append(at.stage))
+    assert {"hashing", "sending data set", "sending code"} <= set(seen)
+    assert run.state() == "preparing"
+    mirror = lab.mirror(run)
+    lab.until(mirror, "finished")
+    record = records[0]
+    assert record.job_id.isdigit()
+    assert run.results() == {"epochs_trained": 2}
+    assert (run.path / "best.pth").read_bytes() == b"weights" * 1000
+    there = Path(record.run_dir)
+    assert run.events_file.read_bytes() == (there / "events.jsonl").read_bytes()
+    assert "quick worker from step 0" in run.log_file.read_text()
+    assert Path(record.log).name == f"job_{record.job_id}.log"
+    assert Path(record.log).read_text() == run.log_file.read_text()
+    # The settings here are still our own.
+    assert run.config().dataset is not None
+    assert str(run.config().dataset.dir) == "dataset"
+    # A second run on the same data sends the data no more.
+    seen.clear()
+    again = lab.ready(project=project)
+    submit(lab.site, lab.plan(again), lambda at: seen.append(at.stage))
+    assert "sending data set" not in seen
+    assert "sending code" not in seen
+    datasets = list(Path(lab.site.root, "datasets").iterdir())
+    assert len(datasets) == 1
+    lab.until(lab.mirror(again), "finished")
+
+
+def test_a_run_that_goes_on_keeps_its_folder_and_its_curve(lab: Lab) -> None:
+    project = make_project(lab.workspace, "p")
+    run = lab.ready(project=project, epochs=1)
+    first = lab.submit(run)
+    lab.until(lab.mirror(run), "finished")
+    more = lab.ready(resume=run.path, epochs=3)
+    assert more.path == run.path
+    second = lab.submit(run)
+    assert run.state() == "preparing"
+    lab.until(lab.mirror(run), "finished")
+    assert second.run_dir == first.run_dir
+    snapshot = RunFollower(run.path).poll()
+    assert list(snapshot.series.step) == list(range(1, 13))
+    assert [epoch.epoch for epoch in snapshot.epochs] == [1, 2, 3]
+    # It goes on where it never was as well: the checkpoint and the events are sent.
+    (Path(second.run_dir) / "training_config.json").unlink()
+    (run.path / "checkpoint_last.pth").write_text("12")
+    lab.ready(resume=run.path, epochs=4)
+    third = lab.submit(run)
+    assert third.run_dir != first.run_dir
+    lab.until(lab.mirror(run), "finished")
+    assert list(RunFollower(run.path).poll().series.step) == list(range(1, 17))
+
+
+def test_a_job_that_fails_in_its_first_line_says_why(lab: Lab, tmp_path: Path) -> None:
+    project = make_project(lab.workspace, "p")
+    run = lab.ready(project=project)
+    python = tmp_path / "env 'a'" / "bin" / "python"
+    python.write_text("#!/bin/sh\necho 'no module named torch' >&2; exit 1\n")
+    lab.submit(run)
+    mirror = lab.mirror(run)
+    lab.until(mirror, "failed")
+    assert mirror.record.state == "FAILED"
+    events = read_events(run.events_file.read_bytes())[0]
+    assert isinstance(events[-1], Failed)
+    assert "before training began" in events[-1].message
+    assert "exit code 1" in events[-1].message
+    assert "no module named torch" in events[-1].hint
+    # It is said once, however often one looks.
+    mirror.look()
+    assert len(read_events(run.events_file.read_bytes())[0]) == len(events)
+
+
+def test_a_trainer_that_dies_without_a_word_is_no_running_one(lab: Lab, tmp_path: Path) -> None:
+    project = make_project(lab.workspace, "p")
+    run = lab.ready(project=project)
+    python = tmp_path / "env 'a'" / "bin" / "python"
+    text = python.read_text()
+    python.write_text(text.replace("then\n", "then kill -9 $$\n"))
+    lab.submit(run)
+    lab.until(lab.mirror(run), "failed")
+    error = RunFollower(run.path).poll().error
+    assert error is not None
+    assert "exit code 137 (signal 9)" in error.message
+
+
+def test_a_cancelled_job_is_stopped_waiting_or_not(lab: Lab, tmp_path: Path) -> None:
+    project = make_project(lab.workspace, "p")
+    running = lab.ready(project=project, epochs=5000)
+    record = lab.submit(running)
+    mirror = lab.mirror(running)
+    lab.until(mirror, "running")
+    waiting = lab.ready(project=project)
+    extra = Wanted(gpu="h100-96", cpus=1, extra=("--begin=now+1hour",))
+    queued = lab.submit(waiting, extra)
+    other = lab.mirror(waiting)
+    other.look()
+    assert waiting.state() == "preparing"
+    lab.cluster.call("scancel", record.job_id, queued.job_id)
+    lab.until(mirror, "stopped")
+    lab.until(other, "stopped")
+    ends = [read_events(run.events_file.read_bytes())[0][-1] for run in (running, waiting)]
+    assert all(isinstance(end, Stopped) for end in ends)
+    assert ends[0].step > 0  # it wrote a checkpoint before it went
+    assert ends[1].reason == "cancelled"
+    for asked in (mirror, other):
+        wait_for("the end", lambda asked=asked: asked.look().state.ended, 20)
+        assert asked.record.state == "CANCELLED"
+
+
+class Flaky:
+    """A host whose answer to one command is lost on the way."""
+
+    def __init__(self, host, word: str) -> None:
+        self._host = host
+        self._word = word
+        self.lost = 0
+
+    def __getattr__(self, name: str):
+        return getattr(self._host, name)
+
+    def run(self, argv, **more) -> Completed:
+        done = self._host.run(argv, **more)
+        if not self.lost and any(self._word in str(part) for part in argv):
+            self.lost += 1
+            raise NotConnected("The connection was cut (sbatch).")
+        return done
+
+
+def test_a_lost_answer_is_found_again_and_nothing_is_submitted_twice(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(lab.workspace, "p")
+    run = lab.ready(project=project)
+    flaky = Flaky(lab.host, "--parsable")
+    lab.site = type(lab.site)(**{**vars(lab.site), "host": flaky})
+    record = lab.submit(run)
+    assert flaky.lost == 1
+    assert lab.jobs().count(record.comment) == 1
+    lab.until(lab.mirror(run), "finished")
+    # Lost for good: the record has no number, and the next look finds the job.
+    other = lab.ready(project=project)
+    record = lab.submit(other)
+    write_record(other.path, record.changed(job_id="", log=""))
+    found = recover(lab.site, other)
+    assert found is not None
+    assert found.job_id == record.job_id
+    assert found.log == record.log
+    # Even where the cluster's own note of the answer is gone, its token finds it in the queue.
+    (Path(record.marker) / "code").unlink()
+    write_record(other.path, record.changed(job_id="", log=""))
+    found = recover(lab.site, other)
+    assert found is not None
+    assert found.job_id == record.job_id
+    assert lab.jobs().count(record.comment) == 1
+
+
+def test_what_slurm_refuses_leaves_no_job_behind(lab: Lab) -> None:
+    project = make_project(lab.workspace, "p")
+    run = lab.ready(project=project)
+    with pytest.raises(SubmitError, match=r"did not take the job: .*[Ff]eature"):
+        lab.submit(run, Wanted(gpu="h100-96", cpus=1, extra=("--constraint=nosuch",)))
+    assert read_record(run.path) is None
+    record = lab.submit(run)
+    assert record.job_id
+    lab.until(lab.mirror(run), "finished")
+
+
+def test_a_cut_in_the_middle_of_sending_loses_and_doubles_nothing(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slurm.upload.CHUNK", 128 * 1024)
+    project = make_project(lab.workspace, "p", train=120, valid=60)
+    run = lab.ready(project=project)
+    assert run.config().dataset is not None
+    (run.dataset_dir / "train" / "noise.bin").write_bytes(bytes(range(256)) * 5000)
+    cut = threading.Event()
+
+    def watch(at) -> None:
+        if at.stage == "sending data set" and 400_000 < at.done < at.total and not cut.is_set():
+            cut.set()
+            lab.cluster.stop_sshd()
+            threading.Timer(2.0, lab.cluster.start_sshd).start()
+
+    offsets: list[int] = []
+
+    def report(at) -> None:
+        if at.stage == "sending data set":
+            offsets.append(at.done)
+        watch(at)
+
+    records = submit(lab.site, lab.plan(run), report)
+    assert cut.is_set()
+    # It went on where it was, give or take the part that was under way.
+    assert all(later >= earlier - 2 * 128 * 1024 for earlier, later in itertools.pairwise(offsets))
+    sent = Path(lab.site.root, "datasets")
+    folder = next(sent.iterdir())
+    assert [path.name for path in sent.iterdir()] == [folder.name]
+    check = subprocess.run(
+        ["sha256sum", "-c", "--quiet", ".manifest"], cwd=folder, capture_output=True, text=True
+    )
+    assert (check.returncode, check.stdout) == (0, "")
+    names = {p.relative_to(folder) for p in folder.rglob("*") if p.is_file()} - {Path(".manifest")}
+    here = run.dataset_dir
+    assert names == {p.relative_to(here) for p in here.rglob("*") if p.is_file()}
+    lab.until(lab.mirror(run), "finished")
+    assert lab.jobs().count(records[0].comment) == 1
+
+
+def test_a_cluster_out_of_reach_loses_nothing_of_a_run(lab: Lab) -> None:
+    project = make_project(lab.workspace, "p")
+    run = lab.ready(project=project, epochs=40)
+    record = lab.submit(run)
+    mirror = lab.mirror(run)
+    lab.until(mirror, "running")
+    lab.cluster.stop_sshd()
+    before = run.events_file.read_bytes()
+    try:
+        with pytest.raises(HostError):
+            mirror.refresh()
+    finally:
+        lab.cluster.start_sshd()
+    assert run.state() == "running"
+    wait_for("the connection", lambda: _answers(mirror), 30)
+    lab.until(mirror, "finished")
+    after = run.events_file.read_bytes()
+    assert after.startswith(before)
+    assert after == (Path(record.run_dir) / "events.jsonl").read_bytes()
+    assert list(RunFollower(run.path).poll().series.step) == list(range(1, 161))
+
+
+def _answers(mirror) -> bool:
+    try:
+        mirror.refresh()
+    except HostError:
+        return False
+    return True
+
+
+def test_a_sweep_is_one_array_with_a_cap(lab: Lab) -> None:
+    make_project(lab.workspace, "p")
+    done = lab.batman(
+        "submit", "--project", "p", "--model", "tiny", "--epochs", "1", "--gpu", "h100-96",
+        "--cpus", "1", "--sweep", "lr=1e-3,5e-4", "batch-size=2,4", "--sweep-parallel", "2",
+        "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    numbers = {entry["job"].split("_")[0] for entry in told}
+    assert len(told) == 4
+    assert len(numbers) == 1
+    runs = [lab.workspace.run_path(entry["run"]) for entry in told]
+    chosen = {(Run(path).config().lr, Run(path).config().batch_size) for path in runs}
+    assert chosen == {(1e-3, 2), (1e-3, 4), (5e-4, 2), (5e-4, 4)}
+    assert "--array=0-3%2" in (runs[0] / "job.sh").read_text()
+    for path in runs:
+        lab.until(lab.mirror(Run(path)), "finished")
+        there = Path(read_record(path).run_dir) / "events.jsonl"
+        started = next(e for e in read_events(there.read_bytes())[0] if isinstance(e, Started))
+        assert started.run == there.parent.name
+
+
+def test_which_gpu_is_free_soonest(lab: Lab) -> None:
+    facts = discover(lab.host)
+    assert facts.accounting
+    assert facts.gpu_types() == ["a100-40", "h100-96"]
+    assert facts.limit("gpu") == 3 * 3600
+    rows = soonest(lab.host, lab.profile, Wanted(num_gpus=2, cpus=1), facts)
+    assert {row.gpu for row in rows} == {"h100-96", "a100-40"}
+    for row in rows:
+        assert row.total == 4
+        assert row.start is not None
+        assert abs(row.start - time.time()) < 60
+    none = soonest(lab.host, lab.profile, Wanted(num_gpus=5, cpus=1), facts)
+    assert all(row.start is None and "at most" in row.why_not for row in none)
