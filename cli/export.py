@@ -13,7 +13,13 @@ from cli.exits import Exit
 from cli.output import say
 from cli.parser import Handler, Subcommands
 from cli.progress import Stages
-from core.exporters import ExportReport, export_coco, export_voc, export_yolo
+from core.exporters import (
+    ExportReport,
+    export_coco,
+    export_original,
+    export_voc,
+    export_yolo,
+)
 from core.text import plural
 
 DESCRIPTION = "Write a project as a data set that other tools read, or a trained model."
@@ -26,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("coco", "COCO in Roboflow's folders, which rfdetr and supervision read", export_coco),
         ("yolo", "YOLO: data.yaml, images and labels", export_yolo),
         ("voc", "Pascal VOC: XML annotations beside the images", export_voc),
+        ("original", "a project of the original Batman", export_original),
     ):
         command = commands.add(name, what, _exporting(exporter))
         command.add_argument("out", type=Path, metavar="OUT", help="folder to write, new or empty")

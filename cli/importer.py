@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cli import import_roboflow, import_zoo
+from cli import import_other, import_roboflow, import_zoo, imports
 from cli.common import (
     add_project,
     joined,
@@ -19,7 +19,7 @@ from cli.common import (
 )
 from cli.exits import Exit
 from cli.output import say, say_table
-from cli.parser import BatmanParser, Handler, Subcommands
+from cli.parser import Handler, Subcommands
 from cli.progress import Stages
 from core.files import write_json
 from core.importers import ImportReport, import_coco, import_voc, import_yolo
@@ -43,11 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         command = commands.add(name, what, _folder(importer))
         command.add_argument("source", type=Path, metavar="PATH", help="where the data set lies")
-        _add_files(command)
+        add_files(command)
         add_report(command)
         add_project(command, create=True)
     import_zoo.add(commands)
     import_roboflow.add(commands)
+    import_other.add(commands)
+    imports.add(commands)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -97,7 +99,8 @@ def show_report(report: ImportReport, args: argparse.Namespace) -> None:
     say(f"Next: batman classes list --project {args.project}", "dim")
 
 
-def _add_files(parser: BatmanParser) -> None:
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options that say what becomes of the image files."""
     group = parser.add_mutually_exclusive_group()
     for mode, what in (
         ("link", "hard-link the images, or copy them where that cannot be done (default)"),

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
@@ -194,6 +191,8 @@ class ImportDialog(BatmanDialog["ImportReport"]):
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="import")
     def _import(self, job: ImportJob) -> None:
+        from core.importers.report import together
+
         worker = get_current_worker()
         said = 0.0
         stage = ""
@@ -206,11 +205,11 @@ class ImportDialog(BatmanDialog["ImportReport"]):
 
         try:
             with Project.open(self.project) as project:
-                reports = job(project, progress, lambda: worker.is_cancelled)
+                report = together(job(project, progress, lambda: worker.is_cancelled))
         except BatmanError as error:
             self.post_message(self.Ended(None, error))
         else:
-            self.post_message(self.Ended(_together(reports), None))
+            self.post_message(self.Ended(report, None))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """After a defect in an importer, show it and go back to the form."""
@@ -312,20 +311,3 @@ class ImportDialog(BatmanDialog["ImportReport"]):
     @on(Written)
     def _written(self, message: Written) -> None:
         self._batman.tell(f"Written to {message.file}")
-
-
-def _together(reports: Sequence[ImportReport]) -> ImportReport:
-    """Return one report of the several that a project of the original gives."""
-    if len(reports) == 1:
-        return reports[0]
-    counts: Counter[str] = Counter()
-    for report in reports:
-        counts.update(report.counts())
-    return replace(
-        reports[0],
-        images=sum(report.images for report in reports),
-        annotations=sum(report.annotations for report in reports),
-        classes=list(dict.fromkeys(name for report in reports for name in report.classes)),
-        problems=[problem for report in reports for problem in report.problems],
-        problem_counts=dict(counts),
-    )

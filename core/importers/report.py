@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from core.errors import Cancelled
@@ -81,6 +81,24 @@ class ImportReport:
                 for p in self.problems
             ],
         }
+
+
+def together(reports: Sequence[ImportReport]) -> ImportReport:
+    """Return one report of the several that one import gave, at least one; ids are the first's."""
+    counts: Counter[str] = Counter()
+    splits: Counter[str] = Counter()
+    for report in reports:
+        counts.update(report.counts())
+        splits.update(report.splits)
+    return replace(
+        reports[0],
+        images=sum(report.images for report in reports),
+        annotations=sum(report.annotations for report in reports),
+        classes=list(dict.fromkeys(name for report in reports for name in report.classes)),
+        problems=[problem for report in reports for problem in report.problems],
+        splits=dict(splits),
+        problem_counts=dict(counts),
+    )
 
 
 class Watch:

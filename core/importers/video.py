@@ -9,6 +9,7 @@ A video that breaks off gives the frames before the break; one that cannot be op
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -57,6 +58,11 @@ def import_video(
     seconds = 1.0 if every_s is None and every_frames is None else every_s
     if seconds is not None and not seconds > 0:
         raise ImportFailed("An interval is longer than no time.", "Give seconds above 0.")
+    if importlib.util.find_spec("av") is None:
+        raise ImportFailed(
+            "Videos need the package av, which is not installed.",
+            "Install it with uv sync --extra video, or pip install 'batman-tui[video]'.",
+        )
     sources = [source] if isinstance(source, str | Path) else list(source)
     videos = _videos([Path(path).expanduser().absolute() for path in sources])
     watch = Watch(progress, cancelled)
