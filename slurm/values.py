@@ -64,6 +64,8 @@ def parse_gres(text: str) -> list[Gpus]:
     """
     found: dict[str, int] = {}
     # Commas in brackets (`IDX:0,3`) part nothing.
+    # GPUs in use without a type are `gpu:(null):2(IDX:0-1)` from 21.08 on.
+    text = text.replace("gpu:(null)", "gpu")
     for part in re.split(r",(?![^(]*\))", re.sub(r"\([^)]*\)", "", text)):
         match = re.fullmatch(
             r"(?:gres[:/])?gpu(?::([^:=]+?))??(?:[:=](\d+))?", part.strip(), re.IGNORECASE

@@ -237,10 +237,10 @@ def room_columns() -> list[Column[Room]]:
     """Return the columns of the list of what is free."""
     return [
         Column("kind", "", lambda room: room.kind, width=9, muted=True),
-        Column("name", "Name", lambda room: room.name, width=14),
+        Column("name", "Name", lambda room: room.name, width=12),
         Column("free", "Free", lambda room: room.free, width=10, sort=lambda room: room.share),
         Column("share", "", lambda room: room.share, kind="bar", width=8, from_width=70),
-        Column("about", "", lambda room: room.about, least=20),
+        Column("about", "", lambda room: room.about, least=10),
     ]
 
 
