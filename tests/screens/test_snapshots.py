@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import FrozenApp, settled
+from harness import FrozenApp, settled, until
 from sample_data import HOSTILE, NOW, make_project
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from batman_tui.widgets.picture import Picture
 from core.store import Project
 
 SIZES = [(80, 24), (120, 40)]
@@ -40,6 +41,8 @@ def scene(root: Path, *keys: str, project: str = "", freeze: bool = False):
             await settled(pilot)
         app.clear_notifications()
         await settled(pilot)
+        shown = [item for screen in app.screen_stack for item in screen.query(Picture)]
+        await until(pilot, lambda: all(item.settled for item in shown))
         for line in app.screen.query(Input):
             line.cursor_blink = False
         await settled(pilot)
