@@ -22,7 +22,7 @@ from core.text import clean
 
 T = TypeVar("T")
 # Bytes of JSON read into records at a time: small enough to stay in a processor's cache.
-_CHUNK = 400_000
+_CHUNK = 200_000
 # A cut between records is a guess (the text may be part of a name); so many guesses are made.
 _GUESSES = 8
 _ABSENT = memoryview(b"")
