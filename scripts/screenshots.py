@@ -23,13 +23,16 @@ os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "screens")]
 
+from evaluation_data import make_evaluation  # noqa: E402
 from harness import FrozenApp, settled, until  # noqa: E402
 from picture_data import make_pictures  # noqa: E402
-from run_data import failed, finished, make_run, running  # noqa: E402
+from run_data import better, failed, finished, make_run, running  # noqa: E402
 from sample_data import make_workspace  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 from textual.widgets import Input  # noqa: E402
 
+from batman_tui.screens.compare import CompareScreen  # noqa: E402
+from batman_tui.screens.evaluate import EvaluationScreen  # noqa: E402
 from batman_tui.widgets.picture import Picture  # noqa: E402
 from core.training.events import Event  # noqa: E402
 
@@ -172,6 +175,37 @@ async def runs(pilot: Pilot[int], root: Path) -> None:
     await settled(pilot)
 
 
+async def compare(pilot: Pilot[int], root: Path) -> None:
+    """Three runs side by side."""
+    made = [make_run(root, "site-small-1", running("site-small-1"))]
+    made.append(make_run(root, "site-base-2", better("site-base-2"), lr=5e-5, model="base"))
+    made.append(make_run(root, "site-small-3", failed("site-small-3"), seed=3))
+    pilot.app.switch_mode("runs")
+    await settled(pilot)
+    pilot.app.push_screen(CompareScreen(made))
+    await until(pilot, lambda: pilot.app.screen.runs)  # type: ignore[attr-defined]
+    await settled(pilot)
+
+
+async def evaluation(pilot: Pilot[int], root: Path) -> None:
+    """How good a model is, class by class."""
+    made = make_run(root, RUN, finished(RUN))
+    make_evaluation(made)
+    pilot.app.switch_mode("runs")
+    await settled(pilot)
+    pilot.app.push_screen(EvaluationScreen(made))
+    await until(pilot, lambda: pilot.app.screen.result)  # type: ignore[attr-defined]
+    await settled(pilot)
+
+
+async def evaluation_images(pilot: Pilot[int], root: Path) -> None:
+    """The worst images of an evaluation."""
+    await evaluation(pilot, root)
+    await _keys(pilot, "left_square_bracket")
+    await until(pilot, lambda: pilot.app.screen.query_one(Picture).shown)
+    await settled(pilot)
+
+
 async def train(pilot: Pilot[int], root: Path) -> None:
     """The form, with what follows from it."""
     pilot.app.open_train(root / "data" / "projects" / "building-site")  # type: ignore[attr-defined]
@@ -230,6 +264,9 @@ SCENES: dict[str, Scene] = {
     "run-cursor": run_cursor,
     "run-failed": run_failed,
     "runs": runs,
+    "compare": compare,
+    "evaluation": evaluation,
+    "evaluation-images": evaluation_images,
     "help": help_keys,
     "palette": palette,
 }

@@ -7,6 +7,7 @@ import math
 import random
 from pathlib import Path
 
+import msgspec
 from sample_data import NOW
 
 from core.training.config import DatasetInfo, TrainingConfig
@@ -213,6 +214,20 @@ def stopped(name: str, epochs: int = 5) -> list[Event]:
         events += epoch_events(epoch)
     t, step = events[-1].t, epochs * STEPS_PER_EPOCH
     events.append(Stopped(t=t + 3, epoch=epochs, step=step, reason="SIGTERM"))
+    return events
+
+
+def better(name: str, epochs: int = 14) -> list[Event]:
+    """A run with higher figures than the others, stopped after `epochs`."""
+    events: list[Event] = [started(name)]
+    for epoch in range(1, epochs + 1):
+        for event in epoch_events(epoch, seed=3):
+            if isinstance(event, Validation):
+                score = min(1.0, event.map50_95 * 1.2)
+                event = msgspec.structs.replace(event, map50_95=score, map50=score * 1.3)
+            events.append(event)
+    step = epochs * STEPS_PER_EPOCH
+    events.append(Stopped(t=events[-1].t + 1, epoch=epochs, step=step, reason="asked"))
     return events
 
 

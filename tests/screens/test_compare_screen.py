@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from harness import FrozenApp, screen_text, settled, until
-from msgspec import structs
-from run_data import BEGAN, epoch_events, failed, make_run, running, started
+from run_data import BEGAN, better, epoch_events, failed, make_run, running, started
 from textual.pilot import Pilot
 
 from batman_tui.screens.compare import CompareScreen
@@ -15,28 +14,16 @@ from batman_tui.screens.run import RunScreen
 from batman_tui.screens.runs import RunsScreen
 from batman_tui.widgets.dialogs import PromptDialog
 from batman_tui.widgets.plot import Plot
-from core.training.events import Event, Stopped, Validation, encode_event
+from core.training.events import encode_event
 from core.training.notes import change_tags, read_notes, write_note
 
 SIZES = [(80, 24), (120, 40)]
 
 
-def other(name: str, epochs: int = 14) -> list[Event]:
-    """A run with figures of its own, stopped after `epochs`."""
-    events: list[Event] = [started(name)]
-    for epoch in range(1, epochs + 1):
-        for event in epoch_events(epoch, seed=3):
-            if isinstance(event, Validation):
-                better = min(1.0, event.map50_95 * 1.2)
-                event = structs.replace(event, map50_95=better, map50=better * 1.3)
-            events.append(event)
-    return [*events, Stopped(t=events[-1].t + 1, epoch=epochs, step=epochs * 60, reason="asked")]
-
-
 @pytest.fixture
 def three(tmp_path: Path) -> Path:
     make_run(tmp_path, "site-1", running("site-1"))
-    path = make_run(tmp_path, "site-2", other("site-2"), lr=5e-5, model="base", image_size=560)
+    path = make_run(tmp_path, "site-2", better("site-2"), lr=5e-5, model="base", image_size=560)
     name = "building-site-[b]-3"
     make_run(tmp_path, name, failed(name), seed=3)
     change_tags(path, ["baseline", "low-lr"])
