@@ -113,7 +113,12 @@ def device_arguments(config: TrainingConfig) -> tuple[str, int | str]:
     name, _, index = config.device.partition(":")
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
-        name = "cuda" if cuda else "mps" if mps and config.num_gpus == 1 else "cpu"
+        if config.num_gpus > 1 and not cuda:
+            raise ConfigError(
+                f"{config.num_gpus} GPUs were asked for, and this machine has none.",
+                f"Leave out --num-gpus; --device cpu takes {config.num_gpus} processes on the CPU.",
+            )
+        name = "cuda" if cuda else "mps" if mps else "cpu"
     if (name == "cuda" and not cuda) or (name == "mps" and not mps):
         raise ConfigError(
             f"There is no {name} device on this machine.",

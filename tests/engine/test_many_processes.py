@@ -7,10 +7,13 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 from engine_runs import Runs, events_of
 
+from core.errors import ConfigError
 from core.training import events as ev
 from core.training.checkpoints import read_info
+from core.training.config import TrainingConfig
 from core.training.run import Run
 
 # The second of two GPUs, so to speak, holds two images.
@@ -72,3 +75,17 @@ def test_two_processes_are_one_run(runs: Runs, tmp_path: Path) -> None:
     assert seen, "the second process was never there"
     assert not psutil.wait_procs(seen, timeout=30)[1]
     assert not list(run.glob(".rank-*"))
+
+
+def test_gpus_that_are_not_there_are_not_replaced_by_processes_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+
+    from core.training.build import device_arguments
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="4 GPUs were asked for, and this machine has none"):
+        device_arguments(TrainingConfig(num_gpus=4))
+    assert device_arguments(TrainingConfig(num_gpus=4, device="cpu")) == ("cpu", 4)
+    assert device_arguments(TrainingConfig(device="cpu")) == ("cpu", 1)
