@@ -98,6 +98,11 @@ class HealthScreen(ProjectScreen):
         self.report: HealthReport | None = None
         """What the newest check said, None before there is any."""
         self._worker: Worker[None] | None = None
+        self._seen: set[str] = set()
+        """Kinds of finding that the newest quick look had."""
+        self._read: tuple[Finding, ...] = ()
+        """What only reading the files can tell; kept while they are read again."""
+        self._fixed = ""
         self.table: VirtualTable[FindingLine] = VirtualTable(
             COLUMNS, lambda line: line.finding.kind, sort="severity", id="health-table"
         )
@@ -186,10 +191,22 @@ class HealthScreen(ProjectScreen):
 
     @on(Checked)
     def _checked(self, message: Checked) -> None:
-        self.report = message.report
-        self.batman.findings[self.project] = message.images
+        report, images = message.report, message.images
+        if report.files == "read":
+            self._read = tuple(item for item in report.findings if item.kind not in self._seen)
+        else:
+            # A fix does not make the others wait for every file to be read again.
+            self._seen = {item.kind for item in report.findings}
+            left = [item for item in self._read if item.kind not in (*self._seen, self._fixed)]
+            found = sorted((*report.findings, *left), key=lambda item: _ORDER[item.severity])
+            report = replace(report, findings=tuple(found))
+            known = self.batman.findings.get(self.project, {})
+            images |= {item.kind: known.get(item.kind, frozenset()) for item in left}
+            self._fixed = ""
+        self.report = report
+        self.batman.findings[self.project] = images
         self.table.set_rows(
-            FindingLine(finding, place) for place, finding in enumerate(message.report.findings)
+            FindingLine(finding, place) for place, finding in enumerate(report.findings)
         )
         self._say_empty()
         self._details()
@@ -322,6 +339,7 @@ class HealthScreen(ProjectScreen):
 
         def agreed(yes: bool | None) -> None:
             if yes:
+                self._fixed = wanted.kind
                 self.change(lambda project: fix(project, wanted), "There was nothing left to fix.")
 
         self.app.push_screen(

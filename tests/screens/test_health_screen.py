@@ -201,3 +201,34 @@ async def test_nothing_wrong_is_said(tmp_path: Path, opened) -> None:
         assert "Nothing is wrong with the data. Looked at 4 images and 6 annotations" in words_on(
             app
         )
+
+
+async def test_what_reading_found_stays_while_files_are_read_again(
+    app: FrozenApp, pictures: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (20, 21):
+        (pictures / f"images/1/site_{number:03}.png").write_bytes(b"no image")
+    real, again, pause = core.health.check, threading.Event(), threading.Event()
+
+    def once(project, image_size, *, files, progress, cancelled):
+        if files == "read" and again.is_set():
+            while not cancelled():
+                pause.wait(0.01)
+            raise Cancelled("The check was stopped.", "")
+        return real(project, image_size, files=files, progress=progress, cancelled=cancelled)
+
+    monkeypatch.setattr(core.health, "check", once)
+    async with opened(app) as pilot:
+        screen = await opened_on(pilot, pictures)
+        assert "image-unreadable" in kinds(screen)
+        again.set()
+        screen.table.move_to("image-missing")
+        await pilot.press("f", "y")
+        await until(pilot, lambda: "image-missing" not in kinds(screen))
+        assert screen.running
+        assert "image-unreadable" in kinds(screen)
+        screen.table.move_to("image-unreadable")
+        await pilot.press("f", "y")
+        await until(pilot, lambda: "image-unreadable" not in kinds(screen))
+        with Project.open(pictures) as project:
+            assert project.summary().images == 21
