@@ -67,28 +67,7 @@ class MappingDialog(BatmanDialog[Result]):
     TITLE = ""
     BUTTON = "Apply"
     NOTHING = "Nothing would change."
-    DEFAULT_CSS = """
-    MappingDialog {
-        & > .dialog { width: 84; padding: 1 2 0 2; }
-        RadioSet {
-            layout: horizontal; height: 1; width: 1fr; border: none; padding: 0;
-            margin: 0 0 1 0; background: $surface;
-        }
-        Choice { width: auto; margin: 0 3 0 0; background: $surface; }
-        Choice > .toggle--button { background: $surface; color: $foreground-muted; }
-        Choice.-on > .toggle--button { background: $surface; color: $accent; }
-        Choice > .toggle--label { background: $surface; }
-        RadioSet:focus Choice.-selected > .toggle--label {
-            background: $block-cursor-background; color: $block-cursor-foreground;
-        }
-        Input { margin: 0 0 1 0; }
-        VirtualTable { background: $surface; height: 16; }
-        &.-narrow VirtualTable { height: 9; }
-        #sum { width: 1fr; height: auto; min-height: 2; max-height: 5; margin-top: 1; }
-        .dialog--buttons { margin: 0; }
-        KeyBar { dock: none; margin: 1 0 0 0; padding: 0; background: $surface; }
-    }
-    """
+    CSS_PATH = Path(__file__).with_name("class_mapping.tcss")
 
     def __init__(self, rows: Sequence[ClassRow]) -> None:
         super().__init__()
