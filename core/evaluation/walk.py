@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 Colour = tuple[int, int, int]
 
-# As on the drawings that lie in the evaluation's folder; of Okabe and Ito's colours, which
-# colour-blind people can tell apart ("Color Universal Design", 2008), but for the white.
+# Amber and blue are Okabe and Ito's ("Color Universal Design", 2008); the red of the drawings in the
+# evaluation's folder is darker than the amber, so that those who see no hue can tell them apart.
 FOUND: Colour = (240, 240, 240)
 MISSED: Colour = (230, 159, 0)
 RIGHT: Colour = (86, 180, 233)
-WRONG: Colour = (213, 94, 0)
+WRONG: Colour = (240, 60, 60)
 NOTHING = "background"
 
 
