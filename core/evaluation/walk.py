@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Colour = tuple[int, int, int]
 
-# Amber and blue are Okabe and Ito's ("Color Universal Design", 2008). The red, as on the drawings in
+# Amber and blue are Okabe and Ito's ("Color Universal Design", 2008). The red, as on drawings in
 # the evaluation's folder, is darker than the amber, for those who see no hue.
 FOUND: Colour = (240, 240, 240)
 MISSED: Colour = (230, 159, 0)
