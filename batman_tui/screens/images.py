@@ -45,7 +45,7 @@ COLUMNS: tuple[Column[ImageLine], ...] = (
     Column("split", "Split", lambda line: line.split, width=6),
     Column("boxes", "Boxes", lambda line: line.boxes, "number", 7),
     Column("classes", "Classes", _classes, from_width=56, muted=True),
-    Column("size", "Size", lambda line: f"{line.width}×{line.height}", width=11, from_width=76),
+    Column("size", "Size", lambda line: f"{line.width}×{line.height}", width=11, from_width=78),
     Column("import", "Import", lambda line: line.import_id, "number", 7, from_width=90),
 )
 

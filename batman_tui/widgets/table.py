@@ -374,6 +374,14 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._resize()
         self._follow()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """Lay the columns out for the width that is left; a scrollbar is no resize."""
+        self.call_after_refresh(self._lay_out_again)
+
+    def _lay_out_again(self) -> None:
+        self._lay_out(self.scrollable_content_region.width)
+        self.refresh()
+
     def _resize(self) -> None:
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._visible) + 1)
         self._lay_out(self.scrollable_content_region.width)
