@@ -128,6 +128,34 @@ async def import_form(pilot: Pilot[int], root: Path) -> None:
     await settled(pilot)
 
 
+async def jobs(pilot: Pilot[int], _root: Path) -> None:
+    """The jobs of a cluster that is made up."""
+    from job_data import LOGS, FakeCluster
+    from textual.screen import Screen
+
+    from batman_tui.screens.jobs import JobsScreen
+    from batman_tui.widgets.log_view import LogView
+    from slurm.profiles import Profile
+
+    host = FakeCluster()
+    lines = (f"epoch {n:2}  loss {3 / (n + 2):.4f}  mAP50-95 {0.6 - 1 / (n + 1):.3f}\n"
+             for n in range(2, 31))  # fmt: skip
+    host.files[f"{LOGS}/48213.log"] = "".join(lines).encode()
+
+    def shown() -> Screen[None]:
+        return JobsScreen(lambda _: host, lambda: [Profile(name=host.name, host="selina@vega")])
+
+    await pilot.app.remove_mode("jobs")
+    pilot.app.add_mode("jobs", shown)
+    await pilot.press("3")
+    screen = pilot.app.screen
+    assert isinstance(screen, JobsScreen)
+    await until(pilot, lambda: screen.table.row_count)
+    screen.table.move_to("48213")
+    await until(pilot, lambda: screen.query_one(LogView).lines)
+    await _keys(pilot, "space", "j", "space", "k", "k")
+
+
 async def help_keys(pilot: Pilot[int], _root: Path) -> None:
     """The keys of a screen."""
     await _keys(pilot, "f1")
@@ -267,6 +295,7 @@ SCENES: dict[str, Scene] = {
     "compare": compare,
     "evaluation": evaluation,
     "evaluation-images": evaluation_images,
+    "jobs": jobs,
     "help": help_keys,
     "palette": palette,
 }

@@ -35,6 +35,7 @@ from batman_tui.widgets.panel import Panel
 from batman_tui.widgets.table import VirtualTable
 from core.errors import BatmanError
 from core.text import clean
+from slurm.actions import VERBS
 from slurm.arrays import JobLine
 from slurm.hosts import Host
 from slurm.profiles import Profile
@@ -45,6 +46,8 @@ TICK_SECONDS = 1.0
 LOG_EVERY = 2
 # The cursor rests this long on a job before its details are asked for.
 REST_SECONDS = 0.4
+# And this long before they are shown: laying them out takes longer than moving the cursor.
+GLANCE_SECONDS = 0.06
 TABS = {"job": "Job", "log": "Log", "free": "Free"}
 NO_CLUSTER = (
     "No cluster is known, and there is no SLURM on this machine. Add one in a terminal with "
@@ -108,6 +111,7 @@ class JobsScreen(JobsDetails):
         self._fold = True
         self._timer: Timer | None = None
         self._rest: Timer | None = None
+        self._offered: tuple[bool, ...] = (False,) * (3 + len(VERBS))
         self._lines: Sequence[JobLine] = ()
 
     def body(self) -> Iterable[Widget]:
@@ -195,7 +199,7 @@ class JobsScreen(JobsDetails):
             self.table.set_rows([])
             panel = self.query_one("#jobs-panel", Panel)
             panel.empty = f"Asking {profile.name} …"
-        self.refresh_bindings()
+        self._offer()
         self._tick()
 
     def _reach(self, profile: Profile) -> Host:
@@ -245,7 +249,7 @@ class JobsScreen(JobsDetails):
         self._problem()
         self._status()
         self._details()
-        self.refresh_bindings()
+        self._offer()
 
     def _status(self) -> None:
         watched, watch = self.watched, self._watch
@@ -295,15 +299,32 @@ class JobsScreen(JobsDetails):
         marked = f" · {len(table.marks):,} marked" if table.marks else ""
         folded = "" if self._fold else " · arrays unfolded"
         self.query_one("#jobs-panel", Panel).badge = counts + marked + folded
-        self.refresh_bindings()
+        self._offer()
 
     @on(VirtualTable.Highlighted, "#jobs")
     def _moved(self) -> None:
-        self._details()
-        self.refresh_bindings()
+        self._offer()
         if self._rest is not None:
             self._rest.stop()
-        self._rest = self.set_timer(REST_SECONDS, self._rested)
+        self._rest = self.set_timer(GLANCE_SECONDS, self._glanced)
+
+    def _glanced(self) -> None:
+        self._details()
+        self._rest = self.set_timer(REST_SECONDS - GLANCE_SECONDS, self._rested)
+
+    def _offer(self) -> None:
+        """Work out what can be done with the jobs that are meant; tell the key bar if it changed.
+
+        It is asked for at every key, and thousands of jobs may be marked.
+        """
+        line = self.chosen
+        running = line is not None and line.job.state.running
+        offered = (
+            line is not None, running, len(self._profiles) > 1, *map(self.can, VERBS),
+        )  # fmt: skip
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -372,13 +393,14 @@ class JobsScreen(JobsDetails):
             return super().check_action(action, parameters)
         if action == "list":
             return self.focused is not self.table
+        chosen, running, several, *verbs = self._offered
         if action == "act":
-            return True if self.can(str(parameters[0])) else None
+            return True if verbs[VERBS.index(str(parameters[0]))] else None
         if action == "cluster":
-            return len(self._profiles) > 1
+            return several
         if action == "usage":
-            return True if self.chosen and self.chosen.job.state.running else None
-        return True if self.chosen is not None else None
+            return True if running else None
+        return True if chosen else None
 
     def action_open(self) -> None:
         """Open the run that the job trains, or else go to its log."""

@@ -83,7 +83,7 @@ class JobsControl(BatmanScreen):
 
     def can(self, verb: str) -> bool:
         """Return whether `verb` makes sense for any line that is meant."""
-        return bool(targets(self.meant(), verb))
+        return any(targets([line], verb) for line in self.meant())
 
     def action_act(self, verb: str) -> None:
         """Ask, where something can be lost or several jobs are meant, and do it."""

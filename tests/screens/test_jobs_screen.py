@@ -17,6 +17,7 @@ from batman_tui.screens.jobs_control import targets
 from batman_tui.screens.run import RunScreen
 from batman_tui.widgets.asker import AnswerDialog, ScreenAsker
 from batman_tui.widgets.dialogs import ConfirmDialog
+from batman_tui.widgets.facts import Facts
 from batman_tui.widgets.log_view import LogView
 from core.files import write_json
 from slurm.hosts import HostError, NeedsPerson
@@ -433,10 +434,10 @@ def test_the_jobs(tmp_path: Path, snap_compare, size: tuple[int, int]) -> None:
         screen = await listed(pilot, app)
         screen.table.move_to("48213")
         await until(pilot, lambda: screen._log is not None and screen.query_one(LogView).lines)
-        await pilot.press("j", "k")
         screen.table.toggle_mark()
+        screen.table.action_cursor_up()
+        await until(pilot, lambda: "48213" in screen.query_one(Facts).said("job"))
         await settled(pilot)
-        screen._rest.stop()
 
     assert snap_compare(app, terminal_size=size, run_before=ready)
 
