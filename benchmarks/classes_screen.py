@@ -4,7 +4,8 @@
 
 Each key is pressed through Textual's pilot at 120×40, and timed until the last frame that it
 brought about is painted. (The pilot's own waiting for an idle app, 60 ms and more whatever the
-app does, is not counted.) Limit: 50 ms at the median, for every kind of key.
+app does, is not counted.) The strip of pictures is hidden, for its frame comes when the cursor has
+rested for 60 ms, from a thread, whatever a key costs. Limit: 50 ms at the median, for every kind of key.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ async def measure(root: Path, path: Path, repeats: int) -> dict[str, list[float]
             await asyncio.sleep(0.005)
         await pilot.pause()
         times["open"] = [perf_counter() - started]
+        await pilot.press("p")
         for kind, keys in kinds.items():
             times[kind] = []
             for turn in range(repeats):
