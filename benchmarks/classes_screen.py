@@ -5,7 +5,8 @@
 Each key is pressed through Textual's pilot at 120×40, and timed until the last frame that it
 brought about is painted. (The pilot's own waiting for an idle app, 60 ms and more whatever the
 app does, is not counted.) The strip of pictures is hidden, for its frame comes when the cursor has
-rested for 60 ms, from a thread, whatever a key costs. Limit: 50 ms at the median, for every kind of key.
+rested for 60 ms, from a thread, whatever a key costs. Limit: 50 ms at the median, for every kind
+of key.
 """
 
 from __future__ import annotations
