@@ -153,7 +153,8 @@ async def jobs(pilot: Pilot[int], _root: Path) -> None:
     await until(pilot, lambda: screen.table.row_count)
     screen.table.move_to("48213")
     await until(pilot, lambda: screen.query_one(LogView).lines)
-    await _keys(pilot, "space", "j", "space", "k", "k")
+    await _keys(pilot, "space", "j", "space", "k", "k", "k")
+    await until(pilot, lambda: screen.query_one(LogView).lines)
 
 
 async def help_keys(pilot: Pilot[int], _root: Path) -> None:

@@ -310,6 +310,9 @@ class JobsScreen(JobsDetails):
 
     def _glanced(self) -> None:
         self._details()
+        # Another job's log must not stand beside it.
+        line = self.chosen
+        self._follow_log(line.id if line is not None and line.id in self._logs else None)
         self._rest = self.set_timer(REST_SECONDS - GLANCE_SECONDS, self._rested)
 
     def _offer(self) -> None:
