@@ -1,6 +1,6 @@
 """The jobs screen with 5,000 waiting jobs on a real SLURM, over SSH.
 
-    python benchmarks/queue.py [JOBS]
+    python benchmarks/cluster_queue.py [JOBS]
 
 Needs root, SLURM, MariaDB and sshd here, as tests/cluster does. Prints
 
@@ -25,12 +25,7 @@ from time import perf_counter
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-# Without this folder: the name of this file is that of a module of Python's own.
-sys.path = [
-    str(ROOT),
-    str(ROOT / "tests" / "cluster"),
-    *(path for path in sys.path if Path(path).resolve() != Path(__file__).resolve().parent),
-]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "cluster")]
 
 JOBS = 5_000
 REPEATS = 40
