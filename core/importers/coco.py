@@ -27,7 +27,7 @@ from core.importers.coco_json import BadRecord, Lists
 from core.importers.collector import paused
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture, inside, plain, storable
-from core.importers.folders import LARGEST_SIDE, Folders, Found, plausible, read_size
+from core.importers.folders import LARGEST_SIDE, Folders, Found, is_image, plausible, read_size
 from core.importers.report import ImportReport, Progress, Watch
 from core.importers.seen import IdMap, Seen
 from core.store import Project
@@ -242,10 +242,14 @@ class _Reader:
         return self.images.add(key, number)
 
     def _home(self, part: list[Image]) -> str:
-        """Return the first of the places, in their order, if the first image lies there."""
+        """Return the place of the first image, if no place that comes before it has any image."""
         name = inside(part[0].file_name) if part else None
-        home = self.places[0] if self.places else ""
-        return home if home and name and self.folders.find(home, name) else ""
+        for place in self.places if name else ():
+            if name and self.folders.find(place, name):
+                return place
+            if any(map(is_image, self.folders.files(place))):
+                return ""
+        return ""
 
     def _find(self, relative: str) -> Found | None:
         for place in self.places:
