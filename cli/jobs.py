@@ -397,7 +397,7 @@ def _watch(args: argparse.Namespace) -> int:
             missing = [name for name in wanted if watched.jobs.job(name) is None]
             if missing and not before:
                 raise BatmanError(f"There is no job {', '.join(missing)}.")
-            if all(job.state.ended for job in jobs):
+            if all(job.state.ended for job in jobs) and (jobs or not wanted):
                 return Exit.WRONG if failed else Exit.OK
         sys.stdout.flush()
         time.sleep(min(max(watch.poller.due_in, LEAST_GAP_S), 2 * LEAST_POLL_S))

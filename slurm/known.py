@@ -10,11 +10,8 @@ from pathlib import Path
 from slurm.jobs import Job
 from slurm.queue import QueueSnapshot
 from slurm.record import JobRecord, read_record, write_record
-from slurm.states import JobState, parse_state
+from slurm.states import GONE, LEFT, parse_state
 from slurm.values import Gpus
-
-# What is said of a job that nobody remembers the end of.
-GONE = JobState("UNKNOWN", "gone, its end is not known", ended=True)
 
 
 def job_of(record: JobRecord, name: str) -> Job:
@@ -48,18 +45,25 @@ def job_of(record: JobRecord, name: str) -> Job:
 def with_records(
     snapshot: QueueSnapshot, records: Iterable[tuple[Path, JobRecord]], cluster: str
 ) -> QueueSnapshot:
-    """Add to a snapshot our own jobs that the cluster no longer tells of.
+    """Add to a snapshot our own jobs that the cluster no longer tells of, or not how they ended.
 
     Nothing is added when squeue failed, for then nobody knows what it would have told.
     """
     if "squeue" in snapshot.errors:
         return snapshot
-    missing = [
-        job_of(record, path.name)
-        for path, record in records
-        if record.cluster == cluster and record.job_id and snapshot.job(record.job_id) is None
-    ]
-    return replace(snapshot, jobs=(*snapshot.jobs, *missing)) if missing else snapshot
+    missing, better = [], {}
+    for path, record in records:
+        if record.cluster != cluster or not record.job_id:
+            continue
+        told = snapshot.job(record.job_id)
+        if told is None:
+            missing.append(job_of(record, path.name))
+        elif told.state in (LEFT, GONE) and parse_state(record.state).ended:
+            better[told.id] = job_of(record, path.name)
+    if not missing and not better:
+        return snapshot
+    jobs = (better.get(job.id, job) for job in snapshot.jobs)
+    return replace(snapshot, jobs=(*jobs, *missing))
 
 
 def keep_ends(
@@ -75,7 +79,7 @@ def keep_ends(
             continue
         job = snapshot.job(record.job_id)
         known = record.state and parse_state(record.state).ended
-        if job is None or job.id != record.job_id or not job.state.ended:
+        if job is None or job.id != record.job_id or not job.state.ended or job.state is GONE:
             continue
         if known and (record.exit_code is not None or job.exit_code is None):
             continue

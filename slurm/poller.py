@@ -148,6 +148,8 @@ class QueuePoller:
             # A job that is no longer live has an end that accounting knows more of.
             if before is not None and _live(before) - _live(snapshot):
                 self._want_accounting = True
+        if snapshot.left:
+            self._want_accounting = True
         # A queue that hangs or fails is as good as a host out of reach: it is asked less often.
         failed = "squeue" in snapshot.errors
         self.view = QueueView(snapshot, failures=self.view.failures + 1 if failed else 0)

@@ -27,12 +27,15 @@ from slurm.jobs import (
     squeue_format,
 )
 from slurm.nodes import NODE_FIELDS, GpuPool, pool_gpus
+from slurm.states import GONE, LEFT
 
 # Each of the three commands; a controller that is busy answers in a few seconds or not at all.
 SECTION_S = 20
 # How far back accounting is asked, in days, and how many ended jobs are kept at most.
 HISTORY_DAYS = 7
 MOST_ENDED = 2000
+# How often accounting is asked for the end of a job that left the queue; it lags by seconds.
+MOST_ASKED = 3
 
 # $1 marker, $2 `me` or `all`, $3 squeue's format, $4 sinfo's, $5 since or nothing, $6 separator,
 # $7 sacct's fields. Standard error of each part comes behind its output, with the exit code.
@@ -87,6 +90,8 @@ class QueueSnapshot:
     bytes: int = 0
     seconds: float = 0.0
     accounting_at: float = 0.0
+    # How often accounting was asked in vain for the end of a job that left the queue, by its id.
+    left: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def gpus(self) -> list[GpuPool]:
@@ -221,6 +226,29 @@ def merge_jobs(
     return (*jobs, *ended[:MOST_ENDED])
 
 
+def with_left(
+    jobs: Sequence[Job], before: QueueSnapshot, *, asked: bool, accounting: bool | None
+) -> tuple[tuple[Job, ...], dict[str, int]]:
+    """Add to `jobs` those that were live `before` and that nobody tells of now; return both.
+
+    squeue forgets a job `MinJobAge` after its end, at times before accounting has written it. The
+    counts by id say how often accounting was `asked` for it; without `accounting`, or after
+    `MOST_ASKED` times, it is `GONE`, which what accounting tells later still replaces.
+    """
+    known = {job.id for job in jobs}
+    left, added = {}, []
+    for job in before.jobs:
+        # The line of an array's waiting tasks goes when they start.
+        if job.state.ended or job.id in known or "[" in job.id:
+            continue
+        looks = before.left.get(job.id, 0) + asked
+        gone = accounting is False or looks >= MOST_ASKED
+        if not gone:
+            left[job.id] = looks
+        added.append(replace(job, state=GONE if gone else LEFT, reason=""))
+    return (*jobs, *added), left
+
+
 def _typed(job: Job) -> bool:
     return any(gpus.type for gpus in job.gpus)
 
@@ -255,9 +283,14 @@ def _with_before(
     if "sinfo" not in errors and "sinfo" in sections:
         found, by_name = parse_nodes(sections["sinfo"].out, mark)
         nodes, partitions = tuple(found), tuple(by_name.values())
+    jobs, left = with_left(
+        merge_jobs(live, remembered, old.jobs), old,
+        asked="sacct" in sections and "sacct" not in errors, accounting=accounting,
+    )  # fmt: skip
     return replace(
         answer,
-        jobs=merge_jobs(live, remembered, old.jobs),
+        jobs=jobs,
+        left=left,
         nodes=nodes,
         partitions=partitions,
         accounting=accounting,

@@ -60,6 +60,12 @@ class JobState:
     ended: bool = False
 
 
+# A job that squeue has forgotten while accounting has not told of its end yet, and one of which
+# nobody will.
+LEFT = JobState("COMPLETING", "left the queue, its end is not told yet")
+GONE = JobState("UNKNOWN", "gone, its end is not known", ended=True)
+
+
 def parse_state(text: str) -> JobState:
     """Return the state in `text`, as squeue, sacct and scontrol of any version print it.
 

@@ -18,9 +18,9 @@ from slurm.hosts import Completed, HostError, LocalHost
 from slurm.jobs import Job, parse_sacct, parse_squeue
 from slurm.known import keep_ends, with_records
 from slurm.nodes import partition_rooms
-from slurm.queue import QueueSnapshot, ask_queue, merge_jobs, split_sections
+from slurm.queue import QueueSnapshot, ask_queue, merge_jobs, split_sections, with_left
 from slurm.record import JobRecord, list_records, read_record, write_record
-from slurm.states import parse_state, reason_words
+from slurm.states import GONE, LEFT, parse_state, reason_words
 from slurm.watching import PatientFiles, QueueWatch
 
 SEP = "\x1fs\x1f"
@@ -109,7 +109,8 @@ def test_a_part_that_fails_takes_nothing_from_the_others() -> None:
     third = ask_queue(Told(sinfo_fails), before=first, now=3.0)
     assert third.errors == {"sinfo": "sinfo: slurm_load_node: Unable to contact ␣[31m"}
     assert third.nodes == first.nodes
-    assert [job.id for job in third.jobs if not job.state.ended] == ["1_[3-9%2]"]
+    told = [job.id for job in third.jobs if not job.state.ended and job.state is not LEFT]
+    assert told == ["1_[3-9%2]"]
 
 
 def test_accounting_that_is_off_is_no_error() -> None:
@@ -190,6 +191,38 @@ def test_ended_jobs_stay_and_the_latest_comes_first() -> None:
     old, new = sacct_job(id="1", end=10), sacct_job(id="2", end=20)
     live = squeue_job(id="3")
     assert [job.id for job in merge_jobs([live], [old], [new])] == ["3", "2", "1"]
+
+
+def test_a_job_that_left_the_queue_has_ended_once_somebody_says_so() -> None:
+    live, array = squeue_job(id="3"), squeue_job(id="4_[1-9]")
+    before = QueueSnapshot(jobs=(live, array))
+    jobs, left = with_left((), before, asked=False, accounting=True)
+    assert [(job.id, job.state) for job in jobs] == [("3", LEFT)]
+    assert QueueSnapshot(jobs=jobs).active
+    for looks in (1, 2):
+        before = QueueSnapshot(jobs=jobs, left=left)
+        jobs, left = with_left((), before, asked=True, accounting=True)
+        assert left == {"3": looks}
+    before = QueueSnapshot(jobs=jobs, left=left)
+    jobs, left = with_left((), before, asked=True, accounting=True)
+    assert [(job.id, job.state) for job in jobs] == [("3", GONE)]
+    assert left == {}
+    # What accounting tells late is still taken.
+    late = sacct_job(id="3")
+    assert [job.state for job in merge_jobs([], [late], jobs)] == [late.state]
+
+
+def test_without_accounting_a_job_that_left_is_gone_unless_our_record_knows(
+    run_dir: Path,
+) -> None:
+    before = QueueSnapshot(jobs=(squeue_job(id="3"),))
+    jobs, left = with_left((), before, asked=False, accounting=False)
+    assert [job.state for job in jobs] == [GONE]
+    assert left == {}
+    ours = record(job_id="3", state="TIMEOUT")
+    (told,) = with_records(QueueSnapshot(jobs=jobs), [(run_dir, ours)], "vega").jobs
+    assert told.state.name == "TIMEOUT"
+    assert keep_ends(QueueSnapshot(jobs=jobs), [(run_dir, record(job_id="3"))], "vega") == []
 
 
 # Our own records
