@@ -125,7 +125,10 @@ def _balance(used: list[ClassRow]) -> list[Finding]:
                 f"'{clean(most.name)}' has {ratio:,.0f} times as many annotations as"
                 f" '{clean(least.name)}' ({most.annotations:,} and {least.annotations:,})."
             ),
-            hint="Add images of the rare classes, or train on some with --filter-classes.",
+            hint=(
+                "Add images of the rare classes, or train with --balance, --max-per-class or"
+                " --filter-classes."
+            ),
             subject="class",
             ids=(most.id, least.id),
         )

@@ -209,9 +209,9 @@ def build_module(model: ModelConfig, train: TrainConfig) -> RFDETRModelModule:
         return RFDETRModelModule(model, train)
 
 
-def build_data(model: ModelConfig, train: TrainConfig) -> RunDataModule:
-    """Return the Lightning data module for the prepared data set."""
-    return RunDataModule(model, train)
+def build_data(model: ModelConfig, train: TrainConfig, balance: float = 0.0) -> RunDataModule:
+    """Return the Lightning data module for the prepared data set; `balance` as in the settings."""
+    return RunDataModule(model, train, balance)
 
 
 def build_evaluation(train: TrainConfig) -> CocoEval:

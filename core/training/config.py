@@ -105,6 +105,16 @@ class TrainingConfig(BaseModel):
     filter_classes: list[str] | None = Field(
         default=None, description="train on these classes only, as 'a|b'"
     )
+    max_per_class: Positive | None = Field(
+        default=None, description="training images of each class, about (default: all)"
+    )
+    balance: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="show images more often whose class is on less than this share of the training "
+        "images, as LVIS does (0: off)",
+    )
     splits: tuple[float, float, float] = Field(
         default=(0.7, 0.15, 0.15), description="shares of train, valid and test"
     )

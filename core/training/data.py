@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rfdetr.config import ModelConfig, TrainConfig
 from rfdetr.training import RFDETRDataModule
 from rfdetr.training.module_data import _worker_init_fn
 from torch.utils.data import DataLoader, DistributedSampler
+
+from core.training.sampling import drawn, epoch_length, repeat_factors
 
 # As rfdetr does: an epoch has at least this many optimiser steps, however small the data set.
 MIN_STEPS = 5
@@ -32,14 +36,23 @@ class EpochSampler(DistributedSampler):
     """Indices of one rank's images, a new order every epoch, from any point of the first one.
 
     `total` is the number of images that all ranks together see in an epoch; what exceeds the data
-    set is filled by further shuffled passes through it. The loader's `generator`, which seeds its
+    set is filled by further shuffled passes through it. A pass shows every image once, or as often
+    as `factors` says (see `core.training.sampling`). The loader's `generator`, which seeds its
     processes, follows the epoch too.
     """
 
     def __init__(
-        self, images: int, total: int, seed: int, rank: int, world: int, generator: torch.Generator
+        self,
+        images: int,
+        total: int,
+        seed: int,
+        rank: int,
+        world: int,
+        generator: torch.Generator,
+        factors: NDArray[np.float64] | None = None,
     ) -> None:
         super().__init__(range(images), num_replicas=world, rank=rank, shuffle=True, seed=seed)
+        self.factors = factors
         self.total = total
         self.generator = generator
         self.skip_in: tuple[int, int] = (0, 0)
@@ -61,13 +74,18 @@ class EpochSampler(DistributedSampler):
     def __iter__(self) -> Iterator[int]:
         order = torch.Generator()
         order.manual_seed(self._seed_of(self.epoch))
-        images = len(self.dataset)
         indices: list[int] = []
         while len(indices) < self.total:
-            indices += torch.randperm(images, generator=order).tolist()
+            indices += self._pass(order)
         mine = indices[self.rank : self.total : self.num_replicas]
         epoch, done = self.skip_in
         return iter(mine[done:] if epoch == self.epoch else mine)
+
+    def _pass(self, order: torch.Generator) -> list[int]:
+        if self.factors is None:
+            return torch.randperm(len(self.dataset), generator=order).tolist()
+        images = drawn(self.factors, float(torch.rand(1, generator=order)))
+        return [images[at] for at in torch.randperm(len(images), generator=order).tolist()]
 
     def __len__(self) -> int:
         return self.total // self.num_replicas
@@ -77,10 +95,14 @@ class RunDataModule(RFDETRDataModule):
     """rfdetr's data module with `EpochSampler` in front of the training images.
 
     `position` is where to begin: the epoch (from 0) and the batches of it that are behind us.
+    `balance` is that of `TrainingConfig`.
     """
 
-    def __init__(self, model_config: ModelConfig, train_config: TrainConfig) -> None:
+    def __init__(
+        self, model_config: ModelConfig, train_config: TrainConfig, balance: float = 0.0
+    ) -> None:
         super().__init__(model_config, train_config)
+        self.balance = balance
         self.position = (0, 0)
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -89,15 +111,16 @@ class RunDataModule(RFDETRDataModule):
         batch = self._resolve_batch_size()
         world = int(self.trainer.world_size)
         generator = torch.Generator()
+        factors = self._factors(dataset)
+        images = len(dataset) if factors is None else epoch_length(factors)
         sampler = EpochSampler(
             len(dataset),
-            samples_per_epoch(
-                len(dataset), batch * int(self.trainer.accumulate_grad_batches) * world
-            ),
+            samples_per_epoch(images, batch * int(self.trainer.accumulate_grad_batches) * world),
             int(self.train_config.seed or 0),
             int(self.trainer.global_rank),
             world,
             generator,
+            factors,
         )
         epoch, batches = self.position
         sampler.start_at(epoch, batches * batch)
@@ -114,3 +137,11 @@ class RunDataModule(RFDETRDataModule):
             worker_init_fn=_worker_init_fn,
             generator=generator,
         )
+
+    def _factors(self, dataset: Any) -> NDArray[np.float64] | None:
+        """Return how often to show each image of rfdetr's COCO data set, None for once each."""
+        if not self.balance:
+            return None
+        boxes = dataset.coco.imgToAnns
+        classes = [{box["category_id"] for box in boxes.get(image, ())} for image in dataset.ids]
+        return repeat_factors(classes, self.balance)

@@ -36,7 +36,13 @@ SECTIONS = (
             *("image_size", "lr", "patience", "output_dir"),
         ),
     ),
-    Section("Data", ("filter_classes", "splits", "split_policy", "seed", "augment", "multi_scale")),
+    Section(
+        "Data",
+        (
+            *("filter_classes", "max_per_class", "balance"),
+            *("splits", "split_policy", "seed", "augment", "multi_scale"),
+        ),
+    ),
     Section("Starting point", ("pretrained", "from_scratch", "resume")),
     Section(
         "Machine",
@@ -67,6 +73,7 @@ _LABELS = {
     "grad_accum": "Accumulate",
     "output_dir": "Run folder",
     "filter_classes": "Only classes",
+    "max_per_class": "Most per class",
     "num_gpus": "GPUs",
     "num_nodes": "Nodes",
     "ema": "Average (EMA)",
@@ -98,6 +105,8 @@ _HINTS = {
     "output_dir": "empty: runs/project-model-number",
     "batch_size": "images at once on a GPU; or auto",
     "filter_classes": "empty: all; else names as a|b",
+    "max_per_class": "empty: every image; else of each class",
+    "balance": "repeat classes below this share; 0: off",
     "splits": "train/valid/test in percent",
     "split_policy": "auto: the import's, where it had some",
     "augment": "flip, crop and recolour images",

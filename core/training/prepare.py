@@ -30,6 +30,7 @@ from core.splits import SPLITS, assign_splits
 from core.text import clean, did_you_mean, plural
 from core.training.config import DatasetInfo, TrainingConfig
 from core.training.images import FileCheck, check_images
+from core.training.sampling import balance_note, capped
 
 if TYPE_CHECKING:
     from core.store import Project
@@ -118,6 +119,7 @@ def prepare(
     by_split = {
         name: [image for image in images if plan.splits[image.id] == name] for name in SPLITS
     }
+    by_split["train"] = _sampled(by_split["train"], config, names, notes)
     _refuse_empty(by_split)
     if not by_split["test"]:
         notes.append("There is no test split.")
@@ -302,6 +304,28 @@ def _used(names: dict[int, str], images: list[_Image], notes: list[str]) -> dict
     return {class_id: name for class_id, name in names.items() if class_id in shown}
 
 
+def _sampled(
+    images: list[_Image], config: TrainingConfig, names: dict[int, str], notes: list[str]
+) -> list[_Image]:
+    """Return the images of train that are learnt from, and note what the sampling will do."""
+    if config.max_per_class is not None:
+        kept = capped(
+            [image.classes for image in images],
+            [image.group for image in images],
+            config.max_per_class,
+            config.seed,
+        )
+        if len(kept) < len(images):
+            notes.append(
+                f"Train keeps {len(kept):,} of {plural(len(images), 'image')}, about "
+                f"{config.max_per_class:,} of each class."
+            )
+        images = [images[at] for at in kept]
+    if config.balance:
+        notes.append(balance_note([image.classes for image in images], names, config.balance))
+    return images
+
+
 def _refuse_empty(by_split: dict[str, list[_Image]]) -> None:
     for split in ("train", "valid"):
         if not any(image.boxes for image in by_split[split]):
@@ -379,7 +403,10 @@ def _per_class(images: list[_Image], names: dict[int, str]) -> dict[str, int]:
 def _fingerprint(
     by_split: dict[str, list[_Image]], labels: dict[int, int], class_names: list[str]
 ) -> str:
-    """Return a SHA-256 of what is learnt: files by path and size, boxes, classes and splits."""
+    """Return a SHA-256 of what is learnt: files by path and size, boxes, classes and splits.
+
+    How often an epoch shows an image is no part of it.
+    """
     digest = hashlib.sha256(msgspec.json.encode(class_names))
     for split, images in by_split.items():
         digest.update(split.encode())
