@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cli import clusters_setup
 from cli.cluster import Terminal, site_for
 from cli.common import add_json, add_workspace, confirm, run_module, workspace_of
 from cli.exits import Exit
@@ -38,9 +39,11 @@ from slurm.profiles import (
 from slurm.site import Site, open_host
 from slurm.values import format_duration
 
-DESCRIPTION = "Add, list, show, test, edit and remove the SLURM clusters that runs are trained on."
+DESCRIPTION = (
+    "Add, list, show, set up, test, edit and remove the SLURM clusters that runs are trained on."
+)
 
-_SETTINGS = ("workspace", "python", "account", "qos", "time")
+_SETTINGS = ("workspace", "python", "envs", "account", "qos", "time")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     test = commands.add("test", "check that runs can be trained there", _test)
     test.add_argument("name", metavar="NAME", help="cluster")
     add_workspace(test)
+    clusters_setup.add_setup(commands)
     edit = commands.add("edit", "change a cluster, in $EDITOR or by --set", _edit)
     edit.add_argument("name", metavar="NAME", help="cluster")
     edit.add_argument(
@@ -88,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 _ABOUT = {
     "workspace": "our folder there, which the nodes see",
     "python": "interpreter or environment there that has batman-tui[train]",
+    "envs": "folder there that setup makes environments in (default: WORKSPACE/envs)",
     "account": "account to charge",
     "qos": "quality of service",
     "time": "time limit asked for where none is chosen",
@@ -119,7 +124,9 @@ def _add(args: argparse.Namespace) -> int:
         _say_facts(profile, facts)
     file = save_profile(profile)
     say(f"Added {profile.name}: {file}", "green")
-    say(f"Check it with: batman clusters test {shlex.quote(profile.name)}", "dim")
+    name = shlex.quote(profile.name)
+    say(f"Install Batman there with: batman clusters setup {name}", "dim")
+    say(f"Or name an environment that has it, and check: batman clusters test {name}", "dim")
     return Exit.OK
 
 
@@ -162,6 +169,7 @@ def _show(args: argparse.Namespace) -> int:
                     "version": facts.version,
                     "accounting": facts.accounting,
                     "pythons": list(facts.pythons),
+                    "modules": list(facts.modules),
                     "places": [vars(place) for place in facts.places],
                     "partitions": [vars(p) for p in facts.partitions.values()],
                     "gpus": _gpu_rows(profile, facts),
@@ -217,6 +225,7 @@ def _say_facts(profile: Profile, facts: Facts) -> None:
                 "yes" if facts.accounting else "no: our own records are kept",
             ),
             ("python", ", ".join(facts.pythons)),
+            ("modules", ", ".join(facts.modules)),
             ("places", ", ".join(f"{p.path} ({size(p.free)} free)" for p in facts.places)),
         ]
     )
@@ -249,7 +258,8 @@ def _test(args: argparse.Namespace) -> int:
     if problems:
         say_error(
             "Runs cannot be trained there yet.",
-            f"Put it right with batman clusters edit {clean(profile.name)}.",
+            f"Install Batman there with batman clusters setup {clean(profile.name)}, or put the"
+            f" profile right with batman clusters edit {clean(profile.name)}.",
         )
         return Exit.WRONG
     say("✓ runs can be trained there", "green")

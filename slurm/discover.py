@@ -71,7 +71,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a cluster says about itself. `accounting` is whether sacct remembers ended jobs."""
+    """What a cluster says about itself. `accounting` is whether sacct remembers ended jobs.
+
+    `modules` are those of its module system that a training may want: Python, CUDA, PyTorch.
+    """
 
     version: str = ""
     user: str = ""
@@ -80,6 +83,7 @@ class Facts:
     accounting: bool = False
     pythons: tuple[str, ...] = ()
     places: tuple[Place, ...] = ()
+    modules: tuple[str, ...] = ()
 
     def nodes_with(self, kind: str, partition: str = "") -> list[Node]:
         """Return the nodes that have GPUs of a type, in a partition if one is named."""
@@ -128,9 +132,22 @@ def discover(host: Host) -> Facts:
         nodes=tuple(nodes),
         partitions=partitions,
         accounting="slurmdbd" in sections.get("accounting", ""),
-        pythons=tuple(dict.fromkeys(sections.get("python", "").split("\n")))[:-1],
+        pythons=tuple(dict.fromkeys(filter(None, sections.get("python", "").split("\n")))),
         places=tuple(_places(sections.get("places", ""))),
+        modules=tuple(_modules(sections.get("modules", ""))),
     )
+
+
+# `module` is a function of login shells; here it is taken from where Lmod and Environment Modules
+# leave it. A large site's list takes seconds.
+_MODULES = """
+limit=; command -v timeout >/dev/null 2>&1 && limit='timeout -k 2 15'
+$limit sh -c '
+  for file in "$LMOD_PKG/init/sh" "$MODULESHOME/init/sh" /etc/profile.d/lmod.sh \\
+    /etc/profile.d/modules.sh /usr/share/lmod/lmod/init/sh /usr/share/modules/init/sh
+  do [ -r "$file" ] && { . "$file"; break; }; done
+  module -t avail 2>&1' 2>/dev/null | grep -iE '(^|/)(python|cuda|pytorch|.*conda|uv)[^/]*(/|$)'
+"""
 
 
 def _script(mark: str) -> str:
@@ -144,7 +161,7 @@ echo "$1 default"; sinfo -h -o '%P'
 echo "$1 accounting"; scontrol show config 2>/dev/null | grep -i '^AccountingStorageType'
 echo "$1 python"
 for name in python3 python3.9 python3.10 python3.11 python3.12 python3.13 python3.14; do
-  place=$(command -v "$name") && echo "$("$place" -V 2>&1) $place"
+  place=$(command -v "$name") && said=$("$place" -V 2>&1) && echo "$said $place"
 done
 echo "$1 places"
 for place in "$SCRATCH" "$WORK" "$PROJECT" "/scratch/$USER" "/scratch/users/$USER" "/work/$USER" \\
@@ -153,6 +170,8 @@ do
   [ -n "$place" ] && [ -d "$place" ] && [ -w "$place" ] || continue
   echo "$(df -Pk "$place" 2>/dev/null | awk 'NR == 2 {{print $4}}') $place"
 done
+echo "$1 modules"
+{_MODULES}
 exit 0
 """
 
@@ -231,6 +250,12 @@ def _limit(text: str) -> int | None:
         return parse_duration(text)
     except ValueError:
         return None
+
+
+def _modules(text: str) -> list[str]:
+    """Return the modules in a terse list; headings (paths with a colon) and marks are left out."""
+    names = (line.strip().removesuffix("(default)").strip() for line in text.splitlines())
+    return [n for n in dict.fromkeys(names) if n and not n.endswith((":", "/")) and " " not in n]
 
 
 def _places(text: str) -> list[Place]:

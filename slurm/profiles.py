@@ -86,7 +86,8 @@ class Profile(BaseModel):
     `ssh` (an alias, `user@host`). `prelude` are shell lines to run before anything of ours there,
     such as `module load slurm`. `workspace` is our folder there, on a file system that the nodes
     see; `~` and variables such as `$SCRATCH` are the cluster's. `python` is the interpreter or
-    environment that has Batman's `train` extra there. `signal_seconds` before the time limit a
+    environment that has Batman's `train` extra there, and `envs` the folder that
+    `batman clusters setup` makes environments in. `signal_seconds` before the time limit a
     run is told to write its checkpoint, and `time` is the limit asked for where none is chosen.
     `sbatch` are further options, each one word such as `--exclude=n3`.
     """
@@ -98,6 +99,7 @@ class Profile(BaseModel):
     prelude: list[str] = Field(default_factory=list)
     workspace: str = "~/batman"
     python: str = ""
+    envs: str = ""
     account: str = ""
     qos: str = ""
     time: str = "24:00:00"
@@ -107,7 +109,7 @@ class Profile(BaseModel):
     poll_seconds: float = Field(default=20.0, ge=LEAST_POLL_S, le=3600)
     gpus: dict[str, GpuType] = Field(default_factory=dict)
 
-    _plain = field_validator("host", "workspace", "python", "account", "qos")(_no_control)
+    _plain = field_validator("host", "workspace", "python", "envs", "account", "qos")(_no_control)
 
     @field_validator("name")
     @classmethod
@@ -299,6 +301,7 @@ _HELP = {
     "host": "SSH host (an alias of ~/.ssh/config, user@host); empty: this machine",
     "workspace": "our folder there, on a file system that the nodes see",
     "python": "interpreter or environment with batman-tui[train]; empty: WORKSPACE/env, or ours",
+    "envs": "folder that setup makes environments in; empty: WORKSPACE/envs",
     "prelude": "shell lines to run before anything of ours there",
     "account": "account to charge; empty: the cluster's default",
     "qos": "quality of service; empty: the cluster's default",

@@ -63,7 +63,7 @@ def open_site(host: Host, profile: Profile, workspace: Workspace) -> Site:
     if profile.is_local:
         python = str(Path(profile.python).expanduser()) if profile.python else sys.executable
         return Site(host, profile, str(workspace.root.absolute()), python, True)
-    root, python = _expand(host, [profile.workspace or "~/batman", profile.python])
+    root, python = expand_paths(host, [profile.workspace or "~/batman", profile.python])
     return Site(host, profile, root, python or f"{root}/env", False)
 
 
@@ -71,8 +71,11 @@ _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))|^~(?=/|$)", re.
 _PRINT = 'for name do eval "value=\\${$name-}"; printf "%s\\0" "$value"; done'
 
 
-def _expand(host: Host, paths: list[str]) -> list[str]:
-    """Replace `~` in front and variables by what they are on the host."""
+def expand_paths(host: Host, paths: list[str]) -> list[str]:
+    """Return paths made absolute, `~` in front and variables replaced by what they are there.
+
+    A relative path is below the home folder. Raises `HostError` for a variable that is not set.
+    """
     names = ["HOME"]
     names += [m[1] or m[2] for path in paths for m in _VARIABLE.finditer(path) if m[1] or m[2]]
     done = host.run(["sh", "-c", _PRINT, "sh", *names])
