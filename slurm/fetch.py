@@ -7,11 +7,13 @@ node the run folder is the job's own and nothing is copied: only the job is aske
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -45,6 +47,7 @@ _LAST = re.compile(r"checkpoint_last\.pth")
 _ALL = re.compile(r"checkpoint_(last|epoch_\d+)\.pth")
 # Weights change with every better epoch; while training goes on they come this seldom.
 WEIGHTS_EVERY_S = 300.0
+LOCK_FILE = ".mirror.lock"
 _LIST = "find . -maxdepth 2 -type f ! -name '.*' -printf '%s %T@ %P\\0'"
 
 
@@ -77,10 +80,18 @@ class Mirror:
     def refresh(self, *, everything: bool = False) -> None:
         """Copy what is new; with `everything` weights too, however lately they came.
 
-        Raises `HostError` when the host does not answer; the next call goes on from there.
+        While another process copies the same run, nothing is done. Raises `HostError` when the
+        host does not answer; the next call goes on from there.
         """
         if self.site.shared:
             return
+        with _alone(self.run.path) as alone:
+            if alone:
+                # How far others have come since.
+                self._state = MirrorState.load(self.run.path)
+                self._copy(everything=everything)
+
+    def _copy(self, *, everything: bool) -> None:
         listed = self._list()
         # Who trains comes before what they say, or a new start looks like an old end.
         self._fetch_worker(listed.get(WORKER_FILE))
@@ -98,7 +109,14 @@ class Mirror:
         Raises `HostError` when the cluster does not answer.
         """
         self._follow_successor()
-        job = ask_job(self.site.host, self.record)
+        return self.heed(ask_job(self.site.host, self.record))
+
+    def heed(self, job: Job | None) -> Job | None:
+        """Note in the run what its job, as it was just seen, means for it, and return the job.
+
+        For whoever has asked the queue anyway; None is a job that is not known any more. Raises
+        `HostError` when the last of an ended run cannot be fetched.
+        """
         now = time.time()
         if job is None:
             self.record = self.record.changed(seen_at=now)
@@ -242,6 +260,20 @@ class Mirror:
                 file.write(data)
             offset += len(data)
         return offset
+
+
+@contextlib.contextmanager
+def _alone(run_dir: Path) -> Iterator[bool]:
+    """Hold the run's lock and yield whether we got it: two that copy would double lines."""
+    with (run_dir / LOCK_FILE).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        except OSError:  # a file system without locks
+            yield True
+        else:
+            yield True
 
 
 @contextlib.contextmanager
