@@ -22,6 +22,7 @@ from batman_tui.keys import bindings, keymap
 from batman_tui.settings import Settings
 from batman_tui.widgets.base import Guarded
 from batman_tui.widgets.key_order import KeyOrder
+from batman_tui.widgets.overlays import Overlays
 from core.errors import BatmanError
 from core.text import clean, did_you_mean
 from core.workspace import Workspace
@@ -71,7 +72,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class BatmanApp(Guarded, KeyOrder, App[int]):
+class BatmanApp(Guarded, KeyOrder, Overlays, App[int]):
     """Batman on a terminal. Screens are imported when they are first opened."""
 
     TITLE = "Batman"
@@ -98,6 +99,7 @@ class BatmanApp(Guarded, KeyOrder, App[int]):
         super().__init__()
         self.workspace = workspace
         self.settings = settings or settings_file.load()
+        self.wanted_graphics = self.settings.pictures
         self.views = VIEWS
         self.shown_workspace = _short(workspace.root)
         self.errors: list[Exception] = []

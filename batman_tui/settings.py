@@ -32,6 +32,10 @@ class Settings:
     files: str = "link"
     """How an import takes image files: `link`, `copy`, `move` or `reference`."""
 
+    pictures: str = "auto"
+    """How pictures are shown: `kitty` or `sixel` in real pixels, `blocks` with two pixels a cell;
+    `auto` takes real pixels where the terminal is known to have them."""
+
     animations: bool = True
     """Whether scrolling and fading are animated; off is better over a slow connection."""
 
@@ -43,7 +47,10 @@ class Settings:
 
 
 _KNOWN = {item.name: item for item in fields(Settings) if item.name != "problems"}
-_CHOICES = {"files": ("link", "copy", "move", "reference")}
+_CHOICES = {
+    "files": ("link", "copy", "move", "reference"),
+    "pictures": ("auto", "kitty", "sixel", "blocks"),
+}
 
 
 def load(folder: Path | None = None) -> Settings:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from core.classes import ClassRow
 
-GAP = 2
 NO_PICTURE = "No picture of it can be read; c looks for what is wrong with the data."
 
 
@@ -23,7 +22,7 @@ def crops(project: Path, class_id: int, size: Pixels) -> Image | None:
     from core.thumbnails import class_strip
 
     with Project.open(project) as opened:
-        return class_strip(opened, class_id, (size[1], size[1]), GAP, size[0])
+        return class_strip(opened, class_id, (size[1], size[1]), max(2, size[1] // 8), size[0])
 
 
 class ClassCrops(Panel):

@@ -1,4 +1,7 @@
-"""A picture on the terminal: two pixels a cell by half blocks, made in a thread, kept by size."""
+"""A picture on the terminal, made in a thread, kept by size.
+
+Two pixels a cell by half blocks, or the terminal's own where it has them; see `widgets.graphics`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual import on, work
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
@@ -18,6 +22,14 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from batman_tui.widgets.cells import fit
+from batman_tui.widgets.graphics import (
+    Frame,
+    Mode,
+    cell_pixels,
+    in_tmux,
+    kitty_frame,
+    sixel_frame,
+)
 from core.errors import BatmanError
 
 if TYPE_CHECKING:
@@ -73,8 +85,8 @@ def half_blocks(image: Image) -> list[Strip]:
 class Picture(Widget):
     """Shows one picture, in the middle. `show` says which, and how to make it for a size.
 
-    The picture is made in a thread, in the pixels that the widget has (a cell is one wide and two
-    high); the last ones are kept. What goes wrong is said in its place.
+    The picture is made in a thread, in the pixels that the widget has (by half blocks, a cell is
+    one wide and two high); the last ones are kept. What goes wrong is said in its place.
     """
 
     ALLOW_SELECT = False
@@ -83,13 +95,11 @@ class Picture(Widget):
     class Made(Message):
         """A picture was made for `size` pixels; `error` says why not."""
 
-        def __init__(
-            self, key: Hashable, size: Pixels, lines: list[Strip] | None, error: str
-        ) -> None:
+        def __init__(self, key: Hashable, size: Pixels, frame: Frame | None, error: str) -> None:
             super().__init__()
             self.key = key
             self.size = size
-            self.lines = lines
+            self.frame = frame
             self.error = error
 
     def __init__(self, nothing: str = "", id: str | None = None) -> None:
@@ -101,9 +111,9 @@ class Picture(Widget):
         self._key: Hashable = None
         self._make: Make | None = None
         self._settled = True
-        self._lines: list[Strip] = []
+        self._frame: Frame | None = None
         self._said = nothing
-        self._kept: OrderedDict[tuple[Hashable, Pixels], list[Strip]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Hashable, Pixels], Frame] = OrderedDict()
         self._soon: Timer | None = None
         self._slow: Timer | None = None
 
@@ -119,8 +129,12 @@ class Picture(Widget):
 
     def forget(self) -> None:
         """Make every picture anew: what is on them has changed."""
-        self._kept.clear()
+        self._drop(len(self._kept))
         self._key = None
+
+    def on_unmount(self) -> None:
+        """Have the terminal forget the pictures."""
+        self._drop(len(self._kept))
 
     def on_resize(self) -> None:
         """Have the picture made for the new size."""
@@ -134,14 +148,25 @@ class Picture(Widget):
     @property
     def pixels(self) -> Pixels:
         """The room there is, in pixels."""
-        return self.size.width, self.size.height * 2
+        across, down = self.cell
+        return self.size.width * across, self.size.height * down
+
+    @property
+    def mode(self) -> Mode:
+        """How pictures are shown on this terminal."""
+        return getattr(self.app, "graphics", "blocks")
+
+    @property
+    def cell(self) -> Pixels:
+        """The pixels of a cell, width and height."""
+        return (1, 2) if self.mode == "blocks" else cell_pixels()
 
     def _ask(self) -> None:
         for timer in (self._soon, self._slow):
             if timer is not None:
                 timer.stop()
         if self._make is None:
-            self._put(None, [], self.nothing)
+            self._put(None, None, self.nothing)
             return
         kept = self._kept.get((self._key, self.pixels))
         if kept is not None:
@@ -152,53 +177,102 @@ class Picture(Widget):
             self._slow = self.set_timer(SLOW_S, self._say_slow)
 
     def _say_slow(self) -> None:
-        self._put(None, [], "Reading …")
+        self._put(None, None, "Reading …")
         self._settled = False
 
     def _start(self) -> None:
         if self._make is not None:
-            self._work(self._key, self._make, self.pixels)
+            self._work(self._key, self._make, self.pixels, self.cell)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="picture")
-    def _work(self, key: Hashable, make: Make, size: Pixels) -> None:
-        lines, error = None, ""
+    def _work(self, key: Hashable, make: Make, size: Pixels, cell: Pixels) -> None:
+        frame, error = None, ""
         try:
             image = make(size)
-            lines = None if image is None else half_blocks(image)
+            frame = None if image is None else self._framed(image, cell)
         except BatmanError as problem:
             error = problem.message
         if not get_current_worker().is_cancelled:
-            self.post_message(self.Made(key, size, lines, error))
+            self.post_message(self.Made(key, size, frame, error))
+
+    def _framed(self, image: Image, cell: Pixels) -> Frame:
+        """Return the picture for the terminal; runs in a thread."""
+        frame = None
+        if self.mode == "kitty":
+            true_colour = self.app.console.color_system == "truecolor"
+            frame = kitty_frame(image, cell, true_colour=true_colour, in_tmux=in_tmux())
+        elif self.mode == "sixel":
+            frame = sixel_frame(image, cell)
+        if frame is None:
+            image = image.resize(
+                (-(-image.width // cell[0]), 2 * -(-image.height // cell[1]))
+            ) if cell != (1, 2) else image  # fmt: skip
+            frame = Frame(half_blocks(image))
+        return frame
 
     @on(Made)
     def _made(self, message: Made) -> None:
         message.stop()
-        if message.lines is not None:
-            self._kept[message.key, message.size] = message.lines
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+        if message.frame is not None:
+            self._write(message.frame.send)
+            self._kept[message.key, message.size] = message.frame
+            self._drop(len(self._kept) - KEPT)
         if (message.key, message.size) != (self._key, self.pixels) or self._make is None:
             return
         if self._slow is not None:
             self._slow.stop()
-        self._put(message.key, message.lines or [], message.error or self.nothing)
+        self._put(message.key, message.frame, message.error or self.nothing)
 
-    def _put(self, key: Hashable, lines: list[Strip], said: str) -> None:
+    def _put(self, key: Hashable, frame: Frame | None, said: str) -> None:
         self.shown, self._settled = key, True
-        self._lines, self._said = lines, "" if lines else said
+        self._frame, self._said = frame, "" if frame else said
         self.refresh()
+
+    def _drop(self, count: int) -> None:
+        """Forget the `count` pictures that were made first."""
+        for _ in range(count):
+            _, frame = self._kept.popitem(last=False)
+            self._write(frame.free)
+
+    def _write(self, text: str) -> None:
+        driver = self.app._driver
+        if text and driver is not None:
+            driver.write(text)
+
+    def over(self) -> tuple[int, int, str] | None:
+        """Return column, line and text of what is to be drawn over the screen, if anything is.
+
+        Both count from 0. None when the picture is made of cells, is not all in sight, or there is
+        a notification on it.
+        """
+        frame = self._frame
+        if frame is None or not frame.over or not self.is_on_screen:
+            return None
+        region = self.content_region
+        if any(toast.region.overlaps(region) for toast in self.screen.query("Toast")):
+            return None
+        width, height = frame.lines[0].cell_length, len(frame.lines)
+        left, top = self._corner(width, height)
+        area = Region(region.x + left, region.y + top, width, height)
+        if not self.screen.region.contains_region(area):
+            return None
+        return area.x, area.y, frame.over
+
+    def _corner(self, width: int, height: int) -> tuple[int, int]:
+        """Return where a picture of that many cells begins, so that it is in the middle."""
+        return max(0, (self.size.width - width) // 2), (self.size.height - height) // 2
 
     def render_line(self, y: int) -> Strip:
         """Return one line of the picture, or of what is said in its place."""
-        width, height = self.size
+        width = self.size.width
         style = self.rich_style
-        if not self._lines:
+        if self._frame is None:
             said = wrap(self._said, max(8, width)) if self._said else []
             return Strip([Segment(fit(said[y] if y < len(said) else "", width), style)], width)
-        at = y - (height - len(self._lines)) // 2
-        if not 0 <= at < len(self._lines):
+        lines = self._frame.lines
+        left, top = self._corner(lines[0].cell_length if lines else 0, len(lines))
+        if not 0 <= y - top < len(lines):
             return Strip([Segment(" " * width, style)], width)
-        line = self._lines[at]
-        left = max(0, (width - line.cell_length) // 2)
+        line = lines[y - top]
         cells: list[Any] = [Segment(" " * left, style), *line]
         return Strip(cells).apply_style(style).adjust_cell_length(width, style)
