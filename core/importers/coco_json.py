@@ -26,6 +26,7 @@ _CHUNK = 200_000
 # A cut between records is a guess (the text may be part of a name); so many guesses are made.
 _GUESSES = 8
 _ABSENT = memoryview(b"")
+_ANNOTATIONS_AT = re.compile(rb'"annotations"\s*:\s*\[')
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
 
 
@@ -43,6 +44,10 @@ class _Root(msgspec.Struct):
     categories: msgspec.Raw = msgspec.Raw(b"")
 
 
+def _texts(root: _Root) -> dict[str, Any]:
+    return {key: memoryview(getattr(root, key)) for key in _Root.__struct_fields__}
+
+
 class Lists:
     """The lists of one COCO file, each still JSON text, or plain values when types had to go."""
 
@@ -56,11 +61,10 @@ class Lists:
                 f"'{clean(str(path))}' cannot be read: {error.strerror}.", "Check its permissions."
             ) from None
         data = _plain(data, name)
+        # The text whose list of annotations still has to show that it ends where it seems to.
+        self._unproven: bytes | memoryview | None = None
         try:
-            root = msgspec.json.decode(data, type=_Root)
-            self.lists: dict[str, Any] = {
-                key: memoryview(getattr(root, key)) for key in _Root.__struct_fields__
-            }
+            self.lists: dict[str, Any] = self._found(data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             value = loads(bytes(data), name)
             if not isinstance(value, dict):
@@ -76,6 +80,51 @@ class Lists:
                     raise self.wrong("it has no 'images'")
             elif not isinstance(value, list):
                 raise self.wrong(f"'{key}' is not a list")
+
+    def _found(self, data: bytes | memoryview) -> dict[str, Any]:
+        """Return the text of the lists. Raises msgspec's errors for what is no JSON.
+
+        Nearly all of the text is the annotations, and reading it once more only to learn where it
+        ends would cost a twentieth of an import. So its ends are guessed: from the first `[` after
+        its key to the last `]` before the categories, or of the file. That what is around it reads
+        as an object that lacks nothing but this value proves the beginning; the end is proven
+        when the records have been read.
+        """
+        text = data if isinstance(data, bytes) else bytes(data)
+        begin = _ANNOTATIONS_AT.search(text)
+        # Of a key that comes twice the last counts.
+        if begin is not None and text.count(b'"annotations"') == 1:
+            start = begin.end() - 1
+            after = text.rfind(b'"categories"', start)
+            end = text.rfind(b"]", start, after if after > 0 else len(text)) + 1
+            if end > start:
+                around = b"".join((text[:start], b"null", text[end:]))
+                try:
+                    root = msgspec.json.decode(around, type=_Root)
+                except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+                    root = _Root()
+                if bytes(root.annotations) == b"null" and bytes(root.images):
+                    self._unproven = text
+                    return {**_texts(root), "annotations": memoryview(text)[start:end]}
+        return _texts(msgspec.json.decode(data, type=_Root))
+
+    def _proven(self, guess: memoryview) -> memoryview | None:
+        """Return the annotations' text as a reader of the whole file finds it: a part of `guess`.
+
+        None where that was known before, or where only Python's own reader takes the file. Raises
+        `ImportFailed` that names the place where the file breaks.
+        """
+        text, self._unproven = self._unproven, None
+        if text is None:
+            return None
+        try:
+            proven = memoryview(msgspec.json.decode(text, type=_Root).annotations)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            loads(bytes(text), self.name)
+            return None
+        if proven != guess[: len(proven)]:
+            raise self.wrong("it has more than one list of annotations")
+        return proven
 
     def wrong(self, what: str) -> ImportFailed:
         """Return the error for a file that is JSON but not COCO."""
@@ -105,7 +154,13 @@ class Lists:
         """
         value = self.lists[key]
         count = 0
-        for part in _Parts(value, decoder) if not isinstance(value, list) else [value]:
+        if isinstance(value, list):
+            parts: Any = [value]
+        elif key == "annotations":
+            parts = _Parts(value, decoder, self._proven)
+        else:
+            parts = _Parts(value, decoder)
+        for part in parts:
             if part and not isinstance(part[0], msgspec.Struct):
                 good = []
                 for place, record in enumerate(part, count):
@@ -120,6 +175,8 @@ class Lists:
                 yield part
         # What was read is not needed twice, and the text is most of the memory.
         self.lists[key] = []
+        if key == "annotations":
+            self._unproven = None
 
 
 class _Parts(Generic[T]):
@@ -127,11 +184,19 @@ class _Parts(Generic[T]):
 
     A list is cut where one object ends and the next begins. That this was a place between two
     records, and not inside one, shows when the part reads as a list; if not, the cut is moved on.
+    `prove` is asked when that does not help: given the text, it returns as much of it as is the
+    list, None when that is known to be all.
     """
 
-    def __init__(self, text: memoryview, decoder: msgspec.json.Decoder[list[T]]) -> None:
+    def __init__(
+        self,
+        text: memoryview,
+        decoder: msgspec.json.Decoder[list[T]],
+        prove: Callable[[memoryview], memoryview | None] = lambda _: None,
+    ) -> None:
         self.text = text
         self.decoder = decoder
+        self.prove = prove
 
     def __iter__(self) -> Iterator[list[Any]]:
         text, at, end = self.text, 1, len(self.text) - 1
@@ -144,6 +209,10 @@ class _Parts(Generic[T]):
                 if read is not None or match is None:
                     break
                 search = match.end() - 1
+            if read is None and (proven := self.prove(text)) is not None:
+                # What was read so far is the beginning of either text.
+                end = len(proven) - 1
+                continue
             if read is None:
                 yield loads(b"".join((b"[", text[at:end], b"]")), "a list")
                 return

@@ -10,7 +10,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -215,23 +214,21 @@ def _images(
     prefix = f"{import_id}/"
     kept = files != "reference"
     odd = any(p.grp is not None or p.time is not None or p.extra is not None for p in data.images)
-    columns = _IMAGE if odd else _IMAGE[:7]
-    rows = [
-        (
-            first + number,
-            import_id,
-            prefix + picture.target if kept else picture.source,
-            picture.name,
-            picture.width,
-            picture.height,
-            picture.split,
-            *((picture.grp, picture.time, picture.extra) if odd else ()),
-        )
-        for number, picture in enumerate(data.images)
-        if number not in gone
+    pictures = [p for number, p in enumerate(data.images) if number not in gone]
+    columns = [
+        ids[ids > 0].tolist(),
+        [import_id] * len(pictures),
+        [prefix + p.target for p in pictures] if kept else [p.source for p in pictures],
+        [p.name for p in pictures],
+        [p.width for p in pictures],
+        [p.height for p in pictures],
+        [p.split for p in pictures],
     ]
-    for start in range(0, len(rows), _BATCH):
-        _insert(project, "images", columns, rows[start : start + _BATCH])
+    if odd:
+        columns += [
+            [p.grp for p in pictures], [p.time for p in pictures], [p.extra for p in pictures],
+        ]  # fmt: skip
+    _insert(project, "images", _IMAGE[: len(columns)], columns)
     return ids
 
 
@@ -329,22 +326,25 @@ def _annotations(
                 [data.segmentation.get(row) for row in rows.tolist()],
                 [data.extra.get(row) for row in rows.tolist()],
             ]
-        table = list(zip(*columns, strict=True))
-        _insert(project, "annotations", _ANNOTATION[: len(columns)], table)
+        _insert(project, "annotations", _ANNOTATION[: len(columns)], columns)
     watch.tick("annotations", len(order), len(order))
 
 
 def _insert(
-    project: Project, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+    project: Project, table: str, names: Sequence[str], columns: Sequence[Sequence[Any]]
 ) -> None:
-    """Insert rows, many to a statement and what is left one by one."""
-    row = f"({', '.join('?' * len(columns))})"
-    head = f"INSERT INTO {table}({', '.join(columns)}) VALUES "
-    whole = len(rows) - len(rows) % _TOGETHER
-    flat = list(chain.from_iterable(rows[:whole]))
-    step = _TOGETHER * len(columns)
-    project.db.executemany(
-        head + ", ".join([row] * _TOGETHER),
-        (flat[start : start + step] for start in range(0, len(flat), step)),
-    )
-    project.db.executemany(head + row, rows[whole:])
+    """Insert rows given as columns, many to a statement and what is left one by one."""
+    width, count = len(names), len(columns[0])
+    # Column by column into place: half the time of zipping rows and chaining them.
+    values: list[Any] = [None] * (width * count)
+    for place, column in enumerate(columns):
+        values[place::width] = column
+    row = f"({', '.join('?' * width)})"
+    head = f"INSERT INTO {table}({', '.join(names)}) VALUES "
+    whole = width * (count - count % _TOGETHER)
+    for rows, start, stop in ((_TOGETHER, 0, whole), (1, whole, len(values))):
+        step = rows * width
+        project.db.executemany(
+            head + ", ".join([row] * rows),
+            (values[at : at + step] for at in range(start, stop, step)),
+        )
