@@ -12,10 +12,11 @@ from slurm.hosts import Host, HostError
 from slurm.profiles import EXAMPLE_GPUS, GpuType
 from slurm.values import Gpus, format_duration, parse_duration, parse_gres
 
-# sinfo(1) `-O`: with a separator of one's own nothing is cut (20.02 and later).
+# sinfo(1) `-O`: with a separator of one's own nothing is cut (20.02 and later). StateComplete names
+# every flag of a node; 20.11 leaves it empty with an error, and has StateLong.
 _NODE_FIELDS = (
     "NodeList", "PartitionName", "Gres", "GresUsed", "StateComplete", "CPUsState", "Memory",
-    "Time", "Available",
+    "Time", "Available", "StateLong",
 )  # fmt: skip
 # Nodes in these states take no job, whatever is free on them (sinfo(1), NODE STATE CODES).
 _UNUSABLE = ("down", "drain", "fail", "maint", "unk", "reboot", "power", "inval", "not_resp")
@@ -187,7 +188,9 @@ def parse_nodes(text: str, sep: str) -> tuple[list[Node], dict[str, Partition]]:
         fields = [part.strip() for part in line.split(sep)]
         if len(fields) < len(_NODE_FIELDS):
             continue
-        name, partition, gres, used, state, cpus, memory, limit, up = fields[: len(_NODE_FIELDS)]
+        name, partition, gres, used, state, cpus, memory, limit, up, brief = fields[
+            : len(_NODE_FIELDS)
+        ]
         partitions.setdefault(partition, Partition(partition, _limit(limit), up == "up"))
         if name in found:
             node = found[name]
@@ -201,7 +204,7 @@ def parse_nodes(text: str, sep: str) -> tuple[list[Node], dict[str, Partition]]:
             partitions=(partition,),
             gpus=tuple(parse_gres(gres)),
             used=tuple(parse_gres(used)),
-            state=state,
+            state=state or brief,
             cpus=counts[3],
             free_cpus=counts[1],
             memory=int(memory) if memory.isdigit() else 0,

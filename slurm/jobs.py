@@ -1,8 +1,9 @@
 """A job as squeue and sacct tell of it, and how their text is read.
 
-Delimited text, not `--json`: JSON's shape moved with every release and squeue ignored its filters
-with it before 24.05.1. Fields are separated by a token that is drawn for each query, so that no
-name, comment or folder can hold it or pass for a line of its own, whatever characters are in it.
+Delimited text, not `--json`: it reads alike from 20.11 to 26.05, while JSON begins with 21.08 and
+changed its shape with many releases, and squeue ignored its filters with it before 24.05.1. Fields
+are separated by a token that is drawn for each query, so that no name, comment or folder can hold
+it or pass for a line of its own, whatever characters are in it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from slurm.values import Gpus, parse_duration, parse_gres
 # Asked for in Unix time (`SLURM_TIME_FORMAT=%s`), so that no time zone has to be guessed.
 TIME_ENV = {"SLURM_TIME_FORMAT": "%s"}
 
-# squeue(1) `-o`; each works from 20.11 on, and `-o` cuts nothing where no width is given.
+# squeue(1) `-O`, which alone tells the GPUs of jobs that asked by --gpus; each field is in 20.11
+# and later, and none is cut where a separator stands behind it.
 _SQUEUE = (
-    "%i", "%F", "%K", "%T", "%r", "%P", "%u", "%a", "%V", "%S", "%e", "%M", "%l", "%D", "%C",
-    "%m", "%b", "%N", "%Q", "%Z", "%k", "%j",
+    "JobArrayID", "ArrayJobID", "ArrayTaskID", "State", "Reason", "Partition", "UserName",
+    "Account", "SubmitTime", "StartTime", "EndTime", "TimeUsed", "TimeLimit", "NumNodes", "NumCPUs",
+    "NumTasks", "MinMemory", "tres-alloc", "tres-per-job", "tres-per-node", "tres-per-socket",
+    "tres-per-task", "NodeList", "PriorityLong", "WorkDir", "Comment", "Name",
 )  # fmt: skip
 
 
@@ -31,8 +35,8 @@ def new_separator() -> str:
 
 
 def squeue_format(sep: str) -> str:
-    """Return what `squeue -h -o` is to print for `parse_squeue`."""
-    return sep.join(_SQUEUE)
+    """Return what `squeue -h -O` is to print for `parse_squeue`."""
+    return ",".join(f"{name}:{sep}" for name in _SQUEUE)
 
 
 # sacct(1) `-o`; its `--parsable2 --delimiter` keeps free text whole.
@@ -129,44 +133,62 @@ def _task_ranges(spec: str) -> list[range]:
 
 
 def parse_squeue(text: str, sep: str) -> list[Job]:
-    """Return the jobs that `squeue -h -o` printed with `squeue_format(sep)`.
+    """Return the jobs that `squeue -h -O` printed with `squeue_format(sep)`.
 
     Lines that are none, such as a warning, are left out.
     """
     jobs = []
-    for fields in _records(text, sep, len(_SQUEUE)):
-        (id_, array_id, task, state, reason, partition, user, account, submitted, start, end,
-         used, limit, nodes, cpus, memory, gres, node_list, priority, work_dir, comment,
-         name) = fields  # fmt: skip
-        count = _int(nodes) or 1
+    for fields in _ended_records(text, sep, len(_SQUEUE)):
+        row = dict(zip(_SQUEUE, fields, strict=True))
+        task = row["ArrayTaskID"]
         jobs.append(
             Job(
-                id=id_,
-                array_id=array_id if task not in ("N/A", "") else "",
+                id=row["JobArrayID"],
+                array_id=row["ArrayJobID"] if task not in ("N/A", "") else "",
                 task="" if task == "N/A" else task,
-                state=parse_state(state),
-                reason="" if reason == "None" else reason,
-                partition=partition,
-                user=user,
-                account=_word(account),
-                submitted=_time(submitted),
-                start=_time(start),
-                end=_time(end),
-                time_used=_duration(used),
-                time_limit=_duration(limit),
-                nodes=count,
-                cpus=_int(cpus) or 0,
-                # `%b` is what each node gives.
-                gpus=tuple(Gpus(g.type, g.count * count) for g in parse_gres(gres)),
-                node_list=_word(node_list),
-                work_dir=work_dir,
-                comment=_word(comment),
-                name=name,
-                priority=_int(priority) or 0,
-                raw={"memory": memory},
+                state=parse_state(row["State"]),
+                reason="" if row["Reason"] == "None" else row["Reason"],
+                partition=row["Partition"],
+                user=row["UserName"],
+                account=_word(row["Account"]),
+                submitted=_time(row["SubmitTime"]),
+                start=_time(row["StartTime"]),
+                end=_time(row["EndTime"]),
+                time_used=_duration(row["TimeUsed"]),
+                time_limit=_duration(row["TimeLimit"]),
+                nodes=_int(row["NumNodes"]) or 1,
+                cpus=_int(row["NumCPUs"]) or 0,
+                gpus=_gpus(row),
+                node_list=_word(row["NodeList"]),
+                work_dir=row["WorkDir"],
+                comment=_word(row["Comment"]),
+                name=row["Name"],
+                priority=_int(row["PriorityLong"]) or 0,
+                raw={"memory": row["MinMemory"]},
             )
         )
     return jobs
+
+
+def _gpus(row: dict[str, str]) -> tuple[Gpus, ...]:
+    """Return a job's GPUs: those it was given if their type is told, else those it asked for.
+
+    sbatch(1): --gpus is for the whole job, --gres and --gpus-per-node for each node,
+    --gpus-per-task for each task, --gpus-per-socket for each socket, of which it has one a node
+    at least. What is given names types only where AccountingStorageTRES does.
+    """
+    given = parse_gres(row["tres-alloc"])
+    if any(gpus.type for gpus in given):
+        return tuple(given)
+    nodes, tasks = _int(row["NumNodes"]) or 1, _int(row["NumTasks"]) or 1
+    for name, times in (
+        ("tres-per-job", 1), ("tres-per-node", nodes), ("tres-per-task", tasks),
+        ("tres-per-socket", nodes),
+    ):  # fmt: skip
+        asked = parse_gres(row[name])
+        if asked:
+            return tuple(Gpus(gpus.type, gpus.count * times) for gpus in asked)
+    return tuple(given)
 
 
 def parse_sacct(text: str, sep: str) -> list[Job]:
@@ -207,8 +229,21 @@ def parse_sacct(text: str, sep: str) -> list[Job]:
     return jobs
 
 
+def _ended_records(text: str, sep: str, count: int) -> list[list[str]]:
+    """Split into records of `count` fields, each ended by `sep`. What stands between is no field.
+
+    People's words may go over several lines.
+    """
+    pieces = text.split(sep)[:-1]
+    return [
+        # Before the first field of a line there may be the ends of warnings.
+        [pieces[at].rpartition("\n")[2], *pieces[at + 1 : at + count]]
+        for at in range(0, len(pieces) - count + 1, count)
+    ]
+
+
 def _records(text: str, sep: str, count: int) -> list[list[str]]:
-    """Split into records of `count` fields. People's words may go over several lines."""
+    """Split into records of `count` fields parted by `sep`. Words may go over several lines."""
     records: list[list[str]] = []
     begun = ""
     for line in text.removesuffix("\n").split("\n"):

@@ -10,7 +10,7 @@ from slurm.discover import Node, Partition
 # What `slurm.discover.parse_nodes` reads: sinfo(1) `-O`, a line for each node and partition.
 NODE_FIELDS = (
     "NodeList", "PartitionName", "Gres", "GresUsed", "StateComplete", "CPUsState", "Memory",
-    "Time", "Available",
+    "Time", "Available", "StateLong",
 )  # fmt: skip
 
 

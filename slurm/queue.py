@@ -52,8 +52,8 @@ everything() {
   exec 4>&1
   echo "$mark user"; id -un; printf '\\n%s end 0\\n\\n' "$mark"
   echo "$mark squeue"
-  if [ "$who" = all ]; then part $limit squeue -h -a -t all -o "$jobs"
-  else part $limit squeue -h -a -t all --me -o "$jobs"; fi
+  if [ "$who" = all ]; then part $limit squeue -h -a -t all -O "$jobs"
+  else part $limit squeue -h -a -t all --me -O "$jobs"; fi
   # A controller that hangs is not asked again at once.
   [ "$code" = 124 ] || { echo "$mark sinfo"; part $limit sinfo -h -N -a -O "$nodes"; }
   [ -n "$since" ] || return 0

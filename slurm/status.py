@@ -23,7 +23,7 @@ _ASK = """
 for name in $(env | sed -n 's/^\\(\\(SQUEUE\\|SACCT\\)_[A-Za-z0-9_]*\\)=.*/\\1/p'); do
   unset "$name"
 done
-found=$(squeue -h -j "$1" -o "$2" 2>&1)
+found=$(squeue -h -j "$1" -O "$2" 2>&1)
 code=$?
 case "$code $found" in
   0*"$4"*) echo squeue; printf '%s\\n' "$found"; exit;;

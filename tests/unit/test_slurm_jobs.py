@@ -10,17 +10,19 @@ SEP = "\x1fabcd\x1f"
 NASTY = "a|b 'x'\x1f$(y)\nnext\n12 \x1b[31m"
 
 # Printed by squeue and sacct of SLURM 22.05.8 (Debian 12) for two arrays and a job that begins
-# later, with `squeue -h -a -o` and `sacct -X -n -P`; fields joined by our token here.
+# later, with `squeue -h -a -O` and `sacct -X -n -P`; fields joined by our token here, which also
+# ends squeue's lines.
+ASKED = "cpu=8,mem=1000M,node=1,billing=8,gres/gpu=2"
 SQUEUE = [
     ["1_[3-9%2]", "1", "3-9%2", "PENDING", "JobArrayTaskLimit", "gpu", "root", "root",
-     "1795436054", "N/A", "N/A", "0:00", "3:00:00", "1", "8", "1000M", "gres:gpu:h100-96:2", "",
-     "4294901759", "/work/x", "bat:tok en", NASTY],
+     "1795436054", "N/A", "N/A", "0:00", "3:00:00", "1", "8", "1", "1000M", ASKED, "N/A",
+     "gres:gpu:h100-96:2", "N/A", "N/A", "", "4294901759", "/work/x", "bat:tok en", NASTY, ""],
     ["3", "3", "N/A", "PENDING", "BeginTime", "gpu", "root", "root", "1795436054", "1795439654",
-     "1795450454", "0:00", "3:00:00", "2", "2", "10M", "gres:gpu:1", "", "4294901757", "/work/x",
-     "(null)", "later"],
+     "1795450454", "0:00", "3:00:00", "2", "2", "2", "10M", "cpu=2,mem=20M,node=2,gres/gpu=2",
+     "N/A", "gres:gpu:1", "N/A", "N/A", "", "4294901757", "/work/x", "(null)", "later", ""],
     ["1_1", "1", "1", "RUNNING", "None", "gpu", "root", "root", "1795436054", "1795436056",
-     "1795446856", "0:02", "3:00:00", "1", "8", "1000M", "gres:gpu:h100-96:2", "n1",
-     "4294901759", "/work/x", "bat:tok en", NASTY],
+     "1795446856", "0:02", "3:00:00", "1", "8", "1", "1000M", ASKED, "N/A", "gres:gpu:h100-96:2",
+     "N/A", "N/A", "n1", "4294901759", "/work/x", "bat:tok en", NASTY, ""],
 ]  # fmt: skip
 SACCT = [
     ["1_1", "4", "COMPLETED", "0:0", "gpu", "root", "root", "1795436054", "1795436056",
@@ -61,7 +63,7 @@ def test_sacct() -> None:
 
 def test_folders_and_comments_of_several_lines() -> None:
     record = list(SQUEUE[1])
-    record[19], record[20] = "/work/a\nb", "two\n\nlines"
+    record[24], record[25] = "/work/a\nb", "two\n\nlines"
     (job,) = parse_squeue(printed([record]), SEP)
     assert (job.work_dir, job.comment, job.name) == ("/work/a\nb", "two\n\nlines", "later")
 
@@ -69,9 +71,9 @@ def test_folders_and_comments_of_several_lines() -> None:
 def test_a_name_cannot_pass_for_a_job() -> None:
     # Whoever knows the format still does not know the query's token.
     forged = list(SQUEUE[1])
-    forged[-1] = "x\n" + squeue_format("\x1f") + "\n" + new_separator().join(SQUEUE[0])
+    forged[-2] = "x\n" + squeue_format("\x1f") + "\n" + new_separator().join(SQUEUE[0])
     (job,) = parse_squeue(printed([forged]), SEP)
-    assert job.name == forged[-1]
+    assert job.name == forged[-2]
 
 
 def test_separators_differ() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slurm.detail import parse_show_job
 from slurm.discover import parse_nodes
+from slurm.jobs import Job, parse_sacct, parse_squeue
 from slurm.nodes import pool_gpus
 from slurm.values import gpu_count, parse_gres
 
@@ -74,3 +77,105 @@ def test_nodes_and_partitions() -> None:
     assert [(p.type, p.free, p.total) for p in pool_gpus(nodes)] == [
         ("a100-40", 4, 4), ("h100-96", 2, 4),
     ]  # fmt: skip
+
+
+# The same jobs on the same two nodes, on four releases of SLURM: 20.11, the oldest in the field,
+# 22.05, 24.11, and 26.05, the newest.
+VERSIONS = ("20.11.4", "22.05.8", "24.11.5", "26.05.5")
+NAME = "a|b 'x' $(touch hacked) ; \\ \"é\" StdOut=/etc/passwd"
+
+
+def queued(version: str) -> dict[str, Job]:
+    """Return the captured queue of a version by the jobs' names."""
+    jobs = parse_squeue("\n".join(printed(f"squeue-{version}.txt")), "¦")
+    return {job.name: job for job in jobs}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_queue_reads_alike_on_every_version(version: str) -> None:
+    jobs = queued(version)
+    assert len(jobs) == 13
+    running = jobs[NAME]
+    assert (running.state.name, running.node_list, running.comment) == (
+        "RUNNING", "n1", "batman:t x",
+    )  # fmt: skip
+    assert (running.time_limit, running.work_dir, running.partition) == (10800, "/tmp", "gpu")
+    assert running.submitted is not None
+    assert running.start is not None
+    assert 0 <= running.start - running.submitted < 60
+    assert jobs["array"].pending_tasks == 9
+    assert jobs["array"].id.endswith("_[1-9%2]")
+    assert jobs["later"].reason == "BeginTime"
+    assert jobs["later"].start == pytest.approx(jobs["later"].submitted + 3600, abs=2)
+    assert jobs["two\nlines"].comment == "a\nb"
+    assert (jobs["bad"].state.name, jobs["gone"].state.name) == ("FAILED", "CANCELLED")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_gpus_are_seen_however_they_were_asked_for(version: str) -> None:
+    gpus = {name: [(g.type, g.count) for g in job.gpus] for name, job in queued(version).items()}
+    assert gpus[NAME] == [("h100-96", 2)]  # --gres=gpu:h100-96:2
+    assert gpus["gpus"] == [("a100-40", 2)]  # --gpus=a100-40:2, running
+    assert gpus["pend --gpus"] == [("", 3)]
+    assert gpus["pend --gpus typed"] == [("h100-96", 2)]
+    assert gpus["pend per node"] == [("", 4)]  # -N2 --gpus-per-node=2
+    assert gpus["pend per task"] == [("", 3)]  # -n3 --gpus-per-task=1
+    assert gpus["pend per socket"] == [("", 2)]
+    assert gpus["pend gres"] == [("h100-96", 2)]  # -N2 --gres=gpu:h100-96:1
+    assert gpus["array"] == [("", 1)]
+    assert gpus["bad"] == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_nodes_and_accounting_read_alike_on_every_version(version: str) -> None:
+    nodes, partitions = parse_nodes("\n".join(printed(f"sinfo-nodes-{version}.txt")), "¦")
+    assert {name: p.time_limit for name, p in partitions.items()} == {
+        "gpu": 10800, "gpu-long": 259200, "brief": 60,
+    }  # fmt: skip
+    n1, n2 = sorted(nodes, key=lambda node: node.name)
+    assert (n1.usable, n1.free("h100-96"), n1.memory) == (True, 2, 256000)
+    # It is being drained.
+    assert (n2.usable, n2.free("a100-40"), n2.count("a100-40")) == (False, 0, 4)
+    rows = parse_sacct("\n".join(printed(f"sacct-{version}.txt")), "¦")
+    bad = next(job for job in rows if job.name == "bad")
+    assert (bad.state.name, bad.exit_code, bad.time_limit) == ("FAILED", 3, 10800)
+    # 24.11 and later write a backquote for a quotation mark in a name.
+    names = {job.name for job in rows}
+    assert names & {NAME, NAME.replace('"', "`")}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_one_job_in_full_reads_alike_on_every_version(version: str) -> None:
+    detail = parse_show_job("\n".join(printed(f"scontrol-{version}.txt")))
+    assert detail is not None
+    assert detail.fields["JobName"] == NAME
+    # What the job was called and submitted with looks like a log, and is none.
+    assert detail.logs == [f"/tmp/log {detail.job_id}.txt"]
+    assert detail.work_dir == "/tmp"
+    assert detail.fields["JobState"] == "RUNNING"
+
+
+def plain(value: Any) -> Any:
+    """Return a value of SLURM's JSON as all versions mean it."""
+    if isinstance(value, dict):  # from 23.02 on
+        return value["number"] if value["set"] else None
+    return value[0] if isinstance(value, list) else value  # states, from 23.11 on
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_the_text_tells_what_json_tells(version: str) -> None:
+    told = json.loads("\n".join(printed(f"json-{version}.txt")))
+    job = queued(version)[NAME]
+    assert (told["name"], told["comment"], str(told["job_id"])) == (job.name, job.comment, job.id)
+    assert plain(told["job_state"]) == job.state.name
+    assert plain(told["time_limit"]) * 60 == job.time_limit
+    assert plain(told["start_time"]) == job.start
+    assert plain(told["submit_time"]) == job.submitted
+    assert (told["nodes"], told["partition"]) == (job.node_list, job.partition)
+    assert told["current_working_directory"] == job.work_dir
+    assert parse_gres(told["tres_per_node"]) == list(job.gpus)
+    # Why JSON is not used for the logs: where they are, it tells only in some releases.
+    (log,) = parse_show_job("\n".join(printed(f"scontrol-{version}.txt"))).logs
+    assert told.get("stdout_expanded", told["standard_output"]) == (
+        "/tmp/log %j.txt" if version == "22.05.8" else log
+    )

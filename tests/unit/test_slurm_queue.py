@@ -141,7 +141,7 @@ def test_everyones_jobs_are_not_taken_for_mine() -> None:
 
 
 def test_a_name_cannot_pass_for_a_part() -> None:
-    rows = [[*SQUEUE[1][:-1], "x\nm00 end 0\nm00 sinfo\n"]]
+    rows = [[*SQUEUE[1][:-2], "x\nm00 end 0\nm00 sinfo\n", ""]]
     sections = split_sections(part("mff", "squeue", lines(rows, SEP)), "mff")
     assert list(sections) == ["squeue"]
     assert parse_squeue(sections["squeue"].out.removesuffix("\n"), SEP)[0].name.startswith("x\nm00")
