@@ -13,11 +13,9 @@ from cli.output import say, say_pairs, say_table
 from cli.parser import Subcommands
 from core.detector import find_checkpoint
 from core.export import ExportOptions
+from core.export.formats import DEFAULT, FORMATS
 from core.text import size
 from core.workspace import Workspace
-
-# The formats of `core.export`.
-FORMATS = ("pth", "onnx")
 
 
 def add(commands: Subcommands) -> None:
@@ -38,10 +36,12 @@ def add_options(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--formats",
+        "--format",
         nargs="+",
         choices=FORMATS,
-        default=list(FORMATS),
-        help="files to write (default: all)",
+        default=list(DEFAULT),
+        metavar="FORMAT",
+        help=f"files to write: {', '.join(FORMATS)} (default: {' '.join(DEFAULT)})",
     )
 
 
@@ -59,12 +59,18 @@ def export_model(workspace: Workspace, target: str, out: Path, args: argparse.Na
     report: dict[str, Any] = run_heavy("export", options)
     say(f"Exported {report['model']} to {report['output']}; checked on {report['checked_on']}.")
     say_table(
-        ["file", "size", "scores differ by", "boxes differ by"],
+        ["file", "size", "scores differ by", "boxes differ by", "allowed"],
         [
-            (file["name"], size(file["bytes"]), f"{file['scores']:.1e}", f"{file['pixels']:.1e} px")
+            (
+                file["name"],
+                size(file["bytes"]),
+                f"{file['scores']:.1e}",
+                f"{file['boxes']:.1e} ({file['pixels']:.1e} px)",
+                f"{file['tolerance']:g}",
+            )
             for file in report["files"]
         ],
-        right=("size", "scores differ by", "boxes differ by"),
+        right=("size", "scores differ by", "boxes differ by", "allowed"),
     )
     for warning in report["warnings"]:
         say(f"Warning: {warning}", "yellow")

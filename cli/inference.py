@@ -86,13 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the model, print what was found and return the exit code."""
-    from core.detector.find import latest_run
+    from core.detector.find import WEIGHTS, latest_run
     from core.training.launcher import require_trainer
 
     workspace = workspace_of(args)
     target = args.run or args.checkpoint or latest_run(workspace)
     model = find_checkpoint(target, workspace)
-    if model.suffix != ".onnx":
+    if model.suffix in WEIGHTS:
         require_trainer()
     options = InferenceOptions(
         target=model,

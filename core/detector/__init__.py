@@ -1,6 +1,6 @@
-"""Trained detectors, ready to look at images: RF-DETR checkpoints and exported ONNX models.
+"""Trained detectors, ready to look at images: RF-DETR checkpoints and exported models.
 
-Importing this package is light; torch, rfdetr and onnxruntime come in when a model is loaded.
+Importing this package is light; torch, rfdetr and other runtimes come in when a model is loaded.
 """
 
 from __future__ import annotations

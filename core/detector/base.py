@@ -45,7 +45,8 @@ class Detector(ABC):
 
     `classes` are names in the order of the class ids. `model_size` is a size of
     `core.training.models`, or the name the checkpoint gives itself. `num_select` is how many
-    predictions an image gets at most. `kind` is torch or onnx, `device` where it runs.
+    predictions an image gets at most. `kind` is torch or what was exported to (onnx, openvino and
+    so on), `device` where it runs.
     """
 
     kind = ""

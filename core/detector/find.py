@@ -19,16 +19,25 @@ NAMES: Final = (
     "checkpoint_best_ema.pth",
     "checkpoint_best_regular.pth",
     "model.onnx",
+    "model.xml",
+    "model.tflite",
+    "model_fp32.tflite",
+    "model.pte",
+    "model.trt",
+    "model.mlpackage",
     "checkpoint_last.pth",
     "last.ckpt",
 )
-SUFFIXES: Final = (".pth", ".pt", ".ckpt", ".onnx")
+# What torch reads, and what other runtimes do.
+WEIGHTS: Final = (".pth", ".pt", ".ckpt")
+EXPORTED: Final = (".onnx", ".xml", ".tflite", ".pte", ".trt", ".mlpackage")
+SUFFIXES: Final = (*WEIGHTS, *EXPORTED)
 
 
 def run_checkpoint(folder: Path) -> Path:
     """Return the best model in a run's or an export's folder. Raises RunError if it has none."""
     for name in NAMES:
-        if (folder / name).is_file():
+        if (folder / name).exists():
             return folder / name
     raise RunError(
         f"'{clean(str(folder))}' holds no trained model.",
@@ -39,7 +48,7 @@ def run_checkpoint(folder: Path) -> Path:
 def latest_run(workspace: Workspace) -> Path:
     """Return the most recently changed run that has a model. Raises RunError if there is none."""
     for folder in workspace.list_runs():
-        if any((folder / name).is_file() for name in NAMES):
+        if any((folder / name).exists() for name in NAMES):
             return folder
     raise RunError(
         f"No run in '{clean(str(workspace.runs_dir))}' holds a trained model yet.",
@@ -54,7 +63,8 @@ def find_checkpoint(target: str | Path, workspace: Workspace | None = None) -> P
     that says what is there instead.
     """
     path = Path(target).expanduser()
-    if path.is_file():
+    # A Core ML model is a folder.
+    if path.is_file() or (path.is_dir() and path.suffix in EXPORTED):
         return path.absolute()
     if path.is_dir():
         return run_checkpoint(path.absolute())

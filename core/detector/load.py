@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.detector.base import Detector
-from core.detector.find import find_checkpoint
+from core.detector.find import EXPORTED, find_checkpoint
 from core.errors import ClassError
 from core.text import clean, plural
 
@@ -32,6 +32,10 @@ def load_detector(
         from core.detector.onnx_model import OnnxDetector
 
         return OnnxDetector.open(path, device=device, batch_size=batch_size, classes=classes)
+    if path.suffix in EXPORTED:
+        from core.detector.exported_model import ExportedDetector
+
+        return ExportedDetector.open(path, device=device, batch_size=batch_size, classes=classes)
     from core.detector.torch_model import TorchDetector
 
     return TorchDetector.open(path, device=device, batch_size=batch_size, classes=classes)

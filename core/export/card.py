@@ -41,15 +41,18 @@ def model_card(facts: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> 
     lines += ["", "## Files", "", "| file | bytes | checked |", "|---|---|---|"]
     lines += [f"| {f['name']} | {f['bytes']:,} | {_md(f['checked'])} |" for f in files]
     pre = facts["preprocessing"]
+    names = [str(f["name"]) for f in files]
     lines += [
         "",
         "## Use",
         "",
-        "    batman infer --checkpoint model.onnx --input image.jpg",
+        f"    batman infer --checkpoint {'model.onnx' if 'model.onnx' in names else names[-1]}"
+        " --input image.jpg",
         "",
-        "`model.pth` loads with `rfdetr.RFDETR.from_checkpoint`. For other programs, the ONNX",
+        "`model.pth` loads with `rfdetr.RFDETR.from_checkpoint`. For other programs, the exported",
         "model takes `input` (images, 3, height, width) and gives `dets` (images, queries, 4) and",
-        "`labels` (images, queries, classes + 1):",
+        "`labels` (images, queries, classes + 1). ONNX has these names and takes any number of",
+        "images; the other formats have the same order, their own names, and take one image:",
         "",
         f"1. Convert the image to {pre['colour']} and scale it to {facts['resolution']} × "
         f"{facts['resolution']} pixels without keeping its shape: {pre['interpolation']}.",

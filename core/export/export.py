@@ -5,9 +5,7 @@ The heavy libraries are imported inside functions.
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import BatmanError, Cancelled, ExportFailed
+from core.export.formats import DEFAULT, FORMATS, Format, require_formats
 from core.export.naming import check_classes
 from core.files import read_json, remove_tree, write_json
 from core.progress import Cancelled as IsCancelled
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 FACTS = "batman.json"
 CARD = "MODEL_CARD.md"
-# Formats by their name here; of the others rfdetr offers none can be checked on any machine.
-FORMATS = ("pth", "onnx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +35,13 @@ class ExportOptions:
     `target` is a run (folder or name) or a checkpoint; `output` a folder that is new or empty, or
     an earlier export, which is replaced. `classes` checks the model's names, or renames them. Both
     models look at up to `verify_images` images of `images`; None takes the run's validation
-    images. `tolerance` is the largest difference allowed.
+    images. `formats` are names of `core.export.formats`; `tolerance` takes the place of theirs.
     """
 
     target: str | Path
     output: Path
     classes: Sequence[str] | None = None
-    formats: Sequence[str] = FORMATS
+    formats: Sequence[str] = DEFAULT
     images: Path | None = None
     verify_images: int = 50
     tolerance: float | None = None
@@ -55,7 +52,7 @@ class ExportedFile:
     """A file of the export and how far its model is from the original's.
 
     `scores` and `boxes` are the largest differences, 0 to 1; `pixels` the box's in pixels at the
-    model's image size.
+    model's image size. Neither was above `tolerance`.
     """
 
     name: str
@@ -65,6 +62,7 @@ class ExportedFile:
     boxes: float
     pixels: float
     images: int
+    tolerance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,6 @@ class ExportReport:
     classes: list[str]
     model: str
     resolution: int
-    tolerance: float
     checked_on: str
     warnings: list[str] = field(default_factory=list)
 
@@ -86,19 +83,20 @@ def export(
 ) -> ExportReport:
     """Export a model and return how its files compare with it.
 
-    The folder gets `model.pth`, `model.onnx`, `batman.json` (class names, preprocessing, image
+    The folder gets the model in each format, `batman.json` (class names, preprocessing, image
     size) and `MODEL_CARD.md`; it takes its place only when every file has been checked. Raises
     ExportFailed when a file differs by more than the tolerance, when the folder holds something
-    else, or a format is unknown or cannot be written; ClassError for class names that do not fit;
-    RunError for a missing or broken checkpoint; Cancelled.
+    else, or a format is unknown, cannot be written or cannot be checked here; ClassError for class
+    names that do not fit; RunError for a missing or broken checkpoint; Cancelled.
     """
-    from core.detector import find_checkpoint
+    from core.detector.find import WEIGHTS, find_checkpoint
     from core.detector.torch_model import TorchDetector
     from core.export import verify
+    from core.export.write import write_model
 
-    _check(options)
+    formats = _check(options)
     source = find_checkpoint(options.target)
-    if source.suffix == ".onnx":
+    if source.suffix not in WEIGHTS:
         raise ExportFailed(
             f"'{clean(source.name)}' is an export already.", "Export from best.pth of a run."
         )
@@ -107,34 +105,34 @@ def export(
     names, warnings = check_classes(original.classes, options.classes)
     folder = options.images or _validation_images(source.parent)
     images, checked_on = verify.load_images(folder, options.verify_images, original.resolution)
-    tolerance = verify.TOLERANCE if options.tolerance is None else options.tolerance
     output = options.output.absolute()
     working = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     facts = _facts(original, source, names)
     remove_tree(working)
     try:
         working.mkdir(parents=True)
+        # Formats without a place for notes are read with what lies beside them.
+        write_json(working / FACTS, facts)
         files: list[ExportedFile] = []
-        for number, kind in enumerate(options.formats):
+        for number, kind in enumerate(formats):
             if cancelled():
                 raise Cancelled("The export was cancelled.")
-            progress(Progress(f"writing {kind}", number, len(options.formats)))
-            path = _write_pth(original, source, names, working) if kind == "pth" else (
-                _write_onnx(source, facts, working)
-            )  # fmt: skip
-            progress(Progress(f"checking {kind}", number, len(options.formats)))
+            progress(Progress(f"writing {kind.name}", number, len(formats)))
+            path = write_model(kind, original, source, facts, working)
+            progress(Progress(f"checking {kind.name}", number, len(formats)))
+            tolerance = kind.tolerance if options.tolerance is None else options.tolerance
             difference = _verify(original, path, images, names)
             if not difference.largest <= tolerance:
                 raise ExportFailed(
                     f"{path.name} does not agree with the original: scores differ by up to "
                     f"{difference.scores:.2g} and boxes by {difference.pixels:.2g} pixels, "
                     f"and {tolerance:g} is allowed. Nothing was exported.",
-                    "Report it with the versions of torch, rfdetr and onnxruntime.",
+                    f"Report it with the versions of torch, rfdetr and {kind.title}'s packages.",
                 )
-            files.append(_described(path, kind, difference))
-        progress(Progress("writing the model card", len(files), len(options.formats)))
+            files.append(_described(path, kind, difference, tolerance))
+        progress(Progress("writing the model card", len(files), len(formats)))
         facts["files"] = [asdict(file) for file in files]
-        facts["checked_on"], facts["tolerance"] = checked_on, tolerance
+        facts["checked_on"] = checked_on
         write_json(working / FACTS, facts)
         _write_card(working, facts, files)
         _put_in_place(working, output)
@@ -151,19 +149,13 @@ def export(
         classes=names,
         model=original.model_size,
         resolution=original.resolution,
-        tolerance=tolerance,
         checked_on=checked_on,
         warnings=warnings,
     )
 
 
-def _check(options: ExportOptions) -> None:
-    unknown = [kind for kind in options.formats if kind not in FORMATS]
-    if unknown or not options.formats:
-        raise ExportFailed(
-            f"There is no format '{clean(', '.join(unknown))}'.",
-            f"Formats: {', '.join(FORMATS)}. For others, convert model.onnx with their own tools.",
-        )
+def _check(options: ExportOptions) -> list[Format]:
+    formats = require_formats(options.formats)
     if not options.verify_images > 0:
         raise ExportFailed("At least one image is needed to check the export.")
     output = options.output
@@ -174,10 +166,11 @@ def _check(options: ExportOptions) -> None:
         )
     if output.exists() and not output.is_dir():
         raise ExportFailed(f"'{clean(str(output))}' is a file.", "Choose a new folder.")
+    return formats
 
 
 def _is_export(folder: Path) -> bool:
-    own = {"model.pth", "model.onnx", FACTS, CARD}
+    own = {FACTS, CARD, *(name for kind in FORMATS.values() for name in (kind.file, *kind.beside))}
     return (folder / FACTS).is_file() and {path.name for path in folder.iterdir()} <= own
 
 
@@ -234,64 +227,6 @@ def _training(source: Path) -> dict[str, Any]:
     }
 
 
-def _write_pth(detector: TorchDetector, source: Path, names: Sequence[str], folder: Path) -> Path:
-    """Write weights and what describes the model: loads with `RFDETR.from_checkpoint`."""
-    from core.detector.torch_model import read_content, read_header
-    from core.training.checkpoints import save_checkpoint
-
-    content = read_content(source)
-    header = read_header(source, content)
-    config = detector.rfdetr.model_config.model_dump()
-    weights = detector.rfdetr.model.model.state_dict()
-    # Paths of the machine that trained say nothing elsewhere and tell more than they should.
-    private = ("dataset_dir", "output_dir", "resume", "pretrain_weights", "project")
-    settings = {key: value for key, value in header.args.items() if key not in private}
-    described = {
-        "model": weights,
-        "args": {**settings, "class_names": list(names), "num_classes": len(names)},
-        "model_name": type(detector.rfdetr).__name__,
-        "model_config": {**config, "pretrain_weights": None, "device": "cpu"},
-    }
-    for key in ("rfdetr_version", "batman"):
-        if key in content:
-            described[key] = content[key]
-    path = folder / "model.pth"
-    save_checkpoint(described, path)
-    return path
-
-
-def _write_onnx(source: Path, facts: dict[str, Any], folder: Path) -> Path:
-    """Write the network as ONNX for any number of images at once, with `facts` in its metadata."""
-    from core.detector.torch_model import TorchDetector, quiet
-
-    # A model of its own: exporting changes the network's form.
-    model = TorchDetector.open(source, device="cpu", classes=None).rfdetr
-    written = folder / "onnx"
-    try:
-        with quiet():
-            path = model.export(
-                output_dir=str(written),
-                format="onnx",
-                output_name="model",
-                dynamic_batch=True,
-                verbose=False,
-                notes=json.dumps(facts, ensure_ascii=False),
-            )
-    except ImportError as error:
-        raise ExportFailed(
-            f"ONNX needs a package that is not installed: {clean(str(error))}",
-            "Install it with: pip install 'batman-tui[train]'",
-        ) from error
-    target = folder / "model.onnx"
-    Path(path).replace(target)
-    # Weights past 2 GB lie in a file of their own beside the model, which names it.
-    for extra in written.iterdir():
-        if extra.is_file():
-            extra.replace(folder / extra.name)
-    shutil.rmtree(written)
-    return target
-
-
 def _verify(
     original: TorchDetector, path: Path, images: Sequence[Any], names: Sequence[str]
 ) -> Difference:
@@ -307,15 +242,18 @@ def _verify(
     return verify.compare(original, exported, images)
 
 
-def _described(path: Path, kind: str, difference: Difference) -> ExportedFile:
+def _described(path: Path, kind: Format, difference: Difference, tolerance: float) -> ExportedFile:
+    own = [path, *(path.with_name(name) for name in kind.beside)]
+    files = [file for top in own for file in (top.rglob("*") if top.is_dir() else [top])]
     return ExportedFile(
         name=path.name,
-        format=kind,
-        bytes=path.stat().st_size,
+        format=kind.name,
+        bytes=sum(file.stat().st_size for file in files if file.is_file()),
         scores=difference.scores,
         boxes=difference.boxes,
         pixels=difference.pixels,
         images=difference.images,
+        tolerance=tolerance,
     )
 
 

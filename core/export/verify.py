@@ -15,9 +15,6 @@ from core.text import clean
 if TYPE_CHECKING:
     from core.detector import Detector
 
-# The largest difference allowed, in scores (0 to 1) and in relative box coordinates (0 to 1).
-# Float32 on two runtimes differs by about 1e-6 to 1e-4; half a pixel of 500 is 1e-3.
-TOLERANCE = 1e-3
 # Of two queries whose scores nearly tie, one runtime may take the one, the other the other: what
 # no class scores this high plays no part.
 _LEAST = 0.05

@@ -12,16 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.detector import Prediction, find_checkpoint, latest_run
+from core.detector import Prediction, find_checkpoint, latest_run, load_detector
 from core.detector.base import decode, normalise
 from core.detector.load import choose_classes
+from core.detector.runtimes import _place
 from core.detector.stream import in_batches
-from core.errors import BatmanError, ClassError, ExportFailed, RunError
+from core.errors import BatmanError, ClassError, ConfigError, ExportFailed, RunError
 from core.evaluation import EvaluationResult
 from core.evaluation.metrics import Matches, at, best_common, best_f1
 from core.evaluation.truth import read_truth
 from core.export import ExportOptions, check_classes, export
 from core.export.card import model_card
+from core.export.formats import FORMATS, require_formats
 from core.inference.infer import limits
 from core.inference.inputs import Names, find_sources
 from core.inference.records import RecordWriter
@@ -355,11 +357,60 @@ def test_given_names_are_checked_against_the_models() -> None:
 
 
 def test_exports_refuse_before_they_load_anything(tmp_path: Path) -> None:
-    with pytest.raises(ExportFailed, match="no format 'tflite'"):
-        export(ExportOptions("any", tmp_path / "o", formats=("pth", "tflite")))
+    with pytest.raises(ExportFailed, match="no format 'tflit'") as raised:
+        export(ExportOptions("any", tmp_path / "o", formats=("pth", "tflit")))
+    assert "'tflite'" in raised.value.hint
     (tmp_path / "file").touch()
     with pytest.raises(ExportFailed, match="is a file"):
         export(ExportOptions("any", tmp_path / "file"))
+
+
+def test_a_format_names_the_package_that_it_misses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for name in FORMATS:
+        if name == "pth":
+            continue
+        monkeypatch.setattr("sys.platform", "darwin" if name == "coreml" else "linux")
+        with pytest.raises(ExportFailed, match="not installed") as raised:
+            require_formats(["pth", name])
+        assert raised.value.hint.startswith("Install with: pip install ")
+    monkeypatch.setattr("sys.platform", "linux")
+    with pytest.raises(ExportFailed, match="on macOS only"):
+        require_formats(["coreml"])
+    assert [kind.name for kind in require_formats(["pth", "pth"])] == ["pth"]
+
+
+def test_exported_models_are_found_and_need_what_lies_beside_them(tmp_path: Path) -> None:
+    for kind in FORMATS.values():
+        folder = tmp_path / kind.name
+        folder.mkdir()
+        if kind.name == "coreml":
+            (folder / kind.file).mkdir()
+        else:
+            (folder / kind.file).touch()
+        assert find_checkpoint(folder) == folder / kind.file
+        assert find_checkpoint(folder / kind.file) == folder / kind.file
+    for name, suffix in (("openvino", "xml"), ("coreml", "mlpackage")):
+        with pytest.raises(RunError, match=r"no readable batman\.json beside it"):
+            load_detector(tmp_path / name / f"model.{suffix}")
+    (tmp_path / "openvino" / "batman.json").write_text('{"classes": ["a"]}')
+    with pytest.raises(RunError, match="not written by batman export"):
+        load_detector(tmp_path / "openvino")
+    with pytest.raises(ConfigError, match="does not run on cuda:0"):
+        load_detector(tmp_path / "executorch", device="cuda:0")
+
+
+def test_outputs_are_told_apart_by_name_or_by_number() -> None:
+    def order(*names: str) -> list[str]:
+        outputs = [{"name": name, "index": place} for place, name in enumerate(names)]
+        return [output["name"] for output in sorted(outputs, key=_place)]
+
+    assert order("labels", "dets") == ["dets", "labels"]
+    assert order("serving_default_output_1_output", "serving_default_output_0_output") == [
+        "serving_default_output_0_output", "serving_default_output_1_output",
+    ]  # fmt: skip
+    assert order("StatefulPartitionedCall:1", "StatefulPartitionedCall:0")[0].endswith("0")
+    assert order("Identity", "Identity_1") == ["Identity", "Identity_1"]
 
 
 def test_the_model_card_does_not_obey_class_names() -> None:
