@@ -19,15 +19,16 @@ from core.errors import BatmanError
 from core.text import duration, plural
 from core.training.command import command_line
 from core.training.follow import RunFollower
+from core.training.form import to_text
 from core.training.notes import change_tags, parse_tag_changes, read_notes, said_of, write_note
 from core.training.run import Run, RunSummary, find_run, latest_run, list_runs
-from core.training.run_filter import SORTABLE, require_filter, sort_runs
+from core.training.run_filter import SETTINGS, SORTABLE, require_filter, sort_runs
 
 DESCRIPTION = "List runs, show and compare what came out of them, note and tag them."
 FILTER_HELP = (
-    "only runs for which all of this holds: words, field=value, field>number, tag:x; "
-    "a - in front turns a term round (such as 'model=base map50>0.5 -tag:old'; alone, "
-    "--filter=-tag:old)"
+    "only runs for which all of this holds: words, field=value, field>number, tag:x, and any "
+    "setting, such as lr=1e-4; a - in front turns a term round (such as "
+    "'model=base map50>0.5 -tag:old'; alone, --filter=-tag:old)"
 )
 
 
@@ -39,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument(
         "--sort",
         metavar="FIELD",
-        help=f"order by this field, the largest number first: {', '.join(SORTABLE)}",
+        help=f"order by this field, the largest number first: {', '.join(SORTABLE)}, "
+        "or any setting, such as lr",
     )
     listing.add_argument("--reverse", action="store_true", help="turn that order round")
     _add_formats(listing)
@@ -96,11 +98,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         say_json([_facts(run) for run in runs])
     elif args.csv:
-        names = [field.name for field in dataclasses.fields(RunSummary)]
-        say_csv(
-            names,
-            [["; ".join(v) if isinstance(v, tuple) else v for v in _values(run)] for run in runs],
-        )
+        say_csv([*_NAMES, *SETTINGS], [_row(run) for run in runs])
     elif not there:
         say(f"There are no runs in {workspace.runs_dir}.")
         say("Start one with batman train --project PROJECT.", "dim")
@@ -111,12 +109,20 @@ def _list(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _values(run: RunSummary) -> list[Any]:
-    return [getattr(run, field.name) for field in dataclasses.fields(run)]
+_NAMES = [field.name for field in dataclasses.fields(RunSummary) if field.name != "config"]
+
+
+def _row(run: RunSummary) -> list[Any]:
+    """Return a run as a row of CSV: what came of it, then its settings as they are typed."""
+    found = [getattr(run, name) for name in _NAMES]
+    config = run.config
+    settings = [None if config is None else to_text(n, getattr(config, n)) for n in SETTINGS]
+    return ["; ".join(v) if isinstance(v, tuple) else v for v in found] + settings
 
 
 def _say_list(runs: Sequence[RunSummary]) -> None:
-    columns = ["run", "state", "model", "project", "epoch", "mAP50-95", "mAP50", "time", "started"]
+    columns = ["run", "state", "model", "project", "epoch", "mAP50-95", "mAP50", "loss"]
+    columns += ["time", "started"]
     said = any(run.tags or run.note for run in runs)
     say_table(
         columns + (["tags and note"] if said else []),
@@ -129,13 +135,14 @@ def _say_list(runs: Sequence[RunSummary]) -> None:
                 f"{run.epoch}/{run.epochs}",
                 None if run.best_map50_95 is None else f"{run.best_map50_95:.3f}",
                 None if run.best_map50 is None else f"{run.best_map50:.3f}",
+                None if run.loss is None else f"{run.loss:.4g}",
                 duration(run.seconds),
                 _minute(run.started_at),
                 *([said_of(run.tags, run.note)] if said else []),
             )
             for run in runs
         ],
-        right=("epoch", "mAP50-95", "mAP50", "time"),
+        right=("epoch", "mAP50-95", "mAP50", "loss", "time"),
     )
 
 
@@ -204,7 +211,10 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _facts(run: RunSummary) -> dict[str, Any]:
-    return {**dataclasses.asdict(run), "path": str(run.path)}
+    facts: dict[str, Any] = {name: getattr(run, name) for name in _NAMES}
+    config = run.config
+    facts["config"] = config and config.model_dump(mode="json", exclude={"dataset", "notes"})
+    return facts | {"path": str(run.path)}
 
 
 def _details(run: Run, summary: RunSummary) -> dict[str, Any]:

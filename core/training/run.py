@@ -25,7 +25,14 @@ from core.training.process import (
     mark_stopping,
     read_worker,
 )
-from core.training.summary import RunSummary, best_of, end_of, epochs_done, seconds_of
+from core.training.summary import (
+    RunSummary,
+    best_of,
+    end_of,
+    epochs_done,
+    loss_of,
+    seconds_of,
+)
 from core.workspace import Workspace
 
 CONFIG_FILE = "training_config.json"
@@ -35,7 +42,10 @@ LOG_FILE = "train.log"
 LAST_CHECKPOINT = "checkpoint_last.pth"
 
 # What goes into the prepared data set: when it changes, the set has to be made again.
-_DATA_OPTIONS = ("project", "filter_classes", "splits", "split_policy", "seed")
+_DATA_OPTIONS = (
+    *("project", "filter_classes", "max_per_class", "balance"),
+    *("splits", "split_policy", "seed"),
+)
 
 # Enough for the newest epoch, validation and end even with per-class figures of 1,000 classes.
 _TAIL_BYTES = 256 * 1024
@@ -151,12 +161,14 @@ class Run:
             best_map50_95=best.map50_95,
             best_map50=best.map50,
             best_epoch=best.epoch,
+            loss=loss_of(events),
             started_at=started,
             updated_at=updated,
             seconds=seconds_of(events, started),
             error=error,
             note=said.text,
             tags=said.tags,
+            config=config,
         )
 
     def _tail(self) -> list[Event]:

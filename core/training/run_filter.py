@@ -7,6 +7,9 @@ Terms stand with spaces between them, and a run is shown when all of them hold:
 - `field>n`, `>=`, `<`, `<=`, `=`, `!=`: a number, or a time such as `took>2h`;
 - `field:text`: a part of a text field; of `tag`, a whole tag;
 - `-` in front of any of these: the opposite.
+
+Every setting of training is a field too, under its name on the command line: `lr=1e-4`,
+`batch-size>=8`, `ema=no`, `lr-scheduler=cosine`.
 """
 
 from __future__ import annotations
@@ -16,9 +19,12 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 
 from core.errors import ConfigError
 from core.text import clean, did_you_mean
+from core.training.config import TrainingConfig
+from core.training.form import to_text
 from core.training.summary import RunSummary
 
 Test = Callable[[RunSummary], bool]
@@ -37,12 +43,17 @@ NUMBERS: dict[str, Callable[[RunSummary], float | None]] = {
     "epoch": lambda run: run.epoch,
     "epochs": lambda run: run.epochs,
     "best_epoch": lambda run: run.best_epoch,
+    "loss": lambda run: run.loss,
     "took": lambda run: run.seconds,
 }
 FIELDS = (*TEXTS, *NUMBERS)
 SORTABLE = (*FIELDS, "started")
+# What training was told; the data set and the notes are no settings that one chooses.
+SETTINGS = tuple(
+    name for name in TrainingConfig.model_fields if name not in (*FIELDS, "dataset", "notes")
+)
 _OTHER_NAMES = {"map": "map50_95", "map50-95": "map50_95", "run": "name", "tags": "tag"}
-_OTHER_NAMES |= {"time": "took", "seconds": "took", "notes": "note"}
+_OTHER_NAMES |= {"time": "took", "seconds": "took", "notes": "note", "batch": "batch_size"}
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "=": operator.eq,
@@ -96,25 +107,47 @@ def sort_runs(runs: Iterable[RunSummary], by: str, reverse: bool = False) -> lis
     `reverse` turns the order round; runs without a value come last either way. Raises ConfigError
     for a field that there is not.
     """
-    wanted = by.casefold()
-    name = _OTHER_NAMES.get(wanted, wanted)
-    if name not in SORTABLE:
-        guess = did_you_mean(wanted, SORTABLE)
+    name = _field(by)
+    if name not in (*SORTABLE, *SETTINGS):
+        guess = did_you_mean(by, (*SORTABLE, *SETTINGS))
         raise ConfigError(
-            f"Runs cannot be sorted by '{clean(wanted)}'.",
-            guess.capitalize() or f"There are {', '.join(SORTABLE)}.",
+            f"Runs cannot be sorted by '{clean(by)}'.",
+            guess.capitalize() or f"There are {', '.join(SORTABLE)}, and every setting.",
         )
-    number = NUMBERS.get(name, lambda run: run.started_at)
 
-    def value(run: RunSummary) -> float | str | None:
-        if name not in TEXTS:
-            return number(run)
-        return " ".join(TEXTS[name](run)).casefold() or None
+    def value(run: RunSummary) -> Any:
+        if name in NUMBERS:
+            return NUMBERS[name](run)
+        if name in TEXTS:
+            return " ".join(TEXTS[name](run)).casefold() or None
+        if name == "started":
+            return run.started_at
+        found = _setting(run, name)
+        return found if isinstance(found, float) else to_text(name, found).casefold() or None
 
-    runs = list(runs)
-    known = [run for run in runs if value(run) is not None]
-    known.sort(key=lambda run: value(run) or 0, reverse=(name not in TEXTS) != reverse)
-    return known + [run for run in runs if value(run) is None]
+    values = [(value(run), run) for run in runs]
+    known = [(found, run) for found, run in values if found is not None]
+    if any(isinstance(found, str) for found, _ in known):
+        # Auto among numbers stands with the text.
+        known.sort(key=lambda pair: str(pair[0]), reverse=reverse)
+    else:
+        known.sort(key=lambda pair: pair[0], reverse=not reverse)
+    return [run for _, run in known] + [run for found, run in values if found is None]
+
+
+def _field(name: str) -> str:
+    """Return the field or setting that is meant by `name`, dashes and capitals aside."""
+    wanted = name.casefold()
+    wanted = _OTHER_NAMES.get(wanted, wanted)
+    return wanted if wanted in SORTABLE else wanted.replace("-", "_")
+
+
+def _setting(run: RunSummary, name: str) -> Any:
+    """Return one setting of the run: a float where it is a number, None where it is not known."""
+    value = None if run.config is None else getattr(run.config, name)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    return value
 
 
 def _term(word: str) -> Test:
@@ -124,17 +157,18 @@ def _term(word: str) -> Test:
     match = _TERM.fullmatch(word)
     if match is None or word.startswith('"'):
         return _anywhere(word.replace('"', "").casefold())
-    name = match["name"].casefold()
-    name = _OTHER_NAMES.get(name, name)
+    name = _field(match["name"])
     how, value = match["how"], match["value"].replace('"', "")
-    if name not in FIELDS:
-        guess = did_you_mean(name, FIELDS)
+    if name not in (*FIELDS, *SETTINGS):
+        guess = did_you_mean(name, (*FIELDS, *SETTINGS))
         raise ConfigError(
             f"Runs have no '{clean(match['name'])}' to filter by.",
-            guess.capitalize() or f"There are {', '.join(FIELDS)}.",
+            guess.capitalize() or f"There are {', '.join(FIELDS)}, and every setting.",
         )
     if not value:
         raise ConfigError(f"'{clean(word)}' says nothing to compare with.")
+    if name in SETTINGS:
+        return _by_setting(name, how, value)
     return _number(name, how, value) if name in NUMBERS else _text(name, how, value.casefold())
 
 
@@ -176,6 +210,30 @@ def _number(name: str, how: str, value: str) -> Test:
     def test(run: RunSummary) -> bool:
         found = read(run)
         return found is not None and compare(found, number)
+
+    return test
+
+
+def _by_setting(name: str, how: str, value: str) -> Test:
+    """Compare a setting as a number where both sides are one, else as it is typed."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = None
+        if how in (">", ">=", "<", "<="):
+            raise ConfigError(f"'{clean(value)}' is no number to compare {name} with.") from None
+    wanted, compare = value.casefold().replace("[", "[[]"), _COMPARE["=" if how == ":" else how]
+
+    def test(run: RunSummary) -> bool:
+        found = _setting(run, name)
+        if isinstance(found, float):
+            # 1e-4 and 0.0001 are the same learning rate.
+            return number is not None and compare(found, number)
+        if run.config is None or how in (">", ">=", "<", "<="):
+            return False
+        text = to_text(name, found).casefold()
+        same = value.casefold() in text if how == ":" else fnmatchcase(text, wanted)
+        return same != (how == "!=")
 
     return test
 

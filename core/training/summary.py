@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
+from core.training.config import TrainingConfig
 from core.training.events import (
     Epoch,
     Event,
@@ -30,8 +32,9 @@ class RunSummary:
 
     `epoch` counts complete epochs of `epochs`, `seconds` is the time it trained, or from its first
     event to its last until it has finished. While a run goes on, `best_map50_95` is the best among
-    its latest validations. `error` says what failed, or why the folder cannot be read. `note` and
-    `tags` are a person's (`core.training.notes`).
+    its latest validations. `loss` is the newest epoch's mean training loss. `error` says what
+    failed, or why the folder cannot be read. `note` and `tags` are a person's
+    (`core.training.notes`), `config` the settings, None where they cannot be read.
     """
 
     name: str
@@ -44,12 +47,14 @@ class RunSummary:
     best_map50_95: float | None = None
     best_map50: float | None = None
     best_epoch: int | None = None
+    loss: float | None = None
     started_at: float | None = None
     updated_at: float | None = None
     seconds: float = 0.0
     error: str = ""
     note: str = ""
     tags: tuple[str, ...] = ()
+    config: TrainingConfig | None = field(default=None, repr=False)
 
 
 class Best(msgspec.Struct):
@@ -104,6 +109,18 @@ def epochs_done(events: Sequence[Event]) -> int:
         if isinstance(event, Step):
             return max(0, event.epoch - 1)
     return 0
+
+
+def loss_of(events: Sequence[Event]) -> float | None:
+    """Return the newest complete epoch's mean training loss, None before there is one.
+
+    Of an epoch longer than what `events` hold, it is the mean of its steps among them.
+    """
+    for event in reversed(events):
+        if isinstance(event, Epoch):
+            return event.train_loss
+    losses = [e.loss for e in events if isinstance(e, Step) and e.loss is not None]
+    return math.fsum(losses) / len(losses) if losses else None
 
 
 def seconds_of(events: Sequence[Event], started: float | None) -> float:

@@ -31,8 +31,24 @@ def summary(name: str, **values: object) -> RunSummary:
 
 
 RUNS = [
-    summary("site-1", best_map50_95=0.4, best_map50=0.6, tags=("baseline",), seconds=7300),
-    summary("site-2", model="small", best_map50_95=0.5, best_map50=0.8, note="low LR [bold]"),
+    summary(
+        "site-1",
+        best_map50_95=0.4,
+        best_map50=0.6,
+        tags=("baseline",),
+        seconds=7300,
+        loss=3.5,
+        config=TrainingConfig(lr=1e-4, batch_size=8, filter_classes=["hook", "hard hat"]),
+    ),
+    summary(
+        "site-2",
+        model="small",
+        best_map50_95=0.5,
+        best_map50=0.8,
+        note="low LR [bold]",
+        loss=2.0,
+        config=TrainingConfig(model="small", lr=5e-5, batch_size="auto", ema=False),
+    ),
     summary("cells-[x]", state="failed", project="Blood cells", tags=("old", "low-lr")),
 ]
 
@@ -125,6 +141,21 @@ def test_changes_of_tags() -> None:
         ("note:[bold]", ["site-2"]),
         ("-state=failed -low", ["site-1"]),
         ("-", ["site-1", "site-2", "cells-[x]"]),
+        ("loss<3", ["site-2"]),
+        # Settings, whichever way a number is written; a run without any has none of them.
+        ("lr=1e-4", ["site-1"]),
+        ("lr=0.0001 model=base", ["site-1"]),
+        ("lr<1e-4", ["site-2"]),
+        ("lr!=1e-4", ["site-2"]),
+        ("-lr=1e-4", ["site-2", "cells-[x]"]),
+        ("batch-size=8", ["site-1"]),
+        ("batch=AUTO", ["site-2"]),
+        ("batch_size>4", ["site-1"]),
+        ("ema=yes", ["site-1"]),
+        ("ema!=yes", ["site-2"]),
+        ("filter-classes:hat", ["site-1"]),
+        ('filter-classes=*"hard hat"', ["site-1"]),
+        ("lr-scheduler=s*", ["site-1", "site-2"]),
     ],
 )
 def test_what_a_filter_keeps(text: str, names: list[str]) -> None:
@@ -135,6 +166,7 @@ def test_a_term_that_makes_no_sense_is_named_and_left_out() -> None:
     filter_ = read_filter("model=base modle=x map50>high map50> name>3")
     assert [run.name for run in RUNS if filter_.keeps(run)] == ["site-1", "cells-[x]"]
     told = " ".join(filter_.problems)
+    assert "'much' is no number" in read_filter("lr>much").problems[0]
     for part in ("Did you mean 'model'?", "'high' is no number", "'map50>' says", "is text"):
         assert part in told, part
     with pytest.raises(ConfigError):
@@ -149,5 +181,8 @@ def test_sorting_puts_what_has_no_value_last() -> None:
     assert order("map50", reverse=True) == ["site-1", "site-2", "cells-[x]"]
     assert order("name") == ["cells-[x]", "site-1", "site-2"]
     assert order("tags") == ["site-1", "cells-[x]", "site-2"]
+    assert order("loss") == ["site-1", "site-2", "cells-[x]"]
+    assert order("lr", reverse=True) == ["site-2", "site-1", "cells-[x]"]
+    assert order("batch-size") == ["site-1", "site-2", "cells-[x]"]
     with pytest.raises(ConfigError, match="sorted"):
         order("colour")
