@@ -7,7 +7,9 @@ import sys
 
 from cli.common import add_workspace, run_module, workspace_of
 from cli.live import follow
-from core.training.run import find_run, latest_run
+from cli.notify import add_notify, tell_end
+from core.training.run import Run, find_run, latest_run
+from core.workspace import Workspace
 
 DESCRIPTION = "Follow a run to its end, whoever started it; Ctrl-C only ends the watching."
 
@@ -18,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "run", nargs="?", metavar="RUN", help="name or folder (default: the latest run)"
     )
     parser.add_argument("--plain", action="store_true", help="print lines on a terminal too")
+    add_notify(parser)
     add_workspace(parser)
 
 
@@ -25,12 +28,19 @@ def run(args: argparse.Namespace) -> int:
     """Follow the run and return the exit code for its end."""
     workspace = workspace_of(args)
     found = latest_run(workspace) if args.run is None else find_run(workspace, args.run)
-    if not (found.path / "job.json").is_file():
-        return follow(found, ours=False, plain=args.plain)
+    code = _follow(workspace, found, plain=args.plain)
+    if args.notify:
+        tell_end(found)
+    return code
+
+
+def _follow(workspace: Workspace, run: Run, *, plain: bool) -> int:
+    if not (run.path / "job.json").is_file():
+        return follow(run, ours=False, plain=plain)
     from cli.cluster import kept_up
 
-    with kept_up(found, workspace):
-        return follow(found, ours=False, plain=args.plain)
+    with kept_up(run, workspace):
+        return follow(run, ours=False, plain=plain)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ class Mirror:
 
         Raises `HostError` when the cluster does not answer.
         """
-        self._follow_successor()
+        self.follow_successor()
         return self.heed(ask_job(self.site.host, self.record))
 
     def heed(self, job: Job | None) -> Job | None:
@@ -190,11 +190,14 @@ class Mirror:
         nexts = [a.job for a in self._attempts() if a.what == "next"]
         return nexts[-1] if nexts else self.record.job_id
 
-    def _follow_successor(self) -> None:
+    def follow_successor(self) -> bool:
+        """Turn to the job that goes on where the known one ended; return whether there is one."""
         number = self._successor()
-        if number != self.record.job_id:
-            log = f"{self.site.log_dir}/job_{number}.log"
-            self.record = write_record(self.run.path, self.record.changed(job_id=number, log=log))
+        if number == self.record.job_id:
+            return False
+        log = f"{self.site.log_dir}/job_{number}.log"
+        self.record = write_record(self.run.path, self.record.changed(job_id=number, log=log))
+        return True
 
     # Copying
 

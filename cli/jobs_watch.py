@@ -1,0 +1,104 @@
+"""`batman jobs watch`: follow jobs until they end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from cli.exits import Exit
+from cli.jobs_shared import job_json, open_watch
+from cli.notify import tell
+from cli.output import is_terminal, say, say_error
+from core.errors import BatmanError
+from core.training.ends import claim
+from core.training.run import Run
+from slurm.actions import check_ids
+from slurm.arrays import why
+from slurm.jobs import Job
+from slurm.poller import LEAST_GAP_S
+from slurm.profiles import LEAST_POLL_S
+from slurm.queue import QueueSnapshot
+
+
+def watch(args: argparse.Namespace) -> int:
+    """Print every change of jobs until they have ended; 0 only if all of them ended well."""
+    wanted = check_ids(args.job)
+    following = open_watch(args)
+    before: dict[str, str] = {}
+    notified: set[str] = set()
+    failed = False
+    told = ""
+    while True:
+        watched = following.poll()
+        error = watched.view.error
+        if error is not None:
+            if error.message != told:
+                say_error(error.message, error.hint)
+                told = error.message
+            if watched.view.needs_person or not before:
+                return Exit.WRONG
+        elif watched.jobs is not None:
+            told = ""
+            jobs = _wanted(watched.jobs, wanted, before)
+            for job in jobs:
+                text = _state_text(job)
+                if before.get(job.id) != text:
+                    before[job.id] = text
+                    _say_change(job, text, args.json)
+                    if args.notify and job.state.ended and job.id not in notified:
+                        notified.add(job.id)
+                        _tell_end(job, following.cluster, text, watched.runs.get(job.id))
+                    failed |= job.state.ended and job.state.name != "COMPLETED"
+            missing = [name for name in wanted if watched.jobs.job(name) is None]
+            if missing and not before:
+                raise BatmanError(f"There is no job {', '.join(missing)}.")
+            if all(job.state.ended for job in jobs) and (jobs or not wanted):
+                return Exit.WRONG if failed else Exit.OK
+        sys.stdout.flush()
+        time.sleep(min(max(following.poller.due_in, LEAST_GAP_S), 2 * LEAST_POLL_S))
+
+
+def _wanted(jobs: QueueSnapshot, wanted: Sequence[str], seen: dict[str, str]) -> list[Job]:
+    """Return the jobs to follow: those named, or all of mine that were live at some look."""
+    if not wanted:
+        return [job for job in jobs.jobs if not job.state.ended or job.id in seen]
+    return [
+        job
+        for job in jobs.jobs
+        if job.id in wanted or (job.array_id in wanted and job.array_id != "")
+    ]
+
+
+def _tell_end(job: Job, cluster: str, text: str, run_dir: Path | None) -> None:
+    """Notify of a job's end; of one that trains a run of ours, only if nobody else has."""
+    if run_dir is not None and not claim(Run(run_dir)):
+        return
+    variables = {
+        "BATMAN_RUN": run_dir.name if run_dir else job.name,
+        "BATMAN_RUN_DIR": str(run_dir.absolute()) if run_dir else "",
+        "BATMAN_STATE": job.state.name.lower(),
+        "BATMAN_JOB": job.id,
+        "BATMAN_CLUSTER": cluster,
+        "BATMAN_TITLE": f"Job {job.id} {job.state.words}",
+        "BATMAN_MESSAGE": f"{job.name} on {cluster}: {text}",
+    }
+    tell(variables["BATMAN_TITLE"], variables["BATMAN_MESSAGE"], variables)
+
+
+def _state_text(job: Job) -> str:
+    words = why(job)
+    return f"{job.state.words}{': ' + words if words else ''}"
+
+
+def _say_change(job: Job, text: str, as_json: bool) -> None:
+    if as_json:
+        # One line each, for programs that read a stream.
+        sys.stdout.write(json.dumps(job_json(job)) + "\n")
+        return
+    now = time.strftime("%H:%M:%S")
+    style = "" if not is_terminal() else "green" if job.state.running else ""
+    say(f"{now}  {job.id}  {job.name}  {text}", style)

@@ -1,0 +1,102 @@
+"""Keeping the runs that a cluster trains up to date here, for an app that stays open.
+
+What the queue told anyway says how each job is; nothing is asked of SLURM for a run. Runs that have
+ended and were fetched are left alone.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from core.training.process import ENDED
+from core.training.run import Run
+from core.workspace import Workspace
+from slurm.fetch import Mirror, link_log
+from slurm.hosts import Host, HostError, NotConnected
+from slurm.jobs import Job
+from slurm.profiles import Profile
+from slurm.record import JobRecord, read_record, write_record
+from slurm.site import Site, open_site
+from slurm.states import GONE, LEFT
+from slurm.watching import Watched
+
+# The clocks here and there may differ a little.
+_FRESH_S = 30.0
+
+
+class RunKeeper:
+    """Keeps our runs on the cluster `profile`, behind `host`, like they are there.
+
+    One thread at a time. A host that is out of reach is no error here: the next time goes on.
+    """
+
+    def __init__(self, host: Host, profile: Profile, workspace: Workspace) -> None:
+        self._host = host
+        self._profile = profile
+        self._workspace = workspace
+        self._site: Site | None = None
+        self._kept_at = 0.0
+        self._mirrors: dict[Path, Mirror] = {}
+
+    def keep(self, watched: Watched) -> int:
+        """Bring our runs that are not over up to date, and return how many there were.
+
+        Nothing is done with an answer of the queue that is old or half.
+        """
+        if watched.jobs is None or watched.view.error is not None:
+            return 0
+        if "squeue" in watched.jobs.errors or watched.jobs.taken_at == self._kept_at:
+            return 0
+        self._kept_at = watched.jobs.taken_at
+        kept = 0
+        for job_id, path in watched.runs.items():
+            record = read_record(path)
+            if record is None or record.fetched_at is not None:
+                continue
+            job = watched.jobs.job(job_id)
+            # One that was submitted since is not in the answer yet.
+            if record.submitted_at > watched.jobs.taken_at - _FRESH_S and _unknown(job):
+                continue
+            # What left the queue a moment ago has an end that is told soon.
+            if job is not None and job.state is LEFT:
+                continue
+            kept += 1
+            try:
+                self._one(path, record, None if _unknown(job) else job)
+            except NotConnected:
+                return kept
+            except (HostError, OSError):
+                # Its folder there is gone, or cannot be read: what is here is all there is.
+                if job is None or job.state.ended:
+                    self._done(path)
+        return kept
+
+    def live(self) -> bool:
+        """Return whether any run was still kept at the last time."""
+        return bool(self._mirrors)
+
+    def _one(self, path: Path, record: JobRecord, job: Job | None) -> None:
+        if self._site is None:
+            self._site = open_site(self._host, self._profile, self._workspace)
+        mirror = self._mirrors.get(path)
+        if mirror is None or mirror.record.token != record.token:
+            mirror = self._mirrors[path] = Mirror(self._site, Run(path))
+            link_log(mirror, self._workspace)
+        mirror.refresh()
+        if mirror.follow_successor():
+            return  # the next answer tells of that one
+        mirror.heed(job)
+        if mirror.over and Run(path).state() in ENDED and Run(path).state() != "lost":
+            self._done(path)
+
+    def _done(self, path: Path) -> None:
+        """Note that there is nothing more to fetch."""
+        self._mirrors.pop(path, None)
+        record = read_record(path)
+        if record is not None:
+            write_record(path, record.changed(fetched_at=time.time()))
+
+
+def _unknown(job: Job | None) -> bool:
+    return job is None or job.state is GONE
