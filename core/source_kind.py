@@ -1,7 +1,8 @@
-"""What kind of data set lies in a folder, told from its files' names and first bytes."""
+"""What lies at a path that was typed: a kind of data set, told from its files' names, or videos."""
 
 from __future__ import annotations
 
+import shlex
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,30 @@ def guess_kind(path: Path) -> Kind | None:
     if (path / "Annotations").is_dir() or any(_has(path / split, (".xml",)) for split in _SPLITS):
         return "voc"
     return "yolo" if (path / "labels").is_dir() else None
+
+
+def typed_paths(text: str) -> list[Path]:
+    """Return the paths that a person typed, as to a shell: several, with quotes, `~`, `*` and `?`.
+
+    What is there by the name as it stands is meant by it, spaces and all. A pattern gives what it
+    finds, in order, and itself when that is nothing. Terminals paste dropped files like this.
+    """
+    text = text.strip()
+    whole = Path(text).expanduser()
+    if text and whole.exists():
+        return [whole]
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = [text]  # A quote that is still open.
+    found: list[Path] = []
+    for word in words:
+        path = Path(word).expanduser()
+        matching: list[Path] = []
+        if not path.exists() and set(word) & set("*?["):
+            matching = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        found += matching or [path]
+    return list(dict.fromkeys(found))
 
 
 def _has(folder: Path, suffixes: tuple[str, ...]) -> bool:

@@ -10,7 +10,8 @@ from textual.widgets import Input, RadioSet, Static
 
 from batman_tui.screens.import_way import FilesChoice, ImportJob, Line, PathWay
 from batman_tui.widgets.choice import Choice
-from core.source_kind import KINDS, Kind, guess_kind
+from core.source_kind import KINDS, Kind, guess_kind, typed_paths
+from core.text import plural
 
 KIND_NAMES: dict[Kind, str] = {"coco": "COCO", "yolo": "YOLO", "voc": "Pascal VOC"}
 
@@ -36,8 +37,9 @@ class FolderWay(PathWay):
                 yield Choice(KIND_NAMES[kind], kind == KINDS[0], compact=True)
         yield self._files
 
-    def look(self, path: Path) -> tuple[bool, str | None]:
+    def look(self, typed: str) -> tuple[bool, str | None]:
         """Return the format of what lies there."""
+        path = Path(typed).expanduser()
         return path.exists(), guess_kind(path)
 
     def found(self, there: bool, kind: str | None) -> str:
@@ -61,13 +63,15 @@ class FolderWay(PathWay):
 
 
 class VideoWay(PathWay):
-    """Frames of a video, or of all the videos in a folder, at an interval."""
+    """Frames of videos, given by name, by a pattern or as a folder, at an interval."""
 
     TITLE = "Video"
-    LABEL = "Video, or folder of videos"
+    LABEL = "Videos, or folders of videos"
     PLACEHOLDER = "/data/videos/night.mp4"
     PATH = "video"
-    ABOUT = "→ completes what you type. The frames of one video stay in one split."
+    ABOUT = "Several as in a shell: with spaces between, or night*.mp4. → completes."
+    NOTHING = "Not all of it is there yet."
+    SEVERAL = True
 
     def compose(self) -> ComposeResult:
         """Lay out the path, the interval and what becomes of frames that look alike."""
@@ -97,15 +101,27 @@ class VideoWay(PathWay):
             classes="way--hint",
         )
 
-    def look(self, path: Path) -> tuple[bool, str | None]:
-        """Return whether it is a folder or a file."""
-        return path.exists(), "folder" if path.is_dir() else "file"
+    def look(self, typed: str) -> tuple[bool, str | None]:
+        """Return whether everything is there, and what that is in a few words."""
+        paths = typed_paths(typed)
+        gone = [path for path in paths if not path.exists()]
+        if not paths or gone:
+            return False, None
+        folders = sum(path.is_dir() for path in paths)
+        parts = [
+            plural(count, noun)
+            for count, noun in ((len(paths) - folders, "video"), (folders, "folder"))
+            if count
+        ]
+        return True, " and ".join(parts)
 
     def found(self, there: bool, kind: str | None) -> str:
         """Say whether one or many are read."""
-        if kind == "folder":
+        if kind in (None, "1 video"):
+            return "Frames are stored as JPEG, upright."
+        if kind == "1 folder":
             return "Every video in this folder is read, as one import."
-        return "Frames are stored as JPEG, upright."
+        return f"{kind} as one import; the frames of each stay in one split."
 
     @property
     def _interval(self) -> float:
@@ -138,14 +154,14 @@ class VideoWay(PathWay):
         """Take the frames."""
         from core.importers import import_video
 
-        source, value = self.path, self._interval
+        sources, value = typed_paths(self.typed), self._interval
         every_s = None if self._frames else value
         every_frames = int(value) if self._frames else None
         similar = self.query_one("#similar", RadioSet).pressed_index == 1
         return lambda project, progress, cancelled: [
             import_video(
                 project,
-                source,
+                sources,
                 every_s=every_s,
                 every_frames=every_frames,
                 skip_similar=similar,
@@ -173,8 +189,9 @@ class OriginalWay(PathWay):
         yield from self.path_fields()
         yield self._files
 
-    def look(self, path: Path) -> tuple[bool, str | None]:
+    def look(self, typed: str) -> tuple[bool, str | None]:
         """Return whether a project of the original lies there."""
+        path = Path(typed).expanduser()
         folder = path.parent if path.name == "project.json" else path
         return path.exists(), "project" if (folder / "project.json").is_file() else None
 

@@ -124,6 +124,8 @@ class PathWay(Way):
     PATH = "path"
     ABOUT = "→ completes what you type."
     NOTHING = "There is nothing at this path yet."
+    SEVERAL = False
+    """Whether several paths can be typed."""
 
     class Looked(Message):
         """What `look` found; `there` is whether anything is at the path."""
@@ -133,8 +135,8 @@ class PathWay(Way):
             self.there = there
             self.kind = kind
 
-    def look(self, path: Path) -> tuple[bool, str | None]:
-        """Return whether something is at `path`, and what; called in a thread."""
+    def look(self, typed: str) -> tuple[bool, str | None]:
+        """Return whether something is at the path that was typed, and what; called in a thread."""
         raise NotImplementedError
 
     def found(self, there: bool, kind: str | None) -> str:
@@ -144,7 +146,11 @@ class PathWay(Way):
     def path_fields(self) -> ComposeResult:
         """Yield the line for the path and what is said about it."""
         yield Static(self.LABEL, classes="way--label")
-        yield Input(placeholder=self.PLACEHOLDER, suggester=PathSuggester(), id=self.PATH)
+        yield Input(
+            placeholder=self.PLACEHOLDER,
+            suggester=PathSuggester(several=self.SEVERAL),
+            id=self.PATH,
+        )
         yield Static(self.ABOUT, markup=False, id=f"{self.PATH}-found", classes="way--hint")
 
     @property
@@ -165,7 +171,7 @@ class PathWay(Way):
     @work(thread=True, exclusive=True, exit_on_error=False, group="look")
     def _look(self, typed: str) -> None:
         try:
-            there, kind = self.look(Path(typed).expanduser()) if typed else (False, None)
+            there, kind = self.look(typed) if typed else (False, None)
         except (OSError, RuntimeError, ValueError):
             there, kind = False, None  # Such as `~nobody`, or a name with a NUL.
         if not get_current_worker().is_cancelled:

@@ -15,12 +15,19 @@ LOOK_AT = 2000
 class PathSuggester(Suggester):
     """Suggests the first entry, by name, that begins with what is typed; folders end in `/`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, several: bool = False) -> None:
+        """Make it; with `several`, the last of paths with spaces between is completed as well."""
         super().__init__(use_cache=False, case_sensitive=True)
+        self._several = several
 
     async def get_suggestion(self, value: str) -> str | None:
         """Return the completed path, or None; the disk is read in a thread."""
-        return await asyncio.to_thread(complete, value)
+        found = await asyncio.to_thread(complete, value)
+        before, space, last = value.rpartition(" ")
+        if found is None and space and self._several:
+            found = await asyncio.to_thread(complete, last)
+            return None if found is None else f"{before} {found}"
+        return found
 
 
 def complete(value: str) -> str | None:

@@ -139,6 +139,15 @@ async def test_videos_at_an_interval(
         dialog = await way_on(pilot, 3)
         await fill(pilot, video=str(tmp_path))
         assert "Every video in this folder" in words_on(app)
+        for name in ("night 1.mp4", "night 2.mp4", "day.mp4"):
+            (tmp_path / name).touch()
+        await fill(pilot, video=f"{tmp_path}/night*.mp4 {tmp_path}/gone.mp4")
+        assert "Not all of it is there yet." in words_on(app)
+        assert not can_start(dialog)
+        await fill(pilot, video=f"{tmp_path}/night*.mp4 {tmp_path}")
+        assert "2 videos and 1 folder as one import" in words_on(app)
+        line = dialog.query_one("#video", Input)
+        assert await line.suggester.get_suggestion(f"x {tmp_path}/d") == f"x {tmp_path}/day.mp4"
         assert can_start(dialog)
         for typed, good in (("0", False), ("", False), ("0.5", True), ("nan", False)):
             await fill(pilot, interval=typed)
@@ -152,7 +161,8 @@ async def test_videos_at_an_interval(
         await settled(pilot)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: dialog.phase == "report")
-        assert asked.args == (tmp_path,)
+        videos = [tmp_path / name for name in ("night 1.mp4", "night 2.mp4")]
+        assert asked.args == ([*videos, tmp_path],)
         assert asked.options == {"every_s": None, "every_frames": 30, "skip_similar": True}
 
 

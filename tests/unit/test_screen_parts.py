@@ -12,7 +12,7 @@ from batman_tui.clock import ago
 from batman_tui.widgets.cells import bar, fit
 from batman_tui.widgets.path_suggester import complete
 from core.overview import overview
-from core.source_kind import guess_kind
+from core.source_kind import guess_kind, typed_paths
 from core.store import Project
 
 
@@ -126,3 +126,26 @@ def test_an_overview_counts_only_what_is_visible(tmp_path: Path) -> None:
         half = overview(project)
         assert half.splits == {"train": 2, None: 1}
         assert [item.origin for item in half.imports] == ["o0"]
+
+
+def test_typed_paths_are_read_as_by_a_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("a.mp4", "b.mp4", "two words.mp4", "it's [1].mp4", "c*.mp4"):
+        (tmp_path / name).touch()
+
+    def names(text: str) -> list[str]:
+        return [path.name for path in typed_paths(text)]
+
+    assert typed_paths("~/a.mp4 ") == [tmp_path / "a.mp4"]
+    assert names(f"{tmp_path}/two words.mp4") == ["two words.mp4"]
+    assert names(f"{tmp_path}/it's [1].mp4") == ["it's [1].mp4"]
+    assert names("~/a.mp4 ~/b.mp4  ~/a.mp4") == ["a.mp4", "b.mp4"]
+    assert names("'~/two words.mp4' ~/b.mp4") == ["two words.mp4", "b.mp4"]
+    assert names(f"'{tmp_path}/two words.mp4' {tmp_path}/two\\ words.mp4") == ["two words.mp4"]
+    assert names("~/?.mp4") == ["a.mp4", "b.mp4"]
+    assert names("~/c*.mp4") == ["c*.mp4"]
+    assert names("~/x*.mp4 ~/gone.mp4") == ["x*.mp4", "gone.mp4"]
+    assert names("'~/still open.mp") == ["still open.mp"]
+    assert typed_paths("  ") == []
