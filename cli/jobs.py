@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cli import jobs_one, jobs_watch
+from cli import jobs_clone, jobs_one, jobs_watch
 from cli.cluster import Terminal, profile_for
 from cli.common import add_json, add_workspace, confirm, run_module
 from cli.exits import Exit
@@ -22,7 +22,9 @@ from slurm.queue import QueueSnapshot
 from slurm.site import open_host
 from slurm.values import format_duration
 
-DESCRIPTION = "List, show, cancel, hold, release and requeue jobs of a SLURM cluster; read logs."
+DESCRIPTION = (
+    "List, show, cancel, hold, release, requeue and clone jobs of a SLURM cluster; read logs."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if verb in ("cancel", "requeue"):
             command.add_argument("--yes", action="store_true", help="do not ask")
         _shared(command)
+    jobs_clone.add_clone(commands)
     watch = commands.add("watch", "follow jobs until they end", jobs_watch.watch)
     watch.add_argument(
         "job", nargs="*", metavar="JOB", help="jobs (default: all of yours that wait or run)"

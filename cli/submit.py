@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from cli.cluster import kept_up, profile_for, site_for
 from cli.common import add_json, add_workspace, open_project, run_module, workspace_of
@@ -19,18 +16,17 @@ from cli.output import say, say_json, say_pairs, say_table
 from cli.progress import Stages
 from cli.train import add_option, say_ready
 from core.errors import BatmanError
-from core.text import clean, did_you_mean, plural
+from core.text import plural
 from core.training.command import option_names
-from core.training.config import TrainingConfig, parse_config
+from core.training.config import TrainingConfig
 from core.training.form import SECTIONS
-from core.training.models import get_model
 from core.training.run import Run, would_be_path
 from core.training.start import ready_run
 from core.workspace import Workspace
+from slurm.choose import combinations, first_to_start, wanted_of, with_gpu_batch
 from slurm.discover import Facts, discover
 from slurm.fetch import Mirror, link_log
-from slurm.plan import CannotGive, Wanted, plan
-from slurm.profiles import check_sbatch_option, parse_time
+from slurm.plan import Wanted, plan
 from slurm.record import SCRIPT_FILE, JobRecord
 from slurm.resources import Resources
 from slurm.site import Site
@@ -118,9 +114,9 @@ def run(args: argparse.Namespace) -> int:
         if args.soonest:
             _say_soonest(rows, as_json=args.json)
             return Exit.OK
-        wanted = replace(wanted, gpu=_first(rows))
+        wanted = replace(wanted, gpu=first_to_start(rows))
     resources = plan(site.profile, wanted, facts)
-    configs = [_with_batch(config, resources) for config in configs]
+    configs = [with_gpu_batch(config, resources) for config in configs]
     if args.dry_run:
         return _dry_run(site, workspace, configs, resources, args)
     runs = []
@@ -139,71 +135,18 @@ def run(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def combinations(values: Mapping[str, Any], sweep: Sequence[str]) -> list[TrainingConfig]:
-    """Return the settings of every run: `values`, with each combination of the sweep's choices.
-
-    `sweep` is `name=a,b` for each setting that varies. Raises BatmanError naming what is wrong.
-    """
-    axes: dict[str, list[str]] = {}
-    for word in sweep:
-        name, equals, choices = word.partition("=")
-        field = name.strip().lstrip("-").replace("-", "_")
-        listed = [choice.strip() for choice in choices.split(",") if choice.strip()]
-        if field not in option_names() or field in ("project", "output_dir", "resume"):
-            guess = did_you_mean(field, option_names())
-            raise BatmanError(
-                f"There is no setting '{clean(name)}' to sweep; {guess}".rstrip("; ") + ".",
-                "Write --sweep lr=1e-4,5e-5 model=base,medium.",
-            )
-        if not equals or not listed:
-            raise BatmanError(f"'{clean(word)}' names no values.", "Write --sweep lr=1e-4,5e-5.")
-        axes[field] = listed
-    if axes and "resume" in values:
-        raise BatmanError("A sweep begins new runs.", "Leave out --resume, or --sweep.")
-    configs = []
-    for choice in itertools.product(*axes.values()):
-        here = {**values, **dict(zip(axes, choice, strict=True))}
-        if axes and "output_dir" in values:
-            words = [f"{name}={value}" for name, value in zip(axes, choice, strict=True)]
-            here["output_dir"] = Path(str(values["output_dir"])) / " ".join(words).replace("/", "-")
-        configs.append(parse_config(here))
-    return configs
-
-
 def _wanted(args: argparse.Namespace, config: TrainingConfig) -> Wanted:
-    try:
-        limit = parse_time(args.time) if args.time else None
-        extra = tuple(check_sbatch_option(option) for option in args.sbatch)
-    except ValueError as error:
-        raise BatmanError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
-    return Wanted(
+    return wanted_of(
+        config,
         gpu=args.gpu,
-        num_gpus=config.num_gpus,
-        num_nodes=config.num_nodes,
-        time_s=limit,
+        time=args.time or "",
         partition=args.partition,
         memory=args.mem,
         cpus=args.cpus,
         account=args.account,
         qos=args.qos,
-        extra=extra,
+        extra=args.sbatch,
     )
-
-
-def _with_batch(config: TrainingConfig, resources: Resources) -> TrainingConfig:
-    """Take the GPU's own batch size where nobody and no model size chose one."""
-    own = "batch_size" in config.model_fields_set or "batch_size" in get_model(config.model).preset
-    if own or resources.batch is None or config.resume is not None:
-        return config
-    return config.with_changes(batch_size=resources.batch)
-
-
-def _first(rows: Sequence[Soonest]) -> str:
-    able = [row for row in rows if row.start is not None]
-    if able:
-        return able[0].gpu
-    reasons = "; ".join(f"{clean(row.gpu)}: {row.why_not}" for row in rows)
-    raise CannotGive("No type of GPU can take this run.", reasons)
 
 
 def _say_soonest(rows: Sequence[Soonest], *, as_json: bool) -> None:

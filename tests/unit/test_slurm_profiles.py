@@ -10,10 +10,10 @@ import pytest
 
 from cli.common import run_module
 from cli.exits import Exit
-from cli.submit import combinations
 from core.errors import BadName, BatmanError
 from core.files import write_atomic
 from core.workspace import Workspace
+from slurm.choose import combinations
 from slurm.hosts import Completed, HostError
 from slurm.profiles import (
     EXAMPLE_GPUS,
