@@ -54,6 +54,7 @@ def pytest_runtest_makereport(item: pytest.Item):
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the person's own settings out of the tests, and the tests out of them."""
     monkeypatch.setenv("BATMAN_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("BATMAN_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.delenv("BATMAN_WORKSPACE", raising=False)
 
 

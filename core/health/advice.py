@@ -7,7 +7,11 @@ from pathlib import Path
 
 from core.health.check import check
 from core.health.report import Finding
+from core.health.scan import Files
 from core.store import Project
+
+# So many images are read in a second or two.
+READ_AT_ONCE = 2_000
 
 
 def before_training(
@@ -15,11 +19,14 @@ def before_training(
 ) -> list[Finding]:
     """Return the errors and serious findings of the project in the folder `project`.
 
-    The content of image files is not read: on a large project this takes seconds, not minutes.
+    Image files are read when there are few. Of many only those are known that an earlier check has
+    read, and that have not changed since: training does not wait minutes for it.
     Raises ProjectError and Cancelled.
     """
     with Project.open(project) as opened:
-        return check(opened, image_size, files="look", cancelled=cancelled).grave()
+        few = opened.summary().images <= READ_AT_ONCE
+        files: Files = "read" if few else "known"
+        return check(opened, image_size, files=files, cancelled=cancelled).grave()
 
 
 def one_line(finding: Finding) -> str:

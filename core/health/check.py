@@ -11,8 +11,9 @@ from core.errors import Cancelled
 from core.health.boxes import Boxes, check_boxes
 from core.health.classes import check_classes
 from core.health.images import ImageRow, check_copies, check_files
+from core.health.known import KnownImages
 from core.health.report import SEVERITIES, Finding, HealthReport
-from core.health.scan import Files, scan
+from core.health.scan import Files, ScannedImage, scan
 from core.progress import Progress
 from core.store import Project
 
@@ -28,8 +29,9 @@ def check(
     """Look for what is wrong with a project's images, boxes and classes; change nothing.
 
     `image_size` is the size in pixels that training will use. `files` says how far to go with the
-    image files: "read" reads all of them (a few milliseconds each, on several threads), "look" only
-    sees whether they are there, "skip" leaves them alone. Findings come with the gravest first.
+    image files: "read" reads those that changed since they were last read (a few milliseconds each,
+    on several threads), "known" takes what was found when they were last read, "look" only sees
+    whether they are there, "skip" leaves them alone. Findings come with the gravest first.
     Raises `Cancelled`.
     """
     started = time.monotonic()
@@ -53,14 +55,22 @@ def check(
     tell(Progress("classes", 0, None))
     findings += check_classes(project, boxes, {row.id: row.split for row in rows.values()})
     if files != "skip":
-        scanned = scan(
-            [(image_id, project.image_file(path)) for image_id, path in paths.items()],
-            read=files == "read",
-            progress=lambda done, total: tell(Progress("images", done, total)),
-            cancelled=never,
-        )
+        known = KnownImages(project.path) if files in ("read", "known") else None
+        scanned: list[ScannedImage] | None = None
+        try:
+            scanned = scan(
+                [(image_id, project.image_file(path)) for image_id, path in paths.items()],
+                read=files == "read",
+                known=known,
+                progress=lambda done, total: tell(Progress("images", done, total)),
+                cancelled=never,
+            )
+        finally:
+            # What was read until it was stopped need not be read again.
+            if known is not None:
+                known.save(whole=scanned is not None)
         findings += check_files(rows, scanned)
-        if files == "read":
+        if known is not None:
             tell(Progress("copies", 0, None))
             findings += check_copies(rows, scanned, never)
     if never():

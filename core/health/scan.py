@@ -8,9 +8,10 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from stat import S_ISREG
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from PIL import Image
 from core.errors import Cancelled
 from core.text import clean
 
-Files = Literal["read", "look", "skip"]
+Files = Literal["read", "known", "look", "skip"]
 State = Literal["good", "missing", "bad"]
 
 THREADS = min(8, (os.cpu_count() or 2) + 2)
@@ -50,18 +51,36 @@ class ScannedImage:
     dhash: int = 0
     thumb: bytes = b""
 
+    def of(self, image_id: int) -> ScannedImage:
+        """Return the same for the image with another id."""
+        return replace(self, id=image_id)
+
+
+class Known(Protocol):
+    """Remembers what files are."""
+
+    def get(self, image_id: int, path: Path, stat: os.stat_result) -> ScannedImage | None:
+        """Return what an unchanged file is, None for any other."""
+        ...
+
+    def add(self, path: Path, stat: os.stat_result, image: ScannedImage) -> None:
+        """Note what a file is."""
+        ...
+
 
 def scan(
     files: Sequence[tuple[int, Path]],
     *,
     read: bool,
+    known: Known | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     threads: int = THREADS,
 ) -> list[ScannedImage]:
     """Return what each file of `(image id, path)` is, in the same order.
 
-    With `read` false, files are only looked for. Raises `Cancelled`.
+    Files that are `known` and have not changed are not read. With `read` false the others are only
+    looked for. Raises `Cancelled`.
     """
     found: list[ScannedImage | None] = [None] * len(files)
     batches = iter(range(0, len(files), _BATCH))
@@ -82,7 +101,7 @@ def scan(
                     if stop.is_set() or (cancelled is not None and cancelled()):
                         stop.set()
                         return
-                    found[at] = _read(*files[at]) if read else _look(*files[at])
+                    found[at] = _one(*files[at], read, known)
                     with lock:
                         done += 1
                         if progress is not None and (done % 16 == 0 or done == len(files)):
@@ -109,8 +128,22 @@ def scan(
     return [item for item in found if item is not None]
 
 
-def _look(image_id: int, path: Path) -> ScannedImage:
-    return ScannedImage(image_id, "good" if path.is_file() else "missing")
+def _one(image_id: int, path: Path, read: bool, known: Known | None) -> ScannedImage:
+    try:
+        stat = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return ScannedImage(image_id, "missing")
+    except OSError as error:
+        return ScannedImage(image_id, "bad", error.strerror or str(error))
+    if not S_ISREG(stat.st_mode):
+        return ScannedImage(image_id, "missing")
+    image = known.get(image_id, path, stat) if known is not None else None
+    if image is not None or not read:
+        return image or ScannedImage(image_id, "good")
+    image = _read(image_id, path)
+    if known is not None and image.state == "good":
+        known.add(path, stat, image)
+    return image
 
 
 def _read(image_id: int, path: Path) -> ScannedImage:
