@@ -153,13 +153,18 @@ def find_images(
         "split": "CASE i.split WHEN 'train' THEN 1 WHEN 'valid' THEN 2 WHEN 'test' THEN 3 ELSE 4"
         f" END{down}, i.id",
         "import": f"i.import_id{down}, i.id",
-        "boxes": "(SELECT count(*) FROM annotations a JOIN labels l ON l.id = a.label_id"
-        f" WHERE a.image_id = i.id AND a.deleted = 0 AND l.class_id IS NOT NULL){down}, i.id",
+        "boxes": "i.id",
     }[order]
     query = "SELECT i.id FROM v_images i"
     if where:
         query += " WHERE " + " AND ".join(where)
-    return [row[0] for row in project.db.execute(f"{query} ORDER BY {by}", values)]
+    found = [row[0] for row in project.db.execute(f"{query} ORDER BY {by}", values)]
+    if order == "boxes":
+        from core.shown import boxes_by_image
+
+        boxes = boxes_by_image(project)
+        found.sort(key=lambda image: boxes.get(image, 0), reverse=reverse)
+    return found
 
 
 def image_lines(project: Project, ids: Sequence[int]) -> list[ImageLine]:

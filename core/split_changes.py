@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from core.errors import ConfigError
+from core.shown import Ids, boxes_shown, distinct
 from core.splits import SPLITS, Policy, Shares, SplitPlan, assign_project_splits
 from core.store import HistoryEntry, Project
 from core.text import did_you_mean, plural
@@ -38,26 +41,43 @@ class SplitCounts:
 def split_counts(project: Project) -> SplitCounts:
     """Return how many images and annotations each split has, in all and of every class."""
     names = (*SPLITS, NO_SPLIT)
+
+    def counted(counts: Mapping[int, list[int]], class_id: int) -> dict[str, int]:
+        return dict(zip(names, counts.get(class_id, [0] * len(names)), strict=True))
+
     images = dict.fromkeys(names, 0)
     images.update(
         project.db.execute("SELECT coalesce(split, 'none'), count(*) FROM v_images GROUP BY split")
     )
-    rows: dict[str, SplitRow] = {
-        name: SplitRow(name, dict.fromkeys(names, 0), dict.fromkeys(names, 0))
-        for (name,) in project.db.execute("SELECT name FROM classes")
-    }
-    for name, split, boxes, shown in project.db.execute(
-        "SELECT a.class_name, coalesce(i.split, 'none'), count(*), count(DISTINCT i.id)"
-        " FROM v_annotations a JOIN v_images i ON i.id = a.image_id GROUP BY 1, 2"
-    ):
-        rows[name].annotations[split] = boxes
-        rows[name].images[split] = shown
+    boxes = boxes_shown(project)
+    annotations = _by_split(project, *boxes)
+    shown = _by_split(project, *distinct(*boxes))
+    rows = [
+        SplitRow(name, counted(annotations, class_id), counted(shown, class_id))
+        for class_id, name in project.db.execute("SELECT id, name FROM classes")
+    ]
     (torn,) = project.db.execute(
         "SELECT count(*) FROM (SELECT grp FROM v_images WHERE grp IS NOT NULL"
         " GROUP BY grp HAVING count(DISTINCT coalesce(split, 'none')) > 1)"
     ).fetchone()
-    ordered = sorted(rows.values(), key=lambda row: (row.name.casefold(), row.name))
+    ordered = sorted(rows, key=lambda row: (row.name.casefold(), row.name))
     return SplitCounts(images, tuple(ordered), torn)
+
+
+def _by_split(project: Project, classes: Ids, images: Ids) -> dict[int, list[int]]:
+    """Return how many of these (class id, image id) are in each split and none, by class id."""
+    if not len(classes):
+        return {}
+    parts = len(SPLITS) + 1
+    split_of = np.full(int(images.max()) + 1, -1, dtype=np.int64)
+    for image, split in project.db.execute("SELECT id, split FROM v_images"):
+        if image < len(split_of):
+            split_of[image] = SPLITS.index(split) if split else parts - 1
+    found = split_of[images]
+    seen = found >= 0
+    counts = np.bincount(classes[seen] * parts + found[seen])
+    counts = np.append(counts, np.zeros(-len(counts) % parts, counts.dtype)).reshape(-1, parts)
+    return {class_id: counts[class_id].tolist() for class_id in np.unique(classes[seen]).tolist()}
 
 
 def set_splits(

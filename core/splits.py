@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigError
+from core.shown import classes_shown
 from core.text import plural
 
 if TYPE_CHECKING:
@@ -47,14 +48,12 @@ def assign_project_splits(
 ) -> SplitPlan:
     """Return a split for every visible image of `project`; see `assign_splits`."""
     rows = project.db.execute("SELECT id, split, grp FROM v_images ORDER BY id").fetchall()
-    index = {row["id"]: at for at, row in enumerate(rows)}
-    pairs = [
-        (index[image], label)
-        for image, label in project.db.execute(
-            "SELECT DISTINCT image_id, class_id FROM v_annotations"
-        )
-        if image in index
-    ]
+    classes, images = classes_shown(project)
+    ids = np.array([row["id"] for row in rows], dtype=np.int64)
+    at = np.searchsorted(ids, images)
+    there = at < len(ids)
+    there[there] = ids[at[there]] == images[there]
+    pairs = list(zip(at[there].tolist(), classes[there].tolist(), strict=True))
     return assign_splits(
         [row["id"] for row in rows],
         pairs,

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 TABLES = frozenset({"imports", "classes", "labels", "images", "annotations", "project"})
+
+# Rows are looked up so many at a time.
+_ROWS = 10_000
 
 
 class Change:
@@ -50,15 +54,23 @@ class Change:
         ids: list[int] = []
         before: list[list[Any]] = []
         after: list[list[Any]] = []
-        query = f"SELECT {_list(columns)} FROM {_known(table)} WHERE id = ?"
-        for row_id, *values in rows:
-            found = self.db.execute(query, (row_id,)).fetchone()
-            if found is None:
-                raise KeyError(f"{table} has no row {row_id}")
-            if list(found) != values:
-                ids.append(row_id)
-                before.append(list(found))
-                after.append(values)
+        query = (
+            f"SELECT id, {_list(columns)} FROM {_known(table)}"
+            " WHERE id IN (SELECT value FROM json_each(?))"
+        )
+        wanted = iter(rows)
+        while some := list(islice(wanted, _ROWS)):
+            found = {
+                row[0]: list(row[1:])
+                for row in self.db.execute(query, (json.dumps([row[0] for row in some]),))
+            }
+            for row_id, *values in some:
+                if row_id not in found:
+                    raise KeyError(f"{table} has no row {row_id}")
+                if found[row_id] != values:
+                    ids.append(row_id)
+                    before.append(found[row_id])
+                    after.append(values)
         if ids:
             if table == "annotations":
                 self._labels_of(ids)

@@ -344,3 +344,41 @@ def test_training_tells_what_is_grave(project: Project, capsys: pytest.CaptureFi
     told = capsys.readouterr().out
     assert "(box-degenerate)." in told
     assert "batman check --project p" in told
+
+
+def test_what_images_show_is_what_the_views_say(project: Project) -> None:
+    from core.shown import boxes_by_image, boxes_shown, classes_shown
+
+    def compare() -> int:
+        boxes = project.db.execute(
+            "SELECT class_id, image_id FROM v_annotations ORDER BY class_id, image_id"
+        ).fetchall()
+        found = [tuple(pair) for pair in boxes]
+        assert list(zip(*(part.tolist() for part in boxes_shown(project)), strict=True)) == found
+        once = sorted(set(found))
+        assert list(zip(*(part.tolist() for part in classes_shown(project)), strict=True)) == once
+        assert boxes_by_image(project) == dict(
+            project.db.execute("SELECT image_id, count(*) FROM v_annotations GROUP BY image_id")
+        )
+        counts = split_counts(project)
+        for row in counts.classes:
+            ids = [image for class_id, image in found if class_id == id_of(row.name)]
+            assert sum(row.annotations.values()) == len(ids)
+            assert sum(row.images.values()) == len(set(ids))
+        return len(found)
+
+    def id_of(name: str) -> int:
+        return next(row.id for row in list_classes(project) if row.name == name)
+
+    everything = compare()
+    assert everything > 0
+    delete_images(project, [1, 2, 9])
+    assert compare() < everything
+    merge(project, ["crane"], "safety vest")
+    compare()
+    for _ in range(2):
+        project.undo()
+    assert compare() == everything
+    with project.change("nothing", "left") as change:
+        change.update_many("labels", ["class_id"], [(1, None), (2, None)])
+    assert compare() == 0

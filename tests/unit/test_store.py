@@ -385,3 +385,18 @@ def test_kill_9_at_any_moment_leaves_the_state_before_or_after(project: Project)
             seen.append("merged" if state == merged else "whole")
             assert after.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert set(seen) == {"merged", "whole"}, "the kills fell on both sides of the change"
+
+
+def test_a_row_changed_twice_in_one_call_comes_back_as_it_was(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "p") as project:
+        with project.change("c", "c") as change:
+            row = change.insert("classes", {"name": "first"})
+        with project.change("c", "c") as change:
+            rows = [(row, "second"), (row, "third")]
+            assert change.update_many("classes", ["name"], rows) == 2
+        project.undo()
+        assert project.db.execute("SELECT name FROM classes").fetchall()[0][0] == "first"
+        project.redo()
+        assert project.db.execute("SELECT name FROM classes").fetchall()[0][0] == "third"
+        with pytest.raises(KeyError, match="no row 99"), project.change("c", "c") as change:
+            change.update_many("classes", ["name"], [(row, "x"), (99, "y")])
