@@ -21,11 +21,12 @@ from cli.exits import Exit
 from cli.output import say, say_table
 from cli.parser import Handler, Subcommands
 from cli.progress import Stages
+from core.errors import ImportFailed
 from core.files import write_json
-from core.importers import ImportReport, import_coco, import_voc, import_yolo
+from core.importers import ImportReport, import_coco, import_voc, import_yolo, imported_before
 from core.progress import Progress
 from core.store import Project
-from core.text import plural
+from core.text import clean, plural
 
 DESCRIPTION = "Bring labelled images into a project; one import is one step that can be undone."
 
@@ -44,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command = commands.add(name, what, _folder(importer))
         command.add_argument("source", type=Path, metavar="PATH", help="where the data set lies")
         add_files(command)
+        command.add_argument(
+            "--again", action="store_true", help="take in what the project has already once more"
+        )
         add_report(command)
         add_project(command, create=True)
     import_zoo.add(commands)
@@ -116,6 +120,14 @@ def add_files(parser: argparse.ArgumentParser) -> None:
 def _folder(importer: Callable[..., ImportReport]) -> Handler:
     def handler(args: argparse.Namespace) -> int:
         with importing(args) as (project, progress):
+            before = None if args.again else imported_before(project, args.source)
+            if before is not None:
+                raise ImportFailed(
+                    f"'{clean(str(args.source))}' is in the project already: import {before.id},"
+                    f" {plural(before.images, 'image')}, {before.at.astimezone():%Y-%m-%d %H:%M}.",
+                    f"Take that out first with batman import remove {before.id} --project"
+                    f" {clean(str(args.project))}, or give --again to have it twice.",
+                )
             report = importer(project, args.source, files=args.files, progress=progress)
         show_report(report, args)
         return Exit.OK

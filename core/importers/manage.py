@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from core.errors import ProjectError
@@ -48,6 +49,19 @@ def list_imports(project: Project) -> list[ImportRow]:
         )
         for row in rows
     ]
+
+
+def imported_before(project: Project, source: Path) -> ImportRow | None:
+    """Return the newest import of the files at `source` that the project consists of, if any."""
+    place = source.expanduser().resolve()
+    return next(
+        (
+            row
+            for row in list_imports(project)
+            if row.origin.startswith("/") and Path(row.origin).resolve() == place
+        ),
+        None,
+    )
 
 
 def remove_import(project: Project, import_id: int) -> HistoryEntry:

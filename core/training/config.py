@@ -342,8 +342,9 @@ def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
         return TrainingConfig.model_validate(dict(values))
     except ValidationError as error:
         problems = _messages(error)
+    said = (f"{name}: {text}" if name else text for name, text in problems.items())
     raise ConfigError(
-        "; ".join(f"{name}: {text}" if name else text for name, text in problems.items()) + ".",
+        f"{'; '.join(said).rstrip('.')}.",
         "See batman train --help for what each option takes.",
     )
 

@@ -68,6 +68,27 @@ def test_an_import_is_removed_by_its_number(
     assert listed(capsys) == rows
 
 
+def test_what_is_in_already_comes_in_again_only_when_asked(
+    workspace: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    put_coco(tmp_path / "set")
+    words = ["import", "coco-dir", str(tmp_path / "set"), "--project", "p"]
+    assert main([*words, "--create"]) == Exit.OK
+    capsys.readouterr()
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+    for path in (str(tmp_path / "set"), "../set", str(tmp_path / "link")):
+        assert main(["import", "coco-dir", path, "--project", "p"]) == Exit.WRONG
+        said = " ".join(capsys.readouterr().err.split())
+        assert "is in the project already: import 1," in said
+        assert "batman import remove 1 --project p, or give --again" in said
+    assert len(listed(capsys)) == 1
+    assert main([*words, "--again"]) == Exit.OK
+    assert len(listed(capsys)) == 2
+    for number in (1, 2):
+        assert main(["import", "remove", str(number), "--project", "p"]) == Exit.OK
+    assert main(words) == Exit.OK
+
+
 def test_frames_of_videos(workspace: Path, tmp_path: Path, capsys: Capture) -> None:
     pytest.importorskip("av", reason="needs the video extra")
     from test_video_frames import film
