@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import secrets
-import select
-import shlex
 import socket
 import stat
 import threading
@@ -20,6 +17,7 @@ import paramiko
 
 from core.text import clean
 from slurm.hosts.base import Completed, HostError, NeedsPerson, NotConnected
+from slurm.hosts.channels import Room
 from slurm.hosts.ssh_auth import (
     Asker,
     LoginFailed,
@@ -28,15 +26,16 @@ from slurm.hosts.ssh_auth import (
     log_in,
     preferred_key_types,
 )
+from slurm.hosts.ssh_command import TIMED_OUT, command_line, talk
 from slurm.hosts.ssh_config import read_target
 
 T = TypeVar("T")
 
 KEEPALIVE_S = 30
-# OpenSSH's server allows 10 sessions a connection (MaxSessions) and the person may have others.
-CHANNELS = 6
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
-_BLOCK = 64 * 1024
+# How long to wait for another channel to close where the server takes no more, at least; how often
+# one is tried then; how long a server may take to open one.
+_ROOM_S, _AGAIN_S, _OPEN_S = 10.0, 0.2, 30.0
 
 
 class SshHost:
@@ -62,11 +61,13 @@ class SshHost:
         self._config = config
         self._prelude = prelude
         self._lock = threading.RLock()
-        self._channels = threading.BoundedSemaphore(CHANNELS)
+        self._room = Room()
         self._transport: paramiko.Transport | None = None
         self._jump: SshHost | None = None
         self._sftp: paramiko.SFTPClient | None = None
         self._sftp_lock = threading.Lock()
+        # paramiko keeps one refusal at a time: of two at once it tells one as a broken connection.
+        self._opening = threading.Lock()
         self._needs_person = False
         self._wait = 0.0
         self._not_before = 0.0
@@ -188,6 +189,7 @@ class SshHost:
     def _drop(self) -> None:
         transport, jump = self._transport, self._jump
         self._transport = self._jump = self._sftp = None
+        self._room = Room()
         if transport is not None:
             transport.close()
         if jump is not None:
@@ -232,15 +234,19 @@ class SshHost:
     ) -> Completed:
         """See `Host.run`. The command is ended on the host too when the time is up."""
         mark = secrets.token_hex(8)
-        line = _command_line(argv, mark, timeout, cwd, env or {}, self._prelude)
+        line = command_line(argv, mark, timeout, cwd, env or {}, self._prelude)
         transport = self._ready()
-        with self._channels, self._answering(str(argv[0])):
-            channel = transport.open_session(timeout=timeout)
-            with contextlib.closing(channel):
+        room = self._room
+        with self._answering(str(argv[0])):
+            channel = self._open_channel(transport, room, timeout)
+            try:
                 channel.settimeout(timeout)
                 channel.exec_command(line)
-                stdout, stderr = _talk(channel, stdin, time.monotonic() + timeout)
+                stdout, stderr = talk(channel, stdin, time.monotonic() + timeout)
                 code = channel.recv_exit_status()
+            finally:
+                channel.close()
+                room.give()
         # Login shells print banners and module messages; the command's output starts at the mark.
         _, found, output = stdout.partition(f"{mark}\n".encode())
         if not found:
@@ -249,12 +255,39 @@ class SshHost:
                 f" {clean((stderr or stdout).decode(errors='replace')[:300])}.",
                 "Check the login shell there, and the profile's commands before each command.",
             )
-        if code == _TIMED_OUT:
+        if code == TIMED_OUT:
             raise HostError(
                 f"'{clean(str(argv[0]))}' did not answer in {timeout:g} s on {clean(self.name)}.",
                 "Try again later; the machine or its file system may be busy.",
             )
         return Completed(tuple(argv), code, output, stderr)
+
+    def _open_channel(
+        self, transport: paramiko.Transport, room: Room, timeout: float
+    ) -> paramiko.Channel:
+        """Open a channel in a place of `room`, waiting where the server takes no more of them."""
+        until = time.monotonic() + max(timeout, _ROOM_S)
+        while True:
+            while not room.take(_AGAIN_S):
+                self._close_idle_sftp(room)
+                if time.monotonic() > until:
+                    raise HostError(
+                        f"{clean(self.name)} takes no more than {room.most} commands at a time,"
+                        " and those under way took too long.",
+                        "It is asked again at the next look.",
+                    )
+            try:
+                with self._opening:
+                    return transport.open_session(timeout=min(timeout, _OPEN_S))
+            except paramiko.ChannelException:
+                room.refused()
+                if time.monotonic() > until:
+                    raise
+                # What we closed last, the server may not have closed yet.
+                time.sleep(_AGAIN_S)
+            except BaseException:
+                room.give()
+                raise
 
     # Files
 
@@ -319,10 +352,7 @@ class SshHost:
         with self._sftp_lock, self._answering(what):
             sftp = self._sftp
             if sftp is None:
-                sftp = paramiko.SFTPClient.from_transport(transport)
-                if sftp is None:
-                    raise paramiko.SSHException("no SFTP on this host")
-                self._sftp = sftp
+                sftp = self._sftp = self._open_sftp(transport)
             channel = sftp.get_channel()
             if channel is not None:
                 channel.settimeout(60.0)
@@ -341,74 +371,26 @@ class SshHost:
                     "Check the path, the permissions and the space there.",
                 ) from None
 
+    def _open_sftp(self, transport: paramiko.Transport) -> paramiko.SFTPClient:
+        room = self._room
+        channel = self._open_channel(transport, room, _OPEN_S)
+        try:
+            channel.settimeout(_OPEN_S)
+            channel.invoke_subsystem("sftp")
+            return paramiko.SFTPClient(channel)
+        except BaseException:
+            channel.close()
+            room.give()
+            raise
 
-# coreutils' timeout(1) exits with this when it ended the command.
-_TIMED_OUT = 124
-
-
-def _command_line(
-    argv: Sequence[str],
-    mark: str,
-    timeout: float,
-    cwd: str | None,
-    env: Mapping[str, str],
-    prelude: str,
-) -> str:
-    """Return a line that any login shell, tcsh and fish among them, passes on untouched.
-
-    The script is base64, so that no quoting rule of the outer shell meets an argument; inside,
-    `sh` gets each argument quoted. Closing a channel leaves the remote process alive, so the host
-    itself ends it when its time is up.
-    """
-    for name in env:
-        if not name.replace("_", "a").isalnum():
-            raise ValueError(f"no such environment variable: {name!r}")
-    command = " ".join(shlex.quote(part) for part in argv)
-    script = "\n".join([
-        *([prelude] if prelude else []),
-        *([f"cd -- {shlex.quote(cwd)} || exit 126"] if cwd else []),
-        *(f"export {name}={shlex.quote(value)}" for name, value in env.items()),
-        f"printf '%s\\n' {mark}",
-        f"if command -v timeout >/dev/null 2>&1; then exec timeout -k 5 {timeout:.0f} {command};",
-        f"else exec {command}; fi",
-    ])  # fmt: skip
-    packed = base64.b64encode(script.encode()).decode()
-    return f"sh -c 'eval \"$(echo {packed} | base64 -d)\"'"
-
-
-def _talk(channel: paramiko.Channel, stdin: bytes, deadline: float) -> tuple[bytes, bytes]:
-    """Send input and collect both outputs until the command ends. Raises `TimeoutError`."""
-    out, err = bytearray(), bytearray()
-    # Written by a thread, since a command may want to be read before it reads on.
-    feeder = threading.Thread(target=_feed, args=(channel, stdin), daemon=True)
-    feeder.start()
-    # A few seconds more than the host's own limit, whose end says more.
-    deadline += 10
-    while True:
-        # Readable is: output, an error output, or the end.
-        select.select([channel], [], [], max(0.0, min(1.0, deadline - time.monotonic())))
-        moved = False
-        while channel.recv_ready():
-            out += channel.recv(_BLOCK)
-            moved = True
-        while channel.recv_stderr_ready():
-            err += channel.recv_stderr(_BLOCK)
-            moved = True
-        if moved:
-            continue
-        if channel.eof_received or channel.closed:
-            # The status may come just after the end of the output; without one the link was cut.
-            if not channel.status_event.wait(max(0.0, deadline - time.monotonic())):
-                raise TimeoutError
-            if not channel.exit_status_ready() or channel.exit_status < 0:
-                raise EOFError
-            return bytes(out), bytes(err)
-        if time.monotonic() > deadline:
-            raise TimeoutError
-
-
-def _feed(channel: paramiko.Channel, stdin: bytes) -> None:
-    # The command may end without reading all of it.
-    with contextlib.suppress(OSError, paramiko.SSHException):
-        channel.sendall(stdin)
-        channel.shutdown_write()
+    def _close_idle_sftp(self, room: Room) -> None:
+        """Close the SFTP channel if nobody uses it now; the next use opens it again."""
+        if not self._sftp_lock.acquire(blocking=False):
+            return
+        try:
+            if self._sftp is not None and room is self._room:
+                self._sftp.close()
+                self._sftp = None
+                room.give()
+        finally:
+            self._sftp_lock.release()

@@ -48,6 +48,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def answers(port: int) -> bool:
+    """Return whether an SSH server answers on a port of loopback."""
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), 1) as probe,
+    ):
+        return probe.recv(4) == b"SSH-"
+    return False
+
+
 def wait_for(what: str, ready: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until `ready()` is true; raise `TimeoutError` that says what did not come."""
     deadline = time.monotonic() + seconds
@@ -222,15 +232,7 @@ class Cluster:
         folder = self.root / "ssh"
         self.start("/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config"), name="sshd")
 
-        def banner() -> bool:
-            with (
-                contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.ports["ssh"]), 1) as probe,
-            ):
-                return probe.recv(4) == b"SSH-"
-            return False
-
-        wait_for("sshd's banner", banner)
+        wait_for("sshd's banner", lambda: answers(self.ports["ssh"]))
 
     def stop_sshd(self) -> None:
         """Stop the sshd and cut every session through it."""
