@@ -98,7 +98,13 @@ class ImportDialog(BatmanDialog["ImportReport"]):
     def compose(self) -> ComposeResult:
         """Lay out the three phases in one place."""
         files = self._batman.settings.files
-        self.ways = (FolderWay(files), ZooWay(), RoboflowWay(), VideoWay(), OriginalWay(files))
+        self.ways = (
+            FolderWay(files, self.project),
+            ZooWay(),
+            RoboflowWay(),
+            VideoWay(),
+            OriginalWay(files),
+        )
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(clean(f"Import into {self.project.name}"))
             with ContentSwitcher(initial="form", id="phases"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -10,8 +11,12 @@ from textual.widgets import Input, RadioSet, Static
 
 from batman_tui.screens.import_way import FilesChoice, ImportJob, Line, PathWay
 from batman_tui.widgets.choice import Choice
+from core.errors import BatmanError
 from core.source_kind import KINDS, Kind, guess_kind, typed_paths
 from core.text import plural
+
+if TYPE_CHECKING:
+    from core.importers import ImportRow
 
 KIND_NAMES: dict[Kind, str] = {"coco": "COCO", "yolo": "YOLO", "voc": "Pascal VOC"}
 
@@ -24,9 +29,11 @@ class FolderWay(PathWay):
     PLACEHOLDER = "/data/sets/site"
     ABOUT = "→ completes what you type; a folder such as one that Roboflow exports."
 
-    def __init__(self, files: str) -> None:
+    def __init__(self, files: str, project: Path) -> None:
         super().__init__()
         self._files = FilesChoice(files, "files")
+        self._project = project
+        self._before: ImportRow | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the path, the format and what becomes of the files."""
@@ -40,14 +47,32 @@ class FolderWay(PathWay):
     def look(self, typed: str) -> tuple[bool, str | None]:
         """Return the format of what lies there."""
         path = Path(typed).expanduser()
+        self._before = self._imported(path)
         return path.exists(), guess_kind(path)
 
+    def _imported(self, path: Path) -> ImportRow | None:
+        from core.importers import imported_before
+        from core.store import Project
+
+        try:
+            with Project.open(self._project) as project:
+                return imported_before(project, path)
+        except BatmanError:
+            return None
+
     def found(self, there: bool, kind: str | None) -> str:
-        """Choose the format that was seen."""
+        """Choose the format that was seen; say so when the project has it already."""
         known = next((item for item in KINDS if item == kind), None)
+        if known is not None:
+            self.query_one("#kind", RadioSet).query(Choice)[KINDS.index(known)].value = True
+        before = self._before
+        if before is not None:
+            return (
+                f"The project has it already: import {before.id},"
+                f" {plural(before.images, 'image')}. It would come in once more."
+            )
         if known is None:
             return "No data set is recognised here: choose the format."
-        self.query_one("#kind", RadioSet).query(Choice)[KINDS.index(known)].value = True
         return f"This looks like {KIND_NAMES[known]}."
 
     def job(self) -> ImportJob:

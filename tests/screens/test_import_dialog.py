@@ -91,6 +91,19 @@ async def test_imports_and_tells_what_was_not_right(empty: Path, tmp_path: Path,
         assert project.summary().images == 6
 
 
+async def test_says_what_the_project_has_already(empty: Path, tmp_path: Path, opened) -> None:
+    source = make_coco(tmp_path / "set")
+    with Project.open(empty) as project:
+        importers.import_coco(project, source)
+    app = app_for(empty)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, source)
+        await until(pilot, lambda: "import 1, 6 images" in words_on(app))
+        assert dialog.way.ready, "it can still be taken in once more"
+        dialog.query_one("#path", Input).value = str(make_coco(tmp_path / "other"))
+        await until(pilot, lambda: "This looks like COCO." in words_on(app))
+
+
 async def test_the_format_follows_what_lies_at_the_path(
     empty: Path, tmp_path: Path, opened
 ) -> None:
