@@ -103,10 +103,12 @@ def run(args: argparse.Namespace) -> int:
         return _dry_run(workspace, config)
 
     from core.training.launcher import launch_local, require_trainer
+    from core.training.services import require_services
     from core.training.start import ready_run
 
     if not args.prepare_only:
         require_trainer()
+        require_services(config)
     say_findings(workspace, config)
     with Stages() as show:
         ready = ready_run(workspace, config, lambda at: show(at.stage, at.done, at.total))

@@ -227,30 +227,6 @@ def build_evaluation(train: TrainConfig) -> CocoEval:
     )
 
 
-def build_loggers(config: TrainingConfig, run_dir: Path) -> list[Any]:
-    """Return Lightning's loggers for the services that `config` switches on.
-
-    Raises ConfigError when the package of one is missing.
-    """
-    from pytorch_lightning import loggers
-
-    project = config.project.name if config.project else "batman"
-    made = []
-    try:
-        if config.wandb:
-            made.append(
-                loggers.WandbLogger(name=run_dir.name, project=project, save_dir=str(run_dir))
-            )
-        if config.mlflow:
-            made.append(loggers.MLFlowLogger(experiment_name=project, run_name=run_dir.name))
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"Logging to a service was asked for, and its package is not installed: {error}.",
-            "Install it with pip, or leave out --wandb and --mlflow.",
-        ) from None
-    return made
-
-
 def _environment() -> ClusterEnvironment:
     """Return how several processes find each other.
 
@@ -267,11 +243,11 @@ def make_trainer(
     train: TrainConfig,
     callbacks: Sequence[Callback],
     plugins: Sequence[Any] = (),
-    loggers: Sequence[Any] = (),
 ) -> Trainer:
     """Return a Lightning trainer with rfdetr's precision and strategy.
 
-    `callbacks` come after rfdetr's averaging of weights; Lightning's own checkpoints are off.
+    `callbacks` come after rfdetr's averaging of weights; Lightning's own checkpoints and loggers
+    are off.
     """
     chain = list(callbacks)
     if config.ema:
@@ -282,7 +258,7 @@ def make_trainer(
         train,
         model,
         callbacks=chain,
-        logger=list(loggers) or False,
+        logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
         plugins=[_environment(), *plugins],

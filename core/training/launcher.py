@@ -16,6 +16,7 @@ from core.text import clean
 from core.training.disk import require_room
 from core.training.process import write_worker
 from core.training.run import Run
+from core.training.services import require_services
 
 # What the worker imports, and where it comes from.
 _NEEDED = ("torch", "rfdetr")
@@ -69,6 +70,7 @@ def launch_local(run: Run, command: Sequence[str] | None = None) -> int:
         )
     if command is None:
         require_trainer()
+        require_services(run.config())
         if run.config().num_nodes > 1:
             raise RunError(
                 "Several nodes train together on a cluster only.",

@@ -36,6 +36,7 @@ from core.training.probed import recall, remember
 from core.training.ranks import is_rank_zero, under_srun, under_torchrun
 from core.training.results import write_results
 from core.training.saving import RunState, WholeFileIO
+from core.training.services import Outcome, Services, require_services
 from core.training.stopping import StopRequest, TrainingStopped
 from core.training.tensorboard import TensorBoardLog
 from core.training.val_images import ValImages
@@ -89,6 +90,8 @@ class Session:
         self._attempt = attempt
         self._given = batching
         self._board: TensorBoardLog | None = None
+        self._services: Services | None = None
+        self._left = False
         if config.dataset is None:
             raise ConfigError("This run has no prepared data set.", "Start it with batman train.")
         self._classes = config.dataset.class_names
@@ -101,6 +104,7 @@ class Session:
         Raises BatmanError for what a person can put right; whatever torch and rfdetr raise passes.
         """
         self._check_data()
+        require_services(self._config)
         if self._stopped_before():
             return
         config = self._config
@@ -139,7 +143,6 @@ class Session:
             train,
             [evaluation, *callbacks, recorder],
             plugins=[WholeFileIO()],
-            loggers=build.build_loggers(config, self._run_dir),
         )
         if self._stopped_before():
             return
@@ -234,6 +237,7 @@ class Session:
         if isinstance(event, Started):
             self.epoch, self.step = event.epoch, event.step
             self._open_board(event.step)
+            self._services = Services(self._config, self._run_dir, self._no_service)
             where = f"epoch {event.epoch}, step {event.step}" if event.step else "the start"
             self._say(
                 f"training on {event.gpu or event.device} from {where}: batch {event.batch_size} "
@@ -255,6 +259,23 @@ class Session:
             self.step = event.step
         if self._board is not None:
             self._board.write(event)
+        if self._services is not None:
+            self._services.write(event)
+
+    def leave(self, outcome: Outcome) -> None:
+        """Say to the services that get the run's figures how this attempt at it ended.
+
+        To be called last: a service that does not answer may take its time.
+        """
+        self._left = True
+        if self._services is not None:
+            self._services.close(outcome)
+
+    def _no_service(self, warning: Warning_) -> None:
+        if self._left:  # the run has ended, and an event after its end would say otherwise
+            self._say(f"warning: {warning.message} {warning.hint}")
+        else:
+            self._write(warning)
 
     def _open_board(self, step: int) -> None:
         if not self._config.tensorboard:

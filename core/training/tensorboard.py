@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.training.events import Epoch, Event, Step, Validation
+from core.training.events import Epoch, Event
+from core.training.scalars import scalars
 
 
 class TensorBoardLog:
@@ -22,34 +23,8 @@ class TensorBoardLog:
 
     def write(self, event: Event) -> None:
         """Add what `event` measures; other events are ignored."""
-        if isinstance(event, Step):
-            values = {
-                "train/loss": event.loss,
-                "train/loss_cls": event.loss_cls,
-                "train/loss_box": event.loss_box,
-                "train/loss_giou": event.loss_giou,
-                "train/lr": event.lr,
-                "train/images_per_s": event.images_per_s,
-                "train/gpu_mem_mb": event.gpu_mem_mb,
-            }
-        elif isinstance(event, Validation):
-            values = {
-                "val/mAP50-95": event.map50_95,
-                "val/mAP50": event.map50,
-                "val/mAP75": event.map75,
-                "val/precision": event.precision,
-                "val/recall": event.recall,
-                "val/F1": event.f1,
-                "val/loss": event.loss,
-            }
-            values |= {f"val/AP/{name}": value for name, value in event.per_class.items()}
-        elif isinstance(event, Epoch):
-            values = {"train/loss_epoch": event.train_loss}
-        else:
-            return
-        for name, value in values.items():
-            if value is not None:
-                self._writer.add_scalar(name, value, event.step, walltime=event.t)
+        for name, value in scalars(event).items():
+            self._writer.add_scalar(name, value, event.step, walltime=event.t)  # type: ignore[union-attr]
         if isinstance(event, Epoch):
             self._writer.flush()
 

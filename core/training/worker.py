@@ -198,6 +198,7 @@ class _Worker:
         session.train(callbacks)
         if session.stopped:
             self._end(Stopped(epoch=session.epoch, step=session.step, reason=session.reason))
+            session.leave("stopped")
             return STOPPED
         best = session.best
         self._end(
@@ -211,6 +212,7 @@ class _Worker:
                 reason=session.reason,
             )
         )
+        session.leave("finished")
         return FINISHED
 
     def _end(self, event: Event) -> None:
@@ -235,13 +237,19 @@ class _Worker:
             smaller = self._halved(failed)
             if smaller is not None:
                 self._end(smaller)
+                self._leave()
                 self._again(smaller)
         _say(f"failed: {failed.message} {failed.hint}".rstrip(), sys.stderr)
         sys.stderr.write(failed.traceback)
         sys.stderr.flush()
         with contextlib.suppress(OSError):  # a full disk must not hide what went wrong
             self._end(failed)
+        self._leave()
         return FAILED
+
+    def _leave(self) -> None:
+        if self.session is not None:
+            self.session.leave("failed")
 
     def _several(self) -> bool:
         batching = self.session.batching if self.session is not None else None
