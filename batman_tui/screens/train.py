@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import BindingType
@@ -18,9 +18,9 @@ from textual.widgets import Button, Input, Static
 from textual.worker import get_current_worker
 
 from batman_tui.keys import bindings
+from batman_tui.screens.train_cluster import ClusterTraining
 from batman_tui.screens.train_models import ModelDialog
 from batman_tui.screens.train_start import StartDialog
-from batman_tui.widgets.base import BatmanScreen
 from batman_tui.widgets.facts import Facts
 from batman_tui.widgets.field import Choice, Field, editors
 from batman_tui.widgets.panel import Panel
@@ -45,6 +45,9 @@ from core.training.form import (
 )
 from core.training.models import APACHE, MODELS
 
+if TYPE_CHECKING:
+    from slurm.clone import Clone
+
 YES_NO = ("yes", "no")
 FACTS = ("Model", "Size", "Batch", "Data", "Steps", "Disk", "Check", "Note", "Command")
 
@@ -62,7 +65,7 @@ class DataFacts:
     notes: tuple[str, ...] = ()
 
 
-class TrainScreen(BatmanScreen):
+class TrainScreen(ClusterTraining):
     """Trains a model on the project in the folder `project_path`.
 
     What was typed is kept while the app runs, so leaving the form by mistake loses nothing.
@@ -70,7 +73,8 @@ class TrainScreen(BatmanScreen):
 
     HELP = (
         "Every option stands at its default; what you change is bold. Enter and the arrow keys "
-        "move between fields, F4 shows all options, F6 the command that does the same."
+        "move between fields, F4 shows all options, F6 the command that does the same, F7 submits "
+        "it to a cluster."
     )
     CSS_PATH = Path(__file__).with_name("train.tcss")
     # Below this width the hints beside the fields would be cut off.
@@ -103,17 +107,21 @@ class TrainScreen(BatmanScreen):
             super().__init__()
             self.lines = lines
 
-    def __init__(self, project_path: Path) -> None:
+    def __init__(self, project_path: Path, clone: Clone | None = None) -> None:
+        """Make the form; with `clone`, filled with a job's settings to submit it anew."""
         super().__init__()
         self.path = project_path
-        self.form = Form(project_path, typed=self.drafts.setdefault(project_path, {}))
+        self.clone = clone
+        typed = self.drafts.setdefault(project_path, {}) if clone is None else dict(clone.values)
+        self.form = Form(project_path, typed=typed)
         self.reading: Reading = self.form.read()
         self._counted_for: tuple[object, ...] = ()
         self._checked_for = 0
 
     def trail(self) -> str:
-        """Name the project."""
-        return f"› {self.path.name} › train"
+        """Name the project, and the run that is cloned."""
+        again = f" › {self.clone.run.name} again" if self.clone is not None else ""
+        return f"› {self.path.name} › train{again}"
 
     def body(self) -> Iterable[Widget]:
         """Lay out the form and what follows from it."""
@@ -121,7 +129,12 @@ class TrainScreen(BatmanScreen):
             Panel(
                 VerticalScroll(
                     *self._fields(SECTIONS[:1]),
-                    Button("Start training", id="start", variant="primary", compact=True),
+                    Button(
+                        "Start training" if self.clone is None else "Choose the cluster",
+                        id="start",
+                        variant="primary",
+                        compact=True,
+                    ),
                     id="train-fields",
                 ),
                 title="Training",
@@ -408,15 +421,26 @@ class TrainScreen(BatmanScreen):
         self.action_start()
 
     def action_start(self) -> None:
-        """Prepare the data set and start training; a wrong field is gone to instead."""
+        """Prepare the data set and start training; a wrong field is gone to instead.
+
+        What was cloned from a cluster's job goes to a cluster.
+        """
+        if self.clone is not None:
+            self.action_cluster()
+            return
+        config = self.complete()
+        if config is not None:
+            self.app.push_screen(StartDialog(config), self._started)
+
+    def complete(self) -> TrainingConfig | None:
+        """Return the settings; if a field is wrong, go to it, say so, and return None."""
         config = self.reading.config
         if config is None:
             self._to_first_error()
             self.batman.show_error(
                 BatmanError("The form is not complete.", "; ".join(self.reading.errors.values()))
             )
-            return
-        self.app.push_screen(StartDialog(config), self._started)
+        return config
 
     def _started(self, run: Path | None) -> None:
         if run is not None:

@@ -1,0 +1,390 @@
+"""Training on a cluster: which one, on which GPU, for how long, what follows, and off it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
+from textual.worker import Worker, get_current_worker
+
+from batman_tui.connections import host_of
+from batman_tui.keys import bindings
+from batman_tui.widgets.base import BatmanDialog
+from batman_tui.widgets.field import Field, editors
+from batman_tui.widgets.keybar import KeyBar
+from batman_tui.widgets.table import Column, VirtualTable
+from core.errors import BatmanError, Cancelled
+from core.progress import Progress
+from core.text import clean, plural
+from core.training.config import parse_config
+from slurm.discover import Facts, discover
+from slurm.profiles import Profile
+from slurm.sending import Asked, Order, order, preview, send_order
+from slurm.site import Site, open_site
+from slurm.soonest import Soonest, soonest
+from slurm.values import format_duration
+from slurm.watching import clusters
+
+if TYPE_CHECKING:
+    from batman_tui.app import BatmanApp
+
+NO_CLUSTER = "No cluster is known. Add one on the jobs screen (3) with n, or batman clusters add."
+_HINTS = {
+    "time": "empty: the profile's, such as 10h",
+    "partition": "empty: the GPU's own",
+    "memory": "on each node, such as 64G",
+    "account": "empty: the profile's",
+    "sweep": "lr=1e-4,5e-5 model=base,medium",
+    "parallel": "runs of a sweep at once",
+}
+_LABELS = {"time": "Time limit", "parallel": "At once"}
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What was submitted: the job's number, the cluster, and how many runs it trains."""
+
+    job: str
+    cluster: str
+    runs: int
+
+
+def when_words(row: Soonest, now: float) -> str:
+    """Return when a job could start on a type of GPU, or why it cannot."""
+    if row.start is None:
+        return row.why_not or "not known"
+    return "now" if row.start <= now + 60 else f"in {format_duration(int(row.start - now))}"
+
+
+def _columns() -> list[Column[Soonest]]:
+    return [
+        Column("gpu", "GPU", lambda row: row.gpu, width=12),
+        Column("free", "Free", lambda row: f"{row.free}/{row.total}", width=7,
+               sort=lambda row: row.free),
+        Column("partition", "Partition", lambda row: row.partition, width=12, muted=True),
+        Column("when", "Could start", lambda row: when_words(row, time.time()), least=14,
+               sort=lambda row: row.start),
+    ]  # fmt: skip
+
+
+class SubmitDialog(BatmanDialog[Submitted]):
+    """Submits the training that `values` describe (options of `TrainingConfig`) to a cluster.
+
+    `asked` and `cluster` are what the fields begin with. The result is what was submitted. Escape
+    gives up while nothing is submitted.
+    """
+
+    HELP = (
+        "The cluster says when a job could start on each type of GPU; choose one with the arrow "
+        "keys. Tab goes to the fields; what the cluster cannot give is said below them."
+    )
+    DEFAULT_CSS = """
+    SubmitDialog {
+        & > .dialog { width: 88; padding: 0 1; }
+        #soonest { height: 7; margin-bottom: 1; }
+        #submit-says { height: auto; min-height: 2; margin-top: 1; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = bindings("submit")
+
+    class Answered(Message):
+        """The cluster said what it has, or `error` why not."""
+
+        def __init__(
+            self,
+            profile: Profile,
+            site: Site | None,
+            facts: Facts | None,
+            rows: Sequence[Soonest],
+            error: BatmanError | None = None,
+        ) -> None:
+            super().__init__()
+            self.profile = profile
+            self.site = site
+            self.facts = facts
+            self.rows = rows
+            self.error = error
+
+    class Went(Message):
+        """Preparing and sending went on."""
+
+        def __init__(self, progress: Progress) -> None:
+            super().__init__()
+            self.progress = progress
+
+        def can_replace(self, message: Message) -> bool:
+            """Only how far it is now matters."""
+            return isinstance(message, SubmitDialog.Went)
+
+    class Ended(Message):
+        """It was submitted, or `error` says why not."""
+
+        def __init__(self, result: Submitted | None, error: BatmanError | None = None) -> None:
+            super().__init__()
+            self.result = result
+            self.error = error
+
+    def __init__(
+        self, values: Mapping[str, Any], *, asked: Asked | None = None, cluster: str = ""
+    ) -> None:
+        super().__init__()
+        self._values = dict(values)
+        self._asked = asked or Asked()
+        self._cluster = cluster
+        self._profiles: list[Profile] = []
+        self._site: Site | None = None
+        self._facts: Facts | None = None
+        self._order: Order | None = None
+        self._worker: Worker[None] | None = None
+
+    @property
+    def batman(self) -> BatmanApp:
+        """The app, with its type."""
+        return cast("BatmanApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Lay out the cluster, its GPUs, the fields, what follows and the keys."""
+        self._profiles = clusters()
+        names = [profile.name for profile in self._profiles]
+        asked = self._asked
+        texts = {
+            "time": asked.time,
+            "partition": asked.partition,
+            "memory": asked.memory,
+            "account": asked.account,
+            "sweep": " ".join(asked.sweep),
+            "parallel": "" if asked.parallel is None else str(asked.parallel),
+        }
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Train on a cluster"
+            if names:
+                first = self._cluster if self._cluster in names else names[0]
+                yield Field("cluster", "Cluster", first, options=names)
+            yield VirtualTable[Soonest](_columns(), lambda row: row.gpu, id="soonest")
+            for name, text in texts.items():
+                title = _LABELS.get(name, name.capitalize())
+                yield Field(name, title, text, hint=_HINTS[name])
+            yield Static("", markup=False, id="submit-says")
+            yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Ask the cluster."""
+        self.query_one("#soonest").focus()
+        if not self._profiles:
+            self._say(NO_CLUSTER, wrong=True)
+            return
+        self.action_ask()
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    @property
+    def profile(self) -> Profile | None:
+        """The cluster that is chosen."""
+        if not self._profiles:
+            return None
+        name = self.query_one("#field-cluster", Field).text
+        return next(profile for profile in self._profiles if profile.name == name)
+
+    def action_ask(self) -> None:
+        """Ask the cluster what is free and when a job could start."""
+        profile = self.profile
+        if profile is None or self._worker is not None:
+            return
+        self._site = self._facts = self._order = None
+        self.query_one("#soonest", VirtualTable).set_rows([])
+        self._say(f"Asking {profile.name} when the job could start …")
+        self._ask(profile, self._read())
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="ask")
+    def _ask(self, profile: Profile, asked: Asked) -> None:
+        try:
+            host = host_of(self.batman, profile)
+            site = open_site(host, profile, self.batman.workspace)
+            facts = discover(host)
+            wanted = asked.wanted(parse_config(self._values))
+            rows = soonest(host, profile, wanted, facts)
+        except BatmanError as error:
+            self.post_message(self.Answered(profile, None, None, (), error))
+        else:
+            self.post_message(self.Answered(profile, site, facts, rows))
+
+    @on(Answered)
+    def _answered(self, message: Answered) -> None:
+        if message.profile is not self.profile:
+            return
+        if message.error is not None:
+            self._say(f"{message.error.message} {message.error.hint} F5 asks again.", wrong=True)
+            return
+        self._site, self._facts = message.site, message.facts
+        table = self.query_one("#soonest", VirtualTable)
+        table.set_rows(message.rows)
+        if self._asked.gpu:
+            table.move_to(self._asked.gpu)
+        self._follow()
+
+    # -- what follows ----------------------------------------------------------------------------
+
+    def _read(self) -> Asked:
+        """Return what stands in the fields."""
+        texts = {field.option: field.text.strip() for field in self.query(Field)}
+        row = self.query_one("#soonest", VirtualTable).cursor_row
+        number = texts["parallel"]
+        begun = self._asked
+        # What was chosen for one type of GPU says nothing about another.
+        cpus = begun.cpus if row is not None and row.gpu == begun.gpu else None
+        return Asked(
+            gpu=row.gpu if row is not None else "",
+            time=texts["time"],
+            partition=texts["partition"],
+            memory=texts["memory"],
+            account=texts["account"],
+            qos=begun.qos,
+            cpus=cpus,
+            extra=begun.extra,
+            sweep=tuple(texts["sweep"].split()),
+            parallel=int(number) if number.isdigit() and int(number) else None,
+        )
+
+    def _follow(self) -> None:
+        """Say what would be submitted, or what is wrong."""
+        self._order = None
+        if self._site is None or self._facts is None or self._worker is not None:
+            return
+        try:
+            self._order = order(self._site, self._facts, self._values, self._read())
+        except BatmanError as error:
+            self._say(f"{error.message} {error.hint}", wrong=True)
+            return
+        self._say(order_words(self._order))
+
+    def _say(self, text: str, *, wrong: bool = False) -> None:
+        says = self.query_one("#submit-says", Static)
+        says.update(clean(" ".join(text.split())))
+        says.set_class(wrong, "dialog--error")
+
+    @on(Field.Typed)
+    def _typed(self, message: Field.Typed) -> None:
+        if message.field.option == "cluster":
+            self.action_ask()
+        else:
+            self._follow()
+
+    @on(VirtualTable.Highlighted)
+    def _moved(self) -> None:
+        self._follow()
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_next_field()
+
+    def action_next_field(self) -> None:
+        """Go to the next field."""
+        self._move(1)
+
+    def action_previous_field(self) -> None:
+        """Go to the field before."""
+        self._move(-1)
+
+    def _move(self, by: int) -> None:
+        stops = [self.query_one("#soonest"), *editors(self)]
+        at = stops.index(self.focused) if self.focused in stops else -by
+        stops[(at + by) % len(stops)].focus()
+
+    # -- submitting ------------------------------------------------------------------------------
+
+    def action_script(self) -> None:
+        """Show the script as it would be submitted."""
+        from batman_tui.widgets.text_dialog import TextDialog
+
+        if self._order is None or self._site is None:
+            return
+        try:
+            submission = preview(self._site, self.batman.workspace, self._order)
+        except BatmanError as error:
+            self._say(f"{error.message} {error.hint}", wrong=True)
+            return
+        file = self.batman.workspace.root / "job.sh"
+        lead = f"c copies it, w writes it to {file}."
+        self.app.push_screen(TextDialog("The job", submission.script.text, file=file, lead=lead))
+
+    def action_submit(self) -> None:
+        """Prepare the data set, send it and submit the job."""
+        if self._order is None or self._site is None or self._worker is not None:
+            return
+        self._worker = self._submit(self._site, self._order)
+
+    @work(thread=True, exit_on_error=False, group="submit")
+    def _submit(self, site: Site, wanted: Order) -> None:
+        worker = get_current_worker()
+        try:
+            runs, records = send_order(
+                site,
+                self.batman.workspace,
+                wanted,
+                lambda at: self._report(at.stage, at.done, at.total),
+                lambda: worker.is_cancelled,
+            )
+        except Cancelled:
+            self.post_message(self.Ended(None))
+        except BatmanError as error:
+            self.post_message(self.Ended(None, error))
+        else:
+            number = records[0].job_id.partition("_")[0]
+            self.post_message(self.Ended(Submitted(number, site.name, len(runs))))
+
+    def _report(self, stage: str, done: int, total: int | None) -> None:
+        self.post_message(self.Went(Progress(stage, done, total)))
+
+    @on(Went)
+    def _went(self, message: Went) -> None:
+        at = message.progress
+        share = f" {at.done / at.total:.0%}" if at.total else ""
+        self._say(f"{at.stage[:1].upper()}{at.stage[1:]}{share} … Escape cancels.")
+
+    @on(Ended)
+    def _ended(self, message: Ended) -> None:
+        self._worker = None
+        if message.result is not None:
+            self.dismiss(message.result)
+            return
+        self._follow()
+        if message.error is not None:
+            self._say(f"{message.error.message} {message.error.hint}", wrong=True)
+        else:
+            self._say("Cancelled; nothing was submitted.")
+
+    def action_cancel(self) -> None:
+        """Cancel what is being sent, or close."""
+        if self._worker is None:
+            self.dismiss(None)
+        else:
+            self._worker.cancel()
+            self._say("Cancelling …")
+
+
+def order_words(wanted: Order) -> str:
+    """Return what would be submitted, in a sentence or two."""
+    asked = wanted.resources
+    gpus = f"{asked.gpus_per_node} × {asked.gpu}" if asked.gpu else "no GPU"
+    parts = [
+        gpus + (f" on each of {asked.nodes} nodes" if asked.nodes > 1 else ""),
+        f"in {asked.partition}" if asked.partition else "",
+        "no time limit" if asked.time_s is None else f"for {format_duration(asked.time_s)} a go",
+        f"{asked.memory} of memory" if asked.memory else "",
+        f"{asked.cpus_per_gpu} CPUs a GPU",
+        f"batches of {wanted.configs[0].batch_size}",
+    ]
+    runs = ""
+    if len(wanted.configs) > 1:
+        cap = f", {wanted.parallel} at once" if wanted.parallel else ""
+        runs = f"A sweep of {plural(len(wanted.configs), 'run')}{cap}. "
+    return f"{runs}{', '.join(part for part in parts if part)}. ^s submits it."

@@ -1,0 +1,58 @@
+"""From the training form to a cluster: a new run, or a job of ours again with changes."""
+
+from __future__ import annotations
+
+from batman_tui.screens.submit import SubmitDialog, Submitted
+from batman_tui.widgets.base import BatmanScreen
+from core.text import plural
+from core.training.config import TrainingConfig
+from core.training.form import FOLLOWS, Form
+from slurm.clone import Clone
+from slurm.sending import Asked
+
+
+class ClusterTraining(BatmanScreen):
+    """The part of the training form that goes to a cluster; `clone` is a job to begin from."""
+
+    form: Form
+    clone: Clone | None = None
+
+    def complete(self) -> TrainingConfig | None:
+        """Return the settings, None where a field is wrong."""
+        raise NotImplementedError
+
+    def action_cluster(self) -> None:
+        """Choose a cluster, its GPU and time, and submit the training there."""
+        config = self.complete()
+        if config is None:
+            return
+        # What was suggested for this machine's memory says nothing about the cluster's.
+        chosen = [n for n in config.model_fields_set if n not in FOLLOWS or n in self.form.typed]
+        values = {name: getattr(config, name) for name in chosen}
+        cluster = self.clone.cluster if self.clone is not None else ""
+        dialog = SubmitDialog(values, asked=asked_again(self.clone), cluster=cluster)
+        self.app.push_screen(dialog, self._submitted)
+
+    def _submitted(self, result: Submitted | None) -> None:
+        if result is None:
+            return
+        what = f"array of {plural(result.runs, 'run')}" if result.runs > 1 else "run"
+        self.app.pop_screen()
+        self.app.switch_mode("jobs")
+        self.batman.tell(f"Submitted job {result.job} to {result.cluster}: {what}.")
+
+
+def asked_again(clone: Clone | None) -> Asked | None:
+    """Return what the job of a clone asked for, to begin from."""
+    if clone is None:
+        return None
+    return Asked(
+        gpu=clone.gpu,
+        time=clone.time,
+        partition=clone.partition,
+        memory=clone.memory,
+        account=clone.account,
+        qos=clone.qos,
+        cpus=clone.cpus,
+        extra=clone.extra,
+    )
