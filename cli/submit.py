@@ -19,7 +19,7 @@ from core.errors import BatmanError
 from core.text import plural
 from core.training.command import option_names
 from core.training.config import TrainingConfig
-from core.training.form import SECTIONS
+from core.training.form import SECTIONS, to_text
 from core.training.run import Run, would_be_path
 from core.training.start import ready_run
 from core.workspace import Workspace
@@ -228,8 +228,32 @@ def _say_submitted(
             ("log", records[0].log if len(runs) == 1 else f"{site.log_dir}/job_{number}_*.log"),
         ]
     )
+    if len(runs) > 1:
+        varied = _varied(runs)
+        say()
+        say_table(
+            ["job", "run", *varied],
+            [
+                (record.job_id, one.name, *(row[name] for name in varied))
+                for one, record, row in zip(runs, records, _settings(runs), strict=True)
+            ],
+        )
+        say(f"Watch them with: batman jobs watch {number}", "dim")
+        return
     name = runs[0].name if runs[0].path.parent == workspace.runs_dir else str(runs[0].path)
     say(f"Watch it with: batman watch {name}", "dim")
+
+
+def _settings(runs: Sequence[Run]) -> list[dict[str, str]]:
+    configs = [one.config() for one in runs]
+    return [{name: to_text(name, getattr(c, name)) for name in option_names()} for c in configs]
+
+
+def _varied(runs: Sequence[Run]) -> list[str]:
+    """Return the settings in which the runs of a sweep differ."""
+    rows = _settings(runs)
+    skipped = ("output_dir",)
+    return [n for n in option_names() if n not in skipped and len({row[n] for row in rows}) > 1]
 
 
 if __name__ == "__main__":
