@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from core.errors import BatmanError
 from core.files import write_atomic
 from core.folders import config_dir
+from core.notify import NotifySettings, read_notify
 from core.text import clean, did_you_mean
 
 FILE = "config.toml"
@@ -38,6 +41,13 @@ class Settings:
 
     animations: bool = True
     """Whether scrolling and fading are animated; off is better over a slow connection."""
+
+    jobs_columns: tuple[str, ...] = ()
+    """The columns of the jobs screen, in their order; empty: all that fit. `v` there sets them."""
+
+    notify: NotifySettings = field(default_factory=NotifySettings)
+    """How you are told that a run has ended: the table `[notify]` with `bell`, `desktop` and
+    `command`."""
 
     keys: dict[str, str] = field(default_factory=dict)
     """Other keys for actions: `"classes.merge" = "M"`; F1 lists the actions' names."""
@@ -72,10 +82,13 @@ def load(folder: Path | None = None) -> Settings:
         if name not in _KNOWN:
             guess = did_you_mean(name, _KNOWN)
             problems.append(f"{FILE}: unknown entry '{clean(name)}'; {guess}".rstrip("; "))
+        elif name == "notify":
+            values[name], wrong = read_notify(value)
+            problems += [f"{FILE}: {problem}" for problem in wrong]
         elif problem := _wrong(name, value):
             problems.append(f"{FILE}: {problem}")
         else:
-            values[name] = value
+            values[name] = tuple(value) if name == "jobs_columns" else value
     return Settings(**values, problems=tuple(problems))
 
 
@@ -84,12 +97,21 @@ def save_theme(name: str, folder: Path | None = None) -> None:
 
     Raises `BatmanError` when the file cannot be written or is not valid TOML as it stands.
     """
+    _save("theme", f'"{name}"', folder)
+
+
+def save_jobs_columns(names: Sequence[str], folder: Path | None = None) -> None:
+    """Write the columns of the jobs screen into the configuration. Raises `BatmanError`."""
+    _save("jobs_columns", f"[{', '.join(json.dumps(name) for name in names)}]", folder)
+
+
+def _save(name: str, value: str, folder: Path | None) -> None:
     path = (folder or config_dir()) / FILE
-    line = f'theme = "{name}"'
+    line = f"{name} = {value}"
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         head, table, rest = _split_tables(text)
-        head, found = re.subn(r"(?m)^theme\s*=.*$", line, head, count=1)
+        head, found = re.subn(rf"(?m)^{name}\s*=.*$", line.replace("\\", r"\\"), head, count=1)
         if not found:
             head = f"{line}\n{head}"
         tomllib.loads(head + table + rest)
@@ -97,7 +119,7 @@ def save_theme(name: str, folder: Path | None = None) -> None:
         write_atomic(path, head + table + rest)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BatmanError(
-            f"The theme could not be saved in {clean(str(path))}.", clean(str(error))
+            f"{name} could not be saved in {clean(str(path))}.", clean(str(error))
         ) from error
 
 
@@ -115,6 +137,10 @@ def _wrong(name: str, value: object) -> str:
         if isinstance(value, dict) and all(isinstance(key, str) for key in value.values()):
             return ""
         return 'keys must map action names to keys, such as "classes.merge" = "M"'
+    if name == "jobs_columns":
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return ""
+        return 'jobs_columns must be a list of names, such as ["id", "name", "state"]'
     kind = bool if name == "animations" else str
     if not isinstance(value, kind):
         return f"{name} must be {'true or false' if kind is bool else 'a text in quotes'}"
