@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
@@ -18,6 +18,7 @@ from textual.worker import WorkerFailed
 
 import themes
 from batman_tui import settings as settings_file
+from batman_tui.following import Following
 from batman_tui.keys import bindings, keymap
 from batman_tui.settings import Settings
 from batman_tui.widgets.base import Guarded
@@ -26,6 +27,9 @@ from batman_tui.widgets.overlays import Overlays
 from core.errors import BatmanError
 from core.text import clean, did_you_mean
 from core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from slurm.clone import Clone
 
 STORM_ERRORS = 8
 STORM_SECONDS = 2.0
@@ -72,7 +76,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class BatmanApp(Guarded, KeyOrder, Overlays, App[int]):
+class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
     """Batman on a terminal. Screens are imported when they are first opened."""
 
     TITLE = "Batman"
@@ -142,6 +146,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, App[int]):
             self.notify(clean(problem), severity="warning", timeout=10, markup=False)
         if self._first_run is not None:
             self.call_after_refresh(self.open_run, self._first_run)
+        self.follow_runs()
 
     # Going somewhere
 
@@ -168,6 +173,12 @@ class BatmanApp(Guarded, KeyOrder, Overlays, App[int]):
         from batman_tui.screens.train import TrainScreen
 
         self.push_screen(TrainScreen(project))
+
+    def open_clone(self, clone: Clone) -> None:
+        """Open the training form filled with a cluster job's settings, to submit it anew."""
+        from batman_tui.screens.train import TrainScreen
+
+        self.push_screen(TrainScreen(clone.project, clone))
 
     def open_import(self, project: Path) -> None:
         """Open the dialog that imports a data set into the project in the folder `project`."""
