@@ -92,8 +92,7 @@ class Lists:
         """
         text = data if isinstance(data, bytes) else bytes(data)
         begin = _ANNOTATIONS_AT.search(text)
-        # Of a key that comes twice the last counts.
-        if begin is not None and text.count(b'"annotations"') == 1:
+        if begin is not None:
             start = begin.end() - 1
             after = text.rfind(b'"categories"', start)
             end = text.rfind(b"]", start, after if after > 0 else len(text)) + 1

@@ -76,7 +76,7 @@ def test_the_lists_are_found_in_any_order_beside_anything(
         ('"annotations": [{"id": 1},\n{"id": 2} {"id": 3}]', "',' delimiter at line 2, column 11"),
         ('"annotations": [{"id": 1},\n{"id": 2}]]', "line 2, column 11"),
         ('"annotations": [{"id": 1}, {"id": 2}', "line 1, column"),
-        (r'"annotations": [{"id": 1}], "annotation\u0073": [{"id": 7}]', "more than one list"),
+        ('"annotations": [{"id": 1}], "annotations": [{"id": 7}]', "more than one list"),
     ],
 )
 def test_what_is_broken_among_the_annotations_is_named(
