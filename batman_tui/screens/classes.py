@@ -99,7 +99,7 @@ class ClassesScreen(CleanUpScreen):
         yield Horizontal(
             Vertical(
                 Panel(
-                    FilterInput("Filter by name, or by what an import called it"),
+                    FilterInput("Filter by name, or by what an import called it", now=self._narrow),
                     self.table,
                     title="Classes",
                     id="classes-panel",
@@ -210,9 +210,13 @@ class ClassesScreen(CleanUpScreen):
     def _clicked(self) -> None:
         self.action_mark()
 
+    def _narrow(self, text: str) -> None:
+        self.table.filter(text)
+        self._counted()
+        self._show_crops()
+
     @on(FilterInput.Filter)
     def _filter(self, message: FilterInput.Filter) -> None:
-        self.table.filter(message.text)
         if message.done:
             self.table.focus()
 
@@ -233,10 +237,12 @@ class ClassesScreen(CleanUpScreen):
     def action_mark(self) -> None:
         """Mark the class with the cursor, or unmark it."""
         self.table.toggle_mark()
+        self._counted()
 
     def action_mark_all(self) -> None:
         """Mark every class that the filter shows, or unmark them."""
         self.table.toggle_all()
+        self._counted()
 
     def action_merge(self) -> None:
         """Ask what the chosen classes become, and merge them."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
+from textual.geometry import Size
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.widgets import Input
 
 from batman_tui.keys import bindings
@@ -28,6 +31,9 @@ class FilterInput(Input):
     }
     """
 
+    # Textual has the whole screen laid out anew for every letter; this line keeps its size.
+    virtual_size = Reactive(Size(0, 0))
+
     class Filter(Message):
         """The text to filter by changed; `done` when the person goes on to the table."""
 
@@ -42,8 +48,22 @@ class FilterInput(Input):
             """The line, for `@on`."""
             return self.line
 
-    def __init__(self, placeholder: str = "Filter", id: str | None = None) -> None:
+    def __init__(
+        self,
+        placeholder: str = "Filter",
+        id: str | None = None,
+        now: Callable[[str], None] | None = None,
+    ) -> None:
+        """Make it; `now` is called with every new text at once, so that what it filters is painted
+        in the frame that shows the letter.
+        """
         super().__init__(placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+        self._now = now
+
+    def watch_value(self, value: str) -> None:
+        """Have the owner filter before anything is painted."""
+        if self._now is not None and self.is_mounted:
+            self._now(value)
 
     def open(self) -> None:
         """Show the line and put the cursor into it."""

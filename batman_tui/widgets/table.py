@@ -383,8 +383,17 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self.refresh()
 
     def _resize(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._visible) + 1)
-        self._lay_out(self.scrollable_content_region.width)
+        width, height = self.scrollable_content_region.width, self.container_size.height
+        size, before = Size(width, len(self._visible) + 1), self.virtual_size
+        same_bar = (size.height > height) == (before.height > height)
+        if height and same_bar and size.width == before.width and not self.styles.auto_dimensions:
+            # Nothing moves but the scrollbar's thumb: laying out the whole screen for every
+            # letter of a filter would cost another frame.
+            self.set_reactive(VirtualTable.virtual_size, size)
+            self._scroll_update(size)
+        else:
+            self.virtual_size = size
+        self._lay_out(width)
 
     def _lay_out(self, width: int) -> None:
         shown = [column for column in self.columns if width >= column.from_width]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness import screen_text
 from sample_data import HOSTILE
-from textual.app import App
+from textual.app import App, ComposeResult
 
 from batman_tui.widgets.table import Column, VirtualTable
 
@@ -196,3 +197,26 @@ async def test_a_click_puts_the_cursor_there_and_a_second_opens() -> None:
         assert app.opened == [3]
         await pilot.click(VirtualTable, offset=(5, 0))
         assert app.table.cursor == 3, "the heading is no row"
+
+
+async def test_a_long_filter_keeps_its_cursor_in_sight() -> None:
+    from batman_tui.widgets.filter import FilterInput
+
+    heard: list[str] = []
+
+    class Line(App[None]):
+        def compose(self) -> ComposeResult:
+            yield FilterInput("Filter", now=heard.append)
+
+    app = Line()
+    async with app.run_test(size=(30, 5)) as pilot:
+        line = app.query_one(FilterInput)
+        line.open()
+        await pilot.press(*"abcdefghij" * 5, "Z")
+        await pilot.pause()
+        assert screen_text(app).splitlines()[0].rstrip().endswith("Z")  # type: ignore[arg-type]
+        assert heard[-1] == line.value
+        assert len(heard) == 51
+        await pilot.press("home")
+        await pilot.pause()
+        assert screen_text(app).splitlines()[0].strip().startswith("abc")  # type: ignore[arg-type]
