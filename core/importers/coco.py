@@ -25,7 +25,7 @@ from core.importers.coco_files import CocoFile, find
 from core.importers.coco_json import BadRecord, Lists
 from core.importers.collector import paused
 from core.importers.commit import commit
-from core.importers.dataset import DataSet, Picture, inside, plain, storable
+from core.importers.dataset import DataSet, Picture, inside, plain_lines, storable
 from core.importers.folders import LARGEST_SIDE, Folders, Found, is_image, plausible, read_size
 from core.importers.report import ImportReport, Progress, Watch
 from core.importers.seen import IdMap, Seen
@@ -193,7 +193,8 @@ class _Reader:
             and _sides(widths)
             and _sides(heights)
             and not any(map(files.get, names, repeat(True)))
-            and all(map(plain, names))
+            and plain_lines(lines := "\n".join(names))
+            and lines.count("\n") == len(part) - 1
             and len({*keys}) == len({*names}) == len(part)
             and numbers.keys().isdisjoint(keys)
             and seen.keys().isdisjoint(paths := [source + name for name in names])

@@ -20,7 +20,10 @@ from core.importers.boxes import Box, describe, fit
 from core.importers.report import Problems
 
 # What nearly every file name is; the others are looked at more closely.
-plain = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. ()+-]{0,200}").fullmatch
+_PLAIN = r"[A-Za-z0-9_][A-Za-z0-9_. ()+-]{0,200}"
+plain = re.compile(_PLAIN).fullmatch
+# Many names at once, a line each.
+plain_lines = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*+").fullmatch
 
 
 class Picture(msgspec.Struct, gc=False):
