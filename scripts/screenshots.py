@@ -74,6 +74,12 @@ async def _classes(pilot: Pilot[int], root: Path, name: str = "building-site") -
     await settled(pilot)
 
 
+async def classes_by_split(pilot: Pilot[int], root: Path) -> None:
+    """The classes with the annotations of each split, the rarest of valid first."""
+    await _classes(pilot, root)
+    await _keys(pilot, "S", "o", "o", "O")
+
+
 async def classes(pilot: Pilot[int], root: Path) -> None:
     """The classes, some marked."""
     await _classes(pilot, root)
@@ -110,6 +116,18 @@ async def suggest(pilot: Pilot[int], root: Path) -> None:
     await _keys(pilot, "s")
 
 
+async def convention(pilot: Pilot[int], root: Path) -> None:
+    """What one way of writing makes of every name."""
+    await _classes(pilot, root)
+    await _keys(pilot, "n")
+
+
+async def reassign(pilot: Pilot[int], root: Path) -> None:
+    """Which class gets the annotations of one that goes."""
+    await _classes(pilot, root)
+    await _keys(pilot, "d", "r", *"hook")
+
+
 async def history(pilot: Pilot[int], root: Path) -> None:
     """What was done, some of it undone."""
     await _classes(pilot, root)
@@ -125,6 +143,26 @@ async def import_form(pilot: Pilot[int], root: Path) -> None:
     (root / "sets" / "site" / "train" / "_annotations.coco.json").touch()
     await _keys(pilot, "j", "i")
     pilot.app.screen.query_one("#path", Input).value = str(root / "sets" / "site")
+    await settled(pilot)
+
+
+def _import_way(number: int) -> Scene:
+    async def scene(pilot: Pilot[int], root: Path) -> None:
+        await _keys(pilot, "j", "i", *["f3"] * number)
+        if number == 1:
+            pilot.app.screen.query_one("#zoo", Input).value = "person, traffic ligt"
+        elif number == 3:
+            for name in ("night-1.mp4", "night-2.mp4"):
+                (root / name).touch()
+            pilot.app.screen.query_one("#video", Input).value = str(root / "night-*.mp4")
+        await settled(pilot)
+
+    return scene
+
+
+async def imports(pilot: Pilot[int], root: Path) -> None:
+    """Where a project's images came from."""
+    pilot.app.open_imports(root / "data" / "projects" / "building-site")  # type: ignore[attr-defined]
     await settled(pilot)
 
 
@@ -283,11 +321,19 @@ SCENES: dict[str, Scene] = {
     "rename": rename,
     "suggest": suggest,
     "history": history,
+    "classes-splits": classes_by_split,
+    "convention": convention,
+    "reassign": reassign,
     "class-pictures": class_pictures,
     "images": images,
     "images-narrow": images_narrow,
     "check": check,
     "import": import_form,
+    "import-zoo": _import_way(1),
+    "import-roboflow": _import_way(2),
+    "import-video": _import_way(3),
+    "import-original": _import_way(4),
+    "imports": imports,
     "train": train,
     "run": run,
     "run-cursor": run_cursor,

@@ -17,7 +17,13 @@ from batman_tui.keys import bindings
 from batman_tui.screens.changing import Job
 from batman_tui.screens.class_cleanup import CleanUpScreen
 from batman_tui.screens.class_crops import ClassCrops
-from batman_tui.screens.class_lines import COLUMNS, ClassLine, lines_of
+from batman_tui.screens.class_lines import (
+    COLUMNS,
+    SPLIT_COLUMNS,
+    ClassLine,
+    lines_of,
+    split_images,
+)
 from batman_tui.screens.history import HISTORY_LINES, HistoryPanel
 from batman_tui.widgets.filter import FilterInput
 from batman_tui.widgets.panel import Panel
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from batman_tui.screens.class_delete import DeleteChoice
     from batman_tui.screens.merge import MergeChoice
     from core.naming import Suggestion
+    from core.split_changes import SplitCounts
 
 NOTHING_YET = "No classes yet. Press i to import a data set."
 NO_MATCH = "No class matches. Press / and Escape to show all."
@@ -56,10 +63,16 @@ class ClassesScreen(CleanUpScreen):
     class Loaded(Message):
         """The classes and the history were read."""
 
-        def __init__(self, rows: Sequence[ClassRow], history: Sequence[HistoryEntry]) -> None:
+        def __init__(
+            self,
+            rows: Sequence[ClassRow],
+            history: Sequence[HistoryEntry],
+            splits: SplitCounts | None,
+        ) -> None:
             super().__init__()
             self.rows = rows
             self.history = history
+            self.splits = splits
 
     class Suggested(Message):
         """Groups of classes that look alike were found."""
@@ -89,6 +102,8 @@ class ClassesScreen(CleanUpScreen):
         self._goto: str | None = None
         self._history_wanted: bool | None = None
         self._crops_wanted: bool | None = None
+        self._by_split = False
+        self._splits: SplitCounts | None = None
 
     def trail(self) -> str:
         """Say whose classes these are."""
@@ -151,8 +166,13 @@ class ClassesScreen(CleanUpScreen):
     def _load(self) -> None:
         with Project.open(self.project) as project:
             rows, history = list_classes(project), project.history(HISTORY_LINES)
+            splits = None
+            if self._by_split:
+                from core.split_changes import split_counts
+
+                splits = split_counts(project)
         if not get_current_worker().is_cancelled:
-            self.post_message(self.Loaded(rows, history))
+            self.post_message(self.Loaded(rows, history, splits))
 
     def reload(self) -> None:
         """Read the classes and the history again."""
@@ -178,7 +198,9 @@ class ClassesScreen(CleanUpScreen):
 
     @on(Loaded)
     def _show(self, message: Loaded) -> None:
-        self.table.set_rows(lines_of(message.rows))
+        self._splits = message.splits
+        self.table.set_columns(COLUMNS if message.splits is None else SPLIT_COLUMNS)
+        self.table.set_rows(lines_of(message.rows, message.splits))
         if self._goto is not None:
             wanted = next((row.id for row in message.rows if row.name == self._goto), None)
             self.table.move_to(wanted)
@@ -198,6 +220,8 @@ class ClassesScreen(CleanUpScreen):
         if self.table.marks:
             count = sum(row.annotations for row in self.chosen)
             badge += f" · {len(self.table.marks):,} marked, {plural(count, 'annotation')}"
+        elif self._splits is not None:
+            badge += f" · images: {split_images(self._splits)}"
         self.query_one("#classes-panel", Panel).badge = badge
         self.refresh_bindings()
 
@@ -355,6 +379,11 @@ class ClassesScreen(CleanUpScreen):
         panel.set_class(self._history_wanted, "-shown")
         if not self._history_wanted:
             self.table.focus()
+
+    def action_splits(self) -> None:
+        """Show or hide how many annotations each split has of every class."""
+        self._by_split = not self._by_split
+        self.reload()
 
     def action_crops(self) -> None:
         """Show or hide pictures of the class."""

@@ -333,3 +333,26 @@ async def test_a_key_costs_the_same_with_a_hundred_times_the_classes(
         return median(times)
 
     assert await seconds(5000) < 2.5 * await seconds(50)
+
+
+async def test_counts_each_split(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        screen = await opened_on(pilot, workspace / "data/projects/building-site")
+        whole = {row.name: row.annotations for row in screen.rows}
+        await press(pilot, "S")
+        heads = next(line for line in screen_text(app).splitlines() if "no split" in line)
+        assert heads.split()[1:6] == ["Class", "train", "valid", "test", "no"]
+        assert "images: train 1,050, valid 290, test 140" in words_on(app)
+        line = next(line for line in screen.table.rows() if line.row.name == "ladder")
+        assert line.splits == {"train": 183, "valid": 56, "test": 27, "none": 0}
+        for line in screen.table.rows():
+            assert sum(line.splits.values()) == whole[line.row.name]
+        # It goes along with what is changed, and can be sorted by.
+        await press(pilot, "o", "o", "O")
+        assert screen.table.row(screen.table.visible_keys[0]).row.name == "crane hooks"
+        await press(pilot, "r", *"x", "enter")
+        assert "train" in words_on(app)
+        await press(pilot, "S")
+        assert "Share" in words_on(app)
+        assert "images: train" not in words_on(app)
