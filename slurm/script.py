@@ -154,6 +154,7 @@ def _launch(spec: JobSpec) -> str:
     asked = spec.resources
     if asked.nodes == 1:
         return """# Without what makes Lightning take this for a task of srun.
+ENDING=TERM
 launch() {
   exec env -u SLURM_NTASKS -u SLURM_NPROCS -u SLURM_PROCID -u SLURM_LOCALID -u SLURM_NODEID \\
     "$PYTHON" -m core.training.worker "$RUN"
@@ -166,6 +167,8 @@ if ! getent hosts "$first" >/dev/null; then
   first=$(scontrol show node "$first" | sed -n 's/.*NodeAddr=\\([^ ]*\\).*/\\1/p')
 fi
 export MASTER_ADDR=$first MASTER_PORT=$(( 20000 + SLURM_JOB_ID % 20000 ))
+# srun passes this on to the trainers; at TERM it kills them.
+ENDING=USR1
 launch() {{
   exec srun --mpi=none --kill-on-bad-exit=0 --wait=300 --nodes={asked.nodes} --ntasks={tasks} \\
     --ntasks-per-node={asked.gpus_per_node} --cpus-per-task={asked.cpus_per_gpu} --export=ALL \\
@@ -186,7 +189,7 @@ on_warning() {
 on_end() {
   caught=1 ended=1
   say 'asked to end; writing a checkpoint'
-  kill -TERM "$trainer" 2>/dev/null
+  kill "-$ENDING" "$trainer" 2>/dev/null
 }
 trap on_warning USR1
 trap on_end TERM

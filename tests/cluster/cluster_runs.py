@@ -56,6 +56,12 @@ def make_project(workspace: Workspace, name: str, train: int = 6, valid: int = 3
     return path
 
 
+def known_host(cluster: Cluster, home: Path) -> None:
+    """Let the person whose home it is know the cluster's host key."""
+    key = " ".join((cluster.root / "ssh" / "host.pub").read_text().split()[:2])
+    (home / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{cluster.ports['ssh']} {key}\n")
+
+
 @dataclass
 class Lab:
     """A workspace, a profile, and what a test does with both."""

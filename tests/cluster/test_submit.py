@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_runs import NASTY, ROOT, Lab, make_profile, make_project, quick_python
+from cluster_runs import NASTY, ROOT, Lab, known_host, make_profile, make_project, quick_python
 from slurm_cluster import Cluster, wait_for
 
 from core.training.events import Failed, Started, Stopped, read_events
@@ -31,8 +31,7 @@ from slurm.submit import recover, submit
 @pytest.fixture
 def home(cluster: Cluster, ssh_home: Path) -> Path:
     """The laptop's home, where the cluster's host key is known."""
-    key = " ".join((cluster.root / "ssh" / "host.pub").read_text().split()[:2])
-    (ssh_home / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{cluster.ports['ssh']} {key}\n")
+    known_host(cluster, ssh_home)
     return ssh_home
 
 

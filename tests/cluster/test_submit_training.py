@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cluster_runs import ROOT, Lab, make_profile, make_project
+from cluster_runs import ROOT, Lab, known_host, make_profile, make_project
 from slurm_cluster import Cluster, wait_for
 
 from core.training.events import Started, read_events
@@ -34,13 +34,16 @@ def submit_train(
 
 @pytest.fixture(scope="module")
 def login(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run that was submitted on the login node itself, without a profile, and has finished."""
+    """A run that was submitted on the login node itself, without a profile, and has finished.
+
+    It trains with two processes on one node, as with two GPUs.
+    """
     folder = tmp_path_factory.mktemp("login")
     env = {**cluster.env, "BATMAN_CONFIG_DIR": str(folder / "config"), "NO_COLOR": "1"}
     make_project(Workspace(folder), "MyProject", train=16, valid=4)
     done = submit_train(
         folder, env, "--project", "data/projects/MyProject", "--gpu", "h100-96", "--mem", "3G",
-        "--epochs", "3", *TINY,
+        "--num-gpus", "2", "--device", "cpu", "--epochs", "3", *TINY,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "batman watch MyProject-tiny-1" in done.stdout
@@ -65,6 +68,9 @@ def test_on_the_login_node_nothing_is_copied(login: Run) -> None:
     results = login.results()
     assert results is not None
     assert results["epochs_trained"] == 3
+    assert login.log_file.read_text().count("loading rfdetr") == 2
+    (start,) = (e for e in read_events(login.events_file.read_bytes())[0] if isinstance(e, Started))
+    assert start.effective_batch == 2 * start.batch_size * start.grad_accum
     assert (login.path / "best.pth").stat().st_size > 1_000_000
     record = read_record(login.path)
     assert record is not None
@@ -80,8 +86,7 @@ def test_on_the_login_node_nothing_is_copied(login: Run) -> None:
 def test_over_ssh_past_the_time_limit_it_is_one_run(
     cluster: Cluster, ssh_home: Path, tmp_path: Path
 ) -> None:
-    key = " ".join((cluster.root / "ssh" / "host.pub").read_text().split()[:2])
-    (ssh_home / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{cluster.ports['ssh']} {key}\n")
+    known_host(cluster, ssh_home)
     profile = make_profile("bat", "bat", tmp_path / "scratch", sys.executable)
     lab = Lab(cluster, Workspace(tmp_path / "laptop"), profile)
     make_project(lab.workspace, "MyProject", train=16, valid=4)

@@ -134,7 +134,7 @@ def test_the_warning_comes_before_a_short_limit_too(
 class Job:
     """A node in a folder: runs the script with a trainer that does what a test says."""
 
-    def __init__(self, folder: Path, trainer: str, requeue: str = "exit 0") -> None:
+    def __init__(self, folder: Path, trainer: str, requeue: str = "exit 0", nodes: int = 1) -> None:
         self.folder = folder
         self.run = folder / "run $(touch hacked)"
         self.run.mkdir()
@@ -152,9 +152,12 @@ class Job:
             folder / "bin" / "scontrol", f'echo "scontrol $*" >>"{folder}/said"; {requeue}'
         )
         self._script(folder / "bin" / "sbatch", f'echo "sbatch $*" >>"{folder}/said"; echo 77')
+        self._script(
+            folder / "bin" / "srun", 'while [ "${1#--}" != "$1" ]; do shift; done; exec "$@"'
+        )
         made = spec(
             run_dirs=(str(self.run),), log_dir=str(folder / "logs"), python=str(folder / "env"),
-            code=str(ROOT),
+            code=str(ROOT), resources=resources(nodes=nodes),
         )  # fmt: skip
         self.script = folder / "job.sh"
         self.script.write_text(build_script(made).text)
@@ -233,6 +236,19 @@ def test_a_cancelled_job_is_not_requeued(tmp_path: Path) -> None:
     assert job.start().wait(30) == 0
     assert "saved" in job.log
     assert job.said == ""
+    assert job.attempts()[-1].code == 3
+
+
+def test_srun_is_never_told_to_end_which_would_kill_the_trainers(tmp_path: Path) -> None:
+    job = Job(
+        tmp_path,
+        "trap 'echo saved; exit 3' USR1; trap 'echo killed; exit 137' TERM; "
+        'kill -TERM "$PPID"; while :; do read -t 0.1 <> <(:); done',
+        nodes=2,
+    )
+    assert job.start().wait(30) == 0
+    assert "asked to end" in job.log
+    assert "saved" in job.log
     assert job.attempts()[-1].code == 3
 
 
