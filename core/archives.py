@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -18,6 +20,13 @@ from core.text import clean, plural, size
 GROWTH = 20
 ALLOWANCE = 256 * 1024 * 1024
 MEMBERS = 2_000_000
+
+# What zipfile lets out for archives that are not what they say: names that are not UTF-8 and
+# offsets before the file's start (ValueError), fields that end early, packing that it cannot undo.
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError),
+    *(ValueError, OverflowError, NotImplementedError, RuntimeError),
+)
 _CHUNK = 1 << 20
 
 
@@ -52,7 +61,7 @@ def extract_zip(
                         done += len(chunk)
                         if progress is not None:
                             progress(done, total)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise ImportFailed(
             f"The archive '{name}' is damaged or incomplete: {clean(str(error))}.",
             "Download it again.",

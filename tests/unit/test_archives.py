@@ -140,3 +140,10 @@ def test_what_is_no_archive_is_said(tmp_path: Path) -> None:
     path.write_bytes(io.BytesIO(b"<html>").getvalue())
     with pytest.raises(ImportFailed, match="not a zip file"):
         extract_zip(path, tmp_path / "out")
+
+
+def test_a_name_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    path = archive(tmp_path, ("é.txt", b"x"))
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    with pytest.raises(ImportFailed, match="damaged or incomplete"):
+        extract_zip(path, tmp_path / "out")

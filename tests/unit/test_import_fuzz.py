@@ -1,6 +1,6 @@
-"""Damaged inputs by the hundred: each ends in a report or one clear error, and harms nothing.
+"""A thousand damaged inputs: each ends in a report or one clear error, and harms nothing.
 
-`BATMAN_FUZZ=1000` runs more of them than the suite does; a failure names the seed that made it.
+`BATMAN_FUZZ=10000` runs more of them; a failure names the seed that made it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 import random
 import re
 import shutil
+import warnings
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,14 @@ from typing import Any
 import pytest
 from import_data import check, coco, files_below, put, state, voc_xml
 
+from core.archives import extract_zip
 from core.errors import BatmanError
 from core.importers import import_coco, import_voc, import_yolo
 from core.store import Project
 
-COUNT = int(os.environ.get("BATMAN_FUZZ", "300"))
+# Data sets of three formats, and archives.
+KINDS = 4
+COUNT = int(os.environ.get("BATMAN_FUZZ", "1000"))
 FORMATS: dict[str, Any] = {"coco": import_coco, "yolo": import_yolo, "voc": import_voc}
 
 ODD = [
@@ -139,7 +144,7 @@ def test_damaged_input_ends_in_a_report_or_one_error(
 
     project = fresh()
     empty = state(project)
-    for seed in range(COUNT // len(FORMATS) + 1):
+    for seed in range(-(-COUNT // KINDS)):
         rng = random.Random(f"{kind} {seed}")
         source = tmp_path / "set"
         shutil.copytree(bases / kind, source)
@@ -175,5 +180,86 @@ def test_damaged_input_ends_in_a_report_or_one_error(
         assert list(here.iterdir()) == [], seed
         shutil.rmtree(source)
     project.close()
-    assert outcomes["problems"] > COUNT / 20
-    assert outcomes["error"] > COUNT / 60 or kind == "voc"
+    assert outcomes["problems"] > COUNT / 30
+    assert outcomes["error"] > COUNT / 80 or kind == "voc"
+
+
+EVIL = [
+    "../evil", "train/../../evil", "/tmp/evil", "..\\evil", "C:\\evil", "train", "train/a.png/x",
+    "train/A.PNG", "\x1b[2J", "nul\0l", "a" * 300, "b/" * 600 + "x", ".", "", "é", "train/./a.png",
+]  # fmt: skip
+
+
+def pack(path: Path, files: dict[str, bytes], rng: random.Random) -> None:
+    """Write the files as an archive, now and then with a member that has no business in it."""
+    with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # names that are there twice
+        members = [(zipfile.ZipInfo(name), data) for name, data in files.items()]
+        for _ in range(rng.choice([0, 0, 1, 2])):
+            info = zipfile.ZipInfo(rng.choice([*EVIL, *files]))
+            kind = rng.choice([0, 0, 0, 0o120777, 0o010644, 0o040755, 0o060644])
+            info.external_attr = kind << 16
+            members.insert(rng.randrange(len(members) + 1), (info, b"/etc/passwd"))
+        for info, data in members:
+            way = rng.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED])
+            archive.writestr(info, data, way)
+
+
+def damage_zip(data: bytes, rng: random.Random) -> bytes:
+    """Damage an archive: its headers and its list at the end more often than what is packed."""
+    for _ in range(rng.randint(0, 3)):
+        heads = [m.start() for m in re.finditer(rb"PK[\x01\x03\x05][\x02\x04\x06]", data)]
+        if not heads or rng.random() < 0.3:
+            data = mutate(data, rng)
+            continue
+        at = min(len(data) - 1, rng.choice(heads) + rng.randrange(60))
+        if rng.random() < 0.5:
+            data = data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
+        else:
+            wide = rng.choice([1, 2, 4])
+            data = data[:at] + rng.choice([b"\xff", b"\0", b"\x7f"]) * wide + data[at + wide :]
+    return data
+
+
+def test_damaged_archives_end_in_an_import_or_one_error(
+    bases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, place = tmp_path / "here", tmp_path / "place"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    clean = files_below(bases / "coco")
+    Project.create(bases / "template-zip").close()
+    outcomes: Counter[str] = Counter()
+    for seed in range(-(-COUNT // KINDS)):
+        rng = random.Random(f"zip {seed}")
+        place.mkdir()
+        shutil.copytree(bases / "template-zip", place / "cranes")
+        pack(place / "set.zip", clean, rng)
+        put(place / "set.zip", damage_zip((place / "set.zip").read_bytes(), rng))
+        with Project.open(place / "cranes") as project:
+            project.db.execute("PRAGMA synchronous = OFF")
+            before = state(project)
+            failure, report = None, None
+            try:
+                extract_zip(place / "set.zip", place / "out")
+                report = import_coco(project, place / "out")
+            except BatmanError as error:
+                failure = error
+            if report is None:
+                outcomes["error"] += 1
+                assert failure is not None
+                assert failure.message, seed
+                assert "\x1b" not in failure.message + failure.hint, seed
+                assert state(project) == before, seed
+                assert files_below(project.images_dir) == {}, seed
+            else:
+                outcomes["imported"] += 1
+                assert report.images == project.summary().images > 0, seed
+                check(project)
+        assert {entry.name for entry in place.iterdir()} <= {"cranes", "set.zip", "out"}, seed
+        assert not [path for path in place.rglob("*") if path.is_symlink()], seed
+        assert sorted(entry.name for entry in tmp_path.iterdir()) == ["here", "place"], seed
+        assert list(here.iterdir()) == [], seed
+        shutil.rmtree(place)
+    assert outcomes["imported"] > COUNT / 40
+    assert outcomes["error"] > COUNT / 20
