@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -28,7 +29,9 @@ def run(args: argparse.Namespace) -> int:
         from core.training.run import find_run
 
         path = find_run(workspace, args.run).path
-    if not (is_terminal() and sys.stdin.isatty()):
+    # textual-serve draws through pipes, with a driver that it names in the environment.
+    served = "TEXTUAL_DRIVER" in os.environ
+    if not served and not (is_terminal() and sys.stdin.isatty()):
         raise BatmanError(
             "The app needs a terminal.", "See batman --help for the commands, which do not."
         )
