@@ -14,7 +14,7 @@ from cli.exits import Exit
 from cli.live import follow
 from cli.output import say, say_json, say_pairs, say_table
 from cli.progress import Stages
-from cli.train import add_option, say_ready
+from cli.train import add_option, say_findings, say_ready
 from core.errors import BatmanError
 from core.text import plural
 from core.training.command import option_names
@@ -119,6 +119,8 @@ def run(args: argparse.Namespace) -> int:
     configs = [with_gpu_batch(config, resources) for config in configs]
     if args.dry_run:
         return _dry_run(site, workspace, configs, resources, args)
+    if not args.json:
+        say_findings(workspace, configs[0])
     runs = []
     with Stages(quiet=args.json) as show:
         for config in configs:

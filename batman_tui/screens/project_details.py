@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from batman_tui.screens.projects import ProjectRow
     from core.overview import ImportLine, Overview
 
-EMPTY = "Nothing in it yet. Press i to import a data set: COCO, YOLO or Pascal VOC."
+EMPTY = (
+    "Nothing in it yet. Press i to import a data set, images of COCO, a Roboflow project, videos, "
+    "or a project of the original Batman."
+)
 SPLIT_NAMES = {"train": "train", "valid": "valid", "test": "test", None: "no split"}
 
 
