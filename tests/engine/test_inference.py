@@ -15,10 +15,13 @@ import pytest
 from engine_models import CLASSES, draw_scene
 from PIL import Image
 
-from core.detector import Detector, load_detector
+from cli.exits import Exit
+from cli.main import main
+from core.detector import Detector, Prediction, load_detector
 from core.detector.base import Floats, Pixels, normalise
 from core.errors import BatmanError, ClassError, RunError
 from core.inference import InferenceOptions, infer
+from core.inference.video import without_doubles
 from core.training.run import Run
 
 pytestmark = pytest.mark.engine
@@ -204,6 +207,56 @@ def test_a_video_is_tracked_frame_by_frame(learned: Path, tmp_path: Path) -> Non
     assert len(pictures) == frames
     assert float(pictures[-1].time) == pytest.approx((frames - 1) / 12, abs=1e-3)
     assert not list(out.rglob("*.tmp"))
+
+
+def test_the_trained_model_keeps_the_number_of_each_shape(
+    learned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = 60
+    for number, side in enumerate((44, 50)):
+        scenes = [
+            draw_scene([(SQUARE, 2 + i, 8, side), (DISC, 70 - i, 66, side)]) for i in range(frames)
+        ]
+        film = _film(tmp_path / f"passing-{number}.mp4", scenes)
+        out = tmp_path / f"out-{number}"
+        words = ["infer", "--run", str(learned), "--input", str(film), "--output", str(out)]
+        assert main([*words, "--track", "--device", "cpu"]) == Exit.OK, capsys.readouterr().err
+        assert "followed through videos" in capsys.readouterr().out
+        rows = list(csv.DictReader((out / "detections.csv").open()))
+        counts = {
+            name: Counter(row["track_id"] for row in rows if row["class"] == name)
+            for name in CLASSES
+        }
+        # Squares are found in some of the frames only, discs in most.
+        assert sum(counts["disc"].values()) > frames / 2, counts
+        mains = []
+        for found in counts.values():
+            if found:
+                ((track, times),) = found.most_common(1)
+                mains.append(track)
+                assert times >= 0.9 * sum(found.values()), counts
+        assert len(mains) == len(set(mains)), counts
+
+
+def test_an_object_that_is_found_twice_is_one_track() -> None:
+    def prediction(*found: tuple[int, float, float, float, float]) -> Prediction:
+        return Prediction(
+            np.array([box for _, *box in found], dtype=np.float32),
+            np.linspace(0.9, 0.5, len(found)).astype(np.float32),
+            np.array([kind for kind, *_ in found]),
+        )
+
+    found = prediction(
+        (DISC, 0, 0, 100, 100),
+        (SQUARE, 1, 0, 100, 100),  # the same box, said to be something else
+        (DISC, 0, 0, 80, 100),  # eight tenths of it
+        (SQUARE, 0, 0, 80, 100),  # something else that lies in it
+        (DISC, 0, 0, 60, 100),
+        (DISC, 200, 0, 200, 0),  # nothing at all
+    )
+    kept = without_doubles(found)
+    assert kept.scores.tolist() == found.scores[[0, 3, 4, 5]].tolist()
+    assert len(without_doubles(found.keep(np.zeros(6, dtype=bool)))) == 0
 
 
 class ColourDetector(Detector):
