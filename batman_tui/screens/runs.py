@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.binding import BindingType
 from textual.content import Content
+from textual.events import Resize
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
@@ -17,6 +18,7 @@ from textual.worker import get_current_worker
 
 from batman_tui.clock import ago
 from batman_tui.keys import bindings
+from batman_tui.screens.runs_preview import RunsPreview
 from batman_tui.widgets.base import BatmanScreen
 from batman_tui.widgets.filter import FilterInput
 from batman_tui.widgets.panel import Panel
@@ -41,7 +43,8 @@ class RunsScreen(BatmanScreen):
         "Every run of the workspace, also those started from the command line or on another "
         "machine. Enter opens one; o sorts by the next column, O turns the order round. A filter "
         "holds words and terms such as model=base map50>0.5 took<2h tag:x, with - in front for "
-        "the opposite. Space marks runs, c puts the marked ones side by side."
+        "the opposite. Space marks runs: where there is room the marked ones are drawn together "
+        "below, and c puts them side by side."
     )
     CSS_PATH = Path(__file__).with_name("runs.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
@@ -72,6 +75,7 @@ class RunsScreen(BatmanScreen):
             title="Runs",
             id="runs-panel",
         )
+        yield RunsPreview(id="preview")
 
     def _columns(self, said: bool) -> list[Column[RunSummary]]:
         """Return the columns, with one for tags and notes when any run has some."""
@@ -93,7 +97,7 @@ class RunsScreen(BatmanScreen):
             *(about if said else []),
             Column(
                 "project", "Project", lambda row: row.project, width=16,
-                from_width=140 if said else 110,
+                from_width=150 if said else 125,
             ),
             Column("model", "Model", lambda row: row.model, width=8),
             Column("epoch", "Epoch", _epoch, width=8, sort=lambda row: row.epoch),
@@ -108,6 +112,10 @@ class RunsScreen(BatmanScreen):
             Column(
                 "map50", "mAP50", lambda row: _score(row.best_map50), width=6, from_width=76,
                 sort=lambda row: row.best_map50,
+            ),
+            Column(
+                "loss", "Loss", lambda row: _score(row.loss), width=7, from_width=108,
+                sort=lambda row: row.loss,
             ),
             Column(
                 "started", "Started", started, width=11, from_width=88, muted=True,
@@ -144,6 +152,10 @@ class RunsScreen(BatmanScreen):
             self._looks = 0
             self._tick()
 
+    def on_resize(self, event: Resize) -> None:
+        """Draw the curves where that leaves room for the list."""
+        self.query_one(RunsPreview).display = event.size.width >= 100 and event.size.height >= 30
+
     def on_screen_suspend(self) -> None:
         """Rest: a screen in the back that changes has Textual paint the whole front again."""
         if self._timer is not None:
@@ -152,6 +164,7 @@ class RunsScreen(BatmanScreen):
     def _tick(self) -> None:
         if self._looking:
             return
+        self.query_one(RunsPreview).look()
         everything = self._looks % ALL_EVERY == 0
         self._looks += 1
         active = [row.path for row in self.table.rows() if row.state not in ENDED]
@@ -210,7 +223,14 @@ class RunsScreen(BatmanScreen):
         self.query_one("#runs-panel").border_subtitle = (
             below if self._problem else Content(clean(said))
         )
+        self._preview()
         self.refresh_bindings()
+
+    def _preview(self) -> None:
+        """Draw the marked runs, in the order of the list, or the one with the cursor."""
+        marked = [path for path in self.table.visible_keys if path in self.table.marks]
+        chosen = [self.chosen.path] if self.chosen is not None else []
+        self.query_one(RunsPreview).show(marked or chosen)
 
     @on(VirtualTable.Opened)
     def _clicked(self) -> None:

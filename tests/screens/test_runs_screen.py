@@ -10,6 +10,8 @@ from run_data import epoch_events, failed, finished, make_run, running, stopped
 
 from batman_tui.screens.run import RunScreen
 from batman_tui.screens.runs import RunsScreen
+from batman_tui.screens.runs_preview import RunsPreview
+from batman_tui.widgets.plot import Plot
 from core.training.events import encode_event
 
 
@@ -35,10 +37,11 @@ async def listed(pilot, app: FrozenApp) -> RunsScreen:
 
 async def test_lists_runs_with_their_figures(workspace_with_runs: Path, opened) -> None:
     app = FrozenApp(workspace_with_runs)
-    async with opened(app, (120, 40)) as pilot:
+    async with opened(app, (140, 40)) as pilot:
         await listed(pilot, app)
         lines = screen_text(app).splitlines()
-        line = next(line for line in lines if "site-small-1" in line)
+        line = next(line for line in lines if "✔ finished" in line)
+        assert "site-small-1" in line
         for part in ("✔ finished", "building-site", "small", "20/20", "1 h ago", "25m 44s"):
             assert part in line, part
         assert any("site-[bold]-3" in line and "✖ failed" in line for line in lines)
@@ -115,3 +118,62 @@ async def test_a_broken_run_is_listed(workspace_with_runs: Path, opened) -> None
     async with opened(app) as pilot:
         await listed(pilot, app)
         assert "broken" in screen_text(app)
+
+
+# The curves below the list
+
+
+def legends(app: FrozenApp) -> dict[str, list[str]]:
+    """What each plot of the preview shows."""
+    return {
+        plot.id or "": [curve.name for curve in plot.chart.curves]
+        for plot in app.screen.query(RunsPreview).first().query(Plot)
+    }
+
+
+async def test_the_run_with_the_cursor_is_drawn(workspace_with_runs: Path, opened) -> None:
+    app = FrozenApp(workspace_with_runs)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        for name in ("site-small-1", "site-small-4"):
+            screen.table.move_to(workspace_with_runs / "runs" / name)
+            await until(
+                pilot, lambda name=name: set(map(tuple, legends(app).values())) == {(name,)}
+            )
+        assert not any(plot.can_focus for plot in screen.query(Plot)), "the list keeps the keys"
+        curve = screen.query_one("#preview-map50_95", Plot).chart.curves[0]
+        before = len(curve.x)
+        path = workspace_with_runs / "runs" / "site-small-4"
+        with (path / "events.jsonl").open("ab") as events:
+            events.write(b"".join(encode_event(event) for event in epoch_events(9)))
+        screen._tick()
+        await until(
+            pilot,
+            lambda: len(screen.query_one("#preview-map50_95", Plot).chart.curves[0].x) > before,
+        )
+
+
+async def test_marked_runs_are_drawn_together(workspace_with_runs: Path, opened) -> None:
+    app = FrozenApp(workspace_with_runs)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        both = screen.table.visible_keys[:2]
+        for path in both:
+            screen.table.move_to(path)
+            await pilot.press("space")
+        await until(pilot, lambda: legends(app)["preview-loss"] == [path.name for path in both])
+        screen.table.move_to(both[0])
+        await pilot.press("space")
+        await until(pilot, lambda: legends(app)["preview-loss"] == [both[1].name])
+
+
+async def test_a_small_terminal_keeps_the_list(workspace_with_runs: Path, opened) -> None:
+    app = FrozenApp(workspace_with_runs)
+    async with opened(app) as pilot:
+        screen = await listed(pilot, app)
+        preview = screen.query_one(RunsPreview)
+        assert not preview.display
+        assert legends(app) == {"preview-loss": [], "preview-map50_95": []}
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: bool(legends(app)["preview-loss"]))
+        assert preview.display
