@@ -25,7 +25,7 @@ from core.importers.coco_files import CocoFile, find
 from core.importers.coco_json import BadRecord, Lists
 from core.importers.collector import paused
 from core.importers.commit import commit
-from core.importers.dataset import DataSet, Picture, inside, plain_lines, storable
+from core.importers.dataset import DataSet, Picture, ends, inside, plain_lines, storable
 from core.importers.folders import LARGEST_SIDE, Folders, Found, is_image, plausible, read_size
 from core.importers.report import ImportReport, Progress, Watch
 from core.importers.seen import IdMap, Seen
@@ -220,6 +220,14 @@ class _Reader:
             return problems.add("duplicate image id", self._where(f"image {key}"), name)
         relative = inside(name)
         found = relative and self._find(relative)
+        if relative is None:
+            # A path of another machine: the file may have come along.
+            for end in ends(name):
+                if found := self._find(end):
+                    detail = f"'{name}' is taken to be '{end}'"
+                    problems.add("unsafe file name", self._where(f"image {key}"), detail, "kept")
+                    name = relative = end
+                    break
         if not relative or not found:
             self.left_out.add(key)
             where = self._where(f"image {key}")

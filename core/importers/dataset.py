@@ -184,3 +184,14 @@ def inside(name: str) -> str | None:
         return str(safe_relative(name)) if storable(name) else None
     except (BadName, UnicodeError):
         return None
+
+
+def ends(name: str) -> list[str]:
+    """Return the safe ends of a path that leads elsewhere, the longest (of four parts) first.
+
+    `/home/me/set/images/a.jpg` and `C:\\set\\images\\a.jpg`, as another machine wrote them, may
+    mean the `images/a.jpg` that came along.
+    """
+    parts = [part for part in re.split(r"[\\/]+", name) if part not in ("", ".", "..")][-4:]
+    found = (inside("/".join(parts[start:])) for start in range(len(parts)))
+    return [end for end in found if end is not None]

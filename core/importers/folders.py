@@ -23,6 +23,10 @@ SUFFIXES = frozenset(
 )
 LARGEST_SIDE = 1_000_000
 
+# EXIF orientations 5 to 8 turn a picture by a quarter (CIPA DC-008, tag 0x0112).
+_ORIENTATION = 0x0112
+_QUARTER_TURNS = range(5, 9)
+
 
 class Found(NamedTuple):
     """A file that is there, and whether it is a symbolic link."""
@@ -163,8 +167,11 @@ def walk_images(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def read_size(path: str) -> tuple[int, int] | None:
-    """Return width and height in pixels from a picture's header, None when it is unreadable."""
+def read_size(path: str, *, upright: bool = False) -> tuple[int, int] | None:
+    """Return width and height in pixels from a picture's header, None when it is unreadable.
+
+    With `upright`, they are those of the picture as its EXIF tag turns it.
+    """
     from PIL import Image
 
     try:
@@ -172,6 +179,8 @@ def read_size(path: str) -> tuple[int, int] | None:
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
                 width, height = image.size
+                if upright and image.getexif().get(_ORIENTATION) in _QUARTER_TURNS:
+                    width, height = height, width
     # Pillow's readers let whatever a damaged header causes through: struct.error, SyntaxError, …
     except Exception:
         return None

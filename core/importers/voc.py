@@ -28,7 +28,7 @@ from core.files import FileMode
 from core.importers.boxes import Box
 from core.importers.coco_files import SPLITS, what_is_there
 from core.importers.commit import commit
-from core.importers.dataset import DataSet, Picture, inside, storable
+from core.importers.dataset import DataSet, Picture, ends, inside, storable
 from core.importers.folders import Folders, Found, is_image, plausible, read_size
 from core.importers.report import ImportReport, Progress, Watch
 from core.store import Project
@@ -194,7 +194,12 @@ class _Reader:
         name = (root.findtext("filename") or "").strip()
         safe = inside(name) if name else None
         if name and safe is None:
-            return problems.add("unsafe file name", file.name, name)
+            # A path of another machine, which many programs write here: its end is what counts.
+            nearest = ends(name)
+            safe = nearest[-1] if nearest else None
+            if safe is None or self._find(safe, file.stem, group) is None:
+                return problems.add("unsafe file name", file.name, name)
+            problems.add("unsafe file name", file.name, f"'{name}' is taken to be '{safe}'", "kept")
         found = self._find(safe, file.stem, group)
         if found is None:
             wanted = f"'{name}'" if name else f"'{file.stem}.jpg'"

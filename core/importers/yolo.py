@@ -20,12 +20,15 @@ from core.errors import ImportFailed
 from core.files import FileMode
 from core.importers.boxes import around
 from core.importers.commit import commit
-from core.importers.dataset import DataSet, Picture, inside
+from core.importers.dataset import DataSet, Picture, ends, inside
 from core.importers.folders import Folders, Found, is_image, read_size, walk_images
 from core.importers.report import ImportReport, Progress, Watch
 from core.importers.yolo_files import Group, Layout, find, label_paths
 from core.store import Project
 from core.text import clean, plural
+
+# No set has classes without names by the hundred thousand; a number beyond is damage.
+_MOST = 100_000
 
 
 def import_yolo(
@@ -112,16 +115,25 @@ class _Reader:
                 continue
             where = f"{file.name}: line {number}"
             name = _below(entry, roots)
-            if name is None:
+            found = self._found(roots, [name] if name else [])
+            if found is None and (found := self._found(roots, ends(entry))):
+                detail = f"'{entry}' is taken to be '{found[1]}'"
+                self.data.problems.add("unsafe file name", where, detail, "kept")
+            if found is not None:
+                yield found[0], found[1].rpartition("/images/")[2]
+            elif name is None:
                 self.data.problems.add("unsafe file name", where, entry)
-                continue
+            else:
+                self.data.problems.add("missing image", where, f"no file '{entry}'")
+
+    def _found(self, roots: list[str], names: list[str]) -> tuple[Found, str] | None:
+        """Return the first of these names that is there below one of the roots."""
+        for name in names:
             for root in roots:
                 found = self.folders.find(root, name)
                 if found is not None:
-                    yield found, name.rpartition("/images/")[2]
-                    break
-            else:
-                self.data.problems.add("missing image", where, f"no file '{entry}'")
+                    return found, name
+        return None
 
     def _image(self, found: Found, name: str, split: str | None) -> None:
         problems = self.data.problems
@@ -136,7 +148,9 @@ class _Reader:
             return problems.add(
                 "unreadable label file", name, "it is no text: the image is left out"
             )
-        size = read_size(found.path)
+        # The fractions are of the picture as it is seen, turned by its EXIF tag: so take it
+        # Ultralytics' loader (`exif_size`) and the programs to label with.
+        size = read_size(found.path, upright=True)
         if size is None:
             return problems.add("unreadable image", name, "its size cannot be read")
         picture = Picture(
@@ -173,6 +187,8 @@ class _Reader:
         if not math.isfinite(first) or not all(map(math.isfinite, values)):
             return problems.add("non-finite number", where, line[:80])
         label = self.labels.get(int(first)) if first.is_integer() else None
+        if label is None and self.layout.unnamed and first.is_integer() and 0 <= first < _MOST:
+            label = self.labels[int(first)] = self.data.label(f"class_{int(first)}")
         if label is None:
             return problems.add("unknown category", where, f"there is no class {first:g}")
         width, height = size

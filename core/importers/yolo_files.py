@@ -48,6 +48,8 @@ class Layout(NamedTuple):
     root: Path
     names: dict[int, str]
     groups: list[Group]
+    unnamed: bool = False
+    """No file names the classes: they are called `class_0`, `class_1` as they are met."""
 
 
 def find(source: Path, listed: Folders, data: DataSet) -> Layout:
@@ -69,9 +71,11 @@ def find(source: Path, listed: Folders, data: DataSet) -> Layout:
             f"There are several YAML files in '{clean(str(source))}': {names}.",
             "Name the one to import.",
         )
-    for name in _NAMES_FILES:
-        if (source / name).is_file():
-            return _plain(source, source / name, data)
+    listing = _names_file(source)
+    if listing is not None:
+        return _plain(source, listing, data)
+    if (source / "labels").is_dir():
+        return Layout(source, {}, _guess(source), unnamed=_told(source.name, data))
     there = what_is_there(source, listed)
     raise ImportFailed(f"There is no data.yaml in '{clean(str(source))}': {there}", _LOOKED_FOR)
 
@@ -94,6 +98,9 @@ def _described(file: Path, data: DataSet) -> Layout:
         wanted = root / Path(value["path"].strip())
         root = wanted if wanted.is_dir() else root
     names = _names(value, file.name, data)
+    listing = _names_file(root) or _names_file(file.parent) if names is None else None
+    if listing is not None:
+        names = _listed(listing, data)
     groups, missing = [], []
     for key, split in _KEYS:
         entries = value.get(key)
@@ -113,14 +120,32 @@ def _described(file: Path, data: DataSet) -> Layout:
         groups = _guess(root)
     for entry in missing:
         data.problems.add("missing folder", f"{file.name}: {entry}", "it is not there")
+    if names is None:
+        return Layout(root, {}, groups, unnamed=_told(file.name, data))
     return Layout(root, names, groups)
 
 
 def _plain(source: Path, names: Path, data: DataSet) -> Layout:
+    return Layout(source, _listed(names, data), _guess(source))
+
+
+def _names_file(folder: Path) -> Path | None:
+    """Return the list of names in a folder or in its `labels`, where labelImg writes it."""
+    places = [where / name for where in (folder, folder / "labels") for name in _NAMES_FILES]
+    return next((path for path in places if path.is_file()), None)
+
+
+def _listed(names: Path, data: DataSet) -> dict[int, str]:
     lines = [line.strip() for line in _read(names).splitlines()]
     while lines and not lines[-1]:
         lines.pop()
-    return Layout(source, _checked(dict(enumerate(lines)), names.name, data), _guess(source))
+    return _checked(dict(enumerate(lines)), names.name, data)
+
+
+def _told(where: str, data: DataSet) -> bool:
+    detail = "the classes are named class_0, class_1, … as they are met"
+    data.problems.add("no names", where, detail, "kept")
+    return True
 
 
 def _guess(root: Path) -> list[Group]:
@@ -151,7 +176,8 @@ def _read(file: Path) -> str:
         ) from None
 
 
-def _names(value: dict[Any, Any], file: str, data: DataSet) -> dict[int, str]:
+def _names(value: dict[Any, Any], file: str, data: DataSet) -> dict[int, str] | None:
+    """Return the names by number, None when the file does not speak of classes at all."""
     names = value.get("names")
     if isinstance(names, dict):
         numbered = {}
@@ -167,10 +193,12 @@ def _names(value: dict[Any, Any], file: str, data: DataSet) -> dict[int, str]:
     if isinstance(count, str) and re.fullmatch(r"\d{1,5}", count.strip()):
         data.problems.add("no names", file, "the classes are named class_0, class_1, …", "kept")
         return {number: f"class_{number}" for number in range(int(count))}
-    raise ImportFailed(
-        f"'{clean(file)}' does not name the classes.",
-        "It needs `names:`, a list or numbers with names.",
-    )
+    if names or not any(value.get(key) for key, _ in _KEYS):
+        raise ImportFailed(
+            f"'{clean(file)}' does not name the classes.",
+            "It needs `names:`, a list or numbers with names.",
+        )
+    return None
 
 
 def _checked(names: dict[int, Any], file: str, data: DataSet) -> dict[int, str]:
