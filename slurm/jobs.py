@@ -25,7 +25,7 @@ _SQUEUE = (
     "JobArrayID", "ArrayJobID", "ArrayTaskID", "State", "Reason", "Partition", "UserName",
     "Account", "SubmitTime", "StartTime", "EndTime", "TimeUsed", "TimeLimit", "NumNodes", "NumCPUs",
     "NumTasks", "MinMemory", "tres-alloc", "tres-per-job", "tres-per-node", "tres-per-socket",
-    "tres-per-task", "NodeList", "PriorityLong", "WorkDir", "Comment", "Name",
+    "tres-per-task", "NodeList", "PriorityLong", "exit_code", "WorkDir", "Comment", "Name",
 )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ class Job:
 
     Times are Unix seconds, None while unknown; `time_used` and `time_limit` are seconds (no limit:
     None). `start` of a waiting job is SLURM's estimate. `exit_code` and `signal` are those of the
-    batch script, known from accounting only. `raw` keeps what was printed.
+    batch script once it has ended. `raw` keeps what was printed.
     """
 
     id: str
@@ -141,12 +141,14 @@ def parse_squeue(text: str, sep: str) -> list[Job]:
     for fields in _ended_records(text, sep, len(_SQUEUE)):
         row = dict(zip(_SQUEUE, fields, strict=True))
         task = row["ArrayTaskID"]
+        state = parse_state(row["State"])
+        code, signal = _exit(row["exit_code"]) if state.ended else (None, None)
         jobs.append(
             Job(
                 id=row["JobArrayID"],
                 array_id=row["ArrayJobID"] if task not in ("N/A", "") else "",
                 task="" if task == "N/A" else task,
-                state=parse_state(row["State"]),
+                state=state,
                 reason="" if row["Reason"] == "None" else row["Reason"],
                 partition=row["Partition"],
                 user=row["UserName"],
@@ -164,6 +166,8 @@ def parse_squeue(text: str, sep: str) -> list[Job]:
                 comment=_word(row["Comment"]),
                 name=row["Name"],
                 priority=_int(row["PriorityLong"]) or 0,
+                exit_code=code,
+                signal=signal,
                 raw={"memory": row["MinMemory"]},
             )
         )
@@ -197,7 +201,7 @@ def parse_sacct(text: str, sep: str) -> list[Job]:
     for fields in _records(text, sep, len(_SACCT)):
         row = dict(zip(_SACCT, fields, strict=True))
         base, _, task = row["JobID"].partition("_")
-        code, _, signal = row["ExitCode"].partition(":")
+        code, signal = _exit(row["ExitCode"])
         jobs.append(
             Job(
                 id=row["JobID"],
@@ -221,12 +225,24 @@ def parse_sacct(text: str, sep: str) -> list[Job]:
                 comment=row["Comment"],
                 name=row["JobName"],
                 priority=_int(row["Priority"]) or 0,
-                exit_code=_int(code),
-                signal=_int(signal) or None,
+                exit_code=code,
+                signal=signal,
                 raw={"job_id_raw": row["JobIDRaw"]},
             )
         )
     return jobs
+
+
+def _exit(text: str) -> tuple[int | None, int | None]:
+    """Return the exit code and the signal in `3:0`, or, of squeue before 24.11, in wait(2)'s 768.
+
+    That one has the exit code in its second byte and the signal in its first.
+    """
+    code, colon, signal = text.partition(":")
+    if colon:
+        return _int(code), _int(signal) or None
+    status = _int(code)
+    return (None, None) if status is None else (status >> 8 & 255, status & 127 or None)
 
 
 def _ended_records(text: str, sep: str, count: int) -> list[list[str]]:

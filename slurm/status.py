@@ -18,12 +18,13 @@ from slurm.jobs import (
 from slurm.record import JobRecord
 
 # One command: squeue forgets a job some minutes after its end (MinJobAge), then sacct is asked.
+# Of an array's task squeue hides the end without `-t all`.
 # Accounting gives numbers out again after years, so only what was submitted near then counts.
 _ASK = """
 for name in $(env | sed -n 's/^\\(\\(SQUEUE\\|SACCT\\)_[A-Za-z0-9_]*\\)=.*/\\1/p'); do
   unset "$name"
 done
-found=$(squeue -h -j "$1" -O "$2" 2>&1)
+found=$(squeue -h -t all -j "$1" -O "$2" 2>&1)
 code=$?
 case "$code $found" in
   0*"$4"*) echo squeue; printf '%s\\n' "$found"; exit;;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from cluster_runs import NASTY, ROOT, Lab, known_host, make_profile, quick_python
 from slurm_cluster import Cluster, why_not
+
+from core.workspace import Workspace
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +42,35 @@ def ssh_home(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     return home
+
+
+@pytest.fixture
+def home(cluster: Cluster, ssh_home: Path) -> Path:
+    """The laptop's home, where the cluster's host key is known."""
+    known_host(cluster, ssh_home)
+    return ssh_home
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our packages as they are now: somebody may be working on them."""
+    folder = tmp_path_factory.mktemp("code")
+    for name in ("core", "slurm"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def lab(
+    cluster: Cluster, home: Path, tmp_path: Path, code: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Lab]:
+    """A laptop and a cluster whose trainer takes a second."""
+    monkeypatch.setattr("slurm.submit.CODE", code)
+    python = quick_python(tmp_path / "env 'a'")
+    scratch = tmp_path / f"scratch {NASTY}"
+    workspace = Workspace(tmp_path / "laptop")
+    made = Lab(cluster, workspace, make_profile("bat", "bat", scratch, python))
+    yield made
+    cluster.try_call("scancel", "--user=root")
+    assert not list(tmp_path.rglob("hacked"))
+    assert not (ROOT / "hacked").exists()

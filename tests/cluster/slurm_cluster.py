@@ -29,8 +29,8 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 
 # Node name → (GPU type, how many). The types are those of the guide's and the example profile.
 NODES = {"n1": ("h100-96", 4), "n2": ("a100-40", 4)}
-# Partition → its time limit in minutes.
-PARTITIONS = {"gpu": 180, "gpu-long": 4320, "brief": 1}
+# Partition → its time limit in minutes. What is urgent puts others back into the queue.
+PARTITIONS = {"gpu": 180, "gpu-long": 4320, "brief": 1, "urgent": 180}
 
 
 def why_not() -> str | None:
@@ -158,6 +158,7 @@ class Cluster:
             "SelectType=select/cons_tres", "SelectTypeParameters=CR_Core_Memory",
             "GresTypes=gpu", "SlurmdParameters=config_overrides", "ReturnToService=2",
             "JobRequeue=1", "MinJobAge=10", "KillWait=5", "SchedulerParameters=sched_interval=1",
+            "PreemptType=preempt/partition_prio", "PreemptMode=REQUEUE",
             "OverTimeLimit=0", "MaxJobCount=20000", "MaxArraySize=10001",
             f"StateSaveLocation={self.root}/state",
             f"SlurmdSpoolDir={self.root}/spool.%n",
@@ -185,6 +186,7 @@ class Cluster:
         lines += [
             f"PartitionName={name} Nodes={','.join(NODES)} MaxTime={limit} DefaultTime={limit}"
             f" State=UP Default={'YES' if name == 'gpu' else 'NO'}"
+            f" PriorityTier={2 if name == 'urgent' else 1}"
             for name, limit in PARTITIONS.items()
         ]
         self.conf.write_text("\n".join(lines) + "\n")

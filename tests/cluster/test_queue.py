@@ -91,7 +91,7 @@ def test_running_waiting_and_ended_jobs_with_any_name(
     pools = {pool.type: (pool.free, pool.total) for pool in found.gpus}
     assert pools == {"h100-96": (2, 4), "a100-40": (4, 4)}
     assert {p.name: p.time_limit for p in found.partitions} == {
-        "gpu": 10800, "gpu-long": 259200, "brief": 60,
+        "gpu": 10800, "gpu-long": 259200, "brief": 60, "urgent": 10800,
     }  # fmt: skip
     detail = show_job(host, running)
     assert detail.fields["JobName"] == NASTY

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_runs import NASTY, ROOT, Lab, known_host, make_profile, make_project, quick_python
-from slurm_cluster import Cluster, wait_for
+from cluster_runs import NASTY, Lab, make_project
+from slurm_cluster import wait_for
 
 from core.training.events import Failed, Started, Stopped, read_events
 from core.training.follow import RunFollower
 from core.training.run import Run
-from core.workspace import Workspace
 from slurm.discover import discover
 from slurm.hosts import Completed, HostError, NotConnected
 from slurm.plan import Wanted
@@ -26,38 +23,6 @@ from slurm.record import read_record, write_record
 from slurm.sbatch import SubmitError
 from slurm.soonest import soonest
 from slurm.submit import recover, submit
-
-
-@pytest.fixture
-def home(cluster: Cluster, ssh_home: Path) -> Path:
-    """The laptop's home, where the cluster's host key is known."""
-    known_host(cluster, ssh_home)
-    return ssh_home
-
-
-@pytest.fixture(scope="module")
-def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our packages as they are now: somebody may be working on them."""
-    folder = tmp_path_factory.mktemp("code")
-    for name in ("core", "slurm"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
-
-
-@pytest.fixture
-def lab(
-    cluster: Cluster, home: Path, tmp_path: Path, code: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Lab]:
-    """A laptop and a cluster whose trainer takes a second."""
-    monkeypatch.setattr("slurm.submit.CODE", code)
-    python = quick_python(tmp_path / "env 'a'")
-    scratch = tmp_path / f"scratch {NASTY}"
-    workspace = Workspace(tmp_path / "laptop")
-    made = Lab(cluster, workspace, make_profile("bat", "bat", scratch, python))
-    yield made
-    cluster.try_call("scancel", "--user=root")
-    assert not list(tmp_path.rglob("hacked"))
-    assert not (ROOT / "hacked").exists()
 
 
 def test_a_run_goes_there_and_comes_back(lab: Lab, tmp_path: Path) -> None:

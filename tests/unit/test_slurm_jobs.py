@@ -16,13 +16,15 @@ ASKED = "cpu=8,mem=1000M,node=1,billing=8,gres/gpu=2"
 SQUEUE = [
     ["1_[3-9%2]", "1", "3-9%2", "PENDING", "JobArrayTaskLimit", "gpu", "root", "root",
      "1795436054", "N/A", "N/A", "0:00", "3:00:00", "1", "8", "1", "1000M", ASKED, "N/A",
-     "gres:gpu:h100-96:2", "N/A", "N/A", "", "4294901759", "/work/x", "bat:tok en", NASTY, ""],
+     "gres:gpu:h100-96:2", "N/A", "N/A", "", "4294901759", "0", "/work/x", "bat:tok en", NASTY,
+     ""],
     ["3", "3", "N/A", "PENDING", "BeginTime", "gpu", "root", "root", "1795436054", "1795439654",
      "1795450454", "0:00", "3:00:00", "2", "2", "2", "10M", "cpu=2,mem=20M,node=2,gres/gpu=2",
-     "N/A", "gres:gpu:1", "N/A", "N/A", "", "4294901757", "/work/x", "(null)", "later", ""],
+     "N/A", "gres:gpu:1", "N/A", "N/A", "", "4294901757", "0", "/work/x", "(null)", "later", ""],
     ["1_1", "1", "1", "RUNNING", "None", "gpu", "root", "root", "1795436054", "1795436056",
      "1795446856", "0:02", "3:00:00", "1", "8", "1", "1000M", ASKED, "N/A", "gres:gpu:h100-96:2",
-     "N/A", "N/A", "n1", "4294901759", "/work/x", "bat:tok en", NASTY, ""],
+     "N/A", "N/A", "n1", "4294901759", "0", "/work/x", "bat:tok en", NASTY,
+     ""],
 ]  # fmt: skip
 SACCT = [
     ["1_1", "4", "COMPLETED", "0:0", "gpu", "root", "root", "1795436054", "1795436056",
@@ -61,9 +63,24 @@ def test_sacct() -> None:
     assert cancelled.why == "ended by signal 15"
 
 
+@pytest.mark.parametrize(
+    ("state", "status", "ends"),
+    [("FAILED", "768", (3, None)), ("FAILED", "3:0", (3, None)), ("CANCELLED", "15", (0, 15)),
+     ("COMPLETED", "0:0", (0, None)), ("FAILED", "9", (0, 9)), ("RUNNING", "0", (None, None)),
+     ("PENDING", "0:0", (None, None)), ("FAILED", "", (None, None))],
+)  # fmt: skip
+def test_how_a_job_ended_is_known_without_accounting(
+    state: str, status: str, ends: tuple[int | None, int | None]
+) -> None:
+    record = list(SQUEUE[1])
+    record[3], record[24] = state, status
+    (job,) = parse_squeue(printed([record]), SEP)
+    assert (job.exit_code, job.signal) == ends
+
+
 def test_folders_and_comments_of_several_lines() -> None:
     record = list(SQUEUE[1])
-    record[24], record[25] = "/work/a\nb", "two\n\nlines"
+    record[25], record[26] = "/work/a\nb", "two\n\nlines"
     (job,) = parse_squeue(printed([record]), SEP)
     assert (job.work_dir, job.comment, job.name) == ("/work/a\nb", "two\n\nlines", "later")
 

@@ -109,6 +109,8 @@ def test_the_queue_reads_alike_on_every_version(version: str) -> None:
     assert jobs["later"].start == pytest.approx(jobs["later"].submitted + 3600, abs=2)
     assert jobs["two\nlines"].comment == "a\nb"
     assert (jobs["bad"].state.name, jobs["gone"].state.name) == ("FAILED", "CANCELLED")
+    # Printed as 768 before 24.11, as 3:0 since.
+    assert (jobs["bad"].exit_code, jobs["bad"].signal, running.exit_code) == (3, None, None)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
