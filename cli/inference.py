@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         right=("detections",),
     )
     for skipped in result["skipped"]:
-        say(f"Skipped {' '.join(str(value) for value in skipped.values())}", "yellow")
+        say(f"Skipped: {clean(skipped['path'])} {skipped['reason']}", "yellow")
     say_pairs(
         [
             ("model", result["checkpoint"]),

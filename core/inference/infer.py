@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from core.inference.records import RecordWriter
 
 ANNOTATED = "annotated"
+# Pillow's modes of 16 and 32 bits, which it cuts off at 255.
+_DEEP = ("I", "F")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def infer(
     """
     from core.detector import load_detector
 
-    _check_thresholds(options)
+    _check(options)
     sources, skipped = find_sources(options.inputs, options.output)
     if not sources:
         raise _nothing_left(skipped)
@@ -133,11 +135,13 @@ def limits(
     return np.array([thresholds.get(name, confidence) for name in classes], dtype=np.float32)
 
 
-def _check_thresholds(options: InferenceOptions) -> None:
+def _check(options: InferenceOptions) -> None:
     for name, value in [("", options.confidence), *options.thresholds.items()]:
         if not 0 <= value <= 1:
             of = f" of '{clean(name)}'" if name else ""
             raise BatmanError(f"The confidence{of} must lie between 0 and 1, not {value:g}.")
+    if options.batch_size is not None and options.batch_size < 1:
+        raise BatmanError(f"The batch size must be at least 1, not {options.batch_size}.")
 
 
 def _nothing_left(skipped: Sequence[Skipped]) -> BatmanError:
@@ -237,9 +241,16 @@ class _Session:
 
         try:
             with Image.open(source.path) as opened:
+                if opened.mode.startswith(_DEEP):
+                    return (
+                        f"has more than 8 bits a channel ({opened.mode}) and would be seen white: "
+                        "convert it with the contrast that matters"
+                    )
                 picture = ImageOps.exif_transpose(opened).convert("RGB")
         except Exception as error:  # Pillow raises many kinds for damaged and oversized files
             text = str(error) or type(error).__name__
+            if "cannot identify" in text:
+                text = "it is none" if source.path.stat().st_size else "it is empty"
             return f"cannot be read as an image: {clean(text)[:200]}"
         return np.asarray(picture), self.detector.prepare(picture)
 
@@ -269,7 +280,7 @@ class _Session:
         except BatmanError as error:
             if error.hint:  # a missing package, not a bad file
                 raise
-            skipped.append(Skipped(str(source.path), error.message))
+            skipped.append(_skipped(source.path, error))
             return
         stage = f"video {clean(source.name)}"
         weakest = float(self.least.min())
@@ -310,6 +321,8 @@ class _Session:
                     if writer and self.painter:
                         writer.write(self.painter.draw(pixels, found, tracks), frame.pts)
                 self.progress(Progress(stage, self.frames - before, reader.total))
+        if self.frames == before and not any(item.path == str(source.path) for item in skipped):
+            skipped.append(Skipped(str(source.path), "holds no frame"))
         self.videos += self.frames > before
         self.tracks += len(seen_tracks)
 
@@ -340,4 +353,10 @@ def _until_damaged(reader: Any, skipped: list[Skipped]) -> Any:
     try:
         yield from reader.frames()
     except BatmanError as error:
-        skipped.append(Skipped(str(reader.path), error.message))
+        skipped.append(_skipped(reader.path, error))
+
+
+def _skipped(path: Path, error: BatmanError) -> Skipped:
+    """Return what `error` says of the file, which it begins with."""
+    reason = error.message.removeprefix(f"'{clean(path.name)}' ").removesuffix(".")
+    return Skipped(str(path), reason)

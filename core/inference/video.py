@@ -54,7 +54,7 @@ class VideoReader:
         try:
             self._container = av.open(str(path))
         except (OSError, ValueError) as error:  # av's errors derive from both
-            raise BatmanError(f"{shown} cannot be read as a video: {clean(str(error))}") from error
+            raise BatmanError(f"{shown} cannot be read as a video: {_why(error)}.") from error
         if not self._container.streams.video:
             self._container.close()
             raise BatmanError(f"{shown} holds no video.")
@@ -80,9 +80,9 @@ class VideoReader:
                 turn = round((picture.rotation or 0) / 90) % 4
                 yield Frame(number, float(pts * self.time_base), pts, picture, turn)
         except (OSError, ValueError) as error:
-            raise BatmanError(
-                f"'{clean(self.path.name)}' is damaged after frame {number}: {clean(str(error))}"
-            ) from error
+            where = f"after frame {number}" if number >= 0 else "from its first frame on"
+            shown = f"'{clean(self.path.name)}'"
+            raise BatmanError(f"{shown} is damaged {where}: {_why(error)}.") from error
 
     def close(self) -> None:
         """Close the file."""
@@ -184,6 +184,11 @@ class Tracker:
         )
         # Numbers from 1, as people count.
         return tracked, [int(number) + 1 for number in numbers[on]]
+
+
+def _why(error: Exception) -> str:
+    """Return ffmpeg's own words without the number and the path around them."""
+    return clean(getattr(error, "strerror", None) or str(error))
 
 
 def without_doubles(found: Prediction) -> Prediction:

@@ -104,6 +104,11 @@ def test_images_folders_patterns_and_bad_input(learned: Path, tmp_path: Path) ->
     turned.save(tmp_path / "phone.jpg", exif=exif, quality=95)
     (folder / "broken.jpg").write_bytes((folder / "deep" / "a.jpg").read_bytes()[:500])
     (folder / "notes.txt").write_text("not an image")
+    (folder / "empty.png").touch()
+    deep = np.asarray(draw_scene(SCENE).convert("L")).astype(np.uint16) * 257
+    Image.fromarray(deep).save(folder / "xray.png")
+    for mode in ("L", "RGBA", "P"):
+        draw_scene(SCENE).convert(mode).save(folder / f"{mode}.png")
     out = tmp_path / "out"
     summary = infer(
         InferenceOptions(
@@ -114,15 +119,18 @@ def test_images_folders_patterns_and_bad_input(learned: Path, tmp_path: Path) ->
             device="cpu",
         )
     )
-    assert (summary.images, summary.videos, summary.frames) == (3, 0, 3)
+    assert (summary.images, summary.videos, summary.frames) == (6, 0, 6)
     reasons = {Path(item.path).name: item.reason for item in summary.skipped}
-    assert reasons.keys() == {"broken.jpg", "missing.png"}
+    assert reasons.keys() == {"broken.jpg", "missing.png", "empty.png", "xray.png"}
+    assert reasons["empty.png"] == "cannot be read as an image: it is empty"
+    assert "more than 8 bits" in reasons["xray.png"]
     assert "cannot be read as an image" in reasons["broken.jpg"]
     assert reasons["missing.png"] == "does not exist"
     pictures = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert pictures == {
         "detections.csv", "detections.coco.json",
         "annotated/a.png", "annotated/deep/a.jpg", "annotated/phone.jpg",
+        "annotated/L.png", "annotated/RGBA.png", "annotated/P.png",
     }  # fmt: skip
     with Image.open(out / "annotated/phone.jpg") as picture:
         assert picture.size == (128, 96)
@@ -133,7 +141,9 @@ def test_images_folders_patterns_and_bad_input(learned: Path, tmp_path: Path) ->
     assert len(rows) == len(coco["annotations"]) == summary.detections
     assert summary.detections == sum(summary.per_class.values()) >= 6
     assert [c["name"] for c in coco["categories"]] == CLASSES
-    assert {image["file_name"] for image in coco["images"]} == {"a.png", "deep/a.jpg", "phone.jpg"}
+    assert {image["file_name"] for image in coco["images"]} == {
+        "a.png", "deep/a.jpg", "phone.jpg", "L.png", "RGBA.png", "P.png",
+    }  # fmt: skip
     for row, record in zip(rows, coco["annotations"], strict=True):
         assert float(row["confidence"]) == record["score"] >= 0.2
         assert row["class"] == CLASSES[record["category_id"] - 1]
@@ -180,6 +190,20 @@ def _film(path: Path, scenes: Sequence[Image.Image], rate: int = 12) -> Path:
     return path
 
 
+def _sound(path: Path) -> Path:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+        )
+        frame.rate = 44100
+        for packet in [*stream.encode(frame), *stream.encode()]:
+            container.mux(packet)
+    return path
+
+
 def test_a_video_is_tracked_frame_by_frame(learned: Path, tmp_path: Path) -> None:
     import av
 
@@ -190,11 +214,14 @@ def test_a_video_is_tracked_frame_by_frame(learned: Path, tmp_path: Path) -> Non
     )
     (tmp_path / "cut.mp4").write_bytes(film.read_bytes()[:200])
     out = tmp_path / "out"
-    inputs = [film, tmp_path / "cut.mp4"]
+    inputs = [film, tmp_path / "cut.mp4", _sound(tmp_path / "sound.mp4")]
     options = InferenceOptions(learned, inputs, out, confidence=0.3, track=True, device="cpu")
     summary = infer(options)
     assert (summary.videos, summary.frames) == (1, frames)
-    assert [Path(item.path).name for item in summary.skipped] == ["cut.mp4"]
+    assert [(Path(item.path).name, item.reason) for item in summary.skipped] == [
+        ("cut.mp4", "cannot be read as a video: Invalid data found when processing input"),
+        ("sound.mp4", "holds no video"),
+    ]
     rows = list(csv.DictReader((out / "detections.csv").open()))
     seen = [(row["frame"], row["track_id"]) for row in rows]
     assert len(seen) == len(set(seen)) >= frames
@@ -358,4 +385,6 @@ def test_files_that_are_no_checkpoints(learned: Path, tmp_path: Path) -> None:
         load_detector(tmp_path / "a.onnx")
     with pytest.raises(BatmanError, match="nothing to look at"):
         infer(InferenceOptions(learned, [tmp_path / "none.jpg"], tmp_path / "out"))
+    with pytest.raises(BatmanError, match="batch size must be at least 1"):
+        infer(InferenceOptions(learned, [tmp_path], tmp_path / "out", batch_size=0))
     assert not (tmp_path / "out").exists()
