@@ -186,6 +186,12 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
 
         self.push_screen(ImportDialog(project))
 
+    def open_export(self, project: Path) -> None:
+        """Open the dialog that writes the project in the folder `project` for other tools."""
+        from batman_tui.screens.export import ExportDialog
+
+        self.push_screen(ExportDialog(project))
+
     def open_imports(self, project: Path) -> None:
         """Show where the images of the project in the folder `project` came from."""
         from batman_tui.screens.imports import ImportsScreen

@@ -160,6 +160,11 @@ def _import_way(number: int) -> Scene:
     return scene
 
 
+async def export(pilot: Pilot[int], _root: Path) -> None:
+    """A project as a data set for other tools."""
+    await _keys(pilot, "j", "x", "f3")
+
+
 async def imports(pilot: Pilot[int], root: Path) -> None:
     """Where a project's images came from."""
     pilot.app.open_imports(root / "data" / "projects" / "building-site")  # type: ignore[attr-defined]
@@ -334,6 +339,7 @@ SCENES: dict[str, Scene] = {
     "import-video": _import_way(3),
     "import-original": _import_way(4),
     "imports": imports,
+    "export": export,
     "train": train,
     "run": run,
     "run-cursor": run_cursor,

@@ -409,6 +409,10 @@ class ClassesScreen(CleanUpScreen):
         """Open the training form for the project."""
         self.batman.open_train(self.project)
 
+    def action_export(self) -> None:
+        """Write the project as a data set for other tools."""
+        self.batman.open_export(self.project)
+
     def action_import(self) -> None:
         """Import a data set into the project."""
         self.batman.open_import(self.project)

@@ -261,6 +261,11 @@ class ProjectsScreen(BatmanScreen):
         if self.chosen is not None:
             self.batman.open_import(self.chosen.path)
 
+    def action_export(self) -> None:
+        """Write the project as a data set for other tools."""
+        if self.chosen is not None:
+            self.batman.open_export(self.chosen.path)
+
     def action_images(self) -> None:
         """Look at the project's images."""
         if self.chosen is not None:

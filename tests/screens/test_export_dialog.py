@@ -1,0 +1,124 @@
+"""The dialog that writes a project for other tools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import FrozenApp, settled, until, words_on
+from picture_data import make_pictures
+from test_snapshots import SIZES, Compare, scene
+from textual.pilot import Pilot
+from textual.widgets import Button, Input
+
+from batman_tui.screens.export import FORMATS, ExportDialog
+from core import exporters
+from core.errors import Cancelled
+from core.importers import Progress
+
+
+async def dialog_on(pilot: Pilot[int], project: Path) -> ExportDialog:
+    pilot.app.open_export(project)  # type: ignore[attr-defined]
+    await settled(pilot)
+    dialog = pilot.app.screen
+    assert isinstance(dialog, ExportDialog)
+    return dialog
+
+
+def can_start(dialog: ExportDialog) -> bool:
+    return not dialog.query_one("#ok", Button).disabled
+
+
+@pytest.mark.parametrize("number", range(len(FORMATS)), ids=[item.key for item in FORMATS])
+async def test_every_format_is_written(
+    workspace: Path, opened: Callable[..., Any], number: int
+) -> None:
+    project = make_pictures(workspace / "data" / "projects" / "site")
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, project)
+        await pilot.press(*["f3"] * number)
+        await settled(pilot)
+        out = workspace / "exports" / f"site-{FORMATS[number].key}"
+        assert dialog.query_one("#folder", Input).value == str(out)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.screen is not dialog)
+        written = {path.name for path in out.iterdir()}
+        assert written & {"train", "data.yaml", "Annotations", "project.json"}
+        assert not app.busy
+    if number == 0:
+        value = json.loads((out / "train" / "_annotations.coco.json").read_bytes())
+        assert value["annotations"]
+
+
+async def test_a_folder_with_something_in_it_is_refused(
+    workspace: Path, opened: Callable[..., Any]
+) -> None:
+    project = make_pictures(workspace / "data" / "projects" / "site")
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, project)
+        assert can_start(dialog)
+        line = dialog.query_one("#folder", Input)
+        for typed, said in (
+            (str(project), "There is something in this folder"),
+            (str(project / "project.db"), "This is a file"),
+            ("", "Name a folder"),
+            ("a\0b", "There can be no such folder"),
+            ("~nobody-has-this-name/x", "There can be no such folder"),
+        ):
+            line.value = typed
+            await settled(pilot)
+            assert said in words_on(app)
+            assert not can_start(dialog)
+            await pilot.press("ctrl+s")
+            assert not dialog.running
+        # What was typed is kept when the format changes.
+        line.value = str(workspace / "mine")
+        await pilot.press("f3")
+        await settled(pilot)
+        assert line.value == str(workspace / "mine")
+        assert can_start(dialog)
+        await pilot.press("escape")
+        assert app.screen is not dialog
+    assert not (workspace / "mine").exists()
+
+
+async def test_escape_stops_it(
+    workspace: Path, opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_pictures(workspace / "data" / "projects" / "site")
+
+    def slow(_project: Any, _out: Path, *, progress: Any, cancelled: Callable[[], bool]) -> None:
+        progress(Progress("images", 3, 9))
+        while not cancelled():
+            pass
+        raise Cancelled("Stopped.")
+
+    monkeypatch.setattr(exporters, "export_coco", slow)
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, project)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Images 3 of 9" in words_on(app))
+        assert app.busy
+        await pilot.press("escape")
+        await until(pilot, lambda: not dialog.running)
+        assert app.screen is dialog
+        assert not app.busy
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_export(workspace: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
+    play = scene(workspace, "x", "f3")
+
+    async def typed(pilot: Pilot[int]) -> None:
+        await play(pilot)
+        # Not the path of this test's own folder.
+        pilot.app.screen.query_one("#folder", Input).value = "~/cells-yolo"
+        await settled(pilot)
+
+    assert snap_compare(FrozenApp(workspace), terminal_size=size, run_before=typed)
