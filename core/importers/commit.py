@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.errors import ImportFailed
 from core.files import FileMode
-from core.importers.dataset import DataSet
+from core.importers.dataset import DataSet, Picture
 from core.importers.place import Placement, sweep
 from core.importers.report import ImportReport, Progress, Watch
 from core.store import Change, Project
@@ -176,9 +176,10 @@ def _write(
     label_ids, classes = _labels(project, change, import_id, data, counts, on_images)
     with _rebuilt_indexes(project, len(order)):
         _annotations(project, data, order, image_ids[of_image], label_ids[of_label], boxes, watch)
-    splits = dict(
-        Counter(p.split or "none" for number, p in enumerate(data.images) if number not in gone)
-    )
+    splits = {
+        split or "none": count
+        for split, count in Counter([p.split for p in _kept(data, gone)]).items()
+    }
     report = ImportReport(
         import_id=import_id,
         kind=data.kind,
@@ -214,7 +215,7 @@ def _images(
     prefix = f"{import_id}/"
     kept = files != "reference"
     odd = any(p.grp is not None or p.time is not None or p.extra is not None for p in data.images)
-    pictures = [p for number, p in enumerate(data.images) if number not in gone]
+    pictures = _kept(data, gone)
     columns = [
         ids[ids > 0].tolist(),
         [import_id] * len(pictures),
@@ -230,6 +231,12 @@ def _images(
         ]  # fmt: skip
     _insert(project, "images", _IMAGE[: len(columns)], columns)
     return ids
+
+
+def _kept(data: DataSet, gone: dict[int, str]) -> list[Picture]:
+    if not gone:
+        return data.images
+    return [picture for number, picture in enumerate(data.images) if number not in gone]
 
 
 def _order(of_image: NDArray[np.int32]) -> NDArray[np.int64]:
