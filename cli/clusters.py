@@ -22,7 +22,7 @@ from cli.output import say, say_error, say_json, say_pairs, say_table
 from cli.parser import Subcommands
 from core.errors import BatmanError
 from core.text import clean, size
-from slurm.discover import Facts, discover, suggest_gpus
+from slurm.discover import Facts, discover, suggest_profile
 from slurm.plan import gpu_table
 from slurm.profiles import (
     EXAMPLE_GPUS,
@@ -114,13 +114,7 @@ def _add(args: argparse.Namespace) -> int:
         profile = profile.model_copy(update={"gpus": dict(EXAMPLE_GPUS)})
     elif not args.no_ask:
         facts = discover(open_host(profile, Terminal()))
-        gpus = suggest_gpus(facts)
-        places = [p for p in facts.places if not p.path.startswith(("/home", "/root"))]
-        updates: dict[str, Any] = {"gpus": gpus}
-        if not args.workspace and not profile.is_local and places:
-            best = max(places, key=lambda place: place.free)
-            updates["workspace"] = f"{best.path}/batman"
-        profile = profile.model_copy(update=updates)
+        profile = suggest_profile(profile, facts, keep_workspace=bool(args.workspace))
         _say_facts(profile, facts)
     file = save_profile(profile)
     say(f"Added {profile.name}: {file}", "green")

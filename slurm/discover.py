@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from core.text import clean
 from slurm.hosts import Host, HostError
-from slurm.profiles import EXAMPLE_GPUS, GpuType
+from slurm.profiles import EXAMPLE_GPUS, GpuType, Profile
 from slurm.values import Gpus, format_duration, parse_duration, parse_gres
 
 # sinfo(1) `-O`: with a separator of one's own nothing is cut (20.02 and later). StateComplete names
@@ -237,6 +237,19 @@ def suggest_gpus(facts: Facts) -> dict[str, GpuType]:
             max_per_node=max((node.count(kind) for node in nodes), default=0),
         )
     return table
+
+
+def suggest_profile(profile: Profile, facts: Facts, *, keep_workspace: bool = False) -> Profile:
+    """Return a new profile with what the cluster told: its GPUs, and where there is most room.
+
+    The workspace goes to the place with most room that is no home, if there is one: homes are
+    small as a rule. On this machine, or with `keep_workspace`, it stays.
+    """
+    updates: dict[str, object] = {"gpus": suggest_gpus(facts)}
+    places = [place for place in facts.places if not place.path.startswith(("/home", "/root"))]
+    if places and not keep_workspace and not profile.is_local:
+        updates["workspace"] = f"{max(places, key=lambda place: place.free).path}/batman"
+    return profile.model_copy(update=updates)
 
 
 def _room(partition: Partition) -> tuple[float, bool]:

@@ -6,59 +6,44 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
 from batman_tui.keys import bindings
-from batman_tui.screens.jobs_details import JobsDetails
 from batman_tui.screens.jobs_lines import (
     FACTS,
     Room,
-    age_text,
+    column_names,
     columns,
     room_columns,
-    rooms,
     searched_text,
-    status_text,
 )
+from batman_tui.screens.jobs_look import JobsLook, Opener
+from batman_tui.settings import save_jobs_columns
 from batman_tui.widgets.facts import Facts
 from batman_tui.widgets.filter import FilterInput
 from batman_tui.widgets.log_view import LogView
 from batman_tui.widgets.panel import Panel
 from batman_tui.widgets.table import VirtualTable
-from core.errors import BatmanError
-from core.text import clean
 from slurm.actions import VERBS
 from slurm.arrays import JobLine
-from slurm.hosts import Host
 from slurm.profiles import Profile
-from slurm.watching import PatientFiles, QueueWatch, Watched, clusters
+from slurm.watching import PatientFiles, clusters
 
-TICK_SECONDS = 1.0
-# A log is a file: looking at it costs SLURM nothing.
-LOG_EVERY = 2
 # The cursor rests this long on a job before its details are asked for.
 REST_SECONDS = 0.4
 # And this long before they are shown: laying them out takes longer than moving the cursor.
 GLANCE_SECONDS = 0.06
 TABS = {"job": "Job", "log": "Log", "free": "Free"}
-NO_CLUSTER = (
-    "No cluster is known, and there is no SLURM on this machine. Add one in a terminal with "
-    "batman clusters add NAME --host user@login.node, then press f5."
-)
-NO_JOBS = "You have no jobs here. e shows everyone's; batman submit sends a run."
-
-Opener = Callable[[Profile], Host]
 
 
-class JobsScreen(JobsDetails):
+class JobsScreen(JobsLook):
     """Jobs of one cluster at a time, asked for in a thread no more often than SLURM likes.
 
     `open_host` and `find_clusters` are how hosts are reached and found. All that is shown comes
@@ -67,52 +52,22 @@ class JobsScreen(JobsDetails):
 
     HELP = (
         "Enter opens the run that a job trains, or its log. Space marks jobs, x cancels them, h "
-        "holds, r releases, R requeues. The queue is asked for seldom, as SLURM wants it; f5 asks "
-        "at once, and connects again after a login that was given up."
+        "holds, r releases, R requeues, C submits its run anew. The queue is asked for seldom, as "
+        "SLURM wants it; f5 asks at once, and connects again after a login that was given up."
     )
     CSS_PATH = Path(__file__).with_name("jobs.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("jobs")
 
     tab: reactive[str] = reactive("job", init=False, repaint=False)
 
-    class Clusters(Message):
-        """The clusters there are."""
-
-        def __init__(self, found: Sequence[Profile]) -> None:
-            super().__init__()
-            self.found = found
-
-    class Looked(Message):
-        """The queue was looked at: `lines` for the list, and what is free."""
-
-        def __init__(self, watched: Watched, lines: Sequence[JobLine], free: list[Room]) -> None:
-            super().__init__()
-            self.watched = watched
-            self.lines = lines
-            self.free = free
-
-        def can_replace(self, message: Message) -> bool:
-            """A newer look makes an older one useless."""
-            return isinstance(message, JobsScreen.Looked)
-
     def __init__(
         self,
         open_host: Opener | None = None,
         find_clusters: Callable[[], Sequence[Profile]] = clusters,
     ) -> None:
-        super().__init__()
-        self._open_host = open_host or self._reach
-        self._find_clusters = find_clusters
-        self._profiles: list[Profile] = []
-        self._hosts: dict[str, Host] = {}
-        self._at = 0
-        self._looking = False
-        self._ticks = 0
-        self._fold = True
-        self._timer: Timer | None = None
+        super().__init__(open_host, find_clusters)
         self._rest: Timer | None = None
         self._offered: tuple[bool, ...] = (False,) * (3 + len(VERBS))
-        self._lines: Sequence[JobLine] = ()
 
     def body(self) -> Iterable[Widget]:
         """Lay out the status line, the list, and details of the job with the cursor."""
@@ -121,8 +76,8 @@ class JobsScreen(JobsDetails):
         yield Panel(
             FilterInput("Filter by name, id, state, user, GPU, partition or reason", id="filter"),
             VirtualTable[JobLine](
-                columns(self.batman.now), lambda line: line.id, search=searched_text,
-                markable=True, id="jobs",
+                columns(self.batman.now, self.batman.settings.jobs_columns),
+                lambda line: line.id, search=searched_text, markable=True, id="jobs",
             ),
             title="Jobs",
             id="jobs-panel",
@@ -147,147 +102,13 @@ class JobsScreen(JobsDetails):
             id="jobs-details",
         )
 
-    # -- looking ---------------------------------------------------------------------------------
-
     def on_mount(self) -> None:
-        """Find the clusters and begin to look."""
-        self.table.focus()
+        """Arrange the details."""
         self.call_after_refresh(self._arrange)
-        self._find()
-        self._timer = self.set_interval(TICK_SECONDS, self._tick, pause=not self.is_active)
-
-    def on_screen_resume(self) -> None:
-        """Go on looking."""
-        if self._timer is not None:
-            self._timer.resume()
-            self._tick()
-
-    def on_screen_suspend(self) -> None:
-        """Rest: nobody looks, so nobody asks."""
-        if self._timer is not None:
-            self._timer.pause()
 
     def on_resize(self) -> None:
         """Arrange the details for the new width."""
         self.call_after_refresh(self._arrange)
-
-    @work(thread=True, exit_on_error=False, group="clusters")
-    def _find(self) -> None:
-        self.post_message(self.Clusters(self._find_clusters()))
-
-    @on(Clusters)
-    def _found(self, message: Clusters) -> None:
-        self._profiles = list(message.found)
-        if not self._profiles:
-            self.query_one("#jobs-panel", Panel).empty = NO_CLUSTER
-            return
-        self._choose(self._at % len(self._profiles))
-
-    def _choose(self, at: int) -> None:
-        """Show another cluster."""
-        self._at = at
-        profile = self._profiles[at]
-        if self._watch is None or self._watch.cluster != profile.name:
-            if profile.name not in self._hosts:
-                self._hosts[profile.name] = self._open_host(profile)
-            self._watch = QueueWatch(
-                self._hosts[profile.name], profile.name, self.batman.workspace,
-                poll_s=profile.poll_seconds,
-            )  # fmt: skip
-            self.forget()
-            self.watched = None
-            self.table.set_rows([])
-            panel = self.query_one("#jobs-panel", Panel)
-            panel.empty = f"Asking {profile.name} …"
-        self._offer()
-        self._tick()
-
-    def _reach(self, profile: Profile) -> Host:
-        """Return the cluster's host, reached by a way that asks the person in dialogs."""
-        from batman_tui.widgets.asker import ScreenAsker
-        from slurm.site import open_host
-
-        return open_host(profile, ScreenAsker(self.batman))
-
-    def _tick(self) -> None:
-        self._ticks += 1
-        watch = self._watch
-        if watch is not None and not self._looking:
-            watch.poller.attention = "watching" if self.app.app_focus else "away"
-            if watch.poller.due_in <= 0:
-                self._looking = True
-                self._look(watch)
-        if self._ticks % LOG_EVERY == 0:
-            self._tail()
-        self._status()
-
-    @work(thread=True, exit_on_error=False, group="look")
-    def _look(self, watch: QueueWatch) -> None:
-        try:
-            watched = watch.poll()
-            lines = watched.lines(fold=self._fold)
-            free = rooms(watched.jobs) if watched.jobs else []
-        finally:
-            self._looking = False
-        if watch is self._watch:
-            self.post_message(self.Looked(watched, lines, free))
-
-    @on(Looked)
-    def _looked(self, message: Looked) -> None:
-        self._lines = message.lines
-        self.watched = message.watched
-        table = self.table
-        if list(message.lines) != table.rows():
-            table.set_rows(message.lines)
-        panel = self.query_one("#jobs-panel", Panel)
-        known = message.watched.view.snapshot is not None
-        panel.empty = "" if table.row_count else NO_JOBS if known else "No answer yet."
-        self.query_one("#rooms", VirtualTable).set_rows(message.free)
-        self.query_one("#tab-free", Panel).empty = (
-            "" if message.free else "What is free is not known yet."
-        )
-        self._problem()
-        self._status()
-        self._details()
-        self._offer()
-
-    def _status(self) -> None:
-        watched, watch = self.watched, self._watch
-        if watch is None:
-            return
-        text = Content.styled(clean(watch.cluster), "bold $accent")
-        if watched is not None and watched.jobs is not None and watched.view.snapshot is not None:
-            now = self.batman.now()
-            late = watched.view.error is not None or bool(watched.jobs.errors)
-            age = age_text(watched.jobs, now)
-            shown = f"as of {age}" if late else "" if age == "just now" else age
-            everyone = watch.poller.all_users
-            text = status_text(watch.cluster, watched.jobs, everyone, shown, self.size.width - 4)
-        line = self.query_one("#jobs-status", Static)
-        if line.content != text:
-            line.update(text)
-
-    def _problem(self) -> None:
-        """Say what the last look failed of, above what is known since before."""
-        shown = self.query_one("#jobs-problem", Static)
-        watched = self.watched
-        lines: list[Content] = []
-        if watched is not None and watched.view.error is not None:
-            error = watched.view.error
-            lines.append(Content.styled(f"✖ {clean(error.message)}", "bold $text-error"))
-            key = "f5 connects again." if watched.view.needs_person else "f5 asks again now."
-            lines.append(Content(f"{clean(error.hint)} {key}".strip()))
-            if watched.view.snapshot is not None:
-                age = age_text(watched.view.snapshot, self.batman.now())
-                lines.append(Content.styled(f"Shown is what was known {age}.", "$foreground-muted"))
-        elif watched is not None and watched.jobs is not None:
-            lines = [
-                Content.styled(f"▲ {clean(error)}", "$text-warning")
-                for error in watched.jobs.errors.values()
-            ]
-        shown.display = bool(lines)
-        if lines:
-            shown.update(Content("\n").join(lines))
 
     # -- the job with the cursor -----------------------------------------------------------------
 
@@ -378,20 +199,11 @@ class JobsScreen(JobsDetails):
             return [table.row(key) for key in table.visible_keys if key in table.marks]
         return [self.chosen] if self.chosen is not None else []
 
-    def acting_host(self) -> Host | None:
-        """Return the host of the cluster that is shown."""
-        return self._watch.host if self._watch is not None else None
-
-    def acted(self) -> None:
-        """Unmark, and ask the queue again soon."""
-        self.table.clear_marks()
-        if self._watch is not None:
-            self._watch.poller.hurry()
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what makes sense for the jobs that are meant."""
         if not self.is_mounted or action not in (
-            "act", "open", "log", "usage", "cluster", "mark", "mark_all", "list",
+            "act", "open", "log", "usage", "cluster", "mark", "mark_all", "list", "clone",
+            "output", "about",
         ):  # fmt: skip
             return super().check_action(action, parameters)
         if action == "list":
@@ -401,6 +213,8 @@ class JobsScreen(JobsDetails):
             return True if verbs[VERBS.index(str(parameters[0]))] else None
         if action == "cluster":
             return several
+        if action == "about":
+            return True if self._profiles else None
         if action == "usage":
             return True if running else None
         return True if chosen else None
@@ -459,33 +273,19 @@ class JobsScreen(JobsDetails):
             self._lines = self.watched.lines(fold=self._fold)
             self.table.set_rows(self._lines)
 
-    def action_cluster(self) -> None:
-        """Show the next cluster."""
-        if self._profiles:
-            self._choose((self._at + 1) % len(self._profiles))
+    def action_columns(self) -> None:
+        """Choose the columns of the list, and keep the choice."""
+        from batman_tui.screens.jobs_columns import ColumnsDialog
 
-    def action_look(self) -> None:
-        """Ask the cluster now, connecting again if that is needed."""
-        if self._watch is None:
-            self._find()
-            return
-        self._watch.poller.hurry(reconnect=True)
-        watched = self.watched
-        if watched is not None and watched.view.error is not None:
-            self._connect(self._watch)
-        self._tick()
+        shown = [column.key for column in self.table.columns]
+        dialog = ColumnsDialog(column_names(self.batman.now), shown)
+        self.app.push_screen(dialog, self._columns_chosen)
 
-    @work(thread=True, exit_on_error=False, group="connect", exclusive=True)
-    def _connect(self, watch: QueueWatch) -> None:
-        connect = getattr(watch.host, "connect", None)
-        if connect is None:
+    def _columns_chosen(self, names: list[str] | None) -> None:
+        if names is None:
             return
-        try:
-            connect()
-        except BatmanError as error:
-            self.app.call_from_thread(self.batman.show_error, error)
-            return
-        watch.poller.hurry(reconnect=True)
+        self.table.set_columns(columns(self.batman.now, names))
+        save_jobs_columns(names)
 
     def action_tab(self, by: int) -> None:
         """Show the next part of the details, or the one before."""

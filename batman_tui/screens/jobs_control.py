@@ -1,4 +1,4 @@
-"""What is done with jobs from their list: cancel, hold, release, requeue, with a question."""
+"""What is done with jobs from their list: cancel, hold, release, requeue, clone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.message import Message
 from batman_tui.widgets.base import BatmanScreen
 from batman_tui.widgets.dialogs import ConfirmDialog
 from core.errors import BatmanError
-from core.text import plural
+from core.text import clean, plural
 from slurm.actions import DONE, act
 from slurm.arrays import JobLine
 from slurm.hosts import Host
@@ -114,6 +114,24 @@ class JobsControl(BatmanScreen):
             ),
             answered,
         )
+
+    def action_clone(self) -> None:
+        """Open the training form filled with what the job was made from, to submit it anew.
+
+        Raises BatmanError for a job that is not one of ours.
+        """
+        lines = self.meant()
+        if not lines:
+            return
+        line = lines[0]
+        if line.run is None:
+            raise BatmanError(
+                f"Job {clean(line.id)} trains no run of this workspace.",
+                "Only what Batman submitted from here can be cloned.",
+            )
+        from slurm.clone import clone_run
+
+        self.batman.open_clone(clone_run(line.run))
 
     @work(thread=True, exit_on_error=False, group="act")
     def _act(self, host: Host, verb: str, ids: list[str], count: int) -> None:

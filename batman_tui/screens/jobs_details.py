@@ -54,6 +54,7 @@ class JobsDetails(JobsControl):
         self._uses: dict[str, JobUse] = {}
         self._log: JobLog | None = None
         self._log_ended = False
+        self._errors = False
         self._reading = False
         self._fresh: deque[str] = deque()
 
@@ -127,9 +128,10 @@ class JobsDetails(JobsControl):
 
     def _follow_log(self, job_id: str | None) -> None:
         paths = self._logs.get(job_id, []) if job_id else []
-        path = paths[0] if paths else None
+        path = paths[min(int(self._errors), len(paths) - 1)] if paths else None
         watch = self._watch
         panel = self.query_one("#tab-log", Panel)
+        panel.badge = "" if len(paths) < 2 else "errors" if self._errors else "output"
         if self._log is not None and self._log.path == path:
             return
         self.query_one(LogView).clear()
@@ -179,6 +181,19 @@ class JobsDetails(JobsControl):
             lines.append(self._fresh.popleft())
         view.append(lines)
         self.query_one("#tab-log", Panel).empty = ""
+
+    def action_output(self) -> None:
+        """Show the job's error output instead of its output, or the other way round.
+
+        Raises BatmanError where both go to one file.
+        """
+        line = self.chosen
+        if line is None:
+            return
+        if len(self._logs.get(line.id, [])) < 2:
+            raise BatmanError("The output and the errors of this job are in one file.")
+        self._errors = not self._errors
+        self._follow_log(line.id)
 
     @on(FilterInput.Filter, "#log-search")
     def _search(self, message: FilterInput.Filter) -> None:

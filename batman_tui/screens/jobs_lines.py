@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from textual.content import Content
@@ -32,8 +32,29 @@ _SHORT = {
 Now = Callable[[], datetime]
 
 
-def columns(now: Now) -> list[Column[JobLine]]:
-    """Return the columns of the list of jobs."""
+def columns(now: Now, wanted: Sequence[str] = ()) -> list[Column[JobLine]]:
+    """Return the columns of the list of jobs: those in `wanted`, in its order, else the usual ones.
+
+    Of the usual ones, those that do not fit are left out; chosen ones are shown all. Names that are
+    not known are left out.
+    """
+    every = {column.key: column for column in _columns(now)}
+    chosen = [every[name] for name in wanted if name in every]
+    if not chosen:
+        return [column for column in every.values() if column.from_width < _ON_DEMAND]
+    return [replace(column, from_width=0) for column in chosen]
+
+
+def column_names(now: Now) -> dict[str, str]:
+    """Return the titles of all columns there are, by key."""
+    return {column.key: column.title for column in _columns(now)}
+
+
+# No terminal is as wide: shown when asked for only.
+_ON_DEMAND = 10_000
+
+
+def _columns(now: Now) -> list[Column[JobLine]]:
     return [
         Column("id", "Job", lambda line: line.id, width=10, sort=_number),
         Column("name", "Name", lambda line: line.job.name, least=12),
@@ -49,7 +70,27 @@ def columns(now: Now) -> list[Column[JobLine]]:
         Column("time", "Time", lambda line: time_text(line.job, now()), width=8,
                sort=lambda line: line.job.time_used),
         Column("why", "Why", _why_text, least=16),
+        Column("run", "Run", lambda line: line.run.name if line.run else None, width=16,
+               from_width=_ON_DEMAND),
+        Column("limit", "Limit", lambda line: _span(line.job.time_limit), width=8,
+               from_width=_ON_DEMAND, sort=lambda line: line.job.time_limit),
+        Column("cpus", "CPUs", lambda line: line.job.cpus or None, "number", 5,
+               from_width=_ON_DEMAND),
+        Column("account", "Account", lambda line: line.job.account or None, width=10,
+               from_width=_ON_DEMAND, muted=True),
+        Column("priority", "Priority", lambda line: line.job.priority, "number", 9,
+               from_width=_ON_DEMAND),
+        Column("submitted", "Submitted", lambda line: _ago(line.job.submitted, now()), width=12,
+               from_width=_ON_DEMAND, sort=lambda line: line.job.submitted, muted=True),
     ]  # fmt: skip
+
+
+def _span(seconds: int | None) -> str | None:
+    return None if seconds is None else duration(seconds)
+
+
+def _ago(seconds: int | None, now: datetime) -> str | None:
+    return None if seconds is None else ago(datetime.fromtimestamp(seconds, UTC), now)
 
 
 def _number(line: JobLine) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """A cluster for the tests of the jobs screen: what squeue, sinfo and sacct print, made here.
 
-Fields are in the order and form of SLURM 22.05.8, as captured in tests/unit/test_slurm_jobs.py.
+Fields are in the order that `slurm.jobs` asks for, in the form of SLURM 22.05.8.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sample_data import NOW
 
 from batman_tui.screens.jobs import JobsScreen
 from slurm.hosts import Completed, HostError
+from slurm.jobs import _SQUEUE
 from slurm.profiles import Profile
 
 T = int(NOW.timestamp())
@@ -26,12 +27,17 @@ def job(
     used: str = "0:00", start: int | None = None, node: str = "", user: str = "selina",
     comment: str = "(null)", partition: str = "gpu-long", array: str = "", task: str = "N/A",
 ) -> list[str]:  # fmt: skip
-    """Return the fields of one job as squeue prints them."""
-    return [
-        id, array or id.partition("_")[0], task, state, reason, partition, user, "vision",
-        str(T - 7200), "N/A" if start is None else str(start), "N/A", used, "10:00:00", "1", "8",
-        "64G", gpus, node, "1000", "/scratch/selina", comment, name,
-    ]  # fmt: skip
+    """Return the fields of one job as squeue prints them, in the order that is asked for."""
+    told = {
+        "JobArrayID": id, "ArrayJobID": array or id.partition("_")[0], "ArrayTaskID": task,
+        "State": state, "Reason": reason, "Partition": partition, "UserName": user,
+        "Account": "vision", "SubmitTime": str(T - 7200),
+        "StartTime": "N/A" if start is None else str(start), "TimeUsed": used,
+        "TimeLimit": "10:00:00", "NumNodes": "1", "NumCPUs": "8", "NumTasks": "1",
+        "MinMemory": "64G", "tres-per-node": gpus, "NodeList": node, "PriorityLong": "1000",
+        "exit_code": "0", "WorkDir": "/scratch/selina", "Comment": comment, "Name": name,
+    }  # fmt: skip
+    return [told.get(field, "N/A") for field in _SQUEUE]
 
 
 JOBS = [
@@ -61,13 +67,13 @@ ENDED = [
 ]  # fmt: skip
 NODES = [
     ["g04", "gpu-long", "gpu:h100-96:2(S:0)", "gpu:h100-96:1(IDX:0)", "mixed", "16/48/0/64",
-     "512000", "3-00:00:00", "up"],
+     "512000", "3-00:00:00", "up", "mixed"],
     ["g05", "gpu-long", "gpu:h100-96:2(S:0)", "gpu:h100-96:2(IDX:0-1)", "mixed", "60/4/0/64",
-     "512000", "3-00:00:00", "up"],
+     "512000", "3-00:00:00", "up", "mixed"],
     ["g11", "gpu-long", "gpu:a100-40:4", "gpu:a100-40:2(IDX:0-1)", "mixed", "16/48/0/64",
-     "256000", "3-00:00:00", "up"],
+     "256000", "3-00:00:00", "up", "mixed"],
     ["g12", "gpu", "gpu:h200-141:4", "gpu:h200-141:0(IDX:N/A)", "drained*", "0/0/64/64",
-     "1024000", "3:00:00", "up"],
+     "1024000", "3:00:00", "up", "drained*"],
 ]  # fmt: skip
 SHOW = (
     "JobId={id} JobName={name} UserId=selina(1000) GroupId=x(1) JobState=RUNNING Reason=None"
@@ -112,6 +118,8 @@ class FakeCluster:
             self.asked += 1
             return Completed(tuple(argv), 0, self._queue(*argv[4:]).encode(), b"")
         self.commands.append((argv, stdin.decode()))
+        if argv[-1] == "HOME":
+            return Completed(tuple(argv), 0, b"/home/selina\0", b"")
         if argv[:3] == ["scontrol", "show", "job"]:
             found = next(
                 (row for row in self.jobs if row[0] == argv[-1] or row[1] == argv[-1][:5]), None
@@ -134,7 +142,7 @@ class FakeCluster:
             return f"{mark} {name}\n{out}\n{mark} end 0\n\n"
 
         rows = [*self.jobs, *self.others] if who == "all" else self.jobs
-        text = section("user", [["selina"]], "") + section("squeue", rows, sep)
+        text = section("user", [["selina"]], "") + section("squeue", rows, sep, sep)
         text += section("sinfo", self.nodes, mark, mark)
         return text + (section("sacct", self.ended, sep) if since else "")
 

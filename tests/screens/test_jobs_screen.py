@@ -9,17 +9,22 @@ import pytest
 from harness import FrozenApp, screen_text, settled, until, words_on
 from job_data import LOGS, FakeCluster, T, command_line, job, jobs_app
 from run_data import make_run, running
+from sample_data import SITE, make_project
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from batman_tui.screens.jobs import JobsScreen
+from batman_tui.screens.jobs_columns import ColumnsDialog
 from batman_tui.screens.jobs_control import targets
 from batman_tui.screens.run import RunScreen
+from batman_tui.screens.train import TrainScreen
+from batman_tui.settings import load
 from batman_tui.widgets.asker import AnswerDialog, ScreenAsker
 from batman_tui.widgets.dialogs import ConfirmDialog
 from batman_tui.widgets.facts import Facts
 from batman_tui.widgets.log_view import LogView
 from core.files import write_json
+from core.training.run import Run
 from slurm.hosts import HostError, NeedsPerson
 from slurm.record import JobRecord, write_record
 
@@ -66,6 +71,12 @@ async def test_lists_jobs_with_reasons_in_words(tmp_path: Path, opened) -> None:
         assert "protein" not in screen_text(app)
 
 
+def due(screen: JobsScreen) -> None:
+    """Let the queue be due, and the screen look at the clock."""
+    screen._watch.poller._asked_at = float("-inf")
+    screen._tick()
+
+
 async def test_nobody_asks_while_another_view_is_in_front(tmp_path: Path, opened) -> None:
     host = FakeCluster()
     app = jobs_app(tmp_path, host)
@@ -76,11 +87,100 @@ async def test_nobody_asks_while_another_view_is_in_front(tmp_path: Path, opened
         assert host.asked == 1
         await pilot.press("1")
         await settled(pilot)
-        assert not screen._timer._active.is_set()
-        await pilot.press("3")
+        due(screen)
         await settled(pilot)
-        assert screen._timer._active.is_set()
-        assert host.asked == 1, "just been asked"
+        assert host.asked == 1
+        await pilot.press("3")
+        await until(pilot, lambda: host.asked == 2)
+
+
+async def test_a_run_of_ours_is_followed_behind_another_view(tmp_path: Path, opened) -> None:
+    run = make_run(tmp_path, "site-small-2", running("site-small-2"))
+    host = FakeCluster()
+    write_record(
+        run,
+        JobRecord(
+            cluster="vega", host="", token="aaaa", run_dir="/scratch/selina/runs/x", log="",
+            marker="", submitted_at=T, job_id="48210",
+        ),
+    )  # fmt: skip
+    app = jobs_app(tmp_path, host)
+    async with opened(app) as pilot:
+        screen = await listed(pilot, app)
+        await until(pilot, lambda: screen._keepers["vega"].live())
+        await pilot.press("1")
+        await settled(pilot)
+        due(screen)
+        await until(pilot, lambda: host.asked == 2)
+        assert screen._watch.poller.interval >= 60
+
+
+async def test_another_columns_are_chosen_and_kept(tmp_path: Path, opened) -> None:
+    app = jobs_app(tmp_path, FakeCluster())
+    async with opened(app, (100, 30)) as pilot:
+        screen = await listed(pilot, app)
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, ColumnsDialog))
+        dialog = app.screen
+        dialog.table.marks = {"id", "name", "account"}
+        dialog.table.move_to("account")
+        for _ in range(len(dialog._names)):
+            await pilot.press("K")
+        await pilot.press("enter")
+        await settled(pilot)
+        assert [column.key for column in screen.table.columns] == ["account", "id", "name"]
+        heading = next(line for line in screen_text(app).splitlines() if "Account" in line)
+        assert heading.split()[1:4] == ["Account", "Job", "Name"]
+    assert load().jobs_columns == ("account", "id", "name")
+
+
+async def test_errors_are_shown_where_they_are_apart(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        screen.table.move_to("48213")
+        await until(pilot, lambda: "48213" in screen._logs)
+        await pilot.press("E")
+        await until(pilot, lambda: bool(app._notifications))
+        screen._logs["48213"] = ["/out", "/err"]
+        host.files |= {"/out": b"said\n", "/err": b"cried\n"}
+        await pilot.press("E")
+        await until(pilot, lambda: "cried" in screen_text(app))
+        await pilot.press("E")
+        await until(pilot, lambda: "said" in screen_text(app))
+        assert "cried" not in screen_text(app)
+
+
+async def test_only_our_own_jobs_are_cloned(tmp_path: Path, opened) -> None:
+    run = make_run(tmp_path, "site-small-2", running("site-small-2"))
+    project = make_project(tmp_path / "data" / "projects" / "site", SITE, images=10)
+    before = Run(run).config()
+    Run(run).save_config(before.with_changes(project=project, epochs=33, lr=3e-5))
+    write_record(
+        run,
+        JobRecord(
+            cluster="vega", host="", token="aaaa", run_dir="/x", log="", marker="", submitted_at=T,
+            job_id="48210", gpu="h100-96", partition="gpu-long",
+        ),
+    )  # fmt: skip
+    app = jobs_app(tmp_path, FakeCluster())
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        screen.table.move_to("48213")
+        await pilot.press("C")
+        await until(pilot, lambda: bool(app._notifications))
+        assert "trains no run" in " ".join(n.message for n in app._notifications)
+        screen.table.move_to("48210")
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        assert app.screen.form.typed["epochs"] == "33"
+        assert app.screen.form.typed["lr"] == "3e-05"
+        assert "output_dir" not in app.screen.form.typed
+        await until(pilot, lambda: "site-small-2 again" in screen_text(app))
+        await pilot.press("escape")
+        await settled(pilot)
+        assert app.screen is screen
 
 
 async def test_details_and_log_of_the_job_with_the_cursor(tmp_path: Path, opened) -> None:
@@ -317,7 +417,8 @@ async def test_enter_opens_the_run_straight_from_the_cluster(tmp_path: Path, ope
     async with opened(app, (120, 40)) as pilot:
         screen = await listed(pilot, app)
         await until(pilot, lambda: "ours" in screen_text(app))
-        assert host.commands == [], "our own record knows where the log is"
+        asked = [argv for argv, _ in host.commands if argv[0] == "scontrol"]
+        assert asked == [], "our own record knows where the log is"
         screen.table.move_to("48210")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run)

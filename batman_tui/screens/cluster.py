@@ -1,0 +1,237 @@
+"""A cluster: its profile to make or change, and what it says it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from batman_tui.connections import host_of
+from batman_tui.keys import bindings
+from batman_tui.widgets.base import BatmanDialog
+from batman_tui.widgets.facts import Facts as FactList
+from batman_tui.widgets.field import Field, editors
+from batman_tui.widgets.keybar import KeyBar
+from core.errors import BatmanError
+from core.text import clean, plural, size
+from slurm.discover import Facts, discover, suggest_profile
+from slurm.plan import gpu_table
+from slurm.profiles import Profile, make_profile, profile_file, save_profile
+from slurm.values import format_duration
+
+if TYPE_CHECKING:
+    from batman_tui.app import BatmanApp
+
+_FIELDS = {
+    "name": ("Name", "what to call it"),
+    "host": ("SSH host", "an alias, user@host; empty: this machine"),
+    "workspace": ("Workspace", "our folder there, which the nodes see"),
+    "python": ("Python", "environment there with Batman; empty: its env"),
+    "account": ("Account", "to charge; empty: the cluster's default"),
+    "time": ("Time limit", "asked for where none is chosen"),
+    "prelude": ("Before all", "shell lines, divided by ;; such as module load"),
+}
+_FACTS = ("GPUs", "Parts", "Slurm", "Records", "Python", "Modules", "Places")
+_NEW = "Fill in the host and press F5: the cluster is asked for the rest. Nothing is written there."
+
+
+class ClusterDialog(BatmanDialog[Profile]):
+    """Shows a cluster's profile to change, None for a new one; the result is the saved profile."""
+
+    HELP = (
+        "F5 connects and asks the cluster what it has. ^s saves the profile; training there "
+        "needs Batman in an environment, which batman clusters setup makes."
+    )
+    DEFAULT_CSS = """
+    ClusterDialog {
+        & > .dialog { width: 92; height: auto; max-height: 100%; padding: 0 1; }
+        Field > Input { width: 30; }
+        #cluster-facts { height: auto; max-height: 16; margin-top: 1; scrollbar-size-vertical: 1; }
+        #cluster-says { height: auto; min-height: 1; margin-top: 1; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = bindings("cluster")
+
+    class Answered(Message):
+        """The cluster said what it has, or `error` why not."""
+
+        def __init__(
+            self, profile: Profile, facts: Facts | None, error: BatmanError | None = None
+        ) -> None:
+            super().__init__()
+            self.profile = profile
+            self.facts = facts
+            self.error = error
+
+    def __init__(self, profile: Profile | None) -> None:
+        super().__init__()
+        self._profile = profile
+        self._new = profile is None or not profile_file(profile.name).is_file()
+        self._asking = False
+
+    @property
+    def batman(self) -> BatmanApp:
+        """The app, with its type."""
+        return cast("BatmanApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Lay out the fields, what the cluster has, and the keys."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = (
+                "Add a cluster" if self._profile is None else f"Cluster {clean(self._profile.name)}"
+            )
+            for name, (title, hint) in _FIELDS.items():
+                # A profile is called by its file; another name would be another cluster.
+                if name != "name" or self._new:
+                    yield Field(name, title, self._text(name), hint=hint)
+            with VerticalScroll(id="cluster-facts"):
+                yield FactList(_FACTS, id="facts-there")
+            yield Static("", markup=False, id="cluster-says", classes="dialog--hint")
+            yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Ask a known cluster at once."""
+        self.query(Field).first().editor.focus()
+        if self._profile is None:
+            self._say(_NEW)
+        else:
+            self.action_ask()
+
+    def _text(self, name: str) -> str:
+        if self._profile is None:
+            return str(Profile.model_fields[name].default) if name in ("workspace", "time") else ""
+        value = getattr(self._profile, name)
+        return " ;; ".join(value) if isinstance(value, list) else str(value)
+
+    def _read(self) -> Profile:
+        """Return the profile as it stands in the fields. Raises `ProfileError`."""
+        values: dict[str, Any] = (
+            self._profile.model_dump(exclude_none=True) if self._profile is not None else {}
+        )
+        for field in self.query(Field):
+            text = field.text.strip()
+            values[field.option] = (
+                [line.strip() for line in text.split(";;") if line.strip()]
+                if field.option == "prelude"
+                else text
+            )
+        if not values["name"]:
+            values["name"] = _name_of(values["host"])
+        return make_profile(values)
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def action_ask(self) -> None:
+        """Connect, and ask the cluster what it has."""
+        if self._asking:
+            return
+        try:
+            profile = self._read()
+        except BatmanError as error:
+            self._say(f"{error.message} {error.hint}", wrong=True)
+            return
+        self._asking = True
+        self._say(f"Asking {profile.host or 'this machine'} …")
+        self._ask(profile)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="ask")
+    def _ask(self, profile: Profile) -> None:
+        try:
+            facts = discover(host_of(self.batman, profile))
+        except BatmanError as error:
+            self.post_message(self.Answered(profile, None, error))
+        else:
+            self.post_message(self.Answered(profile, facts))
+
+    @on(Answered)
+    def _answered(self, message: Answered) -> None:
+        self._asking = False
+        if message.facts is None:
+            error = message.error
+            said = f"{error.message} {error.hint}" if error is not None else ""
+            self._say(f"{said} F5 asks again.", wrong=True)
+            return
+        profile = message.profile
+        if self._new:
+            chosen = self.query_one("#field-workspace", Field).text.strip()
+            usual = str(Profile.model_fields["workspace"].default)
+            profile = suggest_profile(profile, message.facts, keep_workspace=chosen != usual)
+            self._profile = profile
+            for name in ("name", "workspace"):
+                self.query_one(f"#field-{name}", Field).show(self._text(name))
+        facts = self.query_one("#facts-there", FactList)
+        for name, text in facts_of(profile, message.facts).items():
+            facts.say(name, text)
+        self._say("^s adds it." if self._new else "^s saves what was changed.")
+
+    def _say(self, text: str, *, wrong: bool = False) -> None:
+        says = self.query_one("#cluster-says", Static)
+        says.update(clean(" ".join(text.split())))
+        says.set_class(wrong, "dialog--error")
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_next_field()
+
+    def action_next_field(self) -> None:
+        """Go to the next field."""
+        self._move(1)
+
+    def action_previous_field(self) -> None:
+        """Go to the field before."""
+        self._move(-1)
+
+    def _move(self, by: int) -> None:
+        stops: Sequence[Any] = editors(self)
+        at = stops.index(self.focused) if self.focused in stops else -by
+        stops[(at + by) % len(stops)].focus()
+
+    def action_save(self) -> None:
+        """Write the profile and close."""
+        try:
+            profile = self._read()
+            save_profile(profile, replace=not self._new)
+        except BatmanError as error:
+            self._say(f"{error.message} {error.hint}", wrong=True)
+            return
+        self.dismiss(profile)
+
+
+def facts_of(profile: Profile, facts: Facts) -> dict[str, str]:
+    """Return what a cluster has, a text for each of the dialog's facts."""
+    gpus = []
+    for name, gpu in gpu_table(profile, facts).items():
+        kind = gpu.gres.partition(":")[2]
+        nodes = facts.nodes_with(kind, gpu.partition)
+        free, total = sum(n.free(kind) for n in nodes), sum(n.count(kind) for n in nodes)
+        gpus.append(f"{name} {free}/{total} free, {gpu.max_per_node} a node in {gpu.partition}")
+    parts = [
+        part.name
+        + (" no limit" if part.time_limit is None else f" {format_duration(part.time_limit)}")
+        + ("" if part.up else " (down)")
+        for part in facts.partitions.values()
+    ]
+    return {
+        "GPUs": "; ".join(gpus) or "none",
+        "Parts": f"{', '.join(parts)}; {plural(len(facts.nodes), 'node')}",
+        "Slurm": facts.version,
+        "Records": "kept by accounting" if facts.accounting else "no accounting: our own are kept",
+        "Python": ", ".join(facts.pythons) or "none found",
+        "Modules": ", ".join(facts.modules),
+        "Places": ", ".join(f"{place.path} ({size(place.free)} free)" for place in facts.places),
+    }
+
+
+def _name_of(host: str) -> str:
+    """Return a name for a cluster from its host: `hpc` for `ada@hpc.example.org:22`."""
+    name = host.rpartition("@")[2].partition(":")[0]
+    return name.partition(".")[0] or "here"
