@@ -8,65 +8,39 @@ dropped when nothing is labelled with it.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from itertools import chain, repeat
+from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import ImportFailed
 from core.files import FileMode
 from core.importers.boxes import around, describe
 from core.importers.coco_files import CocoFile, find
 from core.importers.coco_json import BadRecord, Lists
+from core.importers.coco_records import (
+    ANNOTATIONS,
+    IMAGES,
+    Annotation,
+    Columns,
+    Image,
+    annotation,
+    category,
+    columns_of,
+    image,
+    key_of,
+    shape_text,
+)
 from core.importers.collector import paused
 from core.importers.commit import commit
-from core.importers.dataset import DataSet, Picture, ends, inside, plain_lines, storable
+from core.importers.dataset import DataSet, Picture, ends, inside, plain_lines
 from core.importers.folders import LARGEST_SIDE, Folders, Found, is_image, plausible, read_size
 from core.importers.report import ImportReport, Progress, Watch
 from core.importers.seen import IdMap, Seen
 from core.store import Project
 from core.text import clean, plural
-
-_NO_BOX = (math.nan,) * 4
-
-
-class Rle(msgspec.Struct, gc=False):
-    """A mask as run lengths, as pycocotools writes it."""
-
-    counts: str | list[int]
-    size: list[int]
-
-
-Segmentation = list[list[float]] | Rle | None
-
-
-class Image(msgspec.Struct, gc=False):
-    """An image record, what is read of it."""
-
-    id: Any
-    file_name: str
-    width: int | float | None = None
-    height: int | float | None = None
-
-
-class Annotation(msgspec.Struct, gc=False):
-    """An annotation record, what is read of it."""
-
-    image_id: int
-    category_id: int
-    bbox: tuple[float, float, float, float] | None = None
-    id: int | None = None
-    iscrowd: int | bool | None = 0
-    segmentation: Segmentation = None
-
-
-_IMAGES = msgspec.json.Decoder(list[Image])
-_ANNOTATIONS = msgspec.json.Decoder(list[Annotation])
 
 
 def import_coco(
@@ -104,6 +78,14 @@ def read_coco(source: Path, watch: Watch) -> DataSet:
     return data
 
 
+class _Bounds:
+    """The sizes of the images, (n + 1,): the last, of no size, is for number -1, no image."""
+
+    def __init__(self, pictures: Sequence[Picture]) -> None:
+        self.widths = np.array([*(picture.width for picture in pictures), 0.0])
+        self.heights = np.array([*(picture.height for picture in pictures), 0.0])
+
+
 class _Reader:
     """Reads one annotation file into the data set."""
 
@@ -137,7 +119,7 @@ class _Reader:
         seen = set()
         for place, record in enumerate(records):
             try:
-                key, name, parent = _category(place, record)
+                key, name, parent = category(place, record)
                 if key in seen:
                     raise BadRecord("duplicate category id", f"category {key}", name)
             except BadRecord as error:
@@ -162,7 +144,7 @@ class _Reader:
         first = len(self.data.images)
         count = 0
         seen: dict[str, int] = {}
-        for part in lists.records("images", _IMAGES, _image, self._bad):
+        for part in lists.records("images", IMAGES, image, self._bad):
             self._image_part(part, seen)
             count += len(part)
             self.watch.tick("reading", count)
@@ -213,7 +195,7 @@ class _Reader:
         problems = self.data.problems
         if type(key) is not int:
             try:
-                key = _key(key, f"image {key}")
+                key = key_of(key, f"image {key}")
             except BadRecord as error:
                 return self._bad(error)
         if key in self.images:
@@ -273,54 +255,51 @@ class _Reader:
     # Annotations
 
     def _annotations(self, lists: Lists) -> None:
-        # One more, for annotations whose image (number -1) is not there.
-        widths = np.array([*(picture.width for picture in self.data.images), 0.0])
-        heights = np.array([*(picture.height for picture in self.data.images), 0.0])
+        bounds = _Bounds(self.data.images)
         seen = Seen()
         count = 0
-        for part in lists.records("annotations", _ANNOTATIONS, _annotation, self._bad):
+        for part in lists.records("annotations", ANNOTATIONS, annotation, self._bad):
             if part:
-                self._part(part, widths, heights, seen)
+                self._part(part, bounds, seen)
                 count += len(part)
                 self.watch.tick("reading", count)
 
-    def _part(
-        self,
-        part: list[Annotation],
-        widths: NDArray[np.float64],
-        heights: NDArray[np.float64],
-        seen: Seen,
+    def _part(self, part: list[Annotation], bounds: _Bounds, seen: Seen) -> None:
+        self._columns(columns_of(part), bounds, seen, lambda: part)
+
+    def _columns(
+        self, columns: Columns, bounds: _Bounds, seen: Seen, records: Callable[[], list[Annotation]]
     ) -> None:
-        n = len(part)
-        images = self.images.lookup([a.image_id for a in part])
-        labels = self.categories.lookup([a.category_id for a in part])
-        flat = chain.from_iterable([a.bbox or _NO_BOX for a in part])
-        boxes = np.fromiter(flat, float, 4 * n).reshape(n, 4)
+        """Take annotations as columns; `records` has them one by one, for the odd ones."""
+        images = self.images.lookup(columns.images)
+        labels = self.categories.lookup(columns.categories)
+        boxes = columns.boxes
         x, y, w, h = boxes.T
-        fresh = seen.fresh([a.id for a in part])
+        fresh = seen.fresh(columns.ids)
         good = fresh & (images >= 0) & (labels >= 0) & (x >= 0) & (y >= 0) & (w > 0) & (h > 0)
         # Numbers near the largest there are: their sum is infinite, and so outside.
         with np.errstate(over="ignore", invalid="ignore"):
-            good &= (x + w <= widths[images]) & (y + h <= heights[images])
-        # A list, for a generator takes twice as long here.
-        extras = any([a.iscrowd or a.segmentation for a in part])  # noqa: C419
-        start = 0
-        for odd in [*np.flatnonzero(~good).tolist(), n]:
+            good &= (x + w <= bounds.widths[images]) & (y + h <= bounds.heights[images])
+        start, count = 0, len(boxes)
+        for odd in [*np.flatnonzero(~good).tolist(), count]:
             if start < odd:
-                row = self.data.rows(images[start:odd], labels[start:odd], boxes[start:odd])
-                if extras:
-                    self._extras(part[start:odd], row)
-            if odd < n:
-                self._odd(part[odd], int(images[odd]), int(labels[odd]), bool(fresh[odd]))
+                first = self.data.rows(images[start:odd], labels[start:odd], boxes[start:odd])
+                if columns.extras:
+                    self._extras(columns.extras, start, odd, first)
+            if odd < count:
+                self._odd(records()[odd], int(images[odd]), int(labels[odd]), bool(fresh[odd]))
             start = odd + 1
 
-    def _extras(self, part: list[Annotation], first: int) -> None:
+    def _extras(
+        self, extras: dict[int, tuple[int, str | None]], start: int, stop: int, first: int
+    ) -> None:
         """Note the crowds and shapes of records that became the rows from `first` on."""
-        for row, record in enumerate(part, first):
-            if record.iscrowd:
-                self.data.iscrowd[row] = 1
-            if record.segmentation:
-                self.data.segmentation[row] = _text(record.segmentation)
+        for place in range(start, stop):
+            crowd, shape = extras.get(place, (0, None))
+            if crowd:
+                self.data.iscrowd[first + place - start] = 1
+            if shape is not None:
+                self.data.segmentation[first + place - start] = shape
 
     def _odd(self, record: Annotation, image: int, label: int, fresh: bool) -> None:
         """Take an annotation that is not as it should be, or say why not."""
@@ -347,7 +326,7 @@ class _Reader:
                 return problems.add("no box", where, "it has neither a box nor a polygon")
             box = around(points)
             problems.add("no box", where, f"taken from its polygon: {describe(box)}", "kept")
-        text = _text(shape) if shape else None
+        text = shape_text(shape)
         crowd = int(bool(record.iscrowd))
         self.data.box(image, label, box, where, iscrowd=crowd, segmentation=text)
         return None
@@ -356,106 +335,3 @@ class _Reader:
 def _sides(values: list[Any]) -> bool:
     """Whether all are widths or heights that an image can have."""
     return {*map(type, values)} == {int} and min(values) > 0 and max(values) <= LARGEST_SIDE
-
-
-def _text(shape: Segmentation) -> str:
-    return msgspec.json.encode(shape).decode()
-
-
-# Records read without types, one by one
-
-
-def _category(place: int, record: Any) -> tuple[Any, str, str | None]:
-    where = f"category number {place + 1}"
-    if not isinstance(record, dict):
-        raise BadRecord("bad category", where, "it is not an object")
-    key = _key(record.get("id"), where)
-    name, parent = record.get("name"), record.get("supercategory")
-    if not isinstance(name, str) or not name.strip():
-        raise BadRecord("bad category", f"category {key}", "it has no name")
-    if not storable(name):
-        raise BadRecord("bad category", f"category {key}", "its name is not valid text")
-    return key, name, parent if isinstance(parent, str) and storable(parent) else None
-
-
-def _image(place: int, record: Any) -> Image:
-    where = f"image number {place + 1}"
-    if not isinstance(record, dict):
-        raise BadRecord("wrong type", where, "it is not an object")
-    key = _key(record.get("id"), where)
-    name = record.get("file_name")
-    if not isinstance(name, str):
-        raise BadRecord("wrong type", f"image {key}", "it has no file name")
-    return Image(key, name, _length(record.get("width")), _length(record.get("height")))
-
-
-def _annotation(place: int, record: Any) -> Annotation:
-    where = f"annotation number {place + 1}"
-    if not isinstance(record, dict):
-        raise BadRecord("wrong type", where, "it is not an object")
-    number = record.get("id")
-    if number is not None:
-        number = _key(number, where)
-        where = f"annotation {number}"
-    for key in ("image_id", "category_id"):
-        if key not in record:
-            raise BadRecord("wrong type", where, f"it has no {key}")
-    box = record.get("bbox")
-    if box is not None and box != []:
-        if not isinstance(box, list) or len(box) != 4:
-            raise BadRecord("wrong type", where, "its box is not four numbers")
-        box = _numbers(box)
-        if box is None:
-            raise BadRecord("wrong type", where, "its box is not four numbers")
-    crowd = record.get("iscrowd")
-    return Annotation(
-        _key(record["image_id"], where),
-        _key(record["category_id"], where),
-        tuple(box) if box else None,
-        number,
-        int(crowd) if isinstance(crowd, bool | int) else 0,
-        shape_of(record.get("segmentation")),
-    )
-
-
-def shape_of(value: Any) -> Segmentation:
-    """Return a segmentation that has the right form, None for any other."""
-    try:
-        shape = msgspec.convert(value, Segmentation)
-    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
-        return None
-    if isinstance(shape, list) and not all(map(math.isfinite, chain.from_iterable(shape))):
-        return None
-    return shape
-
-
-def _key(value: Any, where: str) -> Any:
-    """Return an id so that 7, 7.0 and "7" are the same one."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str):
-        digits = value.removeprefix("-")
-        short = digits.isascii() and digits.isdecimal() and len(digits) < 19
-        return int(value) if short else value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise BadRecord("wrong type", where, "its id is neither a number nor a text")
-
-
-def _numbers(values: list[Any]) -> list[float] | None:
-    numbers = []
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            return None
-        try:
-            numbers.append(float(value))
-        except OverflowError:
-            numbers.append(math.inf)
-        except ValueError:
-            return None
-    return numbers
-
-
-def _length(value: Any) -> float | None:
-    numbers = _numbers([value])
-    return numbers[0] if numbers and math.isfinite(numbers[0]) else None

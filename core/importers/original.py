@@ -22,9 +22,9 @@ import msgspec
 
 from core.errors import ImportFailed
 from core.files import FileMode
-from core.importers.coco import shape_of
 from core.importers.coco_files import SPLITS
 from core.importers.coco_json import loads
+from core.importers.coco_records import shape_of
 from core.importers.commit import commit_all
 from core.importers.dataset import DataSet, Picture, inside, storable
 from core.importers.folders import Folders, Found, is_image, read_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,18 +43,18 @@ class IdMap:
             keys = np.fromiter(numbers, np.int64, len(numbers))
             self._table[keys - self._low] = np.fromiter(numbers.values(), np.int32, len(numbers))
 
-    def lookup(self, keys: list[Any]) -> NDArray[np.int32]:
+    def lookup(self, keys: Sequence[Any] | NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the numbers of the ids, (n,), -1 for unknown ones."""
         if self._table is not None:
             try:
-                ids = np.fromiter(keys, np.int64, len(keys))
+                ids = _whole(keys)
             except (TypeError, ValueError, OverflowError):
                 pass  # Ids that are text, or beyond 64 bits: known ones there are none.
             else:
                 last = self._low + len(self._table) - 1
                 return self._table[np.clip(ids, self._low, last) - self._low]
         get = self.numbers.get
-        return np.fromiter((get(key, -1) for key in keys), np.int32, len(keys))
+        return np.fromiter((get(key, -1) for key in _plain(keys)), np.int32, len(keys))
 
 
 class Seen:
@@ -66,11 +67,11 @@ class Seen:
         self._last = -(2**63)
         self._set: set[Any] | None = None
 
-    def fresh(self, ids: list[Any]) -> NDArray[np.bool_]:
+    def fresh(self, ids: Sequence[Any] | NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which of the ids, (n,), did not come before; None is always fresh."""
         if self._set is None:
             try:
-                array = np.fromiter(ids, np.int64, len(ids))
+                array = _whole(ids)
             except (TypeError, ValueError, OverflowError):
                 array = np.zeros(0, np.int64)
             if len(array) and array[0] > self._last and bool((np.diff(array) > 0).all()):
@@ -80,8 +81,17 @@ class Seen:
             self._set = set(np.concatenate(self._rising).tolist()) if self._rising else set()
             self._rising = []
         fresh = np.ones(len(ids), bool)
-        for place, key in enumerate(ids):
+        for place, key in enumerate(_plain(ids)):
             if key is not None:
                 fresh[place] = key not in self._set
                 self._set.add(key)
         return fresh
+
+
+def _whole(ids: Sequence[Any] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return ids as an array, (n,). Raises TypeError, ValueError, OverflowError for others."""
+    return ids if isinstance(ids, np.ndarray) else np.fromiter(ids, np.int64, len(ids))
+
+
+def _plain(ids: Sequence[Any] | NDArray[np.int64]) -> Sequence[Any]:
+    return ids.tolist() if isinstance(ids, np.ndarray) else ids
