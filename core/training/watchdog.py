@@ -113,7 +113,10 @@ class Watchdog:
         command = None
         if not any("|" in name for name in rare):
             command = self._again(filter_classes=rare, epochs=max(100, self._config.epochs))
-        hint = "Train on the rare ones alone, or import more images that show them."
+        hint = (
+            "Show them more often (--balance), train on them alone, or import more images that "
+            "show them."
+        )
         return self._tell("class-imbalance", message, hint, command)
 
     # --- steps -------------------------------------------------------------------------------
