@@ -9,9 +9,12 @@ from typing import Any
 
 from cli.exits import Exit
 from cli.output import say, say_csv, say_json, say_table
+from cli.plots import say_chart
 from core.compare import (
+    METRICS,
     Metric,
     Outcome,
+    Overlay,
     by_epoch,
     class_rows,
     differences,
@@ -21,6 +24,7 @@ from core.compare import (
 )
 from core.errors import RunError
 from core.text import duration
+from core.training.charts import Options
 from core.training.follow import RunFollower, RunSnapshot
 from core.training.run import find_run
 from core.workspace import Workspace
@@ -74,6 +78,7 @@ def _say_tables(runs: Sequence[RunSnapshot], metric: Metric | None) -> None:
             for row in rows
         ],
         right=("epoch", "best", *_SCORES.values(), "time"),
+        spare=("state", "best", "last", "time", "precision", "recall", "F1", "epoch"),
     )
     letters = [row.letter for row in rows]
     changed = differences(runs)
@@ -103,6 +108,9 @@ def _say_tables(runs: Sequence[RunSnapshot], metric: Metric | None) -> None:
             [(row.name, *map(_number, row.values), f"{row.spread:.3f}") for row in classes],
             right=(*letters, "spread"),
         )
+    drawn = metric or METRICS["map50_95"]
+    names = [f"{row.letter} {row.name}" for row in rows]
+    say_chart(Overlay().chart(runs, drawn, Options(x_axis="epoch"), names), drawn.title)
     if metric is not None:
         say()
         say_table(

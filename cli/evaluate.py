@@ -10,7 +10,10 @@ from cli.child import run_child
 from cli.common import add_workspace, run_module, workspace_of
 from cli.exits import Exit
 from cli.output import say, say_json, say_pairs, say_table
+from cli.plots import say_chart
 from core.evaluation import EvaluationResult
+from core.evaluation.result import Confusion
+from core.evaluation.walk import NOTHING, curves_chart, mixups
 from core.text import plural
 
 DESCRIPTION = (
@@ -18,8 +21,10 @@ DESCRIPTION = (
     " the best confidence, confusions and the worst images."
 )
 
-# The worst images that are named on the screen; the folder has them all.
+# The worst images and mistakes that are named on the screen; the folder has them all.
 _WORST = 5
+# A confusion matrix of more than these does not fit 80 columns.
+_MOST_LABELS = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,6 +123,7 @@ def show(result: EvaluationResult, folder: Path) -> None:
         ],
         right=("annotations", "mAP50-95", "mAP50", "best F1", "at confidence"),
     )
+    say_chart(curves_chart(result.per_class), "Precision over recall, IoU 0.5")
     say()
     say_table(
         ["size", "annotations", "mAP50-95", "recall"],
@@ -127,6 +133,7 @@ def show(result: EvaluationResult, folder: Path) -> None:
         ],
         right=("annotations", "mAP50-95", "recall"),
     )
+    _show_confusion(result.confusion)
     wrong = [image for image in result.worst if image.false_positives or image.missed]
     if wrong:
         say()
@@ -142,6 +149,27 @@ def show(result: EvaluationResult, folder: Path) -> None:
     for note in result.notes:
         say(f"Note: {note}", "yellow")
     say_pairs([("evaluation", folder), ("model", result.checkpoint)])
+
+
+def _show_confusion(confusion: Confusion) -> None:
+    """Print the confusion matrix; of many classes its largest mistakes only."""
+    labels = confusion.labels
+    say()
+    if len(labels) <= _MOST_LABELS:
+        say_table(
+            ["truth ↓ taken for →", *("missed" if n == NOTHING else n for n in labels)],
+            [
+                ("nothing there" if label == NOTHING else label, *(count or "·" for count in row))
+                for label, row in zip(labels, confusion.matrix, strict=True)
+            ],
+            right=("missed", *labels),
+        )
+        return
+    found = mixups(confusion)[:_WORST]
+    if found:
+        say_table(
+            ["mistake", "times"], [(row.said, f"{row.count:,}") for row in found], right=("times",)
+        )
 
 
 def _number(value: float | None) -> str | None:

@@ -84,15 +84,21 @@ def say_error(message: str, hint: str = "") -> None:
 
 
 def say_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], right: Container[str] = ()
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    right: Container[str] = (),
+    spare: Sequence[str] = (),
 ) -> None:
     """Print a table with the titles `columns`; those in `right` are aligned to the right.
 
-    In a pipe columns stand two spaces apart and no line is wrapped. None is shown as `–`.
+    On a terminal that is too narrow the columns in `spare` are left out, the first of them first.
+    In a pipe columns stand two spaces apart, none is left out and no line is wrapped. None is
+    shown as `–`.
     """
     columns = [clean(column) for column in columns]
     cells = [["–" if cell is None else clean(str(cell)) for cell in row] for row in rows]
     if is_terminal():
+        columns, cells = _narrowed(columns, cells, spare, console().width)
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -117,6 +123,20 @@ def say_table(
             for cell, width, column in zip(row, widths, columns, strict=True)
         ]
         sys.stdout.write("  ".join(parts).rstrip() + "\n")
+
+
+def _narrowed(
+    columns: list[str], cells: list[list[str]], spare: Sequence[str], room: int
+) -> tuple[list[str], list[list[str]]]:
+    """Return the columns and cells that fit `room`, without as many of `spare` as it takes."""
+    # Rich puts three spaces between columns and one at either end.
+    widths = [max(map(_width, column)) + 3 for column in zip(columns, *cells, strict=True)]
+    kept = list(range(len(columns)))
+    for name in spare:
+        if sum(widths[place] for place in kept) - 1 <= room:
+            break
+        kept = [place for place in kept if columns[place] != name]
+    return [columns[place] for place in kept], [[row[place] for place in kept] for row in cells]
 
 
 def say_pairs(pairs: Iterable[tuple[str, object]]) -> None:

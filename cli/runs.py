@@ -143,6 +143,7 @@ def _say_list(runs: Sequence[RunSummary]) -> None:
             for run in runs
         ],
         right=("epoch", "mAP50-95", "mAP50", "loss", "time"),
+        spare=("started", "tags and note", "project", "model", "time", "loss", "mAP50", "epoch"),
     )
 
 

@@ -65,6 +65,7 @@ class Curve:
         colour: Index into the palette, 0 to COLOURS - 1.
         markers: Draw a marker at each point while they do not touch: for few values.
         smoothed: float64 (n,), drawn over y, which is then its dim shadow; None for none.
+        said: What the legend says beside the name; empty for the last value.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Curve:
     colour: int = 0
     markers: bool = False
     smoothed: Floats | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True)

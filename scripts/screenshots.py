@@ -270,6 +270,18 @@ async def evaluation(pilot: Pilot[int], root: Path) -> None:
     await settled(pilot)
 
 
+async def evaluation_confusions(pilot: Pilot[int], root: Path) -> None:
+    """What is taken for what."""
+    await evaluation(pilot, root)
+    await _keys(pilot, "right_square_bracket")
+
+
+async def evaluation_confusions_light(pilot: Pilot[int], root: Path) -> None:
+    """The same in the light theme."""
+    await evaluation_confusions(pilot, root)
+    await _keys(pilot, "f2")
+
+
 async def evaluation_images(pilot: Pilot[int], root: Path) -> None:
     """The worst images of an evaluation."""
     await evaluation(pilot, root)
@@ -347,6 +359,8 @@ SCENES: dict[str, Scene] = {
     "runs": runs,
     "compare": compare,
     "evaluation": evaluation,
+    "evaluation-confusions": evaluation_confusions,
+    "evaluation-confusions-light": evaluation_confusions_light,
     "evaluation-images": evaluation_images,
     "jobs": jobs,
     "help": help_keys,

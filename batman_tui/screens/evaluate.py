@@ -333,7 +333,7 @@ class EvaluationScreen(BatmanScreen):
         if row is None:
             return
         plot.message = "The split has no object of this class"
-        plot.chart = curve_chart(row)
+        plot.chart = curve_chart(row, self.result.per_class if self.result is not None else ())
         panel.heading = f"{row.name}: precision over recall"
         panel.badge = "IoU 0.5"
         panel.border_subtitle = Content(f"AP50-95 {by_size(row)}" if row.by_size else "")

@@ -103,12 +103,16 @@ def matrix_columns(labels: Sequence[str]) -> list[Column[Row]]:
     def order(place: int) -> Callable[[Row], int]:
         return lambda row: row[1][place]
 
+    def share(place: int) -> Callable[[Row], float]:
+        # Of all objects of the class: rare classes are seen as well as frequent ones.
+        return lambda row: row[1][place] / max(1, sum(row[1]))
+
     return [
         Column("truth", "Truth", lambda row: row[0], least=_LABEL),
         *(
             Column(
                 f"taken-{place}", "missed" if label == NOTHING else label, value(place),
-                width=_CELL, sort=order(place),
+                width=_CELL, sort=order(place), shade=share(place),
             )
             for place, label in enumerate(labels)
         ),
@@ -130,16 +134,8 @@ def matrix_width(labels: Sequence[str]) -> int:
 
 def mixup_columns() -> list[Column[Mixup]]:
     """The columns of the table of mistakes."""
-
-    def what(row: Mixup) -> str:
-        if row.truth == NOTHING:
-            return f"{row.taken}, where there is nothing"
-        if row.taken == NOTHING:
-            return f"{row.truth} not found"
-        return f"{row.truth} taken for {row.taken}"
-
     return [
-        Column("what", "Mistake", what),
+        Column("what", "Mistake", lambda row: row.said),
         Column("count", "Times", lambda row: row.count, "number", width=6),
         Column(
             "share", "Of the class", lambda row: None if row.share is None else row.share,

@@ -267,7 +267,8 @@ class Plot(Widget, can_focus=True):
             # The last value that is a number; a long run of gaps at the end shows as a dash.
             tail = line[-256:]
             tail = tail[np.isfinite(tail)]
-            entries.append(self._entry(curve, ticks.number(float(tail[-1])) if tail.size else "–"))
+            newest = ticks.number(float(tail[-1])) if tail.size else "–"
+            entries.append(self._entry(curve, curve.said or newest))
         return entries
 
     def _entry(self, curve: Curve, value: str) -> Pieces:

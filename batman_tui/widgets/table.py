@@ -21,6 +21,7 @@ from batman_tui.widgets.cells import bar, fit
 
 Row = TypeVar("Row")
 MARK = "● "
+_SHADES = 8
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Column(Generic[Row]):
     Numbers are right aligned with thousands separators; None is shown as `–`. `width` is in
     cells; None shares what is left, but has at least `least`. A column is left out while the
     table is narrower than `from_width` cells. `sort` gives what to sort by when it is not the
-    value; `muted` paints it in the quiet colour.
+    value; `muted` paints it in the quiet colour; `shade` gives how strongly a cell is filled with
+    the theme's second colour, from 0 to 1.
     """
 
     key: str
@@ -43,6 +45,7 @@ class Column(Generic[Row]):
     from_width: int = 0
     sort: Callable[[Row], Any] | None = None
     muted: bool = False
+    shade: Callable[[Row], float] | None = None
 
 
 class VirtualTable(ScrollView, Generic[Row], can_focus=True):
@@ -60,6 +63,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         "table--muted",
         "table--number",
         "table--bar",
+        "table--shade",
         "table--mark",
         "table--cursor",
         "table--cursor-blurred",
@@ -73,6 +77,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         & > .table--muted { color: $foreground-muted; }
         & > .table--number { color: $foreground; }
         & > .table--bar { color: $secondary; }
+        & > .table--shade { color: $secondary; }
         & > .table--mark { color: $accent; text-style: bold; }
         & > .table--cursor {
             background: $block-cursor-background; color: $block-cursor-foreground;
@@ -424,6 +429,22 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             self._styles[names] = found
         return found
 
+    def _shaded(self, style: Style, share: float) -> Style:
+        """Return `style` on a ground that is filled by `share`, in one of a few steps."""
+        step = round(min(1.0, max(0.0, share)) * _SHADES)
+        # Sixteen colours have nothing in between: the figures must do.
+        if not step or self.app.console.color_system == "standard":
+            return style
+        found = self._styles.get(("shade", str(step)))
+        if found is None:
+            ground, full = self.styles.background, self.get_component_styles("table--shade").color
+            filled = ground.blend(full, 0.1 + 0.7 * step / _SHADES, 1.0)
+            # Black or white, whichever can be read on it.
+            letters = filled.get_contrast_text(1.0)
+            found = Style(color=letters.rich_color, bgcolor=filled.rich_color)
+            self._styles[("shade", str(step))] = found
+        return found
+
     def on_focus(self) -> None:
         """Paint the cursor as the one in use."""
         self._paint(self.cursor)
@@ -488,6 +509,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
                 text = bar(value, cells)
             else:
                 text = fit(str(value), cells)
+            if column.shade is not None:
+                style = self._shaded(style, column.shade(row))
             segments.append(Segment(text, style))
         strip = Strip(segments)
         return strip.adjust_cell_length(width, base)

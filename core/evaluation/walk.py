@@ -14,7 +14,7 @@ import numpy as np
 
 from core.errors import BatmanError
 from core.evaluation.result import Box, ClassResult, Confusion, EvaluationResult, WorstImage
-from core.plotting import Chart, Curve, Mark
+from core.plotting import COLOURS, Chart, Curve, Mark
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,24 +30,54 @@ WRONG: Colour = (240, 60, 60)
 NOTHING = "background"
 
 
-def curve_chart(row: ClassResult) -> Chart:
-    """Return precision over recall of one class at IoU 0.5, with its best threshold marked."""
+def curve_chart(row: ClassResult, others: Sequence[ClassResult] = ()) -> Chart:
+    """Return precision over recall of one class at IoU 0.5, with its best threshold marked.
+
+    With `others`, their mean is drawn along, as COCO makes it: over the classes at each recall.
+    """
     if not row.curve:
         return Chart(x_axis="recall")
-    x = np.linspace(0.0, 1.0, len(row.curve))
-    # Beyond the recall that was reached COCO counts a precision of 0, which is no measurement.
-    y = np.array([value if value > 0 else np.nan for value in row.curve])
     marks: tuple[Mark, ...] = ()
     if row.recall is not None and row.threshold is not None:
         marks = (Mark(row.recall, "best", f"best F1 {row.f1 or 0:.3f} at {row.threshold:.2f}"),)
+    curves = [_precision(row.name, row.curve, 0, _ap50(row.ap50))]
+    known = [other for other in others if other.curve]
+    if len(known) > 1:
+        mean = np.mean([other.curve for other in known], axis=0)
+        curves.append(_precision("all classes", mean, 1, _ap50(float(mean.mean()))))
+    return _over_recall(curves, marks)
+
+
+def curves_chart(rows: Sequence[ClassResult]) -> Chart:
+    """Return precision over recall at IoU 0.5 of as many classes as there are colours.
+
+    Those with the most objects.
+    """
+    known = sorted((row for row in rows if row.curve), key=lambda row: -row.annotations)[:COLOURS]
+    return _over_recall(
+        [_precision(row.name, row.curve, n, _ap50(row.ap50)) for n, row in enumerate(known)], ()
+    )
+
+
+def _over_recall(curves: Sequence[Curve], marks: tuple[Mark, ...]) -> Chart:
     return Chart(
-        curves=(Curve("precision", x, y, colour=0),),
+        curves=tuple(curves),
         marks=marks,
         x_axis="recall",
         floor=0.0,
         least=1.0,
         span=(0.0, 1.0),
     )
+
+
+def _precision(name: str, values: Sequence[float], colour: int, said: str) -> Curve:
+    # Beyond the recall that was reached COCO counts a precision of 0, which is no measurement.
+    y = np.array([value if value > 0 else np.nan for value in values])
+    return Curve(name, np.linspace(0.0, 1.0, len(y)), y, colour=colour, said=said)
+
+
+def _ap50(value: float | None) -> str:
+    return "" if value is None else f"AP50 {value:.3f}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +92,15 @@ class Mixup:
     taken: str
     count: int
     share: float | None
+
+    @property
+    def said(self) -> str:
+        """The mistake in a few words."""
+        if self.truth == NOTHING:
+            return f"{self.taken}, where there is nothing"
+        if self.taken == NOTHING:
+            return f"{self.truth} not found"
+        return f"{self.truth} taken for {self.taken}"
 
 
 def mixups(confusion: Confusion) -> list[Mixup]:

@@ -17,8 +17,10 @@ from batman_tui.screens.evaluate import EvaluationScreen
 from batman_tui.screens.run import RunScreen
 from batman_tui.screens.runs import RunsScreen
 from batman_tui.widgets.dialogs import ConfirmDialog
+from batman_tui.widgets.panel import Panel
 from batman_tui.widgets.picture import Picture
 from batman_tui.widgets.plot import Plot
+from batman_tui.widgets.table import VirtualTable
 from core.errors import Cancelled, RunError
 from core.evaluation.process import EvaluationProcess
 from core.progress import Progress
@@ -90,6 +92,8 @@ async def test_an_evaluation_is_shown(run: Path, opened) -> None:
         plot = screen.query_one("#curve", Plot)
         assert plot.chart.x_axis == "recall"
         assert "crane_hook: precision over recall" in text
+        assert "crane_hook AP50 0.495" in text
+        assert "all classes AP50 0.734" in text
         await pilot.press("G")
         await settled(pilot)
         assert "person [front]: precision over recall" in screen_text(app)
@@ -97,6 +101,36 @@ async def test_an_evaluation_is_shown(run: Path, opened) -> None:
         await pilot.press("c")
         await settled(pilot)
         assert "recall 1.00" in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_no_pane_is_wider_than_the_screen(run: Path, opened, size: tuple[int, int]) -> None:
+    make_evaluation(run)
+    app = FrozenApp(run.parents[1])
+    async with opened(app, size) as pilot:
+        screen = await shown(pilot, run)
+        for _ in range(3):
+            for panel in screen.query(Panel):
+                assert panel.region.right <= size[0], panel.id
+            await pilot.press("right_square_bracket")
+            await settled(pilot)
+
+
+async def test_the_matrix_is_shaded_by_the_share_of_each_class(run: Path, opened) -> None:
+    make_evaluation(run)
+    app = FrozenApp(run.parents[1])
+    async with opened(app, (120, 40)) as pilot:
+        screen = await shown(pilot, run)
+        await pilot.press("right_square_bracket")
+        await settled(pilot)
+        table = screen.query_one("#matrix", VirtualTable)
+        grounds: dict[str, set[object]] = {}
+        for segment in table.render_line(2):
+            if segment.text.strip().isdigit() and segment.style is not None:
+                grounds.setdefault(segment.text.strip(), set()).add(segment.style.bgcolor)
+        # Forty of sixty are right, seven are missed and three are taken for each other class.
+        assert grounds.keys() == {"40", "7", "3"}
+        assert len({colour for found in grounds.values() for colour in found}) == 3
 
 
 async def test_without_an_evaluation_it_says_how_to_get_one(run: Path, opened) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,31 @@ def test_a_run_on_a_terminal_has_a_bar_and_its_end(finished: Path) -> None:
     code, text = on_terminal("watch", "r", "--plain", cwd=finished)
     assert code == 0
     assert "━━━━" not in plain(text).split("mAP50-95", 1)[0]
+
+
+def test_runs_side_by_side_fit_eighty_columns_and_are_drawn(finished: Path) -> None:
+    shutil.copytree(finished / "runs" / "r", finished / "runs" / "another-run-with-a-name")
+    words = ("runs", "compare", "r", "another-run-with-a-name")
+    code, text = on_terminal(*words, cwd=finished, columns=80)
+    assert code == 0
+    lines = plain(text).splitlines()
+    assert max(map(len, lines)) <= 80
+    # No column is folded: what does not fit is left out.
+    head = next(line for line in lines if "mAP50-95" in line)
+    assert "state" not in head
+    assert any("another-run-with-a-name" in line and "0.250" in line for line in lines)
+    legend = next(number for number, line in enumerate(lines) if "━ A r" in line)
+    assert "━ B another-run-with-a-name" in lines[legend]
+    assert any("┤" in line for line in lines[legend:])
+    wide = plain(on_terminal(*words, cwd=finished, columns=160)[1])
+    assert "state" in next(line for line in wide.splitlines() if "mAP50-95" in line)
+    piped = subprocess.run(
+        [sys.executable, "-m", "cli.main", *words],
+        cwd=finished, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert "┤" not in piped.stdout
+    assert "state" in piped.stdout.splitlines()[0]
 
 
 def test_no_color_is_heeded(finished: Path) -> None:

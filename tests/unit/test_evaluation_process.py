@@ -19,6 +19,7 @@ from core.evaluation.walk import (
     boxes_in_order,
     colour_of,
     curve_chart,
+    curves_chart,
     draw,
     mixups,
 )
@@ -106,6 +107,24 @@ def test_a_curve_ends_where_the_recall_ends() -> None:
     assert [(mark.x, mark.label) for mark in chart.marks] == [(0.5, "best F1 0.660 at 0.42")]
     assert chart.extent() == (0.0, 1.0)
     assert curve_chart(ClassResult(name="b", annotations=0)).extent() is None
+
+
+def test_curves_together_name_what_each_covers() -> None:
+    def result(name: str, objects: int, level: float) -> ClassResult:
+        return ClassResult(name=name, annotations=objects, ap50=level, curve=[level] * 101)
+
+    rows = [result(f"class {n}", n, n / 10) for n in range(1, 9)]
+    rows.append(ClassResult(name="never seen", annotations=0))
+    both = curve_chart(rows[3], rows)
+    assert [(c.name, c.said) for c in both.curves] == [
+        ("class 4", "AP50 0.400"), ("all classes", "AP50 0.450"),
+    ]  # fmt: skip
+    assert both.curves[1].y[50] == pytest.approx(0.45)
+    # Of one class there is no mean to draw.
+    assert len(curve_chart(rows[0], [rows[0], rows[-1]]).curves) == 1
+    # As many as there are colours, those with the most objects.
+    assert [c.name for c in curves_chart(rows).curves] == [f"class {n}" for n in range(8, 2, -1)]
+    assert curves_chart(rows[-1:]).extent() is None
 
 
 def test_mistakes_of_a_confusion_matrix() -> None:
