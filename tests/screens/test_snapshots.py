@@ -109,3 +109,9 @@ def test_delete(snap_compare: Compare, workspace: Path) -> None:
 def test_help(snap_compare: Compare, workspace: Path, size: tuple[int, int]) -> None:
     play = scene(workspace, "f1", project="blood-cells")
     assert snap_compare(FrozenApp(workspace), terminal_size=size, run_before=play)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_classes_by_split(workspace: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
+    play = scene(workspace, "S", "o", "o", "O", project="building-site")
+    assert snap_compare(FrozenApp(workspace), terminal_size=size, run_before=play)
