@@ -74,7 +74,8 @@ ACCENTS = _accents()
 # true colour and 256 colours have, are far enough from grey for Rich to keep them as they are.
 _LEVELS = (0, 95, 135, 175, 215, 255)
 _NUMBERS: Iterator[tuple[int, int, int]] = cycle(
-    (r, g, b) for r, g, b in product(range(6), repeat=3) if max(r, g, b) - min(r, g, b) > 2
+    # A list, for several threads take from it.
+    [(r, g, b) for r, g, b in product(range(6), repeat=3) if max(r, g, b) - min(r, g, b) > 2]
 )
 
 
