@@ -32,10 +32,10 @@ _FIELDS = {
     "name": ("Name", "what to call it"),
     "host": ("SSH host", "an alias, user@host; empty: this machine"),
     "workspace": ("Workspace", "our folder there, which the nodes see"),
-    "python": ("Python", "environment there with Batman; empty: its env"),
+    "python": ("Python", "its environment; empty: WORKSPACE/env"),
     "account": ("Account", "to charge; empty: the cluster's default"),
     "time": ("Time limit", "asked for where none is chosen"),
-    "prelude": ("Before all", "shell lines, divided by ;; such as module load"),
+    "prelude": ("Before all", "shell lines there, divided by ;;"),
 }
 _FACTS = ("GPUs", "Parts", "Slurm", "Records", "Python", "Modules", "Places")
 _NEW = "Fill in the host and press F5: the cluster is asked for the rest. Nothing is written there."
@@ -51,7 +51,6 @@ class ClusterDialog(BatmanDialog[Profile]):
     DEFAULT_CSS = """
     ClusterDialog {
         & > .dialog { width: 92; height: auto; max-height: 100%; padding: 0 1; }
-        Field > Input { width: 30; }
         #cluster-facts { height: auto; max-height: 16; margin-top: 1; scrollbar-size-vertical: 1; }
         #cluster-says { height: auto; min-height: 1; margin-top: 1; }
     }

@@ -10,7 +10,7 @@ from textual.content import Content
 
 from batman_tui.clock import ago
 from batman_tui.widgets.table import Column
-from core.text import clean, duration
+from core.text import clean, duration, plural
 from slurm.arrays import JobLine, why
 from slurm.detail import JobUse
 from slurm.jobs import Job
@@ -69,7 +69,7 @@ def _columns(now: Now) -> list[Column[JobLine]]:
                from_width=112, muted=True),
         Column("time", "Time", lambda line: time_text(line.job, now()), width=8,
                sort=lambda line: line.job.time_used),
-        Column("why", "Why", _why_text, least=16),
+        Column("why", "Why", _why_text, least=12),
         Column("run", "Run", lambda line: line.run.name if line.run else None, width=16,
                from_width=_ON_DEMAND),
         Column("limit", "Limit", lambda line: _span(line.job.time_limit), width=8,
@@ -204,7 +204,7 @@ def _asks(job: Job) -> str:
     gpus = " ".join(f"{g.count}×{g.type or 'GPU'}" for g in job.gpus)
     parts = [
         gpus,
-        f"{job.cpus} CPUs" if job.cpus else "",
+        plural(job.cpus, "CPU") if job.cpus else "",
         f"{job.nodes} nodes" if job.nodes > 1 else "",
         job.partition,
         format_duration(job.time_limit) if job.time_limit and job.state.waiting else "",

@@ -23,14 +23,13 @@ from batman_tui.widgets.keybar import KeyBar
 from batman_tui.widgets.table import Column, VirtualTable
 from core.errors import BatmanError, Cancelled
 from core.progress import Progress
-from core.text import clean, plural
+from core.text import clean, duration, plural
 from core.training.config import parse_config
 from slurm.discover import Facts, discover
 from slurm.profiles import Profile
 from slurm.sending import Asked, Order, order, preview, send_order
 from slurm.site import Site, open_site
 from slurm.soonest import Soonest, soonest
-from slurm.values import format_duration
 from slurm.watching import clusters
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def when_words(row: Soonest, now: float) -> str:
     """Return when a job could start on a type of GPU, or why it cannot."""
     if row.start is None:
         return row.why_not or "not known"
-    return "now" if row.start <= now + 60 else f"in {format_duration(int(row.start - now))}"
+    return "now" if row.start <= now + 60 else f"in {duration(row.start - now)}"
 
 
 def _columns() -> list[Column[Soonest]]:
@@ -378,9 +377,9 @@ def order_words(wanted: Order) -> str:
     parts = [
         gpus + (f" on each of {asked.nodes} nodes" if asked.nodes > 1 else ""),
         f"in {asked.partition}" if asked.partition else "",
-        "no time limit" if asked.time_s is None else f"for {format_duration(asked.time_s)} a go",
+        "no time limit" if asked.time_s is None else f"for {duration(asked.time_s)} a go",
         f"{asked.memory} of memory" if asked.memory else "",
-        f"{asked.cpus_per_gpu} CPUs a GPU",
+        f"{plural(asked.cpus_per_gpu, 'CPU')} a GPU",
         f"batches of {wanted.configs[0].batch_size}",
     ]
     runs = ""
