@@ -9,6 +9,7 @@ dropped when nothing is labelled with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from core.errors import ImportFailed
 from core.files import FileMode
 from core.importers.boxes import around, describe
 from core.importers.coco_files import CocoFile, find
-from core.importers.coco_json import BadRecord, Lists
+from core.importers.coco_half import Half
+from core.importers.coco_json import BadRecord, Lists, Split
 from core.importers.coco_records import (
     ANNOTATIONS,
     IMAGES,
@@ -37,6 +39,7 @@ from core.importers.collector import paused
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture, ends, inside, plain_lines
 from core.importers.folders import LARGEST_SIDE, Folders, Found, is_image, plausible, read_size
+from core.importers.packed import unpacked
 from core.importers.report import ImportReport, Progress, Watch
 from core.importers.seen import IdMap, Seen
 from core.store import Project
@@ -54,18 +57,18 @@ def import_coco(
     origin: str = "",
     detail: Mapping[str, Any] | None = None,
 ) -> ImportReport:
-    """Import the COCO data set at `source`, a folder or a JSON file, in one step.
+    """Import the COCO data set at `source`, a folder, a JSON file or a ZIP, in one step.
 
     `kind`, `origin` and `detail` say where it came from when `source` is only where a download
     lies; `detail` goes into the record of the import. Raises `ImportFailed` when it cannot be
     read, `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
-    with paused():
-        data = read_coco(source, Watch(progress, cancelled))
+    with unpacked(project, source, files, progress, cancelled) as (place, mode), paused():
+        data = read_coco(place, Watch(progress, cancelled))
         data.kind = kind
-        data.origin = origin or data.origin
+        data.origin = origin or str(Path(source).expanduser().absolute())
         data.detail.update(detail or {})
-        return commit(project, data, files=files, progress=progress, cancelled=cancelled)
+        return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
 
 
 def read_coco(source: Path, watch: Watch) -> DataSet:
@@ -102,9 +105,10 @@ class _Reader:
     def read(self) -> None:
         self.watch.tick("reading", 0)
         lists = Lists(self.file.path, self.file.name)
-        self._categories(lists.plain("categories"))
-        self._images(lists)
-        self._annotations(lists)
+        with Half(self.file.path, lists) as half:
+            self._categories(lists.plain("categories"))
+            self._images(lists)
+            self._annotations(lists, half)
 
     def _where(self, what: str) -> str:
         return f"{self.file.name}: {what}"
@@ -254,15 +258,32 @@ class _Reader:
 
     # Annotations
 
-    def _annotations(self, lists: Lists) -> None:
-        bounds = _Bounds(self.data.images)
-        seen = Seen()
+    def _annotations(self, lists: Lists, half: Half) -> None:
+        bounds, seen = _Bounds(self.data.images), Seen()
         count = 0
-        for part in lists.records("annotations", ANNOTATIONS, annotation, self._bad):
-            if part:
-                self._part(part, bounds, seen)
-                count += len(part)
-                self.watch.tick("reading", count)
+
+        def tick(more: int = 0) -> None:
+            nonlocal count
+            count += more
+            self.watch.tick("reading", count)
+
+        def read(split: Split | None) -> None:
+            key = "annotations"
+            for part in lists.records(key, ANNOTATIONS, annotation, self._bad, split):
+                if part:
+                    self._part(part, bounds, seen)
+                tick(len(part))
+
+        read(half.split)
+        if half.split is not None and lists.before("annotations", half.split):
+            for part, columns in half.parts(tick):
+                place = partial(lists.again, "annotations", ANNOTATIONS, part.start, part.stop)
+                records = cache(place)
+                taken = columns or columns_of(records())
+                self._columns(taken, bounds, seen, records)
+                lists.skip("annotations", part)
+                tick(len(taken.boxes))
+        read(None)
 
     def _part(self, part: list[Annotation], bounds: _Bounds, seen: Seen) -> None:
         self._columns(columns_of(part), bounds, seen, lambda: part)

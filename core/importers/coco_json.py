@@ -10,10 +10,11 @@ many programs write (NaN, Infinity) is read by Python's own reader.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -55,12 +56,19 @@ class Lists:
         """Read the file. Raises `ImportFailed` that names the file and the place."""
         self.name = name
         try:
-            data: Any = path.read_bytes()
+            with path.open("rb") as file:
+                self.stat = os.fstat(file.fileno())
+                raw = file.read()
         except OSError as error:
             raise ImportFailed(
                 f"'{clean(str(path))}' cannot be read: {error.strerror}.", "Check its permissions."
             ) from None
-        data = _plain(data, name)
+        data = _plain(raw, name)
+        self._shift = len(raw) - len(data)
+        self._parts: dict[str, _Parts[Any]] = {}
+        self._counts: dict[str, int] = {}
+        # Where in the file the list of annotations begins; -1 when it was not found by its key.
+        self._begins = -1
         # The text whose list of annotations still has to show that it ends where it seems to.
         self._unproven: bytes | memoryview | None = None
         try:
@@ -104,6 +112,7 @@ class Lists:
                     root = _Root()
                 if bytes(root.annotations) == b"null" and bytes(root.images):
                     self._unproven = text
+                    self._begins = start + self._shift
                     return {**_texts(root), "annotations": memoryview(text)[start:end]}
         return _texts(msgspec.json.decode(data, type=_Root))
 
@@ -139,27 +148,43 @@ class Lists:
             return value
         return loads(bytes(value), self.name) if len(value) else []
 
+    def split(self, key: str, least: int) -> Split | None:
+        """Return a place near the middle of a list of at least `least` bytes, to read it in halves.
+
+        None for a shorter list, and for one of which it is not known where it lies in the file.
+        """
+        value = self.lists[key]
+        if self._begins < 0 or key != "annotations" or len(value) < least:
+            return None
+        match = _BETWEEN.search(value, len(value) // 2)
+        if match is None:
+            return None
+        return Split(match.start() + 1, match.end() - 1, self._begins, len(value) - 1)
+
     def records(
         self,
         key: str,
         decoder: msgspec.json.Decoder[list[T]],
         tolerant: Callable[[int, Any], T],
         bad: Callable[[BadRecord], None],
+        split: Split | None = None,
     ) -> Iterator[list[T]]:
-        """Yield the list's records some thousands at a time.
+        """Yield the list's records some thousands at a time, with `split` only those before it.
 
         `tolerant` makes one of a plain value (given its place in the list) or raises `BadRecord`,
-        which is handed to `bad`.
+        which is handed to `bad`. Asked again, it goes on where it was.
         """
         value = self.lists[key]
-        count = 0
         if isinstance(value, list):
-            parts: Any = [value]
-        elif key == "annotations":
-            parts = _Parts(value, decoder, self._proven)
+            pieces: Iterator[list[Any]] = iter([value] if value else [])
         else:
-            parts = _Parts(value, decoder)
-        for part in parts:
+            if key not in self._parts:
+                prove = self._proven if key == "annotations" else _no_proof
+                self._parts[key] = _Parts(value, decoder, prove)
+            pieces = (part.records for part in self._parts[key].upto(split))
+        for part in pieces:
+            count = self._counts.get(key, 0)
+            self._counts[key] = count + len(part)
             if part and not isinstance(part[0], msgspec.Struct):
                 good = []
                 for place, record in enumerate(part, count):
@@ -167,15 +192,56 @@ class Lists:
                         good.append(tolerant(place, record))
                     except BadRecord as error:
                         bad(error)
-                count += len(part)
                 yield good
             else:
-                count += len(part)
                 yield part
-        # What was read is not needed twice, and the text is most of the memory.
+        if split is None:
+            self.drop(key)
+
+    def before(self, key: str, split: Split) -> bool:
+        """Return whether reading the list stands exactly at the split."""
+        return key in self._parts and self._parts[key].at == split.start
+
+    def again(
+        self, key: str, decoder: msgspec.json.Decoder[list[T]], start: int, stop: int
+    ) -> list[T]:
+        """Return the records in a part of a list's text. Raises msgspec's errors."""
+        return decoder.decode(b"".join((b"[", self.lists[key][start:stop], b"]")))
+
+    def skip(self, key: str, part: Part[Any]) -> None:
+        """Go on behind a part of the list that was read by somebody else."""
+        self._parts[key].at = part.stop
+
+    def drop(self, key: str) -> None:
+        """Forget a list: what was read is not needed twice, and its text is most of the memory."""
         self.lists[key] = []
+        self._parts.pop(key, None)
         if key == "annotations":
             self._unproven = None
+
+
+class Split(NamedTuple):
+    """A place between two records of a list: one ends before `stop`, the next begins at `start`.
+
+    Both count from the list's `[`, which lies at `begins` in the file; its `]` lies at `end`.
+    """
+
+    stop: int
+    start: int
+    begins: int
+    end: int
+
+
+class Part(NamedTuple, Generic[T]):
+    """Records of a list, and from where to where in its text they stand."""
+
+    start: int
+    stop: int
+    records: list[T]
+
+
+def _no_proof(_guess: memoryview) -> None:
+    return None
 
 
 class _Parts(Generic[T]):
@@ -191,34 +257,47 @@ class _Parts(Generic[T]):
         self,
         text: memoryview,
         decoder: msgspec.json.Decoder[list[T]],
-        prove: Callable[[memoryview], memoryview | None] = lambda _: None,
+        prove: Callable[[memoryview], memoryview | None] = _no_proof,
     ) -> None:
         self.text = text
         self.decoder = decoder
         self.prove = prove
+        self.at = 1
+        self._end = len(text) - 1
 
     def __iter__(self) -> Iterator[list[Any]]:
-        text, at, end = self.text, 1, len(self.text) - 1
-        while bytes(text[at:end]).strip() if end - at < 64 else True:
-            search, read = at + _CHUNK, None
+        return (part.records for part in self.upto())
+
+    def upto(self, split: Split | None = None) -> Iterator[Part[Any]]:
+        """Yield the parts that are left, those before `split` if that is between two records."""
+        text = self.text
+        while True:
+            end = self._end if split is None else split.stop
+            if end - self.at < 64 and not bytes(text[self.at : end]).strip():
+                return
+            search, read = self.at + _CHUNK, None
             for _ in range(_GUESSES):
                 match = _BETWEEN.search(text, min(search, end), end)
                 stop = match.start() + 1 if match else end
-                read = self._read(b"".join((b"[", text[at:stop], b"]")))
+                read = self._read(b"".join((b"[", text[self.at : stop], b"]")))
                 if read is not None or match is None:
                     break
                 search = match.end() - 1
-            if read is None and (proven := self.prove(text)) is not None:
-                # What was read so far is the beginning of either text.
-                end = len(proven) - 1
-                continue
             if read is None:
-                yield loads(b"".join((b"[", text[at:end], b"]")), "a list")
-                return
-            yield read
+                if split is not None:
+                    split = None
+                    continue
+                if (proven := self.prove(text)) is not None:
+                    # What was read so far is the beginning of either text.
+                    self._end = len(proven) - 1
+                    continue
+                read = loads(b"".join((b"[", text[self.at : end], b"]")), "a list")
+                stop, match = end, None
+            start = self.at
+            self.at = match.end() - 1 if match else end if split is None else split.start
+            yield Part(start, stop, read)
             if match is None:
                 return
-            at = match.end() - 1
 
     def _read(self, part: bytes) -> list[Any] | None:
         try:

@@ -10,10 +10,7 @@ A video that breaks off gives the frames before the break; one that cannot be op
 from __future__ import annotations
 
 import importlib.util
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +19,7 @@ from core.importers.coco_files import what_is_there
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture, inside
 from core.importers.folders import Folders
-from core.importers.place import scratch_name
+from core.importers.packed import scratch
 from core.importers.report import ImportReport, Progress, Watch
 from core.store import Project
 from core.text import clean, plural
@@ -67,7 +64,7 @@ def import_video(
     videos = _videos([Path(path).expanduser().absolute() for path in sources])
     watch = Watch(progress, cancelled)
     data = DataSet("video", ", ".join(str(Path(path).expanduser().absolute()) for path in sources))
-    with _scratch(project) as folder:
+    with scratch(project) as folder:
         taker = _Taker(data, folder, watch, seconds, every_frames, skip_similar)
         data.detail.update({
             "every_s": seconds,
@@ -98,17 +95,6 @@ def _videos(sources: list[Path]) -> list[Path]:
     if not found:
         raise ImportFailed("No video was named.", "Name a video or a folder of videos.")
     return list(dict.fromkeys(found))
-
-
-@contextmanager
-def _scratch(project: Project) -> Iterator[Path]:
-    """A folder in the project, from which frames are linked to their place without a copy."""
-    project.images_dir.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=scratch_name(), dir=project.images_dir))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Taker:

@@ -30,6 +30,7 @@ from core.importers.coco_files import SPLITS, what_is_there
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture, ends, inside, storable
 from core.importers.folders import Folders, Found, is_image, plausible, read_size
+from core.importers.packed import unpacked
 from core.importers.report import ImportReport, Progress, Watch
 from core.store import Project
 from core.text import clean
@@ -66,13 +67,15 @@ def import_voc(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ImportReport:
-    """Import the Pascal VOC data set in the folder `source`, in one step.
+    """Import the Pascal VOC data set in the folder or ZIP `source`, in one step.
 
     Raises `ImportFailed` when it cannot be read, `ProjectLocked` and `Cancelled`; the project is
     then as it was.
     """
-    data = read_voc(source, Watch(progress, cancelled))
-    return commit(project, data, files=files, progress=progress, cancelled=cancelled)
+    with unpacked(project, source, files, progress, cancelled) as (place, mode):
+        data = read_voc(place, Watch(progress, cancelled))
+        data.origin = str(Path(source).expanduser().absolute())
+        return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
 
 
 def read_voc(source: Path, watch: Watch) -> DataSet:

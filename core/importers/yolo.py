@@ -22,6 +22,7 @@ from core.importers.boxes import around
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture, ends, inside
 from core.importers.folders import Folders, Found, is_image, read_size, walk_images
+from core.importers.packed import unpacked
 from core.importers.report import ImportReport, Progress, Watch
 from core.importers.yolo_files import Group, Layout, find, label_paths
 from core.store import Project
@@ -39,13 +40,15 @@ def import_yolo(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ImportReport:
-    """Import the YOLO data set at `source`, a folder or its `data.yaml`, in one step.
+    """Import the YOLO data set at `source`, a folder, its `data.yaml` or a ZIP, in one step.
 
     Raises `ImportFailed` when it cannot be read, `ProjectLocked` and `Cancelled`; the project is
     then as it was.
     """
-    data = read_yolo(source, Watch(progress, cancelled))
-    return commit(project, data, files=files, progress=progress, cancelled=cancelled)
+    with unpacked(project, source, files, progress, cancelled) as (place, mode):
+        data = read_yolo(place, Watch(progress, cancelled))
+        data.origin = str(Path(source).expanduser().absolute())
+        return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
 
 
 def read_yolo(source: Path, watch: Watch) -> DataSet:
