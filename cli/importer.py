@@ -38,9 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` one sub-command for each way in."""
     commands = Subcommands(parser)
     for name, what, importer in (
-        ("coco-dir", "COCO: Roboflow's folders, or one JSON beside its images", import_coco),
-        ("yolo", "YOLO: a data.yaml, or the folder that holds it", import_yolo),
-        ("voc", "Pascal VOC: a folder of XML annotations and images", import_voc),
+        ("coco-dir", "COCO: Roboflow's folders, one JSON beside its images, or a ZIP", import_coco),
+        ("yolo", "YOLO: a data.yaml, the folder that holds it, or a ZIP", import_yolo),
+        ("voc", "Pascal VOC: a folder or ZIP of XML annotations and images", import_voc),
     ):
         command = commands.add(name, what, _folder(importer))
         command.add_argument("source", type=Path, metavar="PATH", help="where the data set lies")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import zipfile
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ KINDS: tuple[Kind, ...] = ("coco", "yolo", "voc")
 
 # A listing is cut here: some data sets hold a million files in one folder.
 _LOOK_AT = 200
+_LOOK_AT_PACKED = 200_000
 _SPLITS = ("", "train", "valid", "val", "test", "annotations")
 
 
@@ -20,10 +22,13 @@ def guess_kind(path: Path) -> Kind | None:
 
     COCO: a `.json` file, or a folder that has one in itself, a split or `annotations`. YOLO: a
     `.yaml` file, or a folder with one, or with `labels`. VOC: a folder with `Annotations`, or
-    `.xml` files. Folders are looked into, files are not read.
+    `.xml` files; of a ZIP archive, the names in it tell. Folders are looked into, files are not
+    read.
     """
     if path.is_file():
         suffix = path.suffix.lower()
+        if suffix == ".zip":
+            return _packed_kind(path)
         if suffix == ".json":
             return "coco"
         return "yolo" if suffix in (".yaml", ".yml") else None
@@ -36,6 +41,24 @@ def guess_kind(path: Path) -> Kind | None:
     if (path / "Annotations").is_dir() or any(_has(path / split, (".xml",)) for split in _SPLITS):
         return "voc"
     return "yolo" if (path / "labels").is_dir() else None
+
+
+def _packed_kind(archive: Path) -> Kind | None:
+    try:
+        with zipfile.ZipFile(archive) as file:
+            names = [name.lower() for name in islice(file.namelist(), _LOOK_AT_PACKED)]
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return None
+    names = [name for name in names if not name.startswith("__macosx/")]
+    endings: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+        ("yolo", (".yaml", ".yml", "classes.txt")),
+        ("coco", (".json",)),
+        ("voc", (".xml",)),
+    )
+    for kind, wanted in endings:
+        if any(name.endswith(wanted) for name in names):
+            return kind
+    return "yolo" if any("labels/" in name for name in names) else None
 
 
 def typed_paths(text: str) -> list[Path]:

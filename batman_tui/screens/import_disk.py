@@ -25,7 +25,7 @@ class FolderWay(PathWay):
     """A data set in a folder; its format is seen from its files."""
 
     TITLE = "Data set"
-    LABEL = "Folder or file of the data set"
+    LABEL = "Folder, file or ZIP of the data set"
     PLACEHOLDER = "/data/sets/site"
     ABOUT = "→ completes what you type; a folder such as one that Roboflow exports."
 
