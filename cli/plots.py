@@ -11,7 +11,7 @@ from core.text import clean
 
 _HEIGHT, _WIDEST = 14, 100
 # Of the sixteen colours every terminal has: they follow its theme.
-_CURVES = ("yellow", "blue", "green", "red", "magenta", "cyan")
+_CURVES = ("yellow", "blue", "green", "red", "cyan", "magenta")
 _STYLES = {
     Ink.AXIS: "dim",
     Ink.LABEL: "dim",

@@ -227,6 +227,12 @@ async def run(pilot: Pilot[int], root: Path) -> None:
     await _run(pilot, root, running(RUN))
 
 
+async def run_light(pilot: Pilot[int], root: Path) -> None:
+    """A run in the light theme."""
+    await run(pilot, root)
+    await _keys(pilot, "f2")
+
+
 async def run_cursor(pilot: Pilot[int], root: Path) -> None:
     """The parts of the loss on a logarithmic scale, read by a cursor."""
     await run(pilot, root)
@@ -354,6 +360,7 @@ SCENES: dict[str, Scene] = {
     "export": export,
     "train": train,
     "run": run,
+    "run-light": run_light,
     "run-cursor": run_cursor,
     "run-failed": run_failed,
     "runs": runs,

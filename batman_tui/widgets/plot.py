@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
@@ -18,9 +17,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from batman_tui.keys import bindings
-from core import ticks
+from batman_tui.widgets.plot_legend import legend
 from core.curves import nearest
-from core.plotting import COLOURS, GLYPHS, MARKERS, Chart, Curve, Ink, Picture, View, paint, zoom
+from core.plotting import COLOURS, Chart, Curve, Ink, Picture, View, paint, zoom
 from core.text import clean
 
 _INK_CLASSES = {
@@ -37,9 +36,8 @@ _INK_CLASSES = {
     **{Ink.CURVE + i: f"plot--curve-{i}" for i in range(COLOURS)},
     **{Ink.RAW + i: f"plot--raw-{i}" for i in range(COLOURS)},
 }
-# Yellow, blue, green, red, magenta, cyan.
-_SIXTEEN = (3, 4, 2, 1, 5, 6)
-Pieces = list[tuple[str, str]]
+# Yellow, blue, green, red, cyan, magenta.
+_SIXTEEN = (3, 4, 2, 1, 6, 5)
 
 
 class Plot(Widget, can_focus=True):
@@ -82,14 +80,27 @@ class Plot(Widget, can_focus=True):
         & > .plot--curve-1 { color: $text-secondary; }
         & > .plot--curve-2 { color: $text-success; }
         & > .plot--curve-3 { color: $text-error; }
-        & > .plot--curve-4 { color: $text-warning; }
-        & > .plot--curve-5 { color: $text-accent; }
+        & > .plot--curve-4 { color: #6fd3cf; }
+        & > .plot--curve-5 { color: #c79bf2; }
         & > .plot--raw-0 { color: $text-primary 40%; }
         & > .plot--raw-1 { color: $text-secondary 40%; }
         & > .plot--raw-2 { color: $text-success 40%; }
         & > .plot--raw-3 { color: $text-error 40%; }
-        & > .plot--raw-4 { color: $text-warning 40%; }
-        & > .plot--raw-5 { color: $text-accent 40%; }
+        & > .plot--raw-4 { color: #6fd3cf 40%; }
+        & > .plot--raw-5 { color: #c79bf2 40%; }
+        /* On paper the tints for text are all but black. */
+        &:light > .plot--curve-0 { color: $primary; }
+        &:light > .plot--curve-1 { color: $secondary; }
+        &:light > .plot--curve-2 { color: $success; }
+        &:light > .plot--curve-3 { color: $error; }
+        &:light > .plot--curve-4 { color: #0b7a75; }
+        &:light > .plot--curve-5 { color: #7b3fa0; }
+        &:light > .plot--raw-0 { color: $primary 40%; }
+        &:light > .plot--raw-1 { color: $secondary 40%; }
+        &:light > .plot--raw-2 { color: $success 40%; }
+        &:light > .plot--raw-3 { color: $error 40%; }
+        &:light > .plot--raw-4 { color: #0b7a75 40%; }
+        &:light > .plot--raw-5 { color: #7b3fa0 40%; }
     }
     """
 
@@ -241,12 +252,11 @@ class Plot(Widget, can_focus=True):
                 for y in range(height)]  # fmt: skip
 
     def _legend(self, width: int, picture: Picture) -> Strip:
-        entries = self._cursor_legend(picture) if self.cursor is not None else self._plain_legend()
         note = f" {self.note} " if self.note else ""
         segments: list[Segment] = []
         used = 0
         room = width - (len(note) if self.cursor is None else 0)
-        for entry in entries:
+        for entry in legend(self.chart, picture, self.cursor, room):
             length = sum(cell_len(text) for text, _ in entry)
             if used + length > room:
                 # Whole entries only: half a number reads as another number.
@@ -259,71 +269,6 @@ class Plot(Widget, can_focus=True):
         else:
             segments.append(Segment(" " * (width - used), plain))
         return Strip(segments, width)
-
-    def _plain_legend(self) -> list[Pieces]:
-        entries: list[Pieces] = []
-        for curve in self.chart.curves:
-            line = curve.smoothed if curve.smoothed is not None else curve.y
-            # The last value that is a number; a long run of gaps at the end shows as a dash.
-            tail = line[-256:]
-            tail = tail[np.isfinite(tail)]
-            newest = ticks.number(float(tail[-1])) if tail.size else "–"
-            entries.append(self._entry(curve, curve.said or newest))
-        return entries
-
-    def _entry(self, curve: Curve, value: str) -> Pieces:
-        marker = MARKERS[curve.colour % len(MARKERS)] if curve.markers else "━"
-        return [
-            (f" {marker} ", f"plot--curve-{curve.colour % COLOURS}"),
-            (f"{clean(curve.name)} ", "plot--legend"),
-            (f"{value} ", "plot--value"),
-        ]
-
-    def _cursor_legend(self, picture: Picture) -> list[Pieces]:
-        assert self.cursor is not None
-        where: Pieces = [(f" {self._x_text(self.cursor)} ", "plot--cursor")]
-        happened: list[Pieces] = []
-        column = picture.column_of(self.cursor)
-        for mark in self.chart.marks:
-            if column is not None and picture.column_of(mark.x) == column:
-                kind = mark.kind if mark.kind != "end" else "checkpoint"
-                text = f"{GLYPHS[mark.kind]} {clean(mark.label)} "
-                happened.append([(f" {text}", f"plot--{kind}")])
-        first = picture.left if column is None else (column - picture.left) * 2
-        entries: list[Pieces] = []
-        for curve, extent in zip(self.chart.curves, picture.extents, strict=False):
-            index = nearest(curve.x, self.cursor)
-            if index is None:
-                continue
-            line = curve.smoothed if curve.smoothed is not None else curve.y
-            value = ticks.number(float(line[index]))
-            x0, x1 = picture.window
-            cell = (x1 - x0) / max(picture.columns, 1)
-            if column is not None and curve.x.size > 1 and self._points_in(curve, cell) > 1:
-                low, high = extent.low[first : first + 2], extent.high[first : first + 2]
-                ends = [float(low.min()), float(high.max())]
-                if ends[0] == ends[0] and ends[1] == ends[1]:
-                    if self.chart.log:
-                        ends = [10**e for e in ends]
-                    least, most = (ticks.number(end, 3) for end in ends)
-                    value += f" ({least}…{most})" if least != most else ""
-            entries.append(self._entry(curve, value))
-        # The values come before the marks' words: a long warning must not push them off.
-        return [where, *entries, *happened]
-
-    def _points_in(self, curve: Curve, width: float) -> int:
-        assert self.cursor is not None
-        low, high = self.cursor - width / 2, self.cursor + width / 2
-        return int(curve.x.searchsorted(high, "right") - curve.x.searchsorted(low, "left"))
-
-    def _x_text(self, x: float) -> str:
-        if self.chart.x_axis == "time":
-            return ticks.clock(x)
-        if self.chart.x_axis == "step":
-            return f"step {x:,.0f}" if self.size.width >= 50 else f"{x:,.0f}"
-        if self.chart.x_axis == "recall":
-            return f"recall {x:.2f}"
-        return f"epoch {x:,.2f}".rstrip("0").rstrip(".") if x % 1 else f"epoch {x:,.0f}"
 
     # -- moving about ----------------------------------------------------------------------------
 
