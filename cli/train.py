@@ -160,6 +160,7 @@ _METAVARS = {
     "lr_vit_layer_decay": "X",
     "lr_component_decay": "X",
     "weight_decay": "X",
+    "balance": "X",
     "clip_max_norm": "X",
 }
 
