@@ -180,9 +180,9 @@ def failure(run: RunSnapshot) -> tuple[str, str] | None:
         return (
             f"The run {run.name} ended without a word: its process was killed, or the machine"
             " went down.",
-            f"See {run.name}/train.log, and go on with batman train --resume {run.name}.",
+            f"Its train.log has the last words; go on with batman train --resume {run.name}.",
         )
     end = run.ended
     if isinstance(end, Failed):
-        return (end.message, end.hint or f"See {run.name}/train.log for the details.")
+        return (end.message, end.hint or "Its train.log has the details.")
     return None

@@ -13,6 +13,7 @@ from cli import export_model
 from cli.common import add_workspace, open_project, project_path, run_module, workspace_of
 from cli.exits import Exit
 from cli.live import follow
+from cli.models import say_models
 from cli.output import say, say_pairs, say_table
 from cli.progress import Stages
 from core.errors import BatmanError, RunError
@@ -54,6 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument(
         "--dry-run", action="store_true", help="print what would be trained; write nothing"
     )
+    start.add_argument(
+        "--list-models", action="store_true", help="print the model sizes with their figures"
+    )
     parser.add_argument("--plain", action="store_true", help="print lines on a terminal too")
 
     left = [name for name in option_names() if name != "project"]
@@ -75,6 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start what the parsed arguments say, follow it to its end and return the exit code."""
+    if args.list_models:
+        say_models()
+        return Exit.OK
     workspace = workspace_of(args)
     if args.export is not None or args.checkpoint is not None:
         if args.export is None or args.checkpoint is None:
@@ -138,7 +145,7 @@ def add_option(group: argparse._ActionsContainer, name: str) -> None:
         )
         return
     if name == "model":
-        text = f"{', '.join(MODELS)} (default: {default})"
+        text = f"{', '.join(MODELS)} (default: {default}); see --list-models"
     choices = None
     if typing.get_origin(field.annotation) is Literal:
         choices = typing.get_args(field.annotation)

@@ -19,6 +19,7 @@ from core.errors import BatmanError, RunError
 from core.store import Project
 from core.training.config import TrainingConfig
 from core.training.events import EventWriter, Finished, Started, Step, Validation
+from core.training.models import MODELS
 
 ROOT = Path(__file__).parents[2]
 _CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -147,6 +148,18 @@ def test_runs_side_by_side_fit_eighty_columns_and_are_drawn(finished: Path) -> N
     )  # fmt: skip
     assert "┤" not in piped.stdout
     assert "state" in piped.stdout.splitlines()[0]
+
+
+def test_the_model_sizes_fit_eighty_columns(tmp_path: Path) -> None:
+    code, text = on_terminal("train", "--list-models", cwd=tmp_path, columns=80)
+    assert code == 0
+    lines = plain(text).splitlines()
+    table = [line for line in lines if line.split()[:1] and line.split()[0] in MODELS]
+    assert [line.split()[0] for line in table] == list(MODELS)
+    assert max(map(len, table)) <= 80
+    nano = next(line for line in table if line.split()[0] == "nano")
+    assert nano.split()[1:] == ["30.5", "M", "384", "px", "32", "px", "48.4", "2.3", "Apache-2.0"]
+    assert "README" in plain(text)
 
 
 def test_no_color_is_heeded(finished: Path) -> None:
