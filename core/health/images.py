@@ -141,7 +141,7 @@ def _sizes(rows: Mapping[int, ImageRow], scanned: Sequence[ScannedImage]) -> lis
             _finding(
                 "image-turned", "serious", turned,
                 f"{plural(len(turned), 'image')} that only their EXIF tag turns upright.",
-                "Boxes were drawn on the upright picture, and training reads the one on its side.",
+                "Boxes are of the upright picture; training turns it, but other programs may not.",
                 "use copies that are upright",
             )
         )  # fmt: skip

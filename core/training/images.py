@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from core.hardware import usable_cores
+from core.training.upright import ORIENTATION
 
 # Where a JPEG's end marker is looked for: cameras append previews and padding after it.
 _TAIL = 64 * 1024
@@ -20,12 +21,16 @@ _BATCH = 512
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """What was found: width and height in pixels and the size in bytes, or what is wrong."""
+    """What was found: width and height in pixels and the size in bytes, or what is wrong.
+
+    `orientation` is EXIF's, 1 to 8; width and height are those before it turns the picture.
+    """
 
     width: int = 0
     height: int = 0
     bytes: int = 0
     problem: str = ""
+    orientation: int = 1
 
 
 def check_image(path: Path) -> FileCheck:
@@ -42,6 +47,7 @@ def check_image(path: Path) -> FileCheck:
             warnings.simplefilter("ignore")  # oddities of metadata that decoding survives
             with Image.open(path) as image:
                 width, height = image.size
+                orientation = int(image.getexif().get(ORIENTATION, 1) or 1)
                 if not _has_end(path, image.format, size):
                     image.load()
     except FileNotFoundError:
@@ -50,7 +56,7 @@ def check_image(path: Path) -> FileCheck:
         return FileCheck(problem="too many pixels")
     except Exception as error:  # decoders raise nearly everything on damaged files
         return FileCheck(problem=_reason(error))
-    return FileCheck(width, height, size)
+    return FileCheck(width, height, size, orientation=orientation)
 
 
 def check_images(

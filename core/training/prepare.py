@@ -11,14 +11,13 @@ image files, boxes without area) is left out here and told in the notes.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -28,17 +27,17 @@ from core.errors import Cancelled, ConfigError
 from core.files import link_or_copy, remove_tree, umask
 from core.splits import SPLITS, assign_splits
 from core.text import clean, did_you_mean, plural
+from core.training.clip import clip
 from core.training.config import DatasetInfo, TrainingConfig
 from core.training.images import FileCheck, check_images
 from core.training.sampling import balance_note, capped
+from core.training.upright import is_turned, write_upright
 
 if TYPE_CHECKING:
     from core.store import Project
 
 ANNOTATIONS = "_annotations.coco.json"
 
-# A side of less than this many pixels is noise of an editor, and no box to learn.
-MIN_SIDE = 0.5
 _REPORT_EVERY = 500
 
 
@@ -68,6 +67,8 @@ class _Image:
     split: str | None
     group: str | None
     file: Path
+    recorded: tuple[int, int]
+    upright: bool = False
     check: FileCheck = field(default_factory=FileCheck)
     boxes: list[tuple[int, float, float, float, float, int]] = field(default_factory=list)
     classes: set[int] = field(default_factory=set)
@@ -175,10 +176,12 @@ def prepare_run(
 
 
 def _read_images(project: Project) -> list[_Image]:
-    rows = project.db.execute("SELECT id, path, name, split, grp FROM v_images ORDER BY id")
+    rows = project.db.execute(
+        "SELECT id, path, name, split, grp, width, height FROM v_images ORDER BY id"
+    )
     images = [
         _Image(row["id"], row["path"], row["name"], row["split"], row["grp"],
-               project.image_file(row["path"]))
+               project.image_file(row["path"]), (row["width"], row["height"]))
         for row in rows
     ]  # fmt: skip
     if not images:
@@ -241,6 +244,9 @@ def _check_files(
         image.check = check
         if check.problem:
             bad.append(image)
+        elif is_turned(check.orientation, image.recorded, (check.width, check.height)):
+            image.upright = True
+            image.check = replace(check, width=check.height, height=check.width)
     if bad and len(bad) == len(images):
         raise ConfigError(
             f"None of the {len(images)} image files can be read "
@@ -250,6 +256,9 @@ def _check_files(
     for problem, count in sorted(Counter(image.check.problem for image in bad).items()):
         shown = [image.path for image in bad if image.check.problem == problem]
         notes.append(f"{plural(count, 'image')} left out, {problem}: {_listed(shown)}.")
+    turned = sum(image.upright for image in images)
+    if turned:
+        notes.append(f"{plural(turned, 'image')} turned upright, as the boxes are.")
     return [image for image in images if not image.check.problem]
 
 
@@ -270,25 +279,6 @@ def _clip_boxes(images: list[_Image], notes: list[str]) -> None:
         notes.append(f"{plural(clipped, 'box')} clipped to the image.")
     if dropped:
         notes.append(f"{plural(dropped, 'box')} without area in the image left out.")
-
-
-def clip(
-    x: float, y: float, w: float, h: float, width: int, height: int
-) -> tuple[float, float, float, float] | None:
-    """Return the part of a box (x, y, width, height in pixels) inside an image of this size.
-
-    None if less than half a pixel is left in either direction, or a number is not finite. A box
-    inside comes back unchanged, to the last bit.
-    """
-    if not all(map(math.isfinite, (x, y, w, h))):
-        return None
-    if x < 0 or x + w > width:
-        left, right = max(x, 0.0), min(x + w, float(width))
-        x, w = left, right - left
-    if y < 0 or y + h > height:
-        top, bottom = max(y, 0.0), min(y + h, float(height))
-        y, h = top, bottom - top
-    return (x, y, w, h) if w >= MIN_SIDE and h >= MIN_SIDE else None
 
 
 def _used(names: dict[int, str], images: list[_Image], notes: list[str]) -> dict[int, str]:
@@ -353,7 +343,7 @@ def _write_split(
     files = [file_name(image.id, image.name, image.path) for image in images]
     with ThreadPoolExecutor(8) as pool:
         jobs = [
-            pool.submit(_place, image.file, folder / name)
+            pool.submit(write_upright if image.upright else _place, image.file, folder / name)
             for image, name in zip(images, files, strict=True)
         ]
         try:

@@ -154,7 +154,7 @@ def test_yolo_boxes_are_of_the_upright_picture(project: Project, tmp_path: Path)
     assert {row[1]: row[3:] for row in boxes(project)} == {
         "turned.jpg": (12, 0, 24, 32), "straight.jpg": (16, 0, 32, 24),
     }  # fmt: skip
-    # Training would read it on its side; the check says so, and has a way out.
+    # Other programs would read it on its side; the check says so, and has a way out.
     found = {finding.kind: finding for finding in check_health(project, 640).findings}
     assert len(found["image-turned"].ids) == 1
     assert found["image-turned"].fix

@@ -14,9 +14,10 @@ from PIL import Image
 
 from core.errors import Cancelled, ConfigError
 from core.store import Project
+from core.training.clip import MIN_SIDE, clip
 from core.training.config import DatasetInfo, TrainingConfig
 from core.training.images import check_image, check_images
-from core.training.prepare import MIN_SIDE, Progress, clip, file_name, prepare, prepare_run
+from core.training.prepare import Progress, file_name, prepare, prepare_run
 
 Box = tuple[str, float, float, float, float]
 CONFIG = TrainingConfig(model="tiny")
@@ -442,3 +443,34 @@ def test_checks_come_back_in_order(tmp_path: Path) -> None:
     assert [check.width for check in found] == [n + 1 if n % 3 else 0 for n in range(1200)]
     assert {check.problem for check in found[::3]} == {"missing"}
     assert heard == [512, 1024, 1200]
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_pictures_on_their_side_are_written_upright(
+    maker: Maker, project: Project, tmp_path: Path, orientation: int
+) -> None:
+    simple(maker)
+    file = maker.image(("a", 2, 4, 10, 30), path="1/phone.jpg", size=(40, 60), split=None)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    # The data set says 40 x 60; the file lies on its side where its tag turns it by a quarter.
+    stored = (60, 40) if orientation > 4 else (40, 60)
+    Image.new("RGB", stored, (200, 40, 90)).save(file, exif=exif)
+    info = prepare(project, CONFIG, tmp_path / "out")
+    (written,) = tmp_path.joinpath("out").rglob("phone-*.jpg")
+    with Image.open(written) as image:
+        assert image.size == (40, 60)
+        assert image.getexif().get(0x0112, 1) == (1 if orientation > 4 else orientation)
+    records = [
+        record
+        for split, count in info.images.items()
+        if count
+        for record in coco(info.dir, split)["images"]
+    ]
+    assert [(r["width"], r["height"]) for r in records if "phone" in r["file_name"]] == [(40, 60)]
+    boxes = [
+        b["bbox"] for s, n in info.images.items() if n for b in coco(info.dir, s)["annotations"]
+    ]
+    assert [2, 4, 10, 30] in boxes
+    assert ("1 image turned upright, as the boxes are." in info.notes) == (orientation > 4)
+    assert (written.stat().st_nlink == 1) == (orientation > 4)
