@@ -1,4 +1,4 @@
-"""`batman runs`: list the workspace's runs, show and compare what came out, note and tag them."""
+"""`batman runs`: list the workspace's runs, show, compare, note, tag and delete them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from cli.common import add_json, add_workspace, run_module, workspace_of
+from cli.common import add_json, add_workspace, confirm, joined, run_module, workspace_of
 from cli.exits import Exit
 from cli.output import say, say_csv, say_error, say_json, say_pairs, say_table
 from cli.parser import Subcommands
 from cli.story import failure, say_end
 from core.compare import METRICS
 from core.errors import BatmanError
-from core.text import duration, plural
+from core.text import duration, plural, size
 from core.training.command import command_line
 from core.training.follow import RunFollower
 from core.training.form import to_text
 from core.training.notes import change_tags, parse_tag_changes, read_notes, said_of, write_note
+from core.training.removal import delete_run, drop_checkpoints, require_ended, room
 from core.training.run import Run, RunSummary, find_run, latest_run, list_runs
 from core.training.run_filter import SETTINGS, SORTABLE, require_filter, sort_runs
 
-DESCRIPTION = "List runs, show and compare what came out of them, note and tag them."
+DESCRIPTION = "List runs, show and compare what came out of them, note, tag and delete them."
 FILTER_HELP = (
     "only runs for which all of this holds: words, field=value, field>number, tag:x, and any "
     "setting, such as lr=1e-4; a - in front turns a term round (such as "
@@ -71,6 +72,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "changes", nargs=argparse.REMAINDER, metavar="+TAG|-TAG", help="such as +baseline -old"
     )
     add_workspace(tag)
+    delete = commands.add("delete", "remove runs, or only what training goes on from", _delete)
+    delete.add_argument("runs", nargs="+", metavar="RUN", help="name or folder")
+    delete.add_argument(
+        "--checkpoints",
+        action="store_true",
+        help="only the resumable checkpoints; the best model, curve and results stay",
+    )
+    delete.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    add_workspace(delete)
 
 
 def _add_formats(parser: argparse.ArgumentParser) -> None:
@@ -174,6 +184,35 @@ def _tag(args: argparse.Namespace) -> int:
     notes = change_tags(found.path, add, remove) if add or remove else read_notes(found.path)
     shown = " ".join(f"#{tag}" for tag in notes.tags)
     say(f"{found.name}: {shown}" if shown else f"'{found.name}' has no tags.")
+    return Exit.OK
+
+
+def _delete(args: argparse.Namespace) -> int:
+    workspace = workspace_of(args)
+    runs = list(
+        {run.path: run for run in (find_run(workspace, name) for name in args.runs)}.values()
+    )
+    for run in runs:
+        require_ended(run)
+    rooms = [room(run.path) for run in runs]
+    names = joined([run.name for run in runs])
+    if args.checkpoints:
+        question = (
+            f"Remove the resumable checkpoints of {names}"
+            f" ({size(sum(r.checkpoints for r in rooms))})? They cannot be resumed then."
+        )
+    else:
+        question = f"Delete {names} ({size(sum(r.total for r in rooms))}), the best model included?"
+    if not confirm(question, yes=args.yes):
+        say("Nothing was removed.")
+        return Exit.OK
+    for run in runs:
+        if args.checkpoints:
+            freed = drop_checkpoints(run)
+            say(f"{run.name}: {size(freed)} freed.")
+        else:
+            delete_run(run)
+            say(f"Deleted {run.name}.")
     return Exit.OK
 
 

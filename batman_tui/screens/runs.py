@@ -11,21 +11,20 @@ from textual import on, work
 from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Resize
-from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from batman_tui.clock import ago
 from batman_tui.keys import bindings
+from batman_tui.screens.runs_control import RunsControl
 from batman_tui.screens.runs_preview import RunsPreview
-from batman_tui.widgets.base import BatmanScreen
 from batman_tui.widgets.filter import FilterInput
 from batman_tui.widgets.panel import Panel
 from batman_tui.widgets.run_header import BADGES
 from batman_tui.widgets.table import Column, VirtualTable
 from core.text import clean, duration
-from core.training.notes import change_tags, normal_tag, said_of, write_note
+from core.training.notes import said_of
 from core.training.process import ENDED
 from core.training.run import Run, RunSummary
 from core.training.run_filter import read_filter
@@ -36,7 +35,7 @@ ALL_EVERY = 5
 NOTHING_YET = "No runs here yet. Choose a project (1) and press t to train a model on it."
 
 
-class RunsScreen(BatmanScreen):
+class RunsScreen(RunsControl):
     """A table of all runs, newest first. Those that go on are read again every two seconds."""
 
     HELP = (
@@ -48,14 +47,6 @@ class RunsScreen(BatmanScreen):
     )
     CSS_PATH = Path(__file__).with_name("runs.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
-
-    class Read(Message):
-        """Runs were read; `whole` when these are all that there are."""
-
-        def __init__(self, rows: Sequence[RunSummary], whole: bool) -> None:
-            super().__init__()
-            self.rows = rows
-            self.whole = whole
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,16 +118,6 @@ class RunsScreen(BatmanScreen):
             ),
         ]  # fmt: skip
 
-    @property
-    def table(self) -> VirtualTable[RunSummary]:
-        """The table."""
-        return self.query_one("#runs", VirtualTable)
-
-    @property
-    def chosen(self) -> RunSummary | None:
-        """The run with the cursor."""
-        return self.table.cursor_row
-
     # -- looking ---------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
@@ -188,8 +169,8 @@ class RunsScreen(BatmanScreen):
             self._looking = False
         self.post_message(self.Read(rows, paths is None))
 
-    @on(Read)
-    def _show(self, message: Read) -> None:
+    @on(RunsControl.Read)
+    def _show(self, message: RunsControl.Read) -> None:
         table = self.table
         if not message.whole:
             changed = [row for row in message.rows if table.has(row.path)]
@@ -250,7 +231,7 @@ class RunsScreen(BatmanScreen):
         """Offer what makes sense for the run with the cursor."""
         if action == "compare":
             return True if len(self.table.marks) > 1 else None
-        if action not in ("open", "stop", "resume", "mark", "evaluate", "note", "tags"):
+        if action not in ("open", "stop", "resume", "mark", "evaluate", "note", "tags", "delete"):
             return super().check_action(action, parameters)
         row = self.chosen
         if row is None:
@@ -259,6 +240,8 @@ class RunsScreen(BatmanScreen):
             return row.state in ("preparing", "running")
         if action == "resume":
             return row.state in ("stopped", "failed", "lost")
+        if action == "delete":
+            return True if any(r.state in ENDED for r in self.taken) else None
         return True
 
     def action_open(self) -> None:
@@ -287,100 +270,6 @@ class RunsScreen(BatmanScreen):
 
         if self.chosen is not None:
             self.app.push_screen(EvaluationScreen(self.chosen.path))
-
-    def action_note(self) -> None:
-        """Write a note on the run."""
-        row = self.chosen
-        if row is None:
-            return
-        from batman_tui.widgets.dialogs import PromptDialog
-
-        path = row.path
-
-        def answered(text: str | None) -> None:
-            if text is not None:
-                self._write_note(path, text)
-
-        self.app.push_screen(
-            PromptDialog(f"Note on {row.name}", value=row.note, button="Keep", optional=True),
-            answered,
-        )
-
-    def action_tags(self) -> None:
-        """Change the run's tags."""
-        row = self.chosen
-        if row is None:
-            return
-        from batman_tui.widgets.dialogs import PromptDialog
-
-        path, before = row.path, row.tags
-
-        def check(text: str) -> str:
-            return " ".join(f"#{tag}" for tag in dict.fromkeys(map(normal_tag, text.split())))
-
-        def answered(text: str | None) -> None:
-            if text is not None:
-                self._write_tags(path, before, text.split())
-
-        self.app.push_screen(
-            PromptDialog(
-                f"Tags of {row.name}",
-                label="Words with spaces between them",
-                value=" ".join(before),
-                button="Keep",
-                check=check,
-                optional=True,
-            ),
-            answered,
-        )
-
-    def action_stop(self) -> None:
-        """Ask, and stop the run."""
-        row = self.chosen
-        if row is None:
-            return
-        from batman_tui.widgets.dialogs import ConfirmDialog
-
-        path = row.path
-        lines = [f"'{row.name}' stops after its current step and writes a checkpoint."]
-
-        def answered(agreed: bool | None) -> None:
-            if agreed:
-                self._stop(path)
-
-        self.app.push_screen(
-            ConfirmDialog("Stop the run?", lines, yes="Stop", no="Go on"), answered
-        )
-
-    def action_resume(self) -> None:
-        """Go on with the run from its last checkpoint."""
-        if self.chosen is not None:
-            self._resume(self.chosen.path)
-
-    @work(thread=True, exit_on_error=False, group="control")
-    def _write_note(self, path: Path, text: str) -> None:
-        write_note(path, text)
-        self.post_message(self.Read([Run(path).summary()], whole=False))
-
-    @work(thread=True, exit_on_error=False, group="control")
-    def _write_tags(self, path: Path, before: Sequence[str], after: Sequence[str]) -> None:
-        wanted = {normal_tag(tag) for tag in after}
-        # Only what was changed here: somebody else may have given it a tag meanwhile.
-        change_tags(path, wanted - set(before), set(before) - wanted)
-        self.post_message(self.Read([Run(path).summary()], whole=False))
-
-    @work(thread=True, exit_on_error=False, group="control")
-    def _stop(self, path: Path) -> None:
-        Run(path).stop()
-        self.post_message(self.Read([Run(path).summary()], whole=False))
-
-    @work(thread=True, exit_on_error=False, group="control")
-    def _resume(self, path: Path) -> None:
-        from core.training.launcher import launch_local
-        from core.training.run import resume_run
-
-        launch_local(resume_run(Run(path)))
-        self.post_message(self.Read([Run(path).summary()], whole=False))
 
 
 def _state(row: RunSummary) -> str:

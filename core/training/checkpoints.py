@@ -105,16 +105,19 @@ def remove_leftovers(run_dir: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def prune_periodic(run_dir: Path, keep: int) -> list[Path]:
-    """Remove all but the `keep` newest periodic checkpoints by epoch (0 keeps all); return them."""
-    if keep <= 0:
-        return []
+def periodic(run_dir: Path) -> list[Path]:
+    """Return the periodic checkpoints in `run_dir`, by epoch."""
     numbered = sorted(
         (int(match[1]), path)
         for path in run_dir.glob("checkpoint_epoch_*.pth")
         if (match := _PERIODIC.fullmatch(path.name))
     )
-    removed = [path for _, path in numbered[:-keep]]
+    return [path for _, path in numbered]
+
+
+def prune_periodic(run_dir: Path, keep: int) -> list[Path]:
+    """Remove all but the `keep` newest periodic checkpoints by epoch (0 keeps all); return them."""
+    removed = periodic(run_dir)[:-keep] if keep > 0 else []
     for path in removed:
         path.unlink(missing_ok=True)
     return removed

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness import FrozenApp, screen_text, settled, until
+from harness import FrozenApp, screen_text, settled, until, words_on
 from run_data import epoch_events, failed, finished, make_run, running, stopped
 
 from batman_tui.screens.run import RunScreen
 from batman_tui.screens.runs import RunsScreen
 from batman_tui.screens.runs_preview import RunsPreview
+from batman_tui.widgets.dialogs import ConfirmDialog
 from batman_tui.widgets.plot import Plot
 from core.training.events import encode_event
 
@@ -177,3 +178,37 @@ async def test_a_small_terminal_keeps_the_list(workspace_with_runs: Path, opened
         await pilot.resize_terminal(120, 40)
         await until(pilot, lambda: bool(legends(app)["preview-loss"]))
         assert preview.display
+
+
+async def test_marked_runs_that_ended_are_deleted(workspace_with_runs: Path, opened) -> None:
+    app = FrozenApp(workspace_with_runs)
+    runs = workspace_with_runs / "runs"
+    async with opened(app) as pilot:
+        screen = await listed(pilot, app)
+        for name in ("site-small-1", "site-[bold]-3", "site-small-4"):
+            screen.table.move_to(runs / name)
+            await pilot.press("space")
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        await settled(pilot)
+        text = words_on(app)
+        assert "Delete 2 runs?" in text
+        assert "site-[bold]-3" in text
+        assert "1 marked run still goes on, and is left alone." in text
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert (runs / "site-small-1").is_dir()
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        await pilot.press(*"delete", "enter")
+        await until(pilot, lambda: screen.table.row_count == 2)
+        assert sorted(path.name for path in runs.iterdir()) == ["site-small-2", "site-small-4"]
+        assert screen.table.marks == {runs / "site-small-4"}
+
+
+async def test_a_run_that_goes_on_is_not_deleted(workspace_with_runs: Path, opened) -> None:
+    app = FrozenApp(workspace_with_runs)
+    async with opened(app) as pilot:
+        screen = await listed(pilot, app)
+        screen.table.move_to(workspace_with_runs / "runs" / "site-small-4")
+        assert screen.check_action("delete", ()) is None
