@@ -24,6 +24,7 @@ from batman_tui.screens.run_details import (
     class_columns,
     class_scores,
     event_columns,
+    problem_lines,
     settings_text,
 )
 from batman_tui.screens.run_plots import RunPlots
@@ -32,7 +33,6 @@ from batman_tui.widgets.log_view import LogView
 from batman_tui.widgets.panel import Panel
 from batman_tui.widgets.run_header import RunHeader
 from batman_tui.widgets.table import VirtualTable
-from core.text import clean
 from core.training.charts import Happening, story
 from core.training.follow import FileSource, RunFollower, RunSnapshot, log_of
 from core.training.process import ENDED
@@ -238,15 +238,11 @@ class RunScreen(RunControl):
         self._titles()
 
     def _problem(self, run: RunSnapshot) -> None:
+        """Say why the run failed or was lost, and the way out."""
         shown = self.query_one("#run-problem", Static)
-        error = run.error
-        shown.display = error is not None
-        if error is not None:
-            lines = [Content.styled(f"✖ {clean(error.message)}", "bold $text-error")]
-            if error.hint:
-                lines.append(Content(clean(error.hint)))
-            keys = "e shows the whole error" + (", r tries again" if self._local else "")
-            lines.append(Content.styled(f"{keys}.", "$foreground-muted"))
+        lines = problem_lines(run, self._local)
+        shown.display = bool(lines)
+        if lines:
             shown.update(Content("\n").join(lines))
 
     def watch_tab(self) -> None:

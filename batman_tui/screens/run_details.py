@@ -83,6 +83,25 @@ def event_columns(run: Callable[[], RunSnapshot | None]) -> list[Column[Happenin
     ]
 
 
+def problem_lines(run: RunSnapshot, local: bool) -> list[Content]:
+    """Return why the run failed or was lost and what to do; empty when neither.
+
+    `local` is a run of this machine, which can be resumed here.
+    """
+    if run.state == "lost":
+        message = "The run ended without a word: its process was killed, or the machine went down."
+        hint = "The log has its last words; whole checkpoints are kept."
+        keys = "r goes on from the last one." if local else ""
+    elif run.error is not None:
+        message, hint = run.error.message, run.error.hint
+        keys = "e shows the whole error" + (", r tries again." if local else ".")
+    else:
+        return []
+    lines = [Content.styled(f"✖ {clean(message)}", "bold $text-error")]
+    lines += [Content(clean(hint))] if hint else []
+    return lines + ([Content.styled(keys, "$foreground-muted")] if keys else [])
+
+
 def settings_text(run: RunSnapshot) -> Content:
     """The run's settings; what differs from the defaults stands out."""
     config = run.config

@@ -26,7 +26,7 @@ MEANINGS = {
     "preparing": "loading the model and the data",
     "stopping": "stops after this step and writes a checkpoint",
     "stopped": "press r to go on",
-    "lost": "its process ended without a word; press r to go on from the last checkpoint",
+    "lost": "its process is gone",
 }
 
 

@@ -177,7 +177,8 @@ class Session:
             if not file.is_file():
                 raise ConfigError(
                     f"The data set's {split} split is missing: there is no '{file}'.",
-                    "Prepare the run again with batman train.",
+                    "Bring it back, or have it made again: "
+                    f"batman train --resume {self._run_dir.name}.",
                 )
 
     def _world(self) -> int:

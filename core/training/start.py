@@ -7,6 +7,7 @@ from collections.abc import Callable
 from core.errors import ConfigError
 from core.files import remove_tree
 from core.store import Project
+from core.text import clean
 from core.training.config import TrainingConfig
 from core.training.prepare import ANNOTATIONS, Progress, prepare_run
 from core.training.run import CONFIG_FILE, Run, plan_run
@@ -29,7 +30,7 @@ def ready_run(
     try:
         if not _is_ready(run, settings):
             if settings.project is None:
-                raise ConfigError("No project was chosen to train on.", "Name one with --project.")
+                raise _no_project(run, settings)
             with Project.open(settings.project) as project:
                 settings = prepare_run(project, settings, run.path, progress, cancelled)
         run.save_config(settings)
@@ -38,6 +39,16 @@ def ready_run(
             remove_tree(run.path)  # made for this, and nothing but our own settings in it
         raise
     return run
+
+
+def _no_project(run: Run, settings: TrainingConfig) -> ConfigError:
+    if settings.dataset is None:
+        return ConfigError("No project was chosen to train on.", "Name one with --project.")
+    return ConfigError(
+        f"The data set of the run '{clean(run.name)}' is gone from "
+        f"'{clean(str(settings.dataset_dir(run.path)))}', and it names no project to make it from.",
+        "Bring it back, or give the project with --project.",
+    )
 
 
 def _is_ready(run: Run, settings: TrainingConfig) -> bool:

@@ -276,6 +276,7 @@ async def test_stop_asks_first(tmp_path: Path, opened, sleeper) -> None:
         await until(pilot, lambda: worker.poll() is not None)
         await until(pilot, lambda: screen.run.state == "lost")
         assert "without a word" in screen_text(app)
+        assert "r goes on from the last one" in screen_text(app)
 
 
 async def test_closing_the_app_leaves_training_running(tmp_path: Path, opened, sleeper) -> None:

@@ -116,3 +116,14 @@ def test_what_fails_leaves_what_was_there(workspace: Workspace) -> None:
     with pytest.raises(RunError):
         ready_run(workspace, chosen(workspace, output_dir=run.path))
     assert (run.path / "checkpoint_last.pth").is_file()
+
+
+def test_a_data_set_that_is_gone_is_named(workspace: Workspace) -> None:
+    run = ready_run(workspace, chosen(workspace))
+    stopped(run)
+    run.save_config(run.config().with_changes(project=None))
+    remove_tree(run.dataset_dir)
+    with pytest.raises(ConfigError, match="data set of the run 'cells-tiny-1' is gone") as raised:
+        ready_run(workspace, TrainingConfig(model="tiny", resume=run.path))
+    assert "--project" in raised.value.hint
+    assert run.config().dataset is not None
