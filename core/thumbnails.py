@@ -18,6 +18,7 @@ from core.errors import ProjectError
 from core.images import Box
 from core.store import Project
 from core.text import clean
+from core.upright import QUARTER_TURNS, is_turned, orientation_of, turned
 
 Size = tuple[int, int]
 Colour = tuple[int, int, int]
@@ -57,15 +58,30 @@ def fitted(size: Size, room: Size) -> Size:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def picture(file: Path, room: Size) -> Image.Image:
+def picture(file: Path, room: Size, recorded: Size | None = None) -> Image.Image:
     """Return the picture in `file` as RGB, as large as fits `room` (width, height in pixels).
 
-    It is not turned by its EXIF tag, for boxes and training do not know it. Raises ProjectError
-    when the file is missing or is no picture.
+    It is turned by its EXIF tag only where `recorded`, the size that the project knows, is that of
+    the turned picture: then its boxes are, and training turns it too. Raises ProjectError when the
+    file is missing or is no picture.
     """
     with _opened(file) as image:
-        target = fitted(image.size, room)
-        return _rgb(_drafted(image, target)).resize(target, Image.Resampling.BOX, reducing_gap=2.0)
+        turn = _turn(image, recorded)
+        target = fitted(_seen(image.size, turn), room)
+        rgb = turned(_rgb(_drafted(image, _seen(target, turn))), turn)
+        return rgb.resize(target, Image.Resampling.BOX, reducing_gap=2.0)
+
+
+def _turn(image: Image.Image, recorded: Size | None) -> int:
+    """Return the EXIF orientation by which the picture is to be turned, 1 for not at all."""
+    orientation = 1 if recorded is None else orientation_of(image)
+    if recorded is not None and is_turned(orientation, recorded, image.size):
+        return orientation
+    return 1
+
+
+def _seen(size: Size, turn: int) -> Size:
+    return size[::-1] if turn in QUARTER_TURNS else size
 
 
 def with_boxes(file: Path, size: Size, boxes: Iterable[Box], room: Size) -> Image.Image:
@@ -74,7 +90,7 @@ def with_boxes(file: Path, size: Size, boxes: Iterable[Box], room: Size) -> Imag
     `size` is the width and height that the boxes are in, which the file may have in another
     scale. Raises as `picture` does.
     """
-    shown = picture(file, room)
+    shown = picture(file, room, size)
     across, down = shown.width / max(1, size[0]), shown.height / max(1, size[1])
     draw = ImageDraw.Draw(shown)
     line = max(1, min(shown.size) // 200)
@@ -98,18 +114,18 @@ def crop(wanted: Crop, room: Size, margin: float = MARGIN) -> Image.Image:
     """
     with _opened(wanted.file) as image:
         x, y, w, h = wanted.box
-        across = image.width / max(1, wanted.size[0])
-        down = image.height / max(1, wanted.size[1])
+        turn = _turn(image, wanted.size)
+        whole = _seen(image.size, turn)
+        across, down = whole[0] / max(1, wanted.size[0]), whole[1] / max(1, wanted.size[1])
         left, top = max(0.0, (x - margin * w) * across), max(0.0, (y - margin * h) * down)
-        right = min(float(image.width), (x + w * (1 + margin)) * across)
-        bottom = min(float(image.height), (y + h * (1 + margin)) * down)
+        right = min(float(whole[0]), (x + w * (1 + margin)) * across)
+        bottom = min(float(whole[1]), (y + h * (1 + margin)) * down)
         if right - left <= 0 or bottom - top <= 0:
             raise ProjectError("The box is outside of its picture.", "See batman check.")
-        whole = image.size
         target = fitted((round(right - left), round(bottom - top)), room)
         scale = max(target[0] / (right - left), target[1] / (bottom - top))
         need = (max(1, int(whole[0] * scale)), max(1, int(whole[1] * scale)))
-        rgb = _rgb(_drafted(image, need))
+        rgb = turned(_rgb(_drafted(image, _seen(need, turn))), turn)
         shrunk = rgb.width / whole[0]
         area = (left * shrunk, top * shrunk, right * shrunk, bottom * shrunk)
         area = (

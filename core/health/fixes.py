@@ -12,9 +12,9 @@ from core.errors import BatmanError, ProjectError
 from core.files import umask
 from core.health.images import USUAL_MODES
 from core.health.report import Finding
-from core.health.scan import ORIENTATION, QUARTER_TURNS
 from core.store import Change, HistoryEntry, Project
 from core.text import clean, plural
+from core.upright import QUARTER_TURNS, orientation_of
 
 COPIES = "put-right"
 """The folder in `images/` of pictures that were turned or converted."""
@@ -176,7 +176,7 @@ def _copy(source: Path, stem: Path, *, turn: bool) -> Path | None:
     Without `turn` pixels stay where they are, for the boxes may have been drawn on them so.
     """
     with Image.open(source) as image:
-        turned = int(image.getexif().get(ORIENTATION, 1) or 1) in QUARTER_TURNS
+        turned = orientation_of(image) in QUARTER_TURNS
         if not (turned if turn else image.mode not in USUAL_MODES):
             return None
         jpeg = image.format == "JPEG"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.health.report import EXAMPLES, Finding, Severity
-from core.health.scan import QUARTER_TURNS, ScannedImage, good
+from core.health.scan import ScannedImage, good
 from core.health.similar import alike, same
 from core.text import plural
+from core.upright import is_turned
 
 USUAL_MODES = frozenset({"RGB", "L"})
 # More than 8 bits a channel: what reads them as 8 cuts off all but the darkest part.
@@ -115,10 +116,7 @@ def _sizes(rows: Mapping[int, ImageRow], scanned: Sequence[ScannedImage]) -> lis
         if item.state != "good" or not item.width:
             continue
         row = rows[item.id]
-        if item.orientation in QUARTER_TURNS and (row.width, row.height) == (
-            item.height,
-            item.width,
-        ):
+        if is_turned(item.orientation, (row.width, row.height), (item.width, item.height)):
             turned.append(item.id)
         elif (row.width, row.height) != (item.width, item.height):
             sizes[item.id] = (item.width, item.height)

@@ -19,16 +19,13 @@ from PIL import Image
 
 from core.errors import Cancelled
 from core.text import clean
+from core.upright import orientation_of
 
 Files = Literal["read", "known", "look", "skip"]
 State = Literal["good", "missing", "bad"]
 
 THREADS = min(8, (os.cpu_count() or 2) + 2)
 SIDE = 16
-# EXIF orientations 5 to 8 turn a picture by a quarter, which swaps its width and height
-# (CIPA DC-008, tag 0x0112).
-QUARTER_TURNS = frozenset({5, 6, 7, 8})
-ORIENTATION = 0x0112
 _BATCH = 256
 
 
@@ -170,7 +167,7 @@ def _read(image_id: int, path: Path) -> ScannedImage:
 def _decode(image_id: int, raw: bytes) -> ScannedImage:
     with Image.open(io.BytesIO(raw)) as image:
         width, height, mode = *image.size, image.mode
-        orientation = int(image.getexif().get(ORIENTATION, 1) or 1)
+        orientation = orientation_of(image)
         # A JPEG is read at a fraction of its size; every byte of it is still looked at.
         image.draft("L", (SIDE * 4, SIDE * 4))
         grey = _grey(image)

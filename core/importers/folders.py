@@ -17,15 +17,12 @@ from typing import NamedTuple
 
 from core.errors import ImportFailed
 from core.text import clean
+from core.upright import QUARTER_TURNS, orientation_of
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".avif"}
 )
 LARGEST_SIDE = 1_000_000
-
-# EXIF orientations 5 to 8 turn a picture by a quarter (CIPA DC-008, tag 0x0112).
-_ORIENTATION = 0x0112
-_QUARTER_TURNS = range(5, 9)
 
 
 class Found(NamedTuple):
@@ -179,7 +176,7 @@ def read_size(path: str, *, upright: bool = False) -> tuple[int, int] | None:
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
                 width, height = image.size
-                if upright and image.getexif().get(_ORIENTATION) in _QUARTER_TURNS:
+                if upright and orientation_of(image) in QUARTER_TURNS:
                     width, height = height, width
     # Pillow's readers let whatever a damaged header causes through: struct.error, SyntaxError, …
     except Exception:

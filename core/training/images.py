@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from core.hardware import usable_cores
-from core.training.upright import ORIENTATION
+from core.upright import orientation_of
 
 # Where a JPEG's end marker is looked for: cameras append previews and padding after it.
 _TAIL = 64 * 1024
@@ -47,7 +47,7 @@ def check_image(path: Path) -> FileCheck:
             warnings.simplefilter("ignore")  # oddities of metadata that decoding survives
             with Image.open(path) as image:
                 width, height = image.size
-                orientation = int(image.getexif().get(ORIENTATION, 1) or 1)
+                orientation = orientation_of(image)
                 if not _has_end(path, image.format, size):
                     image.load()
     except FileNotFoundError:

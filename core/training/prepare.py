@@ -31,7 +31,7 @@ from core.training.clip import clip
 from core.training.config import DatasetInfo, TrainingConfig
 from core.training.images import FileCheck, check_images
 from core.training.sampling import balance_note, capped
-from core.training.upright import is_turned, write_upright
+from core.upright import is_turned, write_upright
 
 if TYPE_CHECKING:
     from core.store import Project

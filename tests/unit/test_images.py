@@ -26,6 +26,7 @@ from core.images import (
 from core.split_changes import draw_splits, set_splits, split_counts
 from core.store import Project
 from core.thumbnails import Crop, class_colour, class_crops, class_strip, crop, picture, with_boxes
+from core.upright import turned
 
 SHARES = (0.7, 0.15, 0.15)
 GREEN, RED = (0, 200, 0), (220, 0, 0)
@@ -382,3 +383,25 @@ def test_what_images_show_is_what_the_views_say(project: Project) -> None:
     with project.change("nothing", "left") as change:
         change.update_many("labels", ["class_id"], [(1, None), (2, None)])
     assert compare() == 0
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_as_their_boxes_are(tmp_path: Path, orientation: int) -> None:
+    # A red square near the top left of the upright picture, 60 wide and 80 high.
+    upright = Image.new("RGB", (60, 80), GREEN)
+    upright.paste(RED, (10, 20, 30, 40))
+    back = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation)
+    stored = upright if back is None else turned(upright, back)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = tmp_path / "phone.png"
+    stored.save(file, exif=exif)
+    shown = with_boxes(file, (60, 80), [], (60, 80))
+    assert shown.size == (60, 80)
+    assert shown.getpixel((20, 30)) == RED
+    assert shown.getpixel((45, 60)) == GREEN
+    cut = crop(Crop(file, (60, 80), (10, 20, 20, 20)), (10, 10), margin=0)
+    assert {cut.getpixel((x, y)) for x in (2, 7) for y in (2, 7)} == {RED}
+    # Where the project knows the size as it is stored, so are the boxes.
+    as_it_is = with_boxes(file, stored.size, [], stored.size)
+    assert as_it_is.tobytes() == stored.tobytes()
