@@ -14,7 +14,7 @@ from cli.jobs_shared import job_json, open_watch
 from cli.notify import tell
 from cli.output import is_terminal, say, say_error
 from core.errors import BatmanError
-from core.training.ends import claim
+from core.training.ends import claim, end_of_run
 from core.training.run import Run
 from slurm.actions import check_ids
 from slurm.arrays import why
@@ -75,17 +75,24 @@ def _wanted(jobs: QueueSnapshot, wanted: Sequence[str], seen: dict[str, str]) ->
 
 def _tell_end(job: Job, cluster: str, text: str, run_dir: Path | None) -> None:
     """Notify of a job's end; of one that trains a run of ours, only if nobody else has."""
-    if run_dir is not None and not claim(Run(run_dir)):
-        return
-    variables = {
-        "BATMAN_RUN": run_dir.name if run_dir else job.name,
-        "BATMAN_RUN_DIR": str(run_dir.absolute()) if run_dir else "",
-        "BATMAN_STATE": job.state.name.lower(),
-        "BATMAN_JOB": job.id,
-        "BATMAN_CLUSTER": cluster,
-        "BATMAN_TITLE": f"Job {job.id} {job.state.words}",
-        "BATMAN_MESSAGE": f"{job.name} on {cluster}: {text}",
-    }
+    end = None
+    if run_dir is not None:
+        if not claim(Run(run_dir)):
+            return
+        # Known as far as the run is mirrored here.
+        end = end_of_run(Run(run_dir))
+    variables = (
+        end.variables()
+        if end is not None
+        else {
+            "BATMAN_RUN": run_dir.name if run_dir else job.name,
+            "BATMAN_RUN_DIR": str(run_dir.absolute()) if run_dir else "",
+            "BATMAN_STATE": job.state.name.lower(),
+            "BATMAN_TITLE": f"Job {job.id} {job.state.words}",
+            "BATMAN_MESSAGE": f"{job.name} on {cluster}: {text}",
+        }
+    )
+    variables |= {"BATMAN_JOB": job.id, "BATMAN_CLUSTER": cluster}
     tell(variables["BATMAN_TITLE"], variables["BATMAN_MESSAGE"], variables)
 
 
