@@ -24,7 +24,7 @@ def host_of(app: BatmanApp, profile: Profile) -> Host:
     from slurm.site import open_host
 
     known = _HOSTS.setdefault(app, {})
-    key = (profile.name, profile.host, *profile.prelude)
+    key = (profile.name, profile.host, profile.via, *profile.prelude)
     if key not in known:
         known[key] = open_host(profile, ScreenAsker(app))
     return known[key]
@@ -32,4 +32,4 @@ def host_of(app: BatmanApp, profile: Profile) -> Host:
 
 def use_host(app: BatmanApp, profile: Profile, host: Host) -> None:
     """Reach the cluster by `host` from now on."""
-    _HOSTS.setdefault(app, {})[(profile.name, profile.host, *profile.prelude)] = host
+    _HOSTS.setdefault(app, {})[(profile.name, profile.host, profile.via, *profile.prelude)] = host

@@ -43,7 +43,7 @@ DESCRIPTION = (
     "Add, list, show, set up, test, edit and remove the SLURM clusters that runs are trained on."
 )
 
-_SETTINGS = ("workspace", "python", "envs", "account", "qos", "time")
+_SETTINGS = ("via", "workspace", "python", "envs", "account", "qos", "time")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 _ABOUT = {
+    "via": "ssh to go through the system's ssh, for Kerberos or a master that is open",
     "workspace": "our folder there, which the nodes see",
     "python": "interpreter or environment there that has batman-tui[train]",
     "envs": "folder there that setup makes environments in (default: WORKSPACE/envs)",

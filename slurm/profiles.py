@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -83,19 +83,21 @@ class Profile(BaseModel):
     """A cluster.
 
     `host` is where its commands run: empty or `local` for this machine (a login node), else as for
-    `ssh` (an alias, `user@host`). `prelude` are shell lines to run before anything of ours there,
-    such as `module load slurm`. `workspace` is our folder there, on a file system that the nodes
-    see; `~` and variables such as `$SCRATCH` are the cluster's. `python` is the interpreter or
-    environment that has Batman's `train` extra there, and `envs` the folder that
-    `batman clusters setup` makes environments in. `signal_seconds` before the time limit a
-    run is told to write its checkpoint, and `time` is the limit asked for where none is chosen.
-    `sbatch` are further options, each one word such as `--exclude=n3`.
+    `ssh` (an alias, `user@host`). `via` is how it is reached: empty by a connection of ours, `ssh`
+    by the system's `ssh`, for Kerberos and masters that are open. `prelude` are shell lines to run
+    before anything of ours there, such as `module load slurm`. `workspace` is our folder there, on
+    a file system that the nodes see; `~` and variables such as `$SCRATCH` are the cluster's.
+    `python` is the interpreter or environment that has Batman's `train` extra there, and `envs` the
+    folder that `batman clusters setup` makes environments in. `signal_seconds` before the time
+    limit a run is told to write its checkpoint, and `time` is the limit asked for where none is
+    chosen. `sbatch` are further options, each one word such as `--exclude=n3`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     host: str = ""
+    via: Literal["", "ssh"] = ""
     prelude: list[str] = Field(default_factory=list)
     workspace: str = "~/batman"
     python: str = ""
@@ -299,6 +301,7 @@ def to_toml(profile: Profile) -> str:
 
 _HELP = {
     "host": "SSH host (an alias of ~/.ssh/config, user@host); empty: this machine",
+    "via": "empty: our own SSH; ssh: the system's, for Kerberos or an open master",
     "workspace": "our folder there, on a file system that the nodes see",
     "python": "interpreter or environment with batman-tui[train]; empty: WORKSPACE/env, or ours",
     "envs": "folder that setup makes environments in; empty: WORKSPACE/envs",

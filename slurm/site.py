@@ -50,6 +50,10 @@ def open_host(profile: Profile, asker: Asker | None = None) -> Host:
     """Return the host of a cluster. Over SSH it connects at its first use."""
     if profile.is_local:
         return LocalHost()
+    if profile.via == "ssh":
+        from slurm.hosts.openssh import OpenSshHost
+
+        return OpenSshHost(profile.host, prelude="\n".join(profile.prelude))
     from slurm.hosts.ssh import SshHost
 
     return SshHost(profile.host, asker=asker, prelude="\n".join(profile.prelude))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _FIELDS = {
     "name": ("Name", "what to call it"),
     "host": ("SSH host", "an alias, user@host; empty: this machine"),
+    "via": ("Via", "ssh: the system's, for Kerberos"),
     "workspace": ("Workspace", "our folder there, which the nodes see"),
     "python": ("Python", "its environment; empty: WORKSPACE/env"),
     "account": ("Account", "to charge; empty: the cluster's default"),
