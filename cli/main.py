@@ -24,6 +24,7 @@ COMMANDS: dict[str, _Command] = {
     "project": _Command("project", "create, list, show and delete projects"),
     "import": _Command("importer", "bring labelled images into a project"),
     "classes": _Command("classes", "list, merge, rename and delete classes; undo and redo"),
+    "images": _Command("images", "list a project's images by a filter, take some out"),
     "splits": _Command("splits", "count, set and draw train, valid and test"),
     "check": _Command("check", "find what is wrong with a project's data, and put it right"),
     "export": _Command("export", "write a project as COCO, YOLO or Pascal VOC, or a model"),

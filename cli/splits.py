@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
+from cli.chosen import add_chosen, chosen_images
 from cli.common import add_json, add_project, open_project, run_module
 from cli.exits import Exit
 from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
-from core.errors import BatmanError
-from core.images import find_images, parse_filter
 from core.split_changes import NO_SPLIT, draw_splits, set_splits, split_counts
 from core.splits import SPLITS
-from core.store import Project
 from core.text import plural
 
 DESCRIPTION = (
@@ -32,18 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     set_ = commands.add("set", "put images into a split by hand", _set)
     set_.add_argument("split", choices=(*SPLITS, NO_SPLIT), help="the split; none for no split")
-    chosen = set_.add_mutually_exclusive_group(required=True)
-    chosen.add_argument(
-        "--images", nargs="+", metavar="NAME", help="names of image files, as the source had them"
-    )
-    chosen.add_argument(
-        "--file", type=Path, metavar="FILE", help="a text file with a name of an image a line"
-    )
-    chosen.add_argument(
-        "--where",
-        metavar="FILTER",
-        help="a filter as on the images screen, such as 'import:2 class:crane split:none'",
-    )
+    add_chosen(set_)
     set_.add_argument(
         "--alone",
         action="store_true",
@@ -116,39 +101,9 @@ def _show(args: argparse.Namespace) -> int:
 
 def _set(args: argparse.Namespace) -> int:
     with open_project(args) as project:
-        if args.where is not None:
-            ids = find_images(project, parse_filter(args.where))
-            if not ids:
-                raise BatmanError("No image matches the filter.", "Nothing was changed.")
-        else:
-            ids = _named(project, args.images or _lines(args.file))
+        ids = chosen_images(project, args)
         split = None if args.split == NO_SPLIT else args.split
         return say_change(set_splits(project, ids, split, groups=not args.alone))
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BatmanError(f"'{file}' cannot be read: {error}.", "Nothing was changed.") from None
-    return [line.strip() for line in lines if line.strip()]
-
-
-def _named(project: Project, names: list[str]) -> list[int]:
-    """Return the images with these names; all that have one, for imports may share names."""
-    rows = project.db.execute(
-        "SELECT id, name FROM v_images WHERE name IN (SELECT value FROM json_each(?))",
-        (json.dumps(names),),
-    ).fetchall()
-    known = {row["name"] for row in rows}
-    unknown = [name for name in dict.fromkeys(names) if name not in known]
-    if unknown:
-        more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
-        raise BatmanError(
-            f"The project has no image named '{unknown[0]}'{more}.",
-            "Nothing was changed. Names are those of the imported files.",
-        )
-    return [row["id"] for row in rows]
 
 
 def _draw(args: argparse.Namespace) -> int:
