@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from core.errors import BatmanError
-from core.images import find_images, parse_filter
+from core.images import ImageFilter, find_images, finding_images, parse_filter
 from core.store import Project
 
 WHERE = "a filter as on the images screen, such as 'import:2 class:crane split:none'"
@@ -32,10 +32,23 @@ def chosen_images(project: Project, args: argparse.Namespace) -> list[int]:
     """
     if args.where is None:
         return _named(project, args.images or _lines(args.file))
-    ids = find_images(project, parse_filter(args.where))
+    ids = find_images(project, filter_of(project, args.where))
     if not ids:
         raise BatmanError("No image matches the filter.", "Nothing was changed.")
     return ids
+
+
+def filter_of(project: Project, text: str) -> ImageFilter:
+    """Return the filter that `text` says; for a `finding:KIND` in it, the data is checked first."""
+    if "finding:" not in text:
+        return parse_filter(text)
+    from core.health import check
+
+    found: dict[str, frozenset[int]] = {}
+    for finding in check(project).findings:
+        images = finding_images(project, finding)
+        found[finding.kind] = found.get(finding.kind, frozenset()) | images
+    return parse_filter(text, found)
 
 
 def _lines(file: Path) -> list[str]:

@@ -6,12 +6,12 @@ import argparse
 import sys
 from typing import get_args
 
-from cli.chosen import WHERE, add_chosen, chosen_images
+from cli.chosen import WHERE, add_chosen, chosen_images, filter_of
 from cli.common import add_json, add_project, confirm, joined, open_project, run_module
 from cli.exits import Exit
 from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
-from core.images import ImageLine, Order, delete_images, find_images, image_lines, parse_filter
+from core.images import ImageLine, Order, delete_images, find_images, image_lines
 from core.text import plural
 
 DESCRIPTION = "List the images of a project, and take images out of it."
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     limit = args.limit if args.limit is not None or args.json else _SHOWN
     with open_project(args) as project:
-        wanted = parse_filter(args.where)
+        wanted = filter_of(project, args.where)
         ids = find_images(project, wanted, order=args.sort, reverse=args.reverse)
         lines = image_lines(project, ids if limit is None else ids[: max(0, limit)])
         if args.json:

@@ -45,6 +45,8 @@ def test_lists_what_the_filter_finds(workspace: Path, capsys: pytest.CaptureFixt
     assert "b.png" in out
     assert "a.png" not in out
     assert out.splitlines()[-1] == "2 images, 1 of them shown (--limit)."
+    code, out, _ = run(capsys, "list", "--where", "finding:class-scarce class:boom")
+    assert out.splitlines()[-1] == "1 image."
     code, out, _ = run(capsys, "list", "--where", "is:unlabelled")
     assert out == "No image matches the filter.\n"
 
