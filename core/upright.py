@@ -46,6 +46,9 @@ def turned(image: Image, orientation: int) -> Image:
 
 def orientation_of(image: Image) -> int:
     """Return the EXIF orientation of an open picture, 1 to 8; 1 when it says none."""
+    if image.format == "PNG" and "exif" not in image.info:
+        # Pillow would decode the whole picture to see whether a tag comes after it.
+        return 1
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception:
