@@ -19,6 +19,7 @@ from textual.widgets import Static
 
 from batman_tui.clock import ago
 from batman_tui.keys import bindings
+from batman_tui.screens.evaluate_control import EvaluationControl
 from batman_tui.screens.evaluate_details import (
     Row,
     by_size,
@@ -31,13 +32,10 @@ from batman_tui.screens.evaluate_details import (
     matrix_width,
     mixup_columns,
 )
-from batman_tui.widgets.base import BatmanScreen
-from batman_tui.widgets.cells import bar
 from batman_tui.widgets.panel import Panel
 from batman_tui.widgets.picture import Picture
 from batman_tui.widgets.plot import Plot
 from batman_tui.widgets.table import VirtualTable
-from core.errors import Cancelled
 from core.evaluation.process import EvaluationProcess
 from core.evaluation.result import (
     RESULT,
@@ -47,15 +45,12 @@ from core.evaluation.result import (
     evaluation_folder,
 )
 from core.evaluation.walk import Mixup, curve_chart, draw, mixups
-from core.progress import Progress
-from core.text import clean
 
 TABS = {"classes": "Classes", "confusion": "Confusions", "images": "Worst images"}
 SPLITS = ("valid", "test", "train")
-PROGRESS_CELLS = 24
 
 
-class EvaluationScreen(BatmanScreen):
+class EvaluationScreen(EvaluationControl):
     """Shows the evaluations of the run in the folder `run_path`, and makes new ones.
 
     They are made in a child process; `evaluator` stands in for it in tests. Leaving the screen
@@ -72,7 +67,6 @@ class EvaluationScreen(BatmanScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings("evaluate")
 
     tab: reactive[str] = reactive("classes", init=False, repaint=False)
-    split: reactive[str] = reactive("valid", init=False, repaint=False)
 
     class Loaded(Message):
         """The evaluation of `split` was looked for; `result` is None where there is none."""
@@ -82,29 +76,11 @@ class EvaluationScreen(BatmanScreen):
             self.split = split
             self.result = result
 
-    class Progressed(Message):
-        """The child process came further."""
-
-        def __init__(self, progress: Progress) -> None:
-            super().__init__()
-            self.progress = progress
-
-        def can_replace(self, message: Message) -> bool:
-            """Only the newest counts."""
-            return isinstance(message, EvaluationScreen.Progressed)
-
-    class Ended(Message):
-        """The child process has ended, well or not."""
-
     def __init__(
         self, run_path: Path, evaluator: type[EvaluationProcess] = EvaluationProcess
     ) -> None:
-        super().__init__()
-        self.path = run_path
+        super().__init__(run_path, evaluator)
         self.result: EvaluationResult | None = None
-        self.process: EvaluationProcess | None = None
-        """The evaluation that is going on."""
-        self._evaluator = evaluator
 
     def trail(self) -> str:
         """Name the run."""
@@ -174,12 +150,6 @@ class EvaluationScreen(BatmanScreen):
         self.query_one("#classes").focus()
         self._load(None)
 
-    def on_unmount(self) -> None:
-        """Stop what is going on: nobody would see it."""
-        self.batman.busy.pop(self, None)
-        if self.process is not None:
-            self.process.cancel()
-
     def on_resize(self) -> None:
         """Arrange the panels for the new width."""
         self.call_after_refresh(self._arrange)
@@ -194,6 +164,10 @@ class EvaluationScreen(BatmanScreen):
             result = EvaluationResult.load(evaluation_folder(self.path, chosen))
         self.post_message(self.Loaded(chosen, result))
 
+    def evaluated(self) -> None:
+        """Show what the evaluation that has ended found."""
+        self._load(self.split)
+
     @on(Loaded)
     def _loaded(self, message: Loaded) -> None:
         self.set_reactive(EvaluationScreen.split, message.split)
@@ -204,64 +178,6 @@ class EvaluationScreen(BatmanScreen):
         """Show the evaluation on another split."""
         self.result = None
         self._show()
-        self._load(self.split)
-
-    # -- evaluating ------------------------------------------------------------------------------
-
-    def action_start(self) -> None:
-        """Evaluate the model on the split."""
-        if self.process is not None:
-            return
-        self.process = self._evaluator(self.path, self.split)
-        self.batman.busy[self] = f"The evaluation of '{self.path.name}' is not finished."
-        self._progress("starting")
-        self._evaluate(self.process)
-        self.refresh_bindings()
-
-    def action_stop(self) -> None:
-        """Stop the evaluation."""
-        if self.process is not None:
-            self.process.cancel()
-            self._progress("stopping")
-
-    @work(thread=True, exit_on_error=False, group="evaluate")
-    def _evaluate(self, process: EvaluationProcess) -> None:
-        def tell(progress: Progress) -> None:
-            self.post_message(self.Progressed(progress))
-
-        try:
-            process.run(tell)
-        except Cancelled:
-            return
-        finally:
-            self.post_message(self.Ended())
-
-    @on(Progressed)
-    def _progressed(self, message: Progressed) -> None:
-        step = message.progress
-        self._progress(step.stage, step.done, step.total)
-
-    def _progress(self, stage: str, done: int = 0, total: int | None = None) -> None:
-        if self.process is None:
-            return
-        share = done / total if total else 0.0
-        counts = f" {done:,} of {total:,}" if total else f" {done:,}" if done else ""
-        shown = self.query_one("#evaluate-progress", Static)
-        shown.display = True
-        shown.update(
-            Content.assemble(
-                (bar(share, PROGRESS_CELLS), "$secondary"),
-                f"  {clean(stage)} ({self.split})",
-                (counts, "$foreground-muted"),
-            )
-        )
-
-    @on(Ended)
-    def _ended(self) -> None:
-        self.process = None
-        self.batman.busy.pop(self, None)
-        self.query_one("#evaluate-progress").display = False
-        self.refresh_bindings()
         self._load(self.split)
 
     # -- showing ---------------------------------------------------------------------------------
@@ -381,22 +297,6 @@ class EvaluationScreen(BatmanScreen):
         """Show the next pane, or the one before."""
         names = list(TABS)
         self.tab = names[(names.index(self.tab) + by) % len(names)]
-
-    def action_back(self) -> None:
-        """Go back; asks first when that would stop an evaluation."""
-        if self.process is None:
-            super().action_back()
-            return
-        from batman_tui.widgets.dialogs import ConfirmDialog
-
-        def answered(agreed: bool | None) -> None:
-            if agreed:
-                self.dismiss()
-
-        lines = ["The evaluation is not finished. Leaving stops it; what it did so far is lost."]
-        self.app.push_screen(
-            ConfirmDialog("Stop the evaluation?", lines, yes="Stop", no="Stay"), answered
-        )
 
     def action_zoom(self) -> None:
         """Give the plot or the picture the whole screen, or go back."""

@@ -25,7 +25,6 @@ from core.training.batching import Batching
 from core.training.build import CocoEval
 from core.training.config import TrainingConfig
 from core.training.events import (
-    Checkpoint,
     Epoch,
     Event,
     Started,
@@ -35,8 +34,8 @@ from core.training.events import (
 )
 from core.training.meter import StepMeter
 from core.training.ranks import is_rank_zero
-from core.training.results import validation_record
-from core.training.saving import RunState, best_content
+from core.training.results import best_by, validation_event, validation_record
+from core.training.saving import CheckpointFiles, RunState
 from core.training.stopping import StopRequest, TrainingStopped
 from core.training.val_images import ValImages
 from core.training.watching import RunWatch
@@ -71,6 +70,7 @@ class RunRecorder(Callback):
         self._write = write
         self._evaluation = evaluation
         self._images = val_images
+        self._files = CheckpointFiles(run_dir, config.keep_checkpoints, val_images)
         self._earlier = earlier
         self._resumed_from = resumed_from
         self._attempt = attempt
@@ -80,7 +80,6 @@ class RunRecorder(Callback):
         self._watch: RunWatch | None = None
         self._validation: Validation | None = None
         self._validating = False
-        self._last_bytes = 0
         self._begun = self._epoch_begun = self._validation_begun = time.monotonic()
         self.stopped_early = False
 
@@ -109,7 +108,8 @@ class RunRecorder(Callback):
         if self._config.patience and self.state.since_best >= self._config.patience:
             # It had stopped early and someone wants it to go on: patience starts again.
             self.state.since_best = 0
-        self._adopt_best()
+        if not self._files.adopt_best(self._resumed_from, self.state.best_epoch):
+            self.state.best_epoch, self.state.best_value, self.state.since_best = 0, -1.0, 0
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -133,17 +133,6 @@ class RunRecorder(Callback):
         trainer.datamodule.position = progress.position(fit_loop)
         if not exact:
             self.state.loss_sum, self.state.loss_count, self.state.epoch_seconds = 0.0, 0, 0.0
-
-    def _adopt_best(self) -> None:
-        """Make sure that `best.pth` is the checkpoint's best; else the best is yet to be found."""
-        own = self._run_dir / checkpoints.BEST
-        source = self._resumed_from
-        if source is not None and source.parent.resolve() != self._run_dir.resolve():
-            other = source.parent / checkpoints.BEST
-            if not own.exists() and other.is_file() and is_rank_zero():
-                checkpoints.duplicate(other, own)
-        if checkpoints.best_epoch(own) != self.state.best_epoch:
-            self.state.best_epoch, self.state.best_value, self.state.since_best = 0, -1.0, 0
 
     # --- start -------------------------------------------------------------------------------
 
@@ -280,35 +269,18 @@ class RunRecorder(Callback):
         self._validating = False
         self._beat()
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-
-        def share(name: str) -> float:
-            value = metrics.get(f"val/{name}", 0.0)
-            return max(0.0, value) if value == value else 0.0
-
-        key = {"map": "mAP_50_95", "mar": "mAR"}[self._config.best_metric]
-        value = share(key)
+        value = best_by(metrics, self._config.best_metric)
         best = value > self.state.best_value
         if best:
             self.state.best_value, self.state.since_best = value, 0
             self.state.best_epoch = trainer.current_epoch + 1
         else:
             self.state.since_best += 1
-        loss = metrics.get("val/loss")
-        self._validation = Validation(
+        self._validation = validation_event(
+            metrics,
+            self._evaluation.per_class,
             epoch=trainer.current_epoch + 1,
             step=trainer.global_step,
-            map50_95=share("mAP_50_95"),
-            map50=share("mAP_50"),
-            map75=share("mAP_75"),
-            precision=share("precision"),
-            recall=share("recall"),
-            f1=share("F1"),
-            loss=loss if loss is not None and loss == loss else None,
-            per_class={
-                str(row["name"]): max(0.0, float(row["ap"]))
-                for row in self._evaluation.per_class
-                if row["ap"] == row["ap"]
-            },
             ema=self._config.ema,
             best=best,
             seconds=round(time.monotonic() - self._validation_begun, 3),
@@ -333,11 +305,11 @@ class RunRecorder(Callback):
         self.state.epoch_seconds, self._epoch_begun = 0.0, time.monotonic()
         written: list[Event] = []
         if validation is not None and validation.best and trainer.is_global_zero:
-            written.append(self._save_best(trainer, pl_module))
+            written.append(self._files.save_best(trainer, pl_module, self.state.best_epoch))
         stopping = self._stop_asked(trainer) and epoch < self._config.epochs
-        written.append(self._save_last(trainer, epoch, "stop" if stopping else "last"))
+        written.append(self._files.save_last(trainer, epoch, "stop" if stopping else "last"))
         if epoch % self._config.checkpoint_interval == 0 and trainer.is_global_zero:
-            written.append(self._save_periodic(epoch, step))
+            written.append(self._files.save_periodic(epoch, step))
         for event in [*done, *written]:
             self._emit(trainer, event)
         if stopping:
@@ -363,33 +335,8 @@ class RunRecorder(Callback):
         if not self._stop_asked(trainer):
             return
         self._emit_steps(trainer, self._require_meter().ready())
-        self._emit(trainer, self._save_last(trainer, trainer.current_epoch, "stop"))
+        self._emit(trainer, self._files.save_last(trainer, trainer.current_epoch, "stop"))
         raise TrainingStopped
-
-    def _save_last(self, trainer: Trainer, epoch: int, kind: str) -> Checkpoint:
-        path = self._run_dir / checkpoints.LAST
-        trainer.save_checkpoint(path)
-        self._last_bytes = path.stat().st_size if path.exists() else 0
-        return Checkpoint(
-            epoch=epoch, step=trainer.global_step, file=path.name, kind=kind, bytes=self._last_bytes
-        )
-
-    def _save_periodic(self, epoch: int, step: int) -> Checkpoint:
-        path = self._run_dir / checkpoints.periodic_name(epoch)
-        written = checkpoints.duplicate(self._run_dir / checkpoints.LAST, path)
-        checkpoints.prune_periodic(self._run_dir, self._config.keep_checkpoints)
-        return Checkpoint(epoch=epoch, step=step, file=path.name, kind="periodic", bytes=written)
-
-    def _save_best(self, trainer: Trainer, pl_module: LightningModule) -> Checkpoint:
-        """Write the evaluated weights (averaged ones with EMA) with what describes the model."""
-        epoch = self.state.best_epoch
-        path = self._run_dir / checkpoints.BEST
-        written = checkpoints.save_checkpoint(best_content(trainer, pl_module, epoch), path)
-        if self._images is not None:
-            self._images.write(epoch)
-        return Checkpoint(
-            epoch=epoch, step=trainer.global_step, file=path.name, kind="best", bytes=written
-        )
 
     # --- events ------------------------------------------------------------------------------
 
@@ -401,7 +348,7 @@ class RunRecorder(Callback):
 
     def _watch_disk(self, epoch: int) -> None:
         if self._watch is not None:
-            self._watch.check_disk(self._last_bytes, epoch)
+            self._watch.check_disk(self._files.last_bytes, epoch)
 
     def _beat(self, *, step: bool = False) -> None:
         if self._watch is not None:

@@ -7,6 +7,8 @@ and the epoch only, and an epoch can start at any batch.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -104,6 +106,11 @@ class RunDataModule(RFDETRDataModule):
         super().__init__(model_config, train_config)
         self.balance = balance
         self.position = (0, 0)
+
+    def setup(self, stage: str) -> None:
+        """Read the annotations, without the words that pycocotools prints on each file."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            super().setup(stage)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the training loader, which begins at `position`."""

@@ -1,7 +1,8 @@
-"""`results.json`: how a run ended and what its model can do, for people and scripts."""
+"""What a validation found, and `results.json`: how a run ended and what its model can do."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,54 @@ RESULTS = "results.json"
 MAX_DETECTIONS = 500
 
 _METRICS = ("map50_95", "map50", "map75", "precision", "recall", "f1")
+
+
+def best_by(metrics: Mapping[str, float], best_metric: str) -> float:
+    """Return what `metrics`, as rfdetr names them, are worth by the config's `best_metric`."""
+    return _share(metrics, {"map": "mAP_50_95", "mar": "mAR"}[best_metric])
+
+
+def validation_event(
+    metrics: Mapping[str, float],
+    per_class: Iterable[Mapping[str, Any]],
+    *,
+    epoch: int,
+    step: int,
+    ema: bool,
+    best: bool,
+    seconds: float,
+) -> Validation:
+    """Return the event of a validation from rfdetr's `metrics` and its table of classes.
+
+    What could not be measured counts as 0; a loss that is not a number, and classes without
+    ground truth, are left out.
+    """
+    loss = metrics.get("val/loss")
+    return Validation(
+        epoch=epoch,
+        step=step,
+        map50_95=_share(metrics, "mAP_50_95"),
+        map50=_share(metrics, "mAP_50"),
+        map75=_share(metrics, "mAP_75"),
+        precision=_share(metrics, "precision"),
+        recall=_share(metrics, "recall"),
+        f1=_share(metrics, "F1"),
+        loss=loss if loss is not None and loss == loss else None,
+        per_class={
+            str(row["name"]): max(0.0, float(row["ap"]))
+            for row in per_class
+            if row["ap"] == row["ap"]
+        },
+        ema=ema,
+        best=best,
+        seconds=seconds,
+    )
+
+
+def _share(metrics: Mapping[str, float], name: str) -> float:
+    # COCO's -1 and NaN stand for what nothing could be measured of.
+    value = metrics.get(f"val/{name}", 0.0)
+    return max(0.0, value) if value == value else 0.0
 
 
 def validation_record(event: Validation, train_loss: float | None) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from rfdetr.training import BestModelCallback
 
 from core.training import checkpoints
+from core.training.events import Checkpoint
+from core.training.ranks import is_rank_zero
+from core.training.val_images import ValImages
 
 
 @dataclass(slots=True)
@@ -50,6 +53,58 @@ class WholeFileIO(TorchCheckpointIO):
     ) -> None:
         """Write `checkpoint` to `path` atomically. Raises OSError."""
         checkpoints.save_checkpoint(checkpoint, Path(path))
+
+
+class CheckpointFiles:
+    """Writes the checkpoints of the run in `run_dir`; each method returns the event to tell of.
+
+    The newest `keep` periodic ones stay (0: all). `images` are drawn again for each new best.
+    `last_bytes` is the size of the last one written, in bytes.
+    """
+
+    def __init__(self, run_dir: Path, keep: int, images: ValImages | None) -> None:
+        self.last_bytes = 0
+        self._run_dir = run_dir
+        self._keep = keep
+        self._images = images
+
+    def adopt_best(self, resumed_from: Path | None, epoch: int) -> bool:
+        """Return whether `best.pth` is that of `epoch`; else the best is yet to be found.
+
+        A run that goes on from another's checkpoint takes that one's best along.
+        """
+        own = self._run_dir / checkpoints.BEST
+        if resumed_from is not None and resumed_from.parent.resolve() != self._run_dir.resolve():
+            other = resumed_from.parent / checkpoints.BEST
+            if not own.exists() and other.is_file() and is_rank_zero():
+                checkpoints.duplicate(other, own)
+        return checkpoints.best_epoch(own) == epoch
+
+    def save_last(self, trainer: Trainer, epoch: int, kind: str) -> Checkpoint:
+        """Write `checkpoint_last.pth`; `kind` is last, or stop when the run ends there."""
+        path = self._run_dir / checkpoints.LAST
+        trainer.save_checkpoint(path)
+        self.last_bytes = path.stat().st_size if path.exists() else 0
+        return Checkpoint(
+            epoch=epoch, step=trainer.global_step, file=path.name, kind=kind, bytes=self.last_bytes
+        )
+
+    def save_periodic(self, epoch: int, step: int) -> Checkpoint:
+        """Keep a copy of the last checkpoint, and remove the oldest copies."""
+        path = self._run_dir / checkpoints.periodic_name(epoch)
+        written = checkpoints.duplicate(self._run_dir / checkpoints.LAST, path)
+        checkpoints.prune_periodic(self._run_dir, self._keep)
+        return Checkpoint(epoch=epoch, step=step, file=path.name, kind="periodic", bytes=written)
+
+    def save_best(self, trainer: Trainer, pl_module: LightningModule, epoch: int) -> Checkpoint:
+        """Write the evaluated weights (averaged ones with EMA) with what describes the model."""
+        path = self._run_dir / checkpoints.BEST
+        written = checkpoints.save_checkpoint(best_content(trainer, pl_module, epoch), path)
+        if self._images is not None:
+            self._images.write(epoch)
+        return Checkpoint(
+            epoch=epoch, step=trainer.global_step, file=path.name, kind="best", bytes=written
+        )
 
 
 def best_content(trainer: Trainer, pl_module: LightningModule, epoch: int) -> dict[str, Any]:

@@ -6,8 +6,6 @@ looked at.
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,7 @@ from core.training.events import (
 )
 from core.training.memory import EFFECTIVE, idle, recommend, tightest_gpu
 from core.training.probed import recall, remember
+from core.training.quiet import quiet_loggers
 from core.training.ranks import is_rank_zero, under_srun, under_torchrun
 from core.training.results import write_results
 from core.training.saving import RunState, WholeFileIO
@@ -96,7 +95,7 @@ class Session:
             raise ConfigError("This run has no prepared data set.", "Start it with batman train.")
         self._classes = config.dataset.class_names
         self._data = config.dataset_dir(run_dir)
-        _quiet()
+        quiet_loggers()
 
     def train(self, callbacks: Sequence[Callback] = ()) -> None:
         """Train until the last epoch, until patience runs out or until asked to stop.
@@ -330,26 +329,3 @@ class Session:
             },
             device=device,
         )
-
-
-# What rfdetr, Lightning and torch tell people who write their own training scripts.
-_NOISE = (
-    r".*does not have many workers.*",
-    r".*smaller than the logging interval.*",
-    r".*but have no logger configured.*",
-    r".*your dataloader is not resumable.*",
-    r".*instantiated with pretrain_weights=None.*",
-    r".*torch.jit.script.* is deprecated.*",
-    r".*isinstance\(treespec, LeafSpec\).*",
-    r"It is recommended to use `self.log.*",
-    r"You passed find_unused_parameters=true.*",
-)
-
-
-def _quiet() -> None:
-    """Keep that out of the log, where warnings should be ours to act on."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("rf-detr").setLevel(logging.ERROR)
-    for text in _NOISE:
-        warnings.filterwarnings("ignore", message=text)

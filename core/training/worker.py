@@ -43,6 +43,7 @@ from core.training.events import (
 from core.training.failures import explain
 from core.training.peers import Peers
 from core.training.process import write_worker
+from core.training.quiet import quiet_warnings
 from core.training.ranks import is_rank_zero
 from core.training.stall import Ticker
 from core.training.stopping import StopRequest
@@ -97,6 +98,7 @@ def _quiet_environment() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Albumentations asks PyPI for a newer version on import.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    quiet_warnings()
 
 
 def _say(text: str, stream: Any = None) -> None:

@@ -27,6 +27,12 @@ def test_the_folder_holds_what_the_design_lists_and_nothing_else(trained: Path) 
     assert Run(trained).state() == "finished"
 
 
+def test_the_log_holds_our_lines_only(trained: Path) -> None:
+    lines = (trained / "train.log").read_text().splitlines()
+    assert [line for line in lines if not re.match(r"\d\d:\d\d:\d\d \S", line)] == []
+    assert sum(" mAP50-95 " in line for line in lines) == 6
+
+
 def test_events_tell_every_step_and_epoch_once_in_order(trained: Path) -> None:
     events = events_of(trained)
     assert isinstance(events[0], ev.Started)
