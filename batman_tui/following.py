@@ -40,9 +40,8 @@ class Following(App[Any]):
     _ends_looking = False
 
     def follow_runs(self) -> None:
-        """Begin to follow; what has ended before nobody is told of."""
+        """Begin to follow, when the first screen is long up; what has ended by then is no news."""
         self.set_interval(FOLLOW_SECONDS, self._ends_due)
-        self._ends_due()
 
     def _ends_due(self) -> None:
         if not self._ends_looking:

@@ -60,10 +60,18 @@ def with_records(
             missing.append(job_of(record, path.name))
         elif told.state in (LEFT, GONE) and parse_state(record.state).ended:
             better[told.id] = job_of(record, path.name)
+        elif record.gpu and told.state.ended and told.id == record.job_id and _typeless(told):
+            # Accounting names the types of GPUs at few sites; we know what we asked for.
+            count = sum(gpus.count for gpus in told.gpus)
+            better[told.id] = replace(told, gpus=(Gpus(record.gpu, count),))
     if not missing and not better:
         return snapshot
     jobs = (better.get(job.id, job) for job in snapshot.jobs)
     return replace(snapshot, jobs=(*jobs, *missing))
+
+
+def _typeless(job: Job) -> bool:
+    return bool(job.gpus) and not any(gpus.type for gpus in job.gpus)
 
 
 def keep_ends(

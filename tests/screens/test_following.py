@@ -1,0 +1,60 @@
+"""The app tells when runs end, whichever screen is in front."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from harness import FrozenApp, screen_text, until
+from run_data import make_run, running
+
+from core.notify import NotifySettings
+from core.training.events import EventWriter, Finished
+from core.training.process import write_worker
+
+
+async def test_an_end_is_told_in_the_app_by_the_bell_and_by_a_command(
+    tmp_path: Path, opened
+) -> None:
+    run = make_run(tmp_path, "site [small]", running("site [small]"))
+    write_worker(run, since=0.5)
+    told = tmp_path / "told.json"
+    program = "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1], 'w'))"
+    settings = NotifySettings(desktop="osc9", command=(sys.executable, "-c", program, str(told)))
+    app = FrozenApp(tmp_path, notify=settings)
+    written: list[str] = []
+    app.write_to_terminal = written.append
+    async with opened(app, (100, 30)) as pilot:
+        app._ends_due()
+        await until(pilot, lambda: app._ends is not None and not app._ends_looking)
+        writer = EventWriter(run / "events.jsonl")
+        writer.write(
+            Finished(epoch=3, step=9, best_epoch=1, best_map50_95=0.5, best_map50=0.6, seconds=75)
+        )
+        writer.close()
+        app._ends_due()
+        await until(pilot, lambda: "site [small] finished" in screen_text(app))
+        await until(pilot, lambda: told.is_file() and told.read_text().endswith("}"))
+        assert written[0].startswith("\a\x1b]9;site [small] finished")
+        assert json.loads(told.read_text())["BATMAN_STATE"] == "finished"
+        # Once.
+        app._ends_due()
+        await until(pilot, lambda: not app._ends_looking)
+        assert len(written) == 1
+
+
+async def test_a_command_that_cannot_be_run_is_said(tmp_path: Path, opened) -> None:
+    run = make_run(tmp_path, "site", running("site"))
+    write_worker(run, since=0.5)
+    app = FrozenApp(tmp_path, notify=NotifySettings(command=("/nowhere/tool",)))
+    async with opened(app, (100, 30)) as pilot:
+        app._ends_due()
+        await until(pilot, lambda: app._ends is not None and not app._ends_looking)
+        writer = EventWriter(run / "events.jsonl")
+        writer.write(
+            Finished(epoch=3, step=9, best_epoch=1, best_map50_95=0.5, best_map50=0.6, seconds=75)
+        )
+        writer.close()
+        app._ends_due()
+        await until(pilot, lambda: "/nowhere/tool" in screen_text(app))
