@@ -88,7 +88,7 @@ class SubmitDialog(BatmanDialog[Submitted]):
     DEFAULT_CSS = """
     SubmitDialog {
         & > .dialog { width: 88; padding: 0 1; }
-        #soonest { height: 7; margin-bottom: 1; }
+        #soonest { height: 4; margin-bottom: 1; background: $surface; }
         #submit-says { height: auto; min-height: 2; margin-top: 1; }
     }
     """
@@ -225,6 +225,7 @@ class SubmitDialog(BatmanDialog[Submitted]):
         self._site, self._facts = message.site, message.facts
         table = self.query_one("#soonest", VirtualTable)
         table.set_rows(message.rows)
+        table.styles.height = min(8, max(3, len(message.rows) + 1))
         if self._asked.gpu:
             table.move_to(self._asked.gpu)
         self._follow()

@@ -5,6 +5,7 @@ Fields are in the order that `slurm.jobs` asks for, in the form of SLURM 22.05.8
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,12 @@ class FakeCluster:
         self.asked = 0
         self.commands: list[tuple[list[str], str]] = []
         self.refuse = ""
+        # What sbatch --test-only says of each type of GPU, in the order of their names.
+        self.starts = [
+            f"sbatch: Job 9 to start at {int(time.time()) + 5430} using 8 processors on nodes g11",
+            "sbatch: Job 9 to start at 1 using 8 processors on nodes g04",
+            "allocation failure: Requested node configuration is not available",
+        ]
 
     def run(
         self,
@@ -118,6 +125,12 @@ class FakeCluster:
             self.asked += 1
             return Completed(tuple(argv), 0, self._queue(*argv[4:]).encode(), b"")
         self.commands.append((argv, stdin.decode()))
+        if "sinfo --version" in str(argv[2:3]):
+            return Completed(tuple(argv), 0, self._facts(argv[4]).encode(), b"")
+        if "--test-only" in str(argv[2:3]):
+            mark = (env or {})["MARK"]
+            said = [f"{mark}\n{line}\n" for line in self.starts[: len(argv) - 4]]
+            return Completed(tuple(argv), 0, "".join(said).encode(), b"")
         if argv[-1] == "HOME":
             return Completed(tuple(argv), 0, b"/home/selina\0", b"")
         if argv[:3] == ["scontrol", "show", "job"]:
@@ -131,6 +144,18 @@ class FakeCluster:
             return Completed(tuple(argv), 0, text.encode(), b"")
         code = 1 if self.refuse else 0
         return Completed(tuple(argv), code, b"", self.refuse.encode())
+
+    def _facts(self, mark: str) -> str:
+        rows = "".join(mark.join(row) + mark + "\n" for row in self.nodes)
+        parts = {
+            "version": "slurm 23.11.4\n", "user": "selina\n", "nodes": rows,
+            "default": "gpu-long*\ngpu\n",
+            "accounting": "AccountingStorageType = accounting_storage/slurmdbd\n",
+            "python": "Python 3.12.4 /usr/bin/python3.12\n",
+            "places": "104857600 /scratch/selina\n20971520 /home/selina\n",
+            "modules": "cuda/12.8\npython/3.12.4\n",
+        }  # fmt: skip
+        return "".join(f"{mark} {name}\n{text}" for name, text in parts.items())
 
     def _queue(
         self, mark: str, who: str, _jobs: str, _nodes: str, since: str, sep: str, _fields: str
