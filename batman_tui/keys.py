@@ -232,6 +232,7 @@ _TABLE: tuple[Action, ...] = (
     Action("runs.resume", "r", "resume", "Resume", "Go on from the last checkpoint.", _F),
     Action("runs.evaluate", "E", "evaluate", "Evaluate", "How good the model is.", _W),
     Action("runs.note", "n", "note", "Note", "Write a note on the run.", _W),
+    Action("runs.columns", "v", "columns", "Columns", "Choose the columns of the list."),
     Action("runs.tags", "T", "tags", "Tags", "Change the run's tags.", _W),
     Action("runs.delete", "d", "delete", "Delete", "Delete the marked runs, or this one.", _W),
     # Run

@@ -45,6 +45,9 @@ class Settings:
     jobs_columns: tuple[str, ...] = ()
     """The columns of the jobs screen, in their order; empty: all that fit. `v` there sets them."""
 
+    runs_columns: tuple[str, ...] = ()
+    """The columns of the runs screen, likewise; any setting of training can be one."""
+
     notify: NotifySettings = field(default_factory=NotifySettings)
     """How you are told that a run has ended: the table `[notify]` with `bell`, `desktop` and
     `command`."""
@@ -57,6 +60,10 @@ class Settings:
 
 
 _KNOWN = {item.name: item for item in fields(Settings) if item.name != "problems"}
+_LISTS = {
+    "jobs_columns": '["id", "name", "state"]',
+    "runs_columns": '["name", "state", "lr"]',
+}
 _CHOICES = {
     "files": ("link", "copy", "move", "reference"),
     "pictures": ("auto", "kitty", "sixel", "blocks"),
@@ -88,7 +95,7 @@ def load(folder: Path | None = None) -> Settings:
         elif problem := _wrong(name, value):
             problems.append(f"{FILE}: {problem}")
         else:
-            values[name] = tuple(value) if name == "jobs_columns" else value
+            values[name] = tuple(value) if name in _LISTS else value
     return Settings(**values, problems=tuple(problems))
 
 
@@ -103,6 +110,11 @@ def save_theme(name: str, folder: Path | None = None) -> None:
 def save_jobs_columns(names: Sequence[str], folder: Path | None = None) -> None:
     """Write the columns of the jobs screen into the configuration. Raises `BatmanError`."""
     _save("jobs_columns", f"[{', '.join(json.dumps(name) for name in names)}]", folder)
+
+
+def save_runs_columns(names: Sequence[str], folder: Path | None = None) -> None:
+    """Write the columns of the runs screen into the configuration. Raises `BatmanError`."""
+    _save("runs_columns", f"[{', '.join(json.dumps(name) for name in names)}]", folder)
 
 
 def _save(name: str, value: str, folder: Path | None) -> None:
@@ -137,10 +149,10 @@ def _wrong(name: str, value: object) -> str:
         if isinstance(value, dict) and all(isinstance(key, str) for key in value.values()):
             return ""
         return 'keys must map action names to keys, such as "classes.merge" = "M"'
-    if name == "jobs_columns":
+    if name in _LISTS:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return ""
-        return 'jobs_columns must be a list of names, such as ["id", "name", "state"]'
+        return f"{name} must be a list of names, such as {_LISTS[name]}"
     kind = bool if name == "animations" else str
     if not isinstance(value, kind):
         return f"{name} must be {'true or false' if kind is bool else 'a text in quotes'}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,15 +14,15 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
-from batman_tui.clock import ago
 from batman_tui.keys import bindings
+from batman_tui.screens.runs_columns import column_names, columns
 from batman_tui.screens.runs_control import RunsControl
 from batman_tui.screens.runs_preview import RunsPreview
+from batman_tui.settings import save_runs_columns
 from batman_tui.widgets.filter import FilterInput
 from batman_tui.widgets.panel import Panel
-from batman_tui.widgets.run_header import BADGES
 from batman_tui.widgets.table import Column, VirtualTable
-from core.text import clean, duration
+from core.text import clean
 from core.training.notes import said_of
 from core.training.process import ENDED
 from core.training.run import Run, RunSummary
@@ -40,10 +39,10 @@ class RunsScreen(RunsControl):
 
     HELP = (
         "Every run of the workspace, also those started from the command line or on another "
-        "machine. Enter opens one; o sorts by the next column, O turns the order round. A filter "
-        "holds words and terms such as model=base map50>0.5 took<2h tag:x, with - in front for "
-        "the opposite. Space marks runs: where there is room the marked ones are drawn together "
-        "below, and c puts them side by side."
+        "machine. Enter opens one; o sorts by the next column, O turns the order round, v chooses "
+        "the columns. A filter holds words and terms such as model=base lr=1e-4 map50>0.5 took<2h "
+        "tag:x, with - in front for the opposite. Space marks runs: where there is room the "
+        "marked ones are drawn together below, and c puts them side by side."
     )
     CSS_PATH = Path(__file__).with_name("runs.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
@@ -53,13 +52,15 @@ class RunsScreen(RunsControl):
         self._looks = 0
         self._looking = False
         self._said = False
+        self._wanted: tuple[str, ...] = ()
         self._problem = ""
         self._timer: Timer | None = None
 
     def body(self) -> Iterable[Widget]:
         """Lay out the filter and the table."""
+        self._wanted = self.batman.settings.runs_columns
         yield Panel(
-            FilterInput("Words, model=base, map50>0.5, tag:x, -tag:x"),
+            FilterInput("Words, model=base, lr=1e-4, map50>0.5, tag:x, -tag:x"),
             VirtualTable[RunSummary](
                 self._columns(False), lambda row: row.path, markable=True, id="runs"
             ),
@@ -69,54 +70,7 @@ class RunsScreen(RunsControl):
         yield RunsPreview(id="preview")
 
     def _columns(self, said: bool) -> list[Column[RunSummary]]:
-        """Return the columns, with one for tags and notes when any run has some."""
-
-        def started(row: RunSummary) -> str | None:
-            if row.started_at is None:
-                return None
-            return ago(datetime.fromtimestamp(row.started_at, UTC), self.batman.now())
-
-        about: list[Column[RunSummary]] = [
-            Column(
-                "said", "Tags and note", lambda row: said_of(row.tags, row.note) or None,
-                least=14, from_width=86, muted=True,
-            )
-        ]  # fmt: skip
-        return [
-            Column("name", "Run", lambda row: row.name, least=14),
-            Column("state", "State", _state, width=11, sort=lambda row: row.state),
-            *(about if said else []),
-            Column(
-                "project", "Project", lambda row: row.project, width=16,
-                from_width=150 if said else 125,
-            ),
-            Column("model", "Model", lambda row: row.model, width=8),
-            Column("epoch", "Epoch", _epoch, width=8, sort=lambda row: row.epoch),
-            Column(
-                "done", "", lambda row: row.epoch / row.epochs if row.epochs else 0.0, kind="bar",
-                width=8, from_width=140,
-            ),
-            Column(
-                "map", "mAP50-95", lambda row: _score(row.best_map50_95), width=8,
-                sort=lambda row: row.best_map50_95,
-            ),
-            Column(
-                "map50", "mAP50", lambda row: _score(row.best_map50), width=6, from_width=76,
-                sort=lambda row: row.best_map50,
-            ),
-            Column(
-                "loss", "Loss", lambda row: _score(row.loss), width=7, from_width=108,
-                sort=lambda row: row.loss,
-            ),
-            Column(
-                "started", "Started", started, width=11, from_width=88, muted=True,
-                sort=lambda row: row.started_at,
-            ),
-            Column(
-                "took", "Took", lambda row: duration(row.seconds) if row.seconds else None,
-                width=8, from_width=100, sort=lambda row: row.seconds, muted=True,
-            ),
-        ]  # fmt: skip
+        return columns(self.batman.now, self._wanted, said)
 
     # -- looking ---------------------------------------------------------------------------------
 
@@ -244,6 +198,21 @@ class RunsScreen(RunsControl):
             return True if any(r.state in ENDED for r in self.taken) else None
         return True
 
+    def action_columns(self) -> None:
+        """Choose the columns of the list, and keep the choice."""
+        from batman_tui.screens.jobs_columns import ColumnsDialog
+
+        shown = [column.key for column in self.table.columns]
+        dialog = ColumnsDialog(column_names(self.batman.now), shown)
+        self.app.push_screen(dialog, self._columns_chosen)
+
+    def _columns_chosen(self, names: list[str] | None) -> None:
+        if names is None:
+            return
+        self._wanted = tuple(names)
+        self.table.set_columns(self._columns(self._said))
+        save_runs_columns(names)
+
     def action_open(self) -> None:
         """Watch the run."""
         if self.chosen is not None:
@@ -270,15 +239,3 @@ class RunsScreen(RunsControl):
 
         if self.chosen is not None:
             self.app.push_screen(EvaluationScreen(self.chosen.path))
-
-
-def _state(row: RunSummary) -> str:
-    return f"{BADGES[row.state][0]} {row.state}"
-
-
-def _epoch(row: RunSummary) -> str | None:
-    return f"{row.epoch}/{row.epochs}" if row.epochs else None
-
-
-def _score(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"

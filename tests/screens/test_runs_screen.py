@@ -8,9 +8,11 @@ import pytest
 from harness import FrozenApp, screen_text, settled, until, words_on
 from run_data import epoch_events, failed, finished, make_run, running, stopped
 
+from batman_tui.screens.jobs_columns import ColumnsDialog
 from batman_tui.screens.run import RunScreen
 from batman_tui.screens.runs import RunsScreen
 from batman_tui.screens.runs_preview import RunsPreview
+from batman_tui.settings import load
 from batman_tui.widgets.dialogs import ConfirmDialog
 from batman_tui.widgets.plot import Plot
 from core.training.events import encode_event
@@ -47,6 +49,43 @@ async def test_lists_runs_with_their_figures(workspace_with_runs: Path, opened) 
             assert part in line, part
         assert any("site-[bold]-3" in line and "✖ failed" in line for line in lines)
         assert any("4 · 1 going on" in line for line in lines)
+
+
+async def test_any_setting_can_be_a_column(tmp_path: Path, opened) -> None:
+    for name, rate, batch in (("a", 1e-4, 4), ("b", 5e-5, "auto"), ("c", 3e-4, 16)):
+        make_run(tmp_path, name, finished(name), lr=rate, batch_size=batch)
+    app = FrozenApp(tmp_path)
+    async with opened(app, (100, 24)) as pilot:
+        screen = await listed(pilot, app)
+        usual = [column.key for column in screen.table.columns]
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, ColumnsDialog))
+        dialog = app.screen
+        assert "lr" in dialog._names
+        dialog.table.marks = {"name", "lr", "batch_size", "loss"}
+        await pilot.press("enter")
+        await settled(pilot)
+        assert [column.key for column in screen.table.columns] == [
+            "name", "loss", "batch_size", "lr",
+        ]  # fmt: skip
+        heading = next(line for line in screen_text(app).splitlines() if "Learning rate" in line)
+        assert "Batch size" in heading
+        assert "5e-05" in screen_text(app)
+        screen.table.sort_by("lr")
+        assert [path.name for path in screen.table.visible_keys] == ["b", "a", "c"]
+        screen.table.sort_by("batch_size")
+        assert [path.name for path in screen.table.visible_keys] == ["a", "c", "b"]
+    assert load().runs_columns == ("name", "loss", "batch_size", "lr")
+    again = FrozenApp(tmp_path, runs_columns=load().runs_columns)
+    async with opened(again, (100, 24)) as pilot:
+        screen = await listed(pilot, again)
+        assert len(screen.table.columns) == 4
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(again.screen, ColumnsDialog))
+        again.screen.table.marks = set()
+        await pilot.press("enter")
+        await settled(pilot)
+        assert [column.key for column in screen.table.columns] == usual
 
 
 async def test_an_empty_workspace_says_what_to_do(tmp_path: Path, opened) -> None:
