@@ -29,11 +29,12 @@ from core.training.process import (
     mark_again,
     read_worker,
 )
-from core.training.run import EVENTS_FILE, LOG_FILE, Run
+from core.training.run import EVENTS_FILE, Run
 from core.training.sources import CHUNK, LogTail
 from core.workspace import Workspace
 from slurm.attempts import FILE as ATTEMPTS_FILE
 from slurm.attempts import Attempt, read_attempts
+from slurm.growing import Grown, grow
 from slurm.hosts import HostError, NeedsPerson
 from slurm.jobs import Job
 from slurm.mirror_state import MirrorState
@@ -77,31 +78,77 @@ class Mirror:
         """Whether the job was over at the last look."""
         return self._over_since is not None
 
-    def refresh(self, *, everything: bool = False) -> None:
+    def refresh(self, *, everything: bool = False) -> bool:
         """Copy what is new; with `everything` weights too, however lately they came.
 
-        While another process copies the same run, nothing is done. Raises `HostError` when the
-        host does not answer; the next call goes on from there.
+        While another process copies the same run, nothing is done, and False is returned. Raises
+        `HostError` when the host does not answer; the next call goes on from there.
         """
         if self.site.shared:
-            return
-        with _alone(self.run.path) as alone:
+            return True
+        with self._alone() as alone:
             if alone:
-                # How far others have come since.
-                self._state = MirrorState.load(self.run.path)
                 self._copy(everything=everything)
+        return alone
+
+    def begin_log(self) -> None:
+        """Let the run's log here be that of its job: what an earlier job wrote is set aside."""
+        if self.site.shared:
+            return
+        with self._alone() as alone:
+            if alone and self.record.log:
+                self._set_log_aside()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Hold the run's lock and yield whether we got it, knowing how far others have come.
+
+        A run that was submitted again since is another mirror's.
+        """
+        with _alone(self.run.path) as alone:
+            record = read_record(self.run.path)
+            if alone and record is not None and record.token == self.record.token:
+                self.record = self.record.changed(job_id=record.job_id, log=record.log)
+                self._state = MirrorState.load(self.run.path)
+                yield True
+            else:
+                yield False
+
+    def _set_log_aside(self) -> None:
+        state, log = self._state, self.run.log_file
+        if state.log_path == self.record.log:
+            return
+        # Earlier versions did not note whose log it is.
+        if state.log_path or not state.log.there:
+            if log.is_file() and log.stat().st_size:
+                log.replace(log.with_name(f"train-before-{self.record.job_id}.log"))
+            state.log = Grown()
+        state.log_path = self.record.log
+        state.save(self.run.path)
 
     def _copy(self, *, everything: bool) -> None:
         listed = self._list()
         # Who trains comes before what they say, or a new start looks like an old end.
         self._fetch_worker(listed.get(WORKER_FILE))
-        self._state.events = self._grow(EVENTS_FILE, self._state.events, whole_lines=True)
-        self._state.log = self._grow(LOG_FILE, self._state.log, whole_lines=False)
+        host, folder, state = self.site.host, self.record.run_dir, self._state
+
+        def save() -> None:
+            state.save(self.run.path)
+
+        grow(
+            host, f"{folder}/{EVENTS_FILE}", self.run.events_file, state.events, save,
+            whole_lines=True,
+        )  # fmt: skip
+        if self.record.log:
+            self._set_log_aside()
+            grow(host, self.record.log, self.run.log_file, state.log, save)
         weights = everything or time.monotonic() - self._weights_at > WEIGHTS_EVERY_S
         self._fetch(listed, lambda name: weights or not name.endswith(".pth"))
         if weights:
             self._weights_at = time.monotonic()
-        self._state.save(self.run.path)
+        if self._ended_there():
+            mark_again(self.run.path, False)
+        save()
 
     def look(self) -> Job | None:
         """Ask after the job, note in the run what it means, and return the job if it is known.
@@ -140,8 +187,7 @@ class Mirror:
 
     def _settle(self, job: Job | None) -> None:
         """The job is over: take the last of it, and say how it ended if the trainer could not."""
-        self.refresh(everything=True)
-        if self._successor() != self.record.job_id:
+        if not self.refresh(everything=True) or self._successor() != self.record.job_id:
             return
         if self.run.state() in ("finished", "failed"):
             return
@@ -185,6 +231,11 @@ class Mirror:
             return []
         return [attempt for attempt in found if attempt.token == self.record.token]
 
+    def _ended_there(self) -> bool:
+        """Tell whether the last thing that the run's job has noted is that it is over."""
+        attempts = self._attempts()
+        return bool(attempts) and attempts[-1].what == "end"
+
     def _successor(self) -> str:
         """Return the number of the job that trains the run now."""
         nexts = [a.job for a in self._attempts() if a.what == "next"]
@@ -226,6 +277,8 @@ class Mirror:
             return
         if worker.pid:
             worker = msgspec.structs.replace(worker, host=f"{worker.host} of {self.site.name}")
+        # Until its job says that it is the end, a stop may be one before a requeue.
+        worker = msgspec.structs.replace(worker, again=worker.again or not self._ended_there())
         write_json(self.run.path / WORKER_FILE, msgspec.to_builtins(worker))
         self._state.files[WORKER_FILE] = facts
 
@@ -243,26 +296,6 @@ class Mirror:
             with contextlib.suppress(FileNotFoundError):
                 self.site.host.get(f"{self.record.run_dir}/{name}", target)
                 self._state.files[name] = facts
-
-    def _grow(self, name: str, offset: int, *, whole_lines: bool) -> int:
-        """Append what is new of a file that grows; return how much of it is here."""
-        host, there, here = self.site.host, f"{self.record.run_dir}/{name}", self.run.path / name
-        size = host.size(there)
-        if size is None:
-            return offset
-        if size < offset:  # another file under the same name
-            os.truncate(here, 0)
-            offset = 0
-        while offset < size:
-            data = host.read(there, offset, CHUNK)
-            if whole_lines:
-                data = data[: data.rfind(b"\n") + 1]
-            if not data:
-                break
-            with here.open("ab") as file:
-                file.write(data)
-            offset += len(data)
-        return offset
 
 
 @contextlib.contextmanager
@@ -289,7 +322,9 @@ def mirroring(mirror: Mirror, workspace: Workspace | None = None) -> Iterator[Mi
     stop = threading.Event()
     if workspace is not None:
         link_log(mirror, workspace)
-    thread = threading.Thread(target=_keep, args=(mirror, stop), name="mirror", daemon=True)
+    thread = threading.Thread(
+        target=_keep, args=(mirror, stop, workspace), name="mirror", daemon=True
+    )
     thread.start()
     try:
         yield mirror
@@ -305,13 +340,15 @@ def mirroring(mirror: Mirror, workspace: Workspace | None = None) -> Iterator[Mi
 _REFRESH_S = 3.0
 
 
-def _keep(mirror: Mirror, stop: threading.Event) -> None:
+def _keep(mirror: Mirror, stop: threading.Event, workspace: Workspace | None) -> None:
     next_look = 0.0
     while not stop.is_set():
         with contextlib.suppress(HostError):
             try:
                 mirror.refresh()
                 if time.monotonic() >= next_look:
+                    if mirror.follow_successor() and workspace is not None:
+                        link_log(mirror, workspace)
                     mirror.look()
                     pause = mirror.site.profile.poll_seconds
                     next_look = time.monotonic() + (mirror.grace_s if mirror.over else pause)
@@ -324,6 +361,7 @@ def link_log(mirror: Mirror, workspace: Workspace) -> None:
     """Let the run's log be found in the workspace's `logs` folder too, under the job's number."""
     if mirror.site.shared or not mirror.record.job_id:
         return
+    mirror.begin_log()
     log = mirror.run.log_file
     target = workspace.logs_dir / f"job_{mirror.record.job_id}.log"
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -85,6 +85,7 @@ class RunKeeper:
             link_log(mirror, self._workspace)
         mirror.refresh()
         if mirror.follow_successor():
+            link_log(mirror, self._workspace)
             return  # the next answer tells of that one
         mirror.heed(job)
         if mirror.over and Run(path).state() in ENDED and Run(path).state() != "lost":

@@ -7,24 +7,34 @@ from pathlib import Path
 
 from core.errors import BatmanError
 from core.files import read_json, write_json
+from slurm.growing import Grown
 
 FILE = ".mirror.json"
 
 
 @dataclass
 class MirrorState:
-    """Bytes of the files that grow, and size and time of each whole file that was fetched."""
+    """How far the files that grow are here, and size and time of each whole file that was fetched.
 
-    events: int = 0
-    log: int = 0
+    `log_path` is the log that `log` counts: each job has one of its own.
+    """
+
+    events: Grown = field(default_factory=Grown)
+    log: Grown = field(default_factory=Grown)
+    log_path: str = ""
     files: dict[str, list[float]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, run_dir: Path) -> MirrorState:
         """Return what is recorded in `run_dir`; nothing fetched yet if that cannot be read."""
         try:
-            return cls(**read_json(run_dir / FILE))
-        except (BatmanError, TypeError):
+            told = read_json(run_dir / FILE)
+            for name in ("events", "log"):
+                # A number alone is what earlier versions wrote.
+                value = told[name]
+                told[name] = Grown(**value) if isinstance(value, dict) else Grown(int(value))
+            return cls(**told)
+        except (BatmanError, TypeError, KeyError, ValueError):
             return cls()
 
     def save(self, run_dir: Path) -> None:

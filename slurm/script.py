@@ -135,7 +135,8 @@ def build_script(spec: JobSpec) -> BatchScript:
 
 _START = r"""say() { printf '%s batman: %s\n' "$(date +%H:%M:%S)" "$*"; }
 
-# The run's log is the job's.
+# The run's log is the job's. The last task of an array has the array's own number in SLURM_JOB_ID:
+# whatever is done by that is done to all of them.
 job=$SLURM_JOB_ID
 [ -n "${SLURM_ARRAY_TASK_ID:-}" ] && job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 log=$LOGS/job_$job.log
@@ -185,10 +186,11 @@ on_warning() {
   "$PYTHON" -m slurm.attempts warn "$RUN"
   kill -USR1 "$trainer" 2>/dev/null
 }
-# Cancelled or preempted: a checkpoint as well. What was preempted SLURM itself starts again.
+# Cancelled, or put back into the queue: a checkpoint as well, at once, for the time is short.
 on_end() {
   caught=1 ended=1
   say 'asked to end; writing a checkpoint'
+  "$PYTHON" -m slurm.attempts warn "$RUN" &
   kill "-$ENDING" "$trainer" 2>/dev/null
 }
 trap on_warning USR1
@@ -212,27 +214,47 @@ def _successor(beside: Sequence[str], is_array: bool) -> str:
     words = " ".join(map(shlex.quote, beside))
     array = " --array=$SLURM_ARRAY_TASK_ID" if is_array else ""
     return f"""successor() {{
-  sbatch --parsable --dependency=afterany:$SLURM_JOB_ID --kill-on-invalid-dep=yes{array} \\
+  sbatch --parsable --dependency=afterany:$job --kill-on-invalid-dep=yes{array} \\
     {words} "${{RUNS[0]}}/job.sh" | tail -n 1
 }}
 """
 
 
-_END = r"""if [ "$code" = 3 ] && [ -n "$warned" ] && [ -z "$ended" ]; then
+_END = r"""again=''
+if [ "$code" = 3 ] && [ -n "$ended" ]; then
+  # What is preempted, or loses a node, SLURM starts again by itself as a rule.
+  restarts=$(scontrol show job -o "$job" | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p')
+  if [ "${restarts:-0}" -gt "${SLURM_RESTART_COUNT:-0}" ]; then
+    say 'back in the queue: it goes on from the checkpoint'
+    exit 0
+  fi
+  # A busy controller may be late to answer, or to know it.
+  for try in 1 2 3; do
+    [ "$try" = 1 ] || sleep 1
+    case $(squeue -h -t all -j "$job" -O PreemptTime 2>/dev/null) in
+      *[0-9]*) again=1; say 'preempted, and not put back into the queue'; break ;;
+    esac
+  done
+elif [ "$code" = 3 ] && [ -n "$warned" ]; then
+  again=1
+fi
+if [ -n "$again" ]; then
   "$PYTHON" -m slurm.attempts check "$RUN" || exit $?
-  if scontrol requeue "$SLURM_JOB_ID"; then
+  if scontrol requeue "$job"; then
     say 'requeued: it goes on from the checkpoint'
     exit 0
   fi
   say 'may not be requeued; submitting a successor'
   next=$(successor)
   if [ -n "$next" ]; then
-    "$PYTHON" -m slurm.attempts next "$RUN" "${next%%;*}"
+    next=${next%%;*}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
+    "$PYTHON" -m slurm.attempts next "$RUN" "$next"
     say "job $next goes on from the checkpoint"
     exit 0
   fi
   say 'no successor could be submitted; go on with batman submit --resume'
 fi
+wait
 "$PYTHON" -m slurm.attempts end "$RUN" "$code"
 # A copy, so that the run folder tells everything by itself.
 cp -f --remove-destination -- "$log" "$RUN/train.log" 2>/dev/null

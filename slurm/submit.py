@@ -22,6 +22,7 @@ from core.training.config import TrainingConfig
 from core.training.models import weights_file
 from core.training.process import ENDED, WORKER_FILE, expect_worker
 from core.training.run import CONFIG_FILE, EVENTS_FILE, Run
+from slurm.growing import Grown
 from slurm.hosts import HostError
 from slurm.mirror_state import MirrorState
 from slurm.pack import pack_folder
@@ -301,7 +302,8 @@ def _send_events(
         persist(
             lambda: site.host.put(run.events_file, f"{folder}/{EVENTS_FILE}"), cancelled, patience_s
         )
-        state.events = run.events_file.stat().st_size
+        size = run.events_file.stat().st_size
+        state.events = Grown(size, size)
     state.save(run.path)
 
 

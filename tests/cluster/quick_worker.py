@@ -1,7 +1,8 @@
 """Stands in for the trainer where a test is about the job: tells a run as it does, in a second.
 
 `python quick_worker.py SECONDS_A_STEP RUN_DIR`. Four steps an epoch; goes on from the last
-checkpoint; stops with one on SIGUSR1 and SIGTERM, with the worker's exit codes.
+checkpoint; stops with one on SIGUSR1 and SIGTERM, with the worker's exit codes. Looks at the
+settings again after each epoch, so that a test can say when it is enough.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def main() -> int:
         if step % STEPS == 0:
             save("last")
             events.write(Epoch(epoch=epoch, step=step, train_loss=1 / step, seconds=1))
+            config = TrainingConfig.load(run / "training_config.json")
     (run / "best.pth").write_bytes(b"weights" * 1000)
     (run / "results.json").write_text(json.dumps({"epochs_trained": config.epochs}))
     events.write(

@@ -29,7 +29,8 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 
 # Node name → (GPU type, how many). The types are those of the guide's and the example profile.
 NODES = {"n1": ("h100-96", 4), "n2": ("a100-40", 4)}
-# Partition → its time limit in minutes. What is urgent puts others back into the queue.
+# Partition → its time limit in minutes. What is urgent puts others back into the queue, or ends
+# them in gpu-long.
 PARTITIONS = {"gpu": 180, "gpu-long": 4320, "brief": 1, "urgent": 180}
 
 
@@ -187,6 +188,7 @@ class Cluster:
             f"PartitionName={name} Nodes={','.join(NODES)} MaxTime={limit} DefaultTime={limit}"
             f" State=UP Default={'YES' if name == 'gpu' else 'NO'}"
             f" PriorityTier={2 if name == 'urgent' else 1}"
+            f" PreemptMode={'CANCEL' if name == 'gpu-long' else 'REQUEUE'}"
             for name, limit in PARTITIONS.items()
         ]
         self.conf.write_text("\n".join(lines) + "\n")

@@ -134,7 +134,15 @@ def test_the_warning_comes_before_a_short_limit_too(
 class Job:
     """A node in a folder: runs the script with a trainer that does what a test says."""
 
-    def __init__(self, folder: Path, trainer: str, requeue: str = "exit 0", nodes: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        trainer: str,
+        requeue: str = "exit 0",
+        nodes: int = 1,
+        preempted: str = "N/A",
+        restarts: int = 0,
+    ) -> None:
         self.folder = folder
         self.run = folder / "run $(touch hacked)"
         self.run.mkdir()
@@ -149,9 +157,12 @@ class Job:
             f'cd "$3"; {trainer}\nfi\nexec {sys.executable} "$@"',
         )
         self._script(
-            folder / "bin" / "scontrol", f'echo "scontrol $*" >>"{folder}/said"; {requeue}'
+            folder / "bin" / "scontrol",
+            f'if [ "$1" = show ]; then echo "JobId=12 Requeue=1 Restarts={restarts} BatchFlag=1"\n'
+            f'else echo "scontrol $*" >>"{folder}/said"; {requeue}; fi',
         )
         self._script(folder / "bin" / "sbatch", f'echo "sbatch $*" >>"{folder}/said"; echo 77')
+        self._script(folder / "bin" / "squeue", f"echo {preempted}")
         self._script(
             folder / "bin" / "srun", 'while [ "${1#--}" != "$1" ]; do shift; done; exec "$@"'
         )
@@ -237,6 +248,26 @@ def test_a_cancelled_job_is_not_requeued(tmp_path: Path) -> None:
     assert "saved" in job.log
     assert job.said == ""
     assert job.attempts()[-1].code == 3
+
+
+def test_what_is_back_in_the_queue_is_not_ended(tmp_path: Path) -> None:
+    job = Job(tmp_path, _STOPPABLE.format(signal="TERM"), restarts=1)
+    expect_worker(job.run, "cluster x")
+    assert job.start().wait(30) == 0
+    assert "back in the queue" in job.log
+    assert job.said == ""
+    assert [a.what for a in job.attempts()] == ["begin"]
+
+
+@pytest.mark.parametrize("requeue", ["exit 0", "exit 1"])
+def test_what_was_preempted_for_good_goes_on_all_the_same(tmp_path: Path, requeue: str) -> None:
+    at = "2026-11-23T15:44:26"
+    job = Job(tmp_path, _STOPPABLE.format(signal="TERM"), requeue, preempted=at)
+    assert job.start().wait(30) == 0
+    assert "preempted, and not put back" in job.log
+    assert job.said.startswith("scontrol requeue 12\n")
+    assert ("sbatch --parsable" in job.said) is (requeue == "exit 1")
+    assert "end" not in [a.what for a in job.attempts()]
 
 
 def test_srun_is_never_told_to_end_which_would_kill_the_trainers(tmp_path: Path) -> None:
