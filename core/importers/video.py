@@ -10,7 +10,8 @@ A video that breaks off gives the frames before the break; one that cannot be op
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ def import_video(
     watch = Watch(progress, cancelled)
     data = DataSet("video", ", ".join(str(Path(path).expanduser().absolute()) for path in sources))
     with scratch(project) as folder:
-        taker = _Taker(data, folder, watch, seconds, every_frames, skip_similar)
+        groups = _groups(project)
+        taker = _Taker(data, folder, watch, seconds, every_frames, skip_similar, groups)
         data.detail.update({
             "every_s": seconds,
             "every_frames": every_frames,
@@ -97,6 +99,19 @@ def _videos(sources: list[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def _groups(project: Project) -> dict[str, str]:
+    """Return which video each group of the project's frames is of, by its path.
+
+    Frames of a video that is imported twice belong together; two videos may have one name.
+    """
+    groups: dict[str, str] = {}
+    for (text,) in project.db.execute("SELECT detail FROM imports WHERE kind = 'video'"):
+        for about in json.loads(text).get("videos", []):
+            if "group" in about:
+                groups[str(about["group"])] = str(about["path"])
+    return groups
+
+
 class _Taker:
     """Takes the frames of one video after another into the data set."""
 
@@ -108,6 +123,7 @@ class _Taker:
         every_s: float | None,
         every_frames: int | None,
         skip_similar: bool,
+        groups: Mapping[str, str],
     ) -> None:
         self.data = data
         self.folder = folder
@@ -115,7 +131,7 @@ class _Taker:
         self.every_s = every_s
         self.every_frames = every_frames
         self.skip_similar = skip_similar
-        self.groups: set[str] = set()
+        self.groups = dict(groups)
 
     def take(self, video: Path) -> dict[str, Any]:
         """Take one video's frames; return what is known of it."""
@@ -192,11 +208,11 @@ class _Taker:
         return seen
 
     def _group(self, video: Path) -> str:
-        """Return a name for the video that no other of this import has."""
+        """Return a name for the video that no other video of the project has."""
         stem = inside(video.stem) or "video"
         group, number = stem, 1
-        while group in self.groups:
+        while self.groups.get(group, str(video)) != str(video):
             number += 1
             group = f"{stem} ({number})"
-        self.groups.add(group)
+        self.groups[group] = str(video)
         return group

@@ -155,3 +155,16 @@ def test_frames_of_a_killed_import_go_with_the_next(project: Project, tmp_path: 
         put(folder / "0.jpg", "x")
     import_video(project, film(tmp_path / "yard.avi", [1]))
     assert sorted(entry.name for entry in project.images_dir.iterdir()) == sorted(["1", mine.name])
+
+
+def test_a_group_is_of_one_video_whatever_its_name(project: Project, tmp_path: Path) -> None:
+    first = film(tmp_path / "monday" / "yard.avi", [1])
+    second = film(tmp_path / "tuesday" / "yard.avi", [2])
+    import_video(project, first)
+    import_video(project, second)
+    # Other frames of the same video belong with the ones that are there.
+    import_video(project, [second, first], every_frames=5)
+    assert [frame[0] for frame in frames(project)] == [
+        *("yard", "yard (2)"), *("yard (2)", "yard (2)"), *("yard", "yard"),
+    ]  # fmt: skip
+    check(project)
