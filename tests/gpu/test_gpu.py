@@ -13,6 +13,10 @@ import pytest
 
 from cli.exits import Exit
 from cli.main import main
+from core.errors import ExportFailed
+from core.export import ExportOptions, export
+from core.export.formats import require_formats
+from core.inference import InferenceOptions, infer
 from core.shapes import make_shapes
 from core.training import events as ev
 from core.training.config import DatasetInfo, TrainingConfig
@@ -160,3 +164,25 @@ def test_bf16_training_is_as_fast_as_rfdetr_by_itself(tmp_path: Path, shapes: Pa
     assert "TOOK" in out.stdout, out.stderr[-3000:]
     plain = float(out.stdout.rsplit("TOOK", 1)[1])
     assert ours < 1.1 * plain, f"ours {ours:.2f} s, rfdetr {plain:.2f} s"
+
+
+def test_tensorrt_agrees_with_torch_and_finds_as_much(tmp_path: Path, shapes: Path) -> None:
+    try:
+        require_formats(["tensorrt"])
+    except ExportFailed as error:
+        pytest.skip(f"{error.message} {error.hint}")
+    run = make_run(tmp_path, shapes, batch_size=8, epochs=1)
+    train(run, "-m", "core.training.worker")
+    report = export(ExportOptions(run, tmp_path / "out", formats=("onnx", "tensorrt")))
+    assert [file.name for file in report.files] == ["model.onnx", "model.trt"]
+    assert all(max(file.scores, file.boxes) <= file.tolerance for file in report.files)
+    counts = [
+        infer(
+            InferenceOptions(
+                tmp_path / "out" / name, [shapes / "test"], tmp_path / f"found-{name}",
+                confidence=0.05, annotate=False,
+            )
+        ).images
+        for name in ("model.onnx", "model.trt")
+    ]  # fmt: skip
+    assert counts == [8, 8]
