@@ -171,7 +171,7 @@ class _Reader:
             name,
             *size,
             SPLITS.get(split.lower()) if isinstance(split, str) else None,
-            f"video {video}" if video > 0 else None,
+            f"{self.source.name} video {video}" if video > 0 else None,
             time,
             found.link,
             _kept({"frame_id": key, **record}),

@@ -147,8 +147,8 @@ def test_what_it_says_is_in_the_project(project: Project, tmp_path: Path) -> Non
         ("src_f0.png", "train", None, 0.0, 64, 48),
         ("src_f1.png", "valid", None, 0.4, 64, 48),
         ("src_f0.png", "valid", None, 0.0, 64, 48),
-        ("src_f0.png", None, "video 7", 0.0, 64, 48),
-        ("src_f1.png", None, "video 7", pytest.approx(4.8), 64, 48),
+        ("src_f0.png", None, "yard video 7", 0.0, 64, 48),
+        ("src_f1.png", None, "yard video 7", pytest.approx(4.8), 64, 48),
     ]
     assert {row.name: row.annotations for row in classes.list_classes(project)} == {
         "boom": 1, "hook": 3, "person": 1, "unused": 0,
