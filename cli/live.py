@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LOOK_S = 0.5
 # In a log, where the run is stands in one line at most this often.
 _LINE_S = 10.0
+_BAR = 20
 
 
 def follow(run: Run, *, ours: bool, plain: bool = False) -> int:
@@ -157,7 +158,7 @@ class _Bars:
         self._story = Story()
         self._bars: Progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=_BAR),
             TaskProgressColumn(),
             TextColumn("{task.fields[where]}", markup=False),
             console=console(),
@@ -175,7 +176,9 @@ class _Bars:
         """Move the bar, and print what is new."""
         for line in self._story.news(run):
             self.line(line)
-        where = step_line(run)
+        # Beside the state, the bar and the percentage, with a space between each.
+        taken = len(run.state) + _BAR + 4 + 3
+        where = step_line(run, self._bars.console.width - taken)
         self._bars.update(
             self._task,
             description=run.state.capitalize(),

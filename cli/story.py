@@ -57,23 +57,29 @@ class Story:
         return lines
 
 
-def step_line(run: RunSnapshot) -> str:
-    """Return where a run is, in one line; empty before its first step."""
+def step_line(run: RunSnapshot, room: int | None = None) -> str:
+    """Return where a run is, in one line; empty before its first step.
+
+    Where the line would be longer than `room` characters, the less telling parts are left out.
+    """
     if run.started is None or not len(run.series):
         return ""
     series = run.series
-    parts = [
-        f"epoch {int(series.epoch[-1])}/{run.started.epochs}",
-        f"step {run.step:,}/{run.total_steps:,}",
-        f"loss {series.loss[-1]:.4g}",
-        f"lr {series.lr[-1]:.3g}",
-        f"{series.images_per_s[-1]:.1f} images/s",
-    ]
+    parts = {
+        "epoch": f"epoch {int(series.epoch[-1])}/{run.started.epochs}",
+        "step": f"step {run.step:,}/{run.total_steps:,}",
+        "loss": f"loss {series.loss[-1]:.4g}",
+        "lr": f"lr {series.lr[-1]:.3g}",
+        "speed": f"{series.images_per_s[-1]:.1f} images/s",
+    }
     if series.gpu_mem_mb[-1] > 0:
-        parts.append(f"GPU {size(float(series.gpu_mem_mb[-1]) * 1e6)}")
+        parts["memory"] = f"GPU {size(float(series.gpu_mem_mb[-1]) * 1e6)}"
     if run.eta is not None:
-        parts.append(f"{duration(run.eta)} left")
-    return "  ".join(parts)
+        parts["left"] = f"{duration(run.eta)} left"
+    for spare in ("lr", "memory", "speed", "step"):
+        if room is not None and len("  ".join(parts.values())) > room:
+            parts.pop(spare, None)
+    return "  ".join(parts.values())
 
 
 def say_end(run: RunSnapshot, folder: str) -> None:

@@ -15,10 +15,12 @@ import pytest
 
 from cli.child import run_child
 from cli.progress import Stages
+from cli.story import step_line
 from core.errors import BatmanError, RunError
 from core.store import Project
 from core.training.config import TrainingConfig
 from core.training.events import EventWriter, Finished, Started, Step, Validation
+from core.training.follow import RunFollower
 from core.training.models import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -160,6 +162,14 @@ def test_the_model_sizes_fit_eighty_columns(tmp_path: Path) -> None:
     nano = next(line for line in table if line.split()[0] == "nano")
     assert nano.split()[1:] == ["30.5", "M", "384", "px", "32", "px", "48.4", "2.3", "Apache-2.0"]
     assert "README" in plain(text)
+
+
+def test_a_narrow_line_keeps_what_tells_most(finished: Path) -> None:
+    run = RunFollower(finished / "runs" / "r").poll()
+    assert step_line(run) == "epoch 1/1  step 2/2  loss 2.5  lr 0.001  9.0 images/s"
+    assert step_line(run, 50) == "epoch 1/1  step 2/2  loss 2.5  9.0 images/s"
+    assert step_line(run, 30) == "epoch 1/1  step 2/2  loss 2.5"
+    assert step_line(run, 10) == "epoch 1/1  loss 2.5"
 
 
 def test_no_color_is_heeded(finished: Path) -> None:
