@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from cli import submit
 from cli.common import workspace_of
 from cli.parser import Subcommands
-from slurm.clone import Clone, clone_job
+
+if TYPE_CHECKING:
+    from slurm.clone import Clone
 
 # These were chosen for the type of GPU, and mean nothing for another.
 _OF_THE_GPU = ("time", "partition", "mem", "cpus")
 
 
 def add_clone(commands: Subcommands) -> None:
-    """Add the sub-command, with every option of `batman submit`."""
+    """Add the sub-command, with every option of `batman submit`.
+
+    Those are loaded when the sub-command is called: the others are quicker without them.
+    """
     clone = commands.add("clone", "submit a job of ours again, with changes", _clone)
     clone.add_argument("job", metavar="JOB", help="job, task of an array, or name of its run")
-    submit.add_arguments(clone)
+    parse = clone.parse_known_args
+    filled: list[bool] = []
+
+    def parse_all(  # type: ignore[no-untyped-def]
+        args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ):
+        if not filled:
+            from cli.submit import add_arguments
+
+            filled.append(True)
+            add_arguments(clone)
+        return parse(args, namespace)
+
+    clone.parse_known_args = parse_all  # type: ignore[method-assign]
 
 
 def _clone(args: argparse.Namespace) -> int:
+    from cli import submit
+    from slurm.clone import clone_job
+
     fill_in(args, clone_job(workspace_of(args), args.job, args.cluster))
     return submit.run(args)
 

@@ -14,8 +14,6 @@ from cli.jobs_shared import job_json, open_watch
 from cli.notify import tell
 from cli.output import is_terminal, say, say_error
 from core.errors import BatmanError
-from core.training.ends import claim, end_of_run
-from core.training.run import Run
 from slurm.actions import check_ids
 from slurm.arrays import why
 from slurm.jobs import Job
@@ -77,6 +75,9 @@ def _tell_end(job: Job, cluster: str, text: str, run_dir: Path | None) -> None:
     """Notify of a job's end; of one that trains a run of ours, only if nobody else has."""
     end = None
     if run_dir is not None:
+        from core.training.ends import claim, end_of_run
+        from core.training.run import Run
+
         if not claim(Run(run_dir)):
             return
         # Known as far as the run is mirrored here.

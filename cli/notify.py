@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from cli.output import is_terminal, say_error
 from core.notify import COMMAND_S, load_notify, notify
-from core.training.ends import claim, end_of_run
-from core.training.run import Run
+
+if TYPE_CHECKING:
+    from core.training.run import Run
 
 
 def add_notify(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +24,8 @@ def add_notify(parser: argparse.ArgumentParser) -> None:
 
 def tell_end(run: Run) -> None:
     """Tell that a run ended, unless it goes on or somebody else has told it."""
+    from core.training.ends import claim, end_of_run
+
     end = end_of_run(run)
     if end is not None and claim(run):
         tell(end.title, end.body, end.variables())
