@@ -88,6 +88,7 @@ class _Writer:
         known = set(snapshot.classes)
         self.classes = [name for name in dict.fromkeys(had) if name in known]
         self.classes += [name for name in snapshot.classes if name not in set(self.classes)]
+        self.whole = {row.id for row in self.imports if "video_id" in row.detail}
         self.video_of: dict[tuple[int, str | None], int] = {}
         self.entries: dict[str, dict[str, Any]] = {}
         self.by_frame: dict[int, dict[str, dict[str, Any]]] = {}
@@ -95,11 +96,20 @@ class _Writer:
         self.places: list[tuple[Image, str]] = []
         self.boxes: dict[str, dict[str, Any]] = {}
 
+    def _part(self, image: Image) -> tuple[int, str | None]:
+        """Return the import, and the video where the image is a frame of one.
+
+        Other groups, such as copies of a picture, are none; and what came from the original is
+        one video or import each.
+        """
+        whole = image.time is None or image.import_id in self.whole
+        return image.import_id, None if whole else image.grp
+
     def videos(self) -> None:
         """Give each import, and each video of an import, its number."""
         groups: dict[tuple[int, str | None], None] = {}
         for image in self.snapshot.images:
-            groups[image.import_id, image.grp] = None
+            groups[self._part(image)] = None
         rows = {row.id: row for row in self.imports}
         taken: set[int] = set()
         later = []
@@ -132,7 +142,7 @@ class _Writer:
         index: dict[int, int] = {}
         names: dict[int, dict[str, int]] = {}
         for image in self.snapshot.images:
-            video = self.video_of[image.import_id, image.grp]
+            video = self.video_of[self._part(image)]
             name = unique(image.file.rpartition("/")[2], names.setdefault(video, {}))
             extra = extras.get(image.id, {})
             frame = str(extra.pop("frame_id", ""))

@@ -78,6 +78,7 @@ def read_coco(source: Path, watch: Watch) -> DataSet:
     folders = Folders()
     for file in find(source, folders):
         _Reader(data, file, folders, watch).read()
+    data.group_copies()
     return data
 
 

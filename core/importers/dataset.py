@@ -98,6 +98,22 @@ class DataSet:
         """Return where below the import's folder an image of this name shall lie."""
         return f"{split}/{name}" if split else name
 
+    def group_copies(self) -> None:
+        """Put copies of a picture that Roboflow augmented into one group.
+
+        It calls them `NAME.rf.HASH.jpg`. A split that was drawn anew would else put one into train
+        and its brother into valid.
+        """
+        copies: dict[str, list[Picture]] = {}
+        for picture in self.images:
+            if ".rf." in picture.name and picture.grp is None:
+                stem = picture.name.rpartition("/")[2].partition(".rf.")[0]
+                copies.setdefault(stem, []).append(picture)
+        for stem, pictures in copies.items():
+            if len(pictures) > 1 and stem:
+                for picture in pictures:
+                    picture.grp = f"{stem}.rf"
+
     def part_targets(self) -> None:
         """Give images that would lie at the same place, in any case, places of their own."""
         pictures = [*self.images, *self.attachments]

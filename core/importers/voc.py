@@ -87,6 +87,7 @@ def read_voc(source: Path, watch: Watch) -> DataSet:
     for group in _find(source, folders):
         reader.read(group)
     reader.finish()
+    data.group_copies()
     return data
 
 

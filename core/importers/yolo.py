@@ -58,6 +58,7 @@ def read_yolo(source: Path, watch: Watch) -> DataSet:
     folders = Folders()
     layout = find(source, folders, data)
     _Reader(data, layout, folders, watch).read()
+    data.group_copies()
     return data
 
 

@@ -174,3 +174,35 @@ def test_yolo_boxes_are_of_the_upright_picture(project: Project, tmp_path: Path)
 )  # fmt: skip
 def test_ends_of_a_path(name: str, expected: list[str]) -> None:
     assert ends(name) == expected
+
+
+def test_augmented_copies_stay_together(project: Project, tmp_path: Path) -> None:
+    from core.exporters import export_original
+    from core.split_changes import draw_splits
+
+    names = [f"p{n}_jpg.rf.{copy}.png" for n in range(12) for copy in ("a1", "b2", "c3")]
+    names += [f"alone{n}_jpg.rf.d4.png" for n in range(8)]
+    for name in names:
+        put(tmp_path / "set" / "train" / name)
+    value = coco(
+        images=[
+            {"id": n, "file_name": name, "width": 64, "height": 48} for n, name in enumerate(names)
+        ],
+        annotations=[
+            {"id": n, "image_id": n, "category_id": 1, "bbox": [1, 1, 9, 9]}
+            for n in range(len(names))
+        ],
+    )
+    put(tmp_path / "set" / "train" / "_annotations.coco.json", json.dumps(value))
+    import_coco(project, tmp_path / "set")
+    groups = dict(project.db.execute("SELECT name, grp FROM v_images").fetchall())
+    assert groups["p3_jpg.rf.b2.png"] == "p3_jpg.rf"
+    assert groups["alone3_jpg.rf.d4.png"] is None
+    draw_splits(project, (0.6, 0.4, 0.0), seed=3)
+    found = project.db.execute(
+        "SELECT grp, count(DISTINCT split) FROM v_images WHERE grp IS NOT NULL GROUP BY grp"
+    ).fetchall()
+    assert [row[1] for row in found] == [1] * 12
+    # They are no videos to the original.
+    export_original(project, tmp_path / "out")
+    assert [folder.name for folder in (tmp_path / "out" / "frames").iterdir()] == ["-1"]
