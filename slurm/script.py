@@ -122,6 +122,7 @@ def build_script(spec: JobSpec) -> BatchScript:
         '[ -d "$PYTHON" ] && PYTHON="$PYTHON/bin/python"',
         f"export BATMAN_TOKEN={shlex.quote(spec.token)}",
         f"export PYTHONPATH={shlex.quote(spec.code)}${{PYTHONPATH:+:$PYTHONPATH}}",
+        "export BATMAN_LOCK_WAIT=$(( ${SLURM_RESTART_COUNT:-0} > 0 ? 300 : 0 ))",
         "export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} PYTHONUNBUFFERED=1",
         "",
         _START,

@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import psutil
 
@@ -108,23 +108,44 @@ def _say(text: str, stream: Any = None) -> None:
     out.flush()
 
 
+# Where a scheduler starts the run again, its last process may hold the lock for a while: a file
+# server frees the locks of a node that has gone after a minute or two (NFS's lease is 90 s).
+LOCK_WAIT = "BATMAN_LOCK_WAIT"
+
+
 @contextlib.contextmanager
 def _locked(run_dir: Path) -> Iterator[None]:
-    """Hold the run folder's lock. Raises RunError when another worker holds it, or no folder."""
+    """Hold the run folder's lock, waiting for it as many seconds as the environment says.
+
+    Raises RunError when another worker holds it, or no folder. A file system without locks, as
+    Lustre is at some sites, is trained on without one.
+    """
     if not (run_dir / "training_config.json").is_file():
         raise RunError(
             f"There is no training_config.json in '{clean(str(run_dir))}'.",
             "Prepare a run with batman train, or give another folder.",
         )
+    seconds = os.environ.get(LOCK_WAIT, "")
+    until = time.monotonic() + (float(seconds) if seconds.isdigit() else 0.0)
     with (run_dir / ".worker.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"The run '{clean(run_dir.name)}' is being trained already.",
-                "Watch it with batman watch, or stop it first.",
-            ) from None
+        while not _take(lock):
+            if time.monotonic() >= until:
+                raise RunError(
+                    f"The run '{clean(run_dir.name)}' is being trained already.",
+                    "Watch it with batman watch, or stop it first.",
+                )
+            time.sleep(0.5)
         yield
+
+
+def _take(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        _say("this file system has no locks: mind that nobody else trains this run")
+    return True
 
 
 class _Worker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -30,6 +31,11 @@ ROOT = Path(__file__).parents[2]
 NASTY = "it's $(touch hacked); `touch hacked` & -x"
 
 
+# Names of classes and of a picture: each is data on its way to the cluster and back.
+NASTY_CLASSES = (f"{NASTY}\nline", "-rf ../*; $(touch hacked) 鉤 \x1b[31m")
+NASTY_FILE = "-n $(touch hacked) `touch hacked`; 'é' \"鉤\".png"
+
+
 def quick_python(folder: Path, pause: float = 0.05) -> Path:
     """Make an environment whose Python takes the quick worker for the trainer."""
     bin_ = folder / "bin"
@@ -46,10 +52,23 @@ def quick_python(folder: Path, pause: float = 0.05) -> Path:
     return folder
 
 
-def make_project(workspace: Workspace, name: str, train: int = 6, valid: int = 3) -> Path:
-    """Draw shapes and import them into a new project."""
+def make_project(
+    workspace: Workspace, name: str, train: int = 6, valid: int = 3, *, nasty: bool = False
+) -> Path:
+    """Draw shapes and import them into a new project; `nasty` gives them names to beware of."""
     drawn = workspace.root / "drawn" / name
     make_shapes(drawn, train=train, valid=valid, test=0, messy=False)
+    if nasty:
+        for split in ("train", "valid"):
+            file = drawn / split / "_annotations.coco.json"
+            told = json.loads(file.read_text())
+            classes = [row for row in told["categories"] if row["supercategory"] != "none"]
+            for row, called in zip(classes, NASTY_CLASSES, strict=True):
+                row["name"] = called
+            picture = told["images"][0]
+            (drawn / split / picture["file_name"]).rename(drawn / split / NASTY_FILE)
+            picture["file_name"] = NASTY_FILE
+            file.write_text(json.dumps(told))
     path = workspace.project_path(name)
     with Project.create(path) as project:
         import_coco(project, drawn)

@@ -206,6 +206,7 @@ def test_no_controller_is_an_error_with_slurms_words(cluster: Cluster, tmp_path:
     conf = tmp_path / "slurm.conf"
     conf.write_text(
         cluster.conf.read_text().replace(f"={cluster.ports['ctld']}\n", f"={free_port()}\n")
+        + "MessageTimeout=2\n"
     )
     host.env["SLURM_CONF"] = str(conf)
     with pytest.raises(HostError, match=r"does not answer: squeue"):
@@ -260,7 +261,8 @@ def test_without_accounting_ends_are_known_by_our_records(tmp_path: Path) -> Non
         fresh = QueueWatch(host, "bat", Workspace(tmp_path), poll_s=15).poll()
         assert fresh.view.snapshot.job(ours) is None
         job = fresh.jobs.job(ours)
-        assert (job.state.name, job.name) == ("FAILED", "ours")
+        # Its exit code is from squeue, which told of it for as long as it knew it.
+        assert (job.state.name, job.name, job.exit_code) == ("FAILED", "ours", 7)
     finally:
         cluster.close()
 

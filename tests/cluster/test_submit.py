@@ -10,14 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_runs import NASTY, Lab, make_project
+from cluster_runs import NASTY, NASTY_CLASSES, Lab, make_project
 from slurm_cluster import wait_for
 
 from core.training.events import Failed, Started, Stopped, read_events
 from core.training.follow import RunFollower
 from core.training.run import Run
 from slurm.discover import discover
-from slurm.hosts import Completed, HostError, NotConnected
+from slurm.fetch import mirroring
+from slurm.hosts import Completed, NotConnected
 from slurm.plan import Wanted
 from slurm.record import read_record, write_record
 from slurm.sbatch import SubmitError
@@ -26,7 +27,7 @@ from slurm.submit import recover, submit
 
 
 def test_a_run_goes_there_and_comes_back(lab: Lab, tmp_path: Path) -> None:
-    project = make_project(lab.workspace, NASTY)
+    project = make_project(lab.workspace, NASTY, nasty=True)
     run = lab.ready(project=project, output_dir=lab.workspace.runs_dir / f"-n {NASTY}")
     seen: list[str] = []
     records = submit(lab.site, lab.plan(run), lambda at: seen.append(at.stage))
@@ -46,6 +47,15 @@ def test_a_run_goes_there_and_comes_back(lab: Lab, tmp_path: Path) -> None:
     # The settings here are still our own.
     assert run.config().dataset is not None
     assert str(run.config().dataset.dir) == "dataset"
+    assert set(run.config().dataset.class_names) == set(NASTY_CLASSES)
+    # What was called so arrived as it was, and is told as it is.
+    sent = next(Path(lab.site.root, "datasets").iterdir()) / "train" / "_annotations.coco.json"
+    assert sent.read_bytes() == (run.dataset_dir / "train" / "_annotations.coco.json").read_bytes()
+    shown = lab.batman("jobs", "show", record.job_id, "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["state"] == "COMPLETED"
+    logs = lab.batman("jobs", "logs", record.job_id)
+    assert "quick worker from step 0" in logs.stdout, logs.stderr
     # A second run on the same data sends the data no more.
     seen.clear()
     again = lab.ready(project=project)
@@ -236,34 +246,39 @@ def test_a_cut_in_the_middle_of_sending_loses_and_doubles_nothing(
     assert lab.jobs().count(records[0].comment) == 1
 
 
-def test_a_cluster_out_of_reach_loses_nothing_of_a_run(lab: Lab) -> None:
+def test_a_cluster_out_of_reach_in_the_middle_of_following_loses_nothing(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slurm.fetch._REFRESH_S", 0.05)
     project = make_project(lab.workspace, "p")
-    run = lab.ready(project=project, epochs=40)
+    run = lab.ready(project=project, epochs=100_000)
     record = lab.submit(run)
+    there = Path(record.run_dir) / "events.jsonl"
     mirror = lab.mirror(run)
-    lab.until(mirror, "running")
-    lab.cluster.stop_sshd()
-    before = run.events_file.read_bytes()
-    try:
-        with pytest.raises(HostError):
-            mirror.refresh()
-    finally:
-        lab.cluster.start_sshd()
-    assert run.state() == "running"
-    wait_for("the connection", lambda: _answers(mirror), 30)
+    with mirroring(mirror, lab.workspace):
+        for _ in range(2):
+            known = run.events_file.stat().st_size if run.events_file.is_file() else 0
+            wait_for("more of it", lambda known=known: _size(run.events_file) > known, 60)
+            lab.cluster.stop_sshd()
+            try:
+                # It is trained on meanwhile, and what is here is as it was.
+                long = there.stat().st_size
+                wait_for("more there", lambda long=long: there.stat().st_size > long + 1000, 60)
+                assert run.state() == "running"
+            finally:
+                lab.cluster.start_sshd()
+        lab.enough(mirror)
+        wait_for("the end", lambda: run.state() == "finished", 120)
     lab.until(mirror, "finished")
-    after = run.events_file.read_bytes()
-    assert after.startswith(before)
-    assert after == (Path(record.run_dir) / "events.jsonl").read_bytes()
-    assert list(RunFollower(run.path).poll().series.step) == list(range(1, 161))
+    assert run.events_file.read_bytes() == there.read_bytes()
+    assert run.log_file.read_bytes() == Path(record.log).read_bytes()
+    steps = RunFollower(run.path).poll().series.step.tolist()
+    assert steps == list(range(1, len(steps) + 1))
+    assert len(steps) == run.summary().epoch * 4
 
 
-def _answers(mirror) -> bool:
-    try:
-        mirror.refresh()
-    except HostError:
-        return False
-    return True
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.is_file() else 0
 
 
 def test_a_sweep_is_one_array_with_a_cap(lab: Lab) -> None:
