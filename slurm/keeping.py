@@ -7,6 +7,7 @@ ended and were fetched are left alone.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from core.training.process import ENDED
@@ -16,9 +17,11 @@ from slurm.fetch import Mirror, link_log
 from slurm.hosts import Host, HostError, NotConnected
 from slurm.jobs import Job
 from slurm.profiles import Profile
-from slurm.record import JobRecord, read_record, write_record
+from slurm.record import JobRecord, list_records, read_record, write_record
+from slurm.sbatch import SubmitError, SubmitUnknown
 from slurm.site import Site, open_site
 from slurm.states import GONE, LEFT
+from slurm.submit import recover
 from slurm.watching import Watched
 
 # The clocks here and there may differ a little.
@@ -37,6 +40,7 @@ class RunKeeper:
         self._workspace = workspace
         self._site: Site | None = None
         self._kept_at = 0.0
+        self._looked_for: set[str] = set()
         self._mirrors: dict[Path, Mirror] = {}
 
     def keep(self, watched: Watched) -> int:
@@ -48,7 +52,12 @@ class RunKeeper:
             return 0
         if "squeue" in watched.jobs.errors or watched.jobs.taken_at == self._kept_at:
             return 0
+        try:
+            site = self._open()
+        except HostError:
+            return 0
         self._kept_at = watched.jobs.taken_at
+        self._recover(site)
         kept = 0
         for job_id, path in watched.runs.items():
             record = read_record(path)
@@ -63,7 +72,7 @@ class RunKeeper:
                 continue
             kept += 1
             try:
-                self._one(path, record, None if _unknown(job) else job)
+                self._one(site, path, record, None if _unknown(job) else job)
             except NotConnected:
                 return kept
             except (HostError, OSError):
@@ -76,12 +85,26 @@ class RunKeeper:
         """Return whether any run was still kept at the last time."""
         return bool(self._mirrors)
 
-    def _one(self, path: Path, record: JobRecord, job: Job | None) -> None:
+    def _open(self) -> Site:
         if self._site is None:
             self._site = open_site(self._host, self._profile, self._workspace)
+        return self._site
+
+    def _recover(self, site: Site) -> None:
+        """Find the jobs of runs whose submission got no answer, once each."""
+        for path, record in list_records(self._workspace):
+            new = record.token not in self._looked_for
+            if record.cluster == self._profile.name and not record.job_id and new:
+                with suppress(NotConnected):
+                    self._looked_for.add(record.token)
+                    # One that SLURM refused, or that cannot be known yet: the run's list says so.
+                    with suppress(SubmitError, SubmitUnknown):
+                        recover(site, Run(path))
+
+    def _one(self, site: Site, path: Path, record: JobRecord, job: Job | None) -> None:
         mirror = self._mirrors.get(path)
         if mirror is None or mirror.record.token != record.token:
-            mirror = self._mirrors[path] = Mirror(self._site, Run(path))
+            mirror = self._mirrors[path] = Mirror(site, Run(path))
             link_log(mirror, self._workspace)
         mirror.refresh()
         if mirror.follow_successor():
