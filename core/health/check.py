@@ -10,7 +10,7 @@ import numpy as np
 from core.errors import Cancelled
 from core.health.boxes import Boxes, check_boxes
 from core.health.classes import check_classes
-from core.health.images import ImageRow, check_copies, check_files
+from core.health.images import ImageRow, check_copies, check_files, check_groups
 from core.health.known import KnownImages
 from core.health.report import SEVERITIES, Finding, HealthReport
 from core.health.scan import Files, ScannedImage, scan
@@ -54,6 +54,7 @@ def check(
     findings += check_boxes(boxes, image_size, never)
     tell(Progress("classes", 0, None))
     findings += check_classes(project, boxes, {row.id: row.split for row in rows.values()})
+    findings += check_groups(rows)
     if files != "skip":
         known = KnownImages(project.path) if files in ("read", "known") else None
         scanned: list[ScannedImage] | None = None

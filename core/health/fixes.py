@@ -235,6 +235,7 @@ _FIXES: dict[str, Action] = {
     "image-duplicate": _remove_copies,
     "image-near-duplicate": _group,
     "leakage": _set_splits,
+    "group-torn": _set_splits,
     "image-size": _set_sizes,
     "image-turned": _use_copies,
     "image-mode": _use_copies,

@@ -9,7 +9,7 @@ from typing import Any
 from core.health.report import EXAMPLES, Finding, Severity
 from core.health.scan import ScannedImage, good
 from core.health.similar import alike, same
-from core.text import plural
+from core.text import clean, plural
 from core.upright import is_turned
 
 USUAL_MODES = frozenset({"RGB", "L"})
@@ -54,6 +54,28 @@ def check_files(rows: Mapping[int, ImageRow], scanned: Sequence[ScannedImage]) -
             )
         )  # fmt: skip
     return found + _sizes(rows, scanned) + _modes(scanned)
+
+
+def check_groups(rows: Mapping[int, ImageRow]) -> list[Finding]:
+    """Return the finding on groups, such as the frames of a video, that are in several splits."""
+    members: dict[str, list[int]] = {}
+    for row in rows.values():
+        if row.grp is not None and row.split is not None:
+            members.setdefault(row.grp, []).append(row.id)
+    torn = {grp: group for grp, group in members.items() if _splits(rows, group) > 1}
+    if not torn:
+        return []
+    return [
+        _finding(
+            "group-torn", "serious", [image for group in torn.values() for image in group],
+            f"{plural(len(torn), 'group')} of images in several splits"
+            f" (such as '{clean(next(iter(torn)))}').",
+            "Frames of one video, or copies of one picture, are nearly the same: the model is"
+            " tested on what it has learned.",
+            "move each group into one split, train where one is there",
+            {"splits": _moves(rows, torn.values())},
+        )
+    ]  # fmt: skip
 
 
 def check_copies(

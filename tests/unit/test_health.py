@@ -766,3 +766,25 @@ def test_the_command_fixes_all_and_says_what_has_no_fix(
     assert facts["fixed"] == ["Check: remove the boxes (1 box)"]
     assert [item["kind"] for item in facts["findings"]] == ["image-unlabelled"]
     assert run("--project", path, "--image-size", "0") == 2
+
+
+def test_groups_in_several_splits(project: Project, maker: Maker) -> None:
+    film = [maker.image(split=split, grp="[film]", boxes=1) for split in ("train", "valid", None)]
+    other = [maker.image(split=split, grp="other", boxes=1) for split in ("valid", "test")]
+    whole = [maker.image(split=split, grp="whole", boxes=1) for split in ("train", "train", None)]
+    alone = [maker.image(split=split, boxes=1) for split in ("train", "valid", "test")]
+    report = check(project, files="skip")
+    finding = report.find("group-torn")
+    assert finding is not None
+    assert finding.severity == "serious"
+    assert finding.ids == (*film[:2], *other)
+    assert "2 groups of images in several splits (such as '[film]')" in finding.message
+    assert fix(project, finding) is not None
+    splits = dict(tuple(row) for row in project.db.execute("SELECT id, split FROM v_images"))
+    assert [splits[image] for image in film] == ["train", "train", None]
+    assert [splits[image] for image in other] == ["valid", "valid"]
+    assert [splits[image] for image in whole] == ["train", "train", None]
+    assert [splits[image] for image in alone] == ["train", "valid", "test"]
+    assert check(project, files="skip").find("group-torn") is None
+    project.undo()
+    assert check(project, files="skip").find("group-torn") is not None
