@@ -71,6 +71,18 @@ def test_our_wheel_is_whole_and_the_same_each_time(tmp_path: Path) -> None:
                 assert (digest, int(size)) == (f"sha256={wanted.rstrip('=')}", len(data))
 
 
+def test_an_installed_batman_makes_the_same_wheel_as_a_checkout(tmp_path: Path) -> None:
+    first = own_wheel(tmp_path / "a")
+    site_packages = tmp_path / "site-packages"
+    with zipfile.ZipFile(first) as wheel:
+        wheel.extractall(site_packages)
+    (site_packages / "core" / "__pycache__").mkdir()
+    (site_packages / "core" / "__pycache__" / "x.pyc").write_bytes(b"x")
+    (site_packages / "other").mkdir()
+    (site_packages / "other" / "theirs.py").write_text("")
+    assert own_wheel(tmp_path / "b", site_packages).read_bytes() == first.read_bytes()
+
+
 def install(**values: object) -> Install:
     usual: dict[str, object] = {
         "env": "/e/1", "tools": "/e/tools", "python": "/usr/bin/python3", "uv": "/bin/uv",
