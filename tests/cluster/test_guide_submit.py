@@ -1,16 +1,28 @@
-"""The guide's commands for a cluster, read out of the guide, planned on a real SLURM."""
+"""The guide's commands for a cluster, read out of the guide, given to a real SLURM."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
-from cluster_runs import ROOT, make_project
-from slurm_cluster import Cluster
+import pytest
+from cluster_runs import ROOT, make_profile, make_project, quick_python
+from slurm_cluster import Cluster, wait_for
 
+from core.training.run import Run
 from core.workspace import Workspace
+from slurm.profiles import save_profile
+from slurm.record import read_record
+
+
+def submissions(guide: str) -> list[list[str]]:
+    """Return the words of each `./submit_train.sh` command in the guide."""
+    blocks = re.findall(r"```bash\n(.*?)```", guide, re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [shlex.split(line) for line in lines if line.startswith("./submit_train.sh")]
 
 
 def test_the_guides_submissions_are_planned_as_written(
@@ -19,9 +31,7 @@ def test_the_guides_submissions_are_planned_as_written(
     env = {**cluster.env, "BATMAN_CONFIG_DIR": str(tmp_path / "config"), "NO_COLOR": "1"}
     for name in ("MyProject", "Production"):
         make_project(Workspace(tmp_path), name)
-    blocks = re.findall(r"```bash\n(.*?)```", guide, re.DOTALL)
-    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    commands = [shlex.split(line) for line in lines if line.startswith("./submit_train.sh")]
+    commands = submissions(guide)
     assert len(commands) == 3
     for words in commands:
         done = subprocess.run(
@@ -35,3 +45,43 @@ def test_the_guides_submissions_are_planned_as_written(
         assert gres[1] == f"h100-96:{gpus}"
         assert "core.training.worker" in done.stdout
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_guides_submissions_run_as_written_on_the_login_node(
+    guide: str, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Word for word, without SSH; the trainer takes a second here, and all else is real."""
+    monkeypatch.setenv("BATMAN_CONFIG_DIR", str(tmp_path / "config"))
+    python = quick_python(tmp_path / "env", pause=0.002)
+    save_profile(make_profile("bat", "local", "", python))
+    env = {**cluster.env, "BATMAN_CONFIG_DIR": str(tmp_path / "config"), "NO_COLOR": "1"}
+    for name in ("MyProject", "Production"):
+        make_project(Workspace(tmp_path), name)
+    for words in submissions(guide):
+        done = subprocess.run(
+            [ROOT / "submit_train.sh", *words[1:]], cwd=tmp_path, env=env, capture_output=True,
+            text=True, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    runs = [Run(path) for path in sorted((tmp_path / "runs").iterdir())]
+    assert len(runs) == 3
+    for run in runs:
+        watched = subprocess.run(
+            [sys.executable, "-P", "-m", "cli.main", "watch", run.name, "--plain"], cwd=tmp_path,
+            env={**env, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=240,
+        )  # fmt: skip
+        assert watched.returncode == 0, f"{watched.stdout}\n{watched.stderr}"
+        assert run.results() == {"epochs_trained": run.config().epochs}
+        record = read_record(run.path)
+        assert record is not None
+        wanted = f"gres/gpu={run.config().num_gpus},"
+        wait_for("accounting", lambda: wanted in _given(cluster, record.job_id), 30)  # noqa: B023
+        log = tmp_path / "logs" / f"job_{record.job_id}.log"
+        # A copy takes the link's place when the script has nothing more to do.
+        wait_for("the job's end", lambda: not run.log_file.is_symlink(), 30)  # noqa: B023
+        assert "quick worker from step 0" in log.read_text()
+
+
+def _given(cluster: Cluster, job_id: str) -> str:
+    """Return what a job was given, as accounting tells it; it lags by seconds."""
+    return cluster.call("sacct", "-n", "-X", "-P", "-j", job_id, "-o", "AllocTRES")
