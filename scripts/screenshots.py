@@ -200,6 +200,46 @@ async def jobs(pilot: Pilot[int], _root: Path) -> None:
     await until(pilot, lambda: screen.query_one(LogView).lines)
 
 
+async def _vega(pilot: Pilot[int]) -> None:
+    """Let the app know a cluster that is made up."""
+    from job_data import FakeCluster
+
+    from batman_tui.connections import use_host
+    from slurm.profiles import Profile, save_profile
+
+    host = FakeCluster()
+    # In no hurry, and the same in every picture.
+    host.starts = [host.starts[1], *host.starts[1:]]
+    profile = Profile(name=host.name, host="selina@vega")
+    save_profile(profile, replace=True)
+    use_host(pilot.app, profile, host)  # type: ignore[arg-type]
+
+
+async def submit(pilot: Pilot[int], root: Path) -> None:
+    """Training on a cluster, from the form."""
+    from batman_tui.screens.submit import SubmitDialog
+
+    await _vega(pilot)
+    await train(pilot, root)
+    await _keys(pilot, "f7")
+    await until(pilot, lambda: getattr(pilot.app.screen, "_order", None) is not None)
+    assert isinstance(pilot.app.screen, SubmitDialog)
+    await settled(pilot)
+
+
+async def cluster(pilot: Pilot[int], _root: Path) -> None:
+    """What a cluster has."""
+    from batman_tui.screens.cluster import ClusterDialog
+    from batman_tui.widgets.facts import Facts
+    from slurm.profiles import load_profile
+
+    await _vega(pilot)
+    dialog = ClusterDialog(load_profile("vega"))
+    await pilot.app.push_screen(dialog)
+    await until(pilot, lambda: dialog.query_one("#facts-there", Facts).said("Slurm"))
+    await settled(pilot)
+
+
 async def help_keys(pilot: Pilot[int], _root: Path) -> None:
     """The keys of a screen."""
     await _keys(pilot, "f1")
@@ -370,6 +410,8 @@ SCENES: dict[str, Scene] = {
     "evaluation-confusions-light": evaluation_confusions_light,
     "evaluation-images": evaluation_images,
     "jobs": jobs,
+    "submit": submit,
+    "cluster": cluster,
     "help": help_keys,
     "palette": palette,
 }

@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 _FIELDS = {
     "name": ("Name", "what to call it"),
-    "host": ("SSH host", "an alias, user@host; empty: this machine"),
-    "via": ("Via", "ssh: the system's, for Kerberos"),
-    "workspace": ("Workspace", "our folder there, which the nodes see"),
-    "python": ("Python", "its environment; empty: WORKSPACE/env"),
-    "account": ("Account", "to charge; empty: the cluster's default"),
-    "time": ("Time limit", "asked for where none is chosen"),
-    "prelude": ("Before all", "shell lines there, divided by ;;"),
+    "host": ("SSH host", "alias, user@host; empty: here"),
+    "via": ("Via", "ssh: the system's (Kerberos)"),
+    "workspace": ("Workspace", "our folder; the nodes see it"),
+    "python": ("Python", "empty: WORKSPACE/env"),
+    "account": ("Account", "empty: the cluster's default"),
+    "time": ("Time limit", "where none is chosen"),
+    "prelude": ("Before all", "shell lines, divided by ;;"),
 }
-_FACTS = ("GPUs", "Parts", "Slurm", "Records", "Python", "Modules", "Places")
+_FACTS = ("GPUs", "Partitions", "Slurm", "Records", "Python", "Modules", "Places")
 _NEW = "Fill in the host and press F5: the cluster is asked for the rest. Nothing is written there."
 
 
@@ -53,6 +53,7 @@ class ClusterDialog(BatmanDialog[Profile]):
     ClusterDialog {
         & > .dialog { width: 92; height: auto; max-height: 100%; padding: 0 1; }
         #cluster-facts { height: auto; max-height: 16; margin-top: 1; scrollbar-size-vertical: 1; }
+        #cluster-facts .facts--name { width: 12; }
         #cluster-says { height: auto; min-height: 1; margin-top: 1; }
     }
     """
@@ -222,7 +223,7 @@ def facts_of(profile: Profile, facts: Facts) -> dict[str, str]:
     ]
     return {
         "GPUs": "; ".join(gpus) or "none",
-        "Parts": f"{', '.join(parts)}; {plural(len(facts.nodes), 'node')}",
+        "Partitions": f"{', '.join(parts)}; {plural(len(facts.nodes), 'node')}",
         "Slurm": facts.version,
         "Records": "kept by accounting" if facts.accounting else "no accounting: our own are kept",
         "Python": ", ".join(facts.pythons) or "none found",

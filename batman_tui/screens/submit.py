@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 NO_CLUSTER = "No cluster is known. Add one on the jobs screen (3) with n, or batman clusters add."
 _HINTS = {
-    "time": "empty: the profile's, such as 10h",
+    "time": "such as 10h; empty: profile's",
     "partition": "empty: the GPU's own",
     "memory": "on each node, such as 64G",
     "account": "empty: the profile's",
