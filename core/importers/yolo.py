@@ -2,6 +2,7 @@
 
 A line is a class number and then the box's centre, width and height, or the corners of a polygon,
 as fractions of the image's size. Of a polygon the box around it is taken and the polygon is kept.
+Key points after a box, which `kpt_shape` announces, are passed over.
 A sixth value (the confidence of a prediction) is passed over. An image without a label file, or
 with an empty one, has no annotations. A label file that is no text leaves its image out, so that
 it does not pass for one that shows nothing.
@@ -186,6 +187,8 @@ class _Reader:
             first, *values = map(float, line.split())
         except (ValueError, OverflowError):
             return problems.add("bad line", where, f"not numbers: {line[:80]}")
+        if self.layout.keypoints and len(values) == 4 + self.layout.keypoints:
+            values = values[:4]
         if len(values) not in (4, 5) and (len(values) < 6 or len(values) % 2):
             return problems.add("bad line", where, f"{len(values) + 1} values: {line[:80]}")
         if not math.isfinite(first) or not all(map(math.isfinite, values)):

@@ -50,6 +50,8 @@ class Layout(NamedTuple):
     groups: list[Group]
     unnamed: bool = False
     """No file names the classes: they are called `class_0`, `class_1` as they are met."""
+    keypoints: int = 0
+    """How many numbers for key points follow each box, as Ultralytics' pose sets have them."""
 
 
 def find(source: Path, listed: Folders, data: DataSet) -> Layout:
@@ -120,9 +122,20 @@ def _described(file: Path, data: DataSet) -> Layout:
         groups = _guess(root)
     for entry in missing:
         data.problems.add("missing folder", f"{file.name}: {entry}", "it is not there")
+    points = _keypoints(value.get("kpt_shape"))
     if names is None:
-        return Layout(root, {}, groups, unnamed=_told(file.name, data))
-    return Layout(root, names, groups)
+        return Layout(root, {}, groups, _told(file.name, data), points)
+    return Layout(root, names, groups, keypoints=points)
+
+
+def _keypoints(shape: Any) -> int:
+    """Return how many numbers `kpt_shape` (points, and 2 or 3 numbers for each) stands for."""
+    texts = shape if isinstance(shape, list) else []
+    if len(texts) != 2 or not all(
+        isinstance(t, str) and re.fullmatch(r"\d{1,4}", t) for t in texts
+    ):
+        return 0
+    return int(texts[0]) * int(texts[1])
 
 
 def _plain(source: Path, names: Path, data: DataSet) -> Layout:

@@ -206,3 +206,22 @@ def test_augmented_copies_stay_together(project: Project, tmp_path: Path) -> Non
     # They are no videos to the original.
     export_original(project, tmp_path / "out")
     assert [folder.name for folder in (tmp_path / "out" / "frames").iterdir()] == ["-1"]
+
+
+def test_key_points_after_a_box_are_no_polygon(project: Project, tmp_path: Path) -> None:
+    source = tmp_path / "set"
+    for split, name in (("train", "a"), ("val", "b")):
+        put(source / "images" / split / f"{name}.png")
+    put(source / "labels" / "train" / "a.txt", "0 .5 .5 .25 .5 .1 .1 .9 .9\n")
+    # An oriented box in a set of its own kind, which has no kpt_shape, is a polygon.
+    put(source / "labels" / "val" / "b.txt", "0 .1 .1 .5 .1 .5 .5 .1 .5\n")
+    put(
+        source / "data.yaml",
+        "train: images/train\nval: images/val\nnames: [cat]\nkpt_shape: [2, 2]\n",
+    )
+    import_yolo(project, source)
+    assert boxes(project)[0][3:] == (24, 12, 16, 24)
+    project.undo()
+    put(source / "data.yaml", "train: images/train\nval: images/val\nnames: [cat]\n")
+    import_yolo(project, source)
+    assert boxes(project)[1][3:] == pytest.approx((6.4, 4.8, 25.6, 19.2))
