@@ -100,8 +100,11 @@ def choose(wanted: str, env: Mapping[str, str], *, headless: bool, web: bool) ->
     placeholders (and say so in TERM, which SSH carries along); foot, mlterm and WezTerm have
     sixel. In tmux, screen and Zellij, which inherit the variables of some terminal, it is not.
     """
-    if wanted in ("kitty", "sixel") and not web:
-        return "kitty" if wanted == "kitty" else "sixel"
+    if wanted == "sixel" and not web:
+        return "sixel"
+    # Which picture a cell is of is said by its colour.
+    if wanted == "kitty" and not web and not env.get("NO_COLOR"):
+        return "kitty"
     if wanted != "auto" or headless or web or env.get("NO_COLOR"):
         return "blocks"
     if any(env.get(name) for name in ("TMUX", "STY", "ZELLIJ")):

@@ -50,6 +50,8 @@ def test_only_terminals_known_to_have_pixels_get_them(env: Mapping[str, str], mo
     assert choose("blocks", env, headless=False, web=False) == "blocks"
     assert choose("sixel", env, headless=False, web=False) == "sixel"
     assert choose("kitty", env, headless=False, web=True) == "blocks"
+    colours = "blocks" if "NO_COLOR" in env else "kitty"
+    assert choose("kitty", env, headless=False, web=False) == colours
 
 
 def sent(text: str) -> tuple[dict[str, str], Image.Image]:
