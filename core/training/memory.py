@@ -36,8 +36,8 @@ BYTES_PER_PARAMETER = 20
 # saved tensors, counted on the CPU with torch's saved_tensors_hooks on rfdetr 1.11.2's networks in
 # training mode, 1,600 patches. Base and small 0.955 GiB in 32 bits, nano 0.850 (two decoder layers
 # instead of three), medium and large 1.059 (four), large-deprecated 2.281 (the wider encoder). The
-# sizes of rfdetr-plus are taken to be as wide; benchmarks/activations.py counts. Small with gradient checkpointing 0.486, in bfloat16
-# 0.658 GiB.
+# sizes of rfdetr-plus are taken to be as wide. Small with gradient checkpointing 0.486, in bfloat16
+# 0.658 GiB. `benchmarks/activations.py` counts them again.
 _COST = {"tiny": 0.15, "nano": 0.9, "medium": 1.1, "large": 1.1, "large-deprecated": 2.4,
          "xlarge": 2.4, "2xlarge": 2.4}  # fmt: skip
 _CHECKPOINTED = 0.5
