@@ -79,7 +79,7 @@ def site_for(profile: Profile, workspace: Workspace) -> Site:
 
 
 @contextlib.contextmanager
-def kept_up(run: Run, workspace: Workspace, checkpoints: str = "none") -> Iterator[None]:
+def kept_up(run: Run, workspace: Workspace) -> Iterator[None]:
     """Keep a run that a cluster trains up to date here, for as long as the `with` lasts.
 
     Nothing is done for a run that no cluster trains. A cluster that cannot be reached is said, and
@@ -101,7 +101,7 @@ def kept_up(run: Run, workspace: Workspace, checkpoints: str = "none") -> Iterat
                 f"The run '{clean(run.name)}' was never submitted: the connection broke before.",
                 f"Submit it with batman submit --resume {clean(run.name)}.",
             )
-        mirror = Mirror(site, run, checkpoints)
+        mirror = Mirror(site, run)
         mirror.refresh()
         mirror.look()
     except HostError as error:

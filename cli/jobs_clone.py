@@ -69,5 +69,7 @@ def fill_in(args: argparse.Namespace, clone: Clone) -> None:
         chosen = getattr(args, name) not in (None, "")
         if not chosen and value and (same_gpu or name not in _OF_THE_GPU):
             setattr(args, name, value)
+    if args.checkpoints == "none":
+        args.checkpoints = clone.checkpoints
     if not args.sbatch:
         args.sbatch = list(clone.extra)

@@ -27,7 +27,7 @@ from slurm.choose import combinations, first_to_start, wanted_of, with_gpu_batch
 from slurm.discover import Facts, discover
 from slurm.fetch import Mirror, link_log
 from slurm.plan import Wanted, plan
-from slurm.record import SCRIPT_FILE, JobRecord
+from slurm.record import CHECKPOINTS, SCRIPT_FILE, JobRecord, keep_checkpoints
 from slurm.resources import Resources
 from slurm.site import Site
 from slurm.soonest import Soonest, soonest
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sweep-parallel", type=int, metavar="N", help="runs of a sweep at once (default: any)"
     )
     job.add_argument(
-        "--checkpoints", choices=("none", "last", "all"), default="none",
+        "--checkpoints", choices=CHECKPOINTS, default="none",
         help="checkpoints to bring back beside best.pth (default: none)",
     )  # fmt: skip
     how = parser.add_argument_group("how to start").add_mutually_exclusive_group()
@@ -130,9 +130,10 @@ def run(args: argparse.Namespace) -> int:
     submission = plan_submission(site, runs, resources, args.sweep_parallel)
     with Stages(quiet=args.json) as show:
         records = submit(site, submission, lambda at: show(at.stage, at.done, at.total))
+    records = keep_checkpoints(runs, records, args.checkpoints)
     _say_submitted(site, workspace, submission, records, facts, as_json=args.json)
     if args.watch and len(runs) == 1:
-        with kept_up(runs[0], workspace, args.checkpoints):
+        with kept_up(runs[0], workspace):
             return follow(runs[0], ours=False, plain=args.plain)
     return Exit.OK
 

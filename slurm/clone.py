@@ -50,6 +50,7 @@ class Clone:
     account: str = ""
     qos: str = ""
     extra: tuple[str, ...] = field(default=())
+    checkpoints: str = "none"
 
 
 def clone_job(workspace: Workspace, job_id: str, cluster: str | None = None) -> Clone:
@@ -116,6 +117,7 @@ def clone_run(run_dir: Path) -> Clone:
         cpus=max(1, int(cpus) // (gpus if nodes == 1 else 1)) if cpus.isdigit() else None,
         account=asked.get("account", ""),
         qos=asked.get("qos", ""),
+        checkpoints=record.checkpoints,
         extra=tuple(
             option
             for option in _options(run_dir, record)

@@ -55,20 +55,20 @@ _LIST = "find . -maxdepth 2 -type f ! -name '.*' -printf '%s %T@ %P\\0'"
 class Mirror:
     """Keeps a run here like the one on the cluster. One thread at a time.
 
-    `checkpoints` is which resumable checkpoints come too: `none`, `last` or `all`. `grace_s` after
+    Which resumable checkpoints come too was chosen at the submission. `grace_s` after
     its job is over, a trainer that has not told its end is taken to have died.
     """
 
     grace_s = 10.0
 
-    def __init__(self, site: Site, run: Run, checkpoints: str = "none") -> None:
+    def __init__(self, site: Site, run: Run) -> None:
         record = read_record(run.path)
         if record is None:
             raise HostError(f"The run '{clean(run.name)}' was never submitted.")
         self.site = site
         self.run = run
         self.record: JobRecord = record
-        self._extra = {"none": None, "last": _LAST, "all": _ALL}[checkpoints]
+        self._extra = {"last": _LAST, "all": _ALL}.get(record.checkpoints)
         self._state = MirrorState.load(run.path)
         self._weights_at = 0.0
         self._over_since: float | None = None

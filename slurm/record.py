@@ -6,16 +6,22 @@ again by its token and never made twice, and it keeps the job's end for clusters
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from core.files import write_json
 from core.workspace import Workspace
 
+if TYPE_CHECKING:
+    from core.training.run import Run
+
 JOB_FILE = "job.json"
 SCRIPT_FILE = "job.sh"
+# Which checkpoints come back beside the best weights.
+CHECKPOINTS = ("none", "last", "all")
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +32,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     `marker` is the folder that the submission leaves its answer in. `command` is sbatch's argument
     list. Times are Unix seconds, `time_limit` seconds. `state`, `reason` and `exit_code` are what
     SLURM last said of it at `seen_at`; `restarts` counts how often it was started again.
+    `checkpoints` is which of them come back here beside the best weights: `none`, `last` or `all`;
+    at `fetched_at` everything of an ended run had come.
     """
 
     cluster: str
@@ -49,6 +57,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     seen_at: float | None = None
     fetched_at: float | None = None
+    checkpoints: str = "none"
 
     def changed(self, **values: Any) -> JobRecord:
         """Return a copy with `values`."""
@@ -77,6 +86,19 @@ def write_record(run_dir: Path, record: JobRecord) -> JobRecord:
     """Write the record and return it."""
     write_json(run_dir / JOB_FILE, msgspec.to_builtins(record))
     return record
+
+
+def keep_checkpoints(
+    runs: Iterable[Run], records: Iterable[JobRecord], wanted: str
+) -> list[JobRecord]:
+    """Note which checkpoints of runs that were just submitted shall come back; return the records.
+
+    `wanted` is one of `CHECKPOINTS`.
+    """
+    return [
+        write_record(run.path, record.changed(checkpoints=wanted))
+        for run, record in zip(runs, records, strict=True)
+    ]
 
 
 def list_records(workspace: Workspace) -> list[tuple[Path, JobRecord]]:

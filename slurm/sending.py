@@ -22,7 +22,7 @@ from slurm.choose import combinations, wanted_of, with_gpu_batch
 from slurm.discover import Facts
 from slurm.fetch import Mirror, link_log
 from slurm.plan import Wanted, plan
-from slurm.record import JobRecord, read_record
+from slurm.record import JobRecord, keep_checkpoints, read_record
 from slurm.resources import Resources
 from slurm.sbatch import SubmitUnknown
 from slurm.site import Site
@@ -43,6 +43,7 @@ class Asked:
     extra: tuple[str, ...] = ()
     sweep: tuple[str, ...] = ()
     parallel: int | None = None
+    checkpoints: str = "none"
 
     def wanted(self, config: TrainingConfig) -> Wanted:
         """Return what is asked of the cluster. Raises BatmanError for a time that is none."""
@@ -66,6 +67,7 @@ class Order:
     configs: tuple[TrainingConfig, ...]
     resources: Resources
     parallel: int | None = None
+    checkpoints: str = "none"
 
 
 def order(site: Site, facts: Facts, values: Mapping[str, Any], asked: Asked) -> Order:
@@ -75,7 +77,12 @@ def order(site: Site, facts: Facts, values: Mapping[str, Any], asked: Asked) -> 
     """
     configs = combinations(values, asked.sweep)
     resources = plan(site.profile, asked.wanted(configs[0]), facts)
-    return Order(tuple(with_gpu_batch(c, resources) for c in configs), resources, asked.parallel)
+    return Order(
+        tuple(with_gpu_batch(c, resources) for c in configs),
+        resources,
+        asked.parallel,
+        asked.checkpoints,
+    )
 
 
 def preview(site: Site, workspace: Workspace, wanted: Order) -> Submission:
@@ -118,6 +125,7 @@ def send_order(
     except (BatmanError, Cancelled):
         discard(runs, wanted.configs)
         raise
+    records = keep_checkpoints(runs, records, wanted.checkpoints)
     for run in runs:
         link_log(Mirror(site, run), workspace)
     return runs, records

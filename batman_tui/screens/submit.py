@@ -27,6 +27,7 @@ from core.text import clean, duration, plural
 from core.training.config import parse_config
 from slurm.discover import Facts, discover
 from slurm.profiles import Profile
+from slurm.record import CHECKPOINTS
 from slurm.sending import Asked, Order, order, preview, send_order
 from slurm.site import Site, open_site
 from slurm.soonest import Soonest, soonest
@@ -171,6 +172,13 @@ class SubmitDialog(BatmanDialog[Submitted]):
             for name, text in texts.items():
                 title = _LABELS.get(name, name.capitalize())
                 yield Field(name, title, text, hint=_HINTS[name])
+            yield Field(
+                "checkpoints",
+                "Bring back",
+                asked.checkpoints,
+                options=CHECKPOINTS,
+                hint="checkpoints, beside the best",
+            )
             yield Static("", markup=False, id="submit-says")
             yield KeyBar()
 
@@ -250,6 +258,7 @@ class SubmitDialog(BatmanDialog[Submitted]):
             cpus=cpus,
             extra=begun.extra,
             sweep=tuple(texts["sweep"].split()),
+            checkpoints=texts["checkpoints"],
             parallel=int(number) if number.isdigit() and int(number) else None,
         )
 

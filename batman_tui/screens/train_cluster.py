@@ -55,4 +55,5 @@ def asked_again(clone: Clone | None) -> Asked | None:
         qos=clone.qos,
         cpus=clone.cpus,
         extra=clone.extra,
+        checkpoints=clone.checkpoints,
     )

@@ -13,7 +13,7 @@ from core.training.run import Run
 from core.workspace import Workspace
 from slurm.actions import act
 from slurm.keeping import RunKeeper
-from slurm.record import read_record, write_record
+from slurm.record import keep_checkpoints, read_record, write_record
 from slurm.watching import QueueWatch, Watched
 
 
@@ -53,7 +53,7 @@ def kept(cluster: Cluster, home: Path, tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_run_comes_back_and_is_then_left_alone(kept: Kept) -> None:
     lab = kept.lab
     run = lab.ready(project=lab.workspace.project_path("cells"), epochs=4)
-    record = lab.submit(run)
+    (record,) = keep_checkpoints([run], [lab.submit(run)], "last")
     kept.until(run, "running")
     assert kept.keeper.live()
     kept.until(run, "finished")
@@ -65,6 +65,7 @@ def test_a_run_comes_back_and_is_then_left_alone(kept: Kept) -> None:
     wait_for("the last of it", fetched, 60)
     assert (run.path / "best.pth").is_file()
     assert (run.path / "results.json").is_file()
+    assert (run.path / "checkpoint_last.pth").read_text() == "16", "as it was chosen"
     done = read_record(run.path)
     assert done is not None
     assert (done.state, done.exit_code) == ("COMPLETED", 0)

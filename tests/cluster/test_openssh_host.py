@@ -15,7 +15,9 @@ from slurm.discover import discover
 from slurm.hosts import HostError, NeedsPerson, NotConnected
 from slurm.hosts.openssh import OpenSshHost
 from slurm.pack import pack_folder
+from slurm.profiles import Profile, ProfileError, make_profile
 from slurm.queue import ask_queue
+from slurm.site import open_host
 from slurm.upload import send
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="no OpenSSH client here")
@@ -108,6 +110,13 @@ def test_a_cut_is_waited_out_and_nobody_is_asked(cluster: Cluster, host: OpenSsh
         cluster.start_sshd()
     host.connect()
     assert host.run(["echo", "back"]).text == "back\n"
+
+
+def test_a_profile_chooses_it() -> None:
+    assert isinstance(open_host(Profile(name="x", host="bat", via="ssh")), OpenSshHost)
+    assert not isinstance(open_host(Profile(name="x", host="bat")), OpenSshHost)
+    with pytest.raises(ProfileError, match="via"):
+        make_profile({"name": "x", "host": "bat", "via": "telnet"})
 
 
 def test_a_login_that_wants_a_person_is_left_to_them(cluster: Cluster, ssh_home: Path) -> None:
