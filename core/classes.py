@@ -10,7 +10,7 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import ClassError
 from core.store import Change, HistoryEntry, Project
@@ -30,20 +30,20 @@ class ClassRow:
 
 def list_classes(project: Project) -> list[ClassRow]:
     """Return every class with its counts, sorted by name as people do (case apart)."""
-    labels: dict[int, list[tuple[int, str, int, int]]] = {}
+    labels: dict[int, list[_Label]] = {}
     for class_id, *label in project.db.execute(
-        "SELECT labels.class_id, labels.id, labels.name, labels.annotations, labels.images"
-        " FROM labels JOIN imports ON imports.id = labels.import_id"
+        "SELECT labels.class_id, labels.id, labels.import_id, labels.name, labels.annotations,"
+        " labels.images FROM labels JOIN imports ON imports.id = labels.import_id"
         " WHERE imports.active = 1 AND labels.class_id IS NOT NULL ORDER BY labels.id"
     ):
-        labels.setdefault(class_id, []).append((label[0], label[1], label[2], label[3]))
+        labels.setdefault(class_id, []).append(_Label(*label))
     rows = [
         ClassRow(
             id=class_id,
             name=name,
-            annotations=sum(item[2] for item in of),
-            images=_images(project, [item[0] for item in of if item[2]], of),
-            labels=tuple(dict.fromkeys(item[1] for item in of)),
+            annotations=sum(label.annotations for label in of),
+            images=_images(project, of),
+            labels=tuple(dict.fromkeys(label.name for label in of)),
         )
         for class_id, name in project.db.execute("SELECT id, name FROM classes")
         for of in [labels.get(class_id, [])]
@@ -51,14 +51,32 @@ def list_classes(project: Project) -> list[ClassRow]:
     return sorted(rows, key=lambda row: (row.name.casefold(), row.name))
 
 
-def _images(project: Project, used: list[int], of: list[tuple[int, str, int, int]]) -> int:
-    """Return on how many images a class is: an image may have several of its labels."""
-    if len(used) < 2:
-        return sum(item[3] for item in of)
+class _Label(NamedTuple):
+    id: int
+    import_id: int
+    name: str
+    annotations: int
+    images: int
+
+
+def _images(project: Project, labels: Sequence[_Label]) -> int:
+    """Return on how many images a class is: an image may have several labels of its import."""
+    by_import: dict[int, list[_Label]] = {}
+    for label in labels:
+        if label.annotations:
+            by_import.setdefault(label.import_id, []).append(label)
+    return sum(
+        of[0].images if len(of) == 1 else _distinct(project, [label.id for label in of])
+        for of in by_import.values()
+    )
+
+
+def _distinct(project: Project, labels: Sequence[int]) -> int:
+    """Return on how many images any of these labels is."""
     row = project.db.execute(
         "SELECT count(*) FROM (SELECT DISTINCT image_id FROM annotations"
         " WHERE deleted = 0 AND label_id IN (SELECT value FROM json_each(?)))",
-        (json.dumps(used),),
+        (json.dumps(list(labels)),),
     ).fetchone()
     return int(row[0])
 

@@ -400,3 +400,25 @@ def test_a_row_changed_twice_in_one_call_comes_back_as_it_was(tmp_path: Path) ->
         assert project.db.execute("SELECT name FROM classes").fetchall()[0][0] == "third"
         with pytest.raises(KeyError, match="no row 99"), project.change("c", "c") as change:
             change.update_many("classes", ["name"], [(row, "x"), (99, "y")])
+
+
+def test_images_of_a_class_from_several_imports(tmp_path: Path) -> None:
+    from core.classes import list_classes, merge
+
+    with Project.create(tmp_path / "p") as project:
+        fill(project, ["a", "b"], images=3)
+        fill(project, ["c", "d"], images=2)
+        fill(project, ["e"], images=4)
+        merge(project, ["a", "b", "c", "e"], "all")
+
+        def compare() -> dict[str, int]:
+            said = {row.name: row.images for row in list_classes(project)}
+            counted = project.db.execute(
+                "SELECT class_name, count(DISTINCT image_id) FROM v_annotations GROUP BY class_name"
+            ).fetchall()
+            assert said == {name: count for name, count in counted}  # noqa: C416 (rows)
+            return said
+
+        assert compare()["all"] == 3 + 3 + 2 + 4
+        project.undo()
+        assert set(compare()) == {"a", "b", "c", "d", "e"}
