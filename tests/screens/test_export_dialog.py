@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -95,7 +96,7 @@ async def test_escape_stops_it(
     def slow(_project: Any, _out: Path, *, progress: Any, cancelled: Callable[[], bool]) -> None:
         progress(Progress("images", 3, 9))
         while not cancelled():
-            pass
+            Event().wait(0.01)
         raise Cancelled("Stopped.")
 
     monkeypatch.setattr(exporters, "export_coco", slow)
