@@ -271,9 +271,14 @@ class Form:
 
 
 def size_choices(model: str, text: str) -> str:
-    """Which image sizes near the one typed the model takes, in a few words; empty for no number."""
+    """What the model makes of the image size that was typed, in a few words; empty for no number.
+
+    The size it trains at where it cannot take the typed one, and what sizes it can take.
+    """
     if not text.strip().isdigit() or model not in MODELS:
         return ""
-    sizes = valid_sizes(model, int(text))
+    size = int(text)
     every = get_model(model).divisor
-    return f"multiples of {every}: {' or '.join(str(size) for size in sizes)}"
+    if valid_sizes(model, size) == [size]:
+        return f"multiples of {every}"
+    return f"trains at {resolve_image_size(model, size)[0]}: multiples of {every}"

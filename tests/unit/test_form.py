@@ -10,7 +10,7 @@ import pytest
 from core.hardware import GIB, Gpu
 from core.training.command import equivalent_command, option_names
 from core.training.config import TrainingConfig
-from core.training.form import SECTIONS, Form, choices, is_switch, label, to_text
+from core.training.form import SECTIONS, Form, choices, is_switch, label, size_choices, to_text
 
 A100 = Gpu(0, "NVIDIA A100-SXM4-40GB", 40 * GIB, 40 * GIB)
 
@@ -148,3 +148,10 @@ def test_kinds_of_fields() -> None:
     assert choices("epochs") is None
     assert is_switch("ema")
     assert not is_switch("epochs")
+
+
+def test_beside_an_image_size_stands_what_the_model_makes_of_it() -> None:
+    assert size_choices("base", "640") == "trains at 616: multiples of 56"
+    assert size_choices("base", "616") == "multiples of 56"
+    assert size_choices("nano", "1") == "trains at 64: multiples of 32"
+    assert size_choices("nano", "large") == size_choices("nonesuch", "640") == ""
