@@ -170,6 +170,8 @@ class Picture(Widget):
             return
         kept = self._kept.get((self._key, self.pixels))
         if kept is not None:
+            # What is on the screen is the last to be dropped.
+            self._kept.move_to_end((self._key, self.pixels))
             self._put(self._key, kept, "")
         elif min(self.pixels) > 0:
             self._settled = False
