@@ -1,4 +1,4 @@
-"""What the screens of one project share: changes in a thread, one after the other, undo, redo."""
+"""What the screens of one project share: changes in a thread, undo, redo, ways to the others."""
 
 from __future__ import annotations
 
@@ -54,3 +54,25 @@ class ProjectScreen(BatmanScreen):
     def action_redo(self) -> None:
         """Do again what was undone last."""
         self.change(lambda project: project.redo(), "There is nothing to redo.", "Done again: ")
+
+    # Other screens of the project
+
+    def action_imports(self) -> None:
+        """See where the project's images came from."""
+        self.batman.open_imports(self.project)
+
+    def action_check(self) -> None:
+        """Look for what is wrong with the project's data."""
+        self.batman.open_health(self.project)
+
+    def action_train(self) -> None:
+        """Open the training form for the project."""
+        self.batman.open_train(self.project)
+
+    def action_export(self) -> None:
+        """Write the project as a data set for other tools."""
+        self.batman.open_export(self.project)
+
+    def action_import(self) -> None:
+        """Import a data set into the project."""
+        self.batman.open_import(self.project)

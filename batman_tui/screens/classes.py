@@ -396,23 +396,3 @@ class ClassesScreen(CleanUpScreen):
 
         line = self.table.cursor_row
         self.batman.open_images(self.project, quoted("class", line.row.name) if line else "")
-
-    def action_imports(self) -> None:
-        """See where the project's images came from."""
-        self.batman.open_imports(self.project)
-
-    def action_check(self) -> None:
-        """Look for what is wrong with the project's data."""
-        self.batman.open_health(self.project)
-
-    def action_train(self) -> None:
-        """Open the training form for the project."""
-        self.batman.open_train(self.project)
-
-    def action_export(self) -> None:
-        """Write the project as a data set for other tools."""
-        self.batman.open_export(self.project)
-
-    def action_import(self) -> None:
-        """Import a data set into the project."""
-        self.batman.open_import(self.project)

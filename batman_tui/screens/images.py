@@ -352,7 +352,3 @@ class ImagesScreen(ProjectScreen):
 
         title = f"Delete {plural(len(chosen), 'image')}?"
         self.app.push_screen(ConfirmDialog(title, lines, yes="Delete", no="Keep"), agreed)
-
-    def action_check(self) -> None:
-        """Look for what is wrong with the project's data."""
-        self.batman.open_health(self.project)
