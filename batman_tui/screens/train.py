@@ -328,7 +328,12 @@ class TrainScreen(ClusterTraining):
             facts.say("Steps", "")
             return
         steps = math.ceil(data.images["train"] / reading.effective_batch)
-        facts.say("Steps", f"{steps:,} an epoch, {steps * config.epochs:,} in all.")
+        fewer = config.filter_classes is not None or config.max_per_class is not None
+        if fewer and config.balance:
+            facts.say("Steps", "as many as the images that are chosen make.")
+            return
+        bound = "at most " if fewer else "at least " if config.balance else ""
+        facts.say("Steps", f"{bound}{steps:,} an epoch, {steps * config.epochs:,} in all.")
 
     def watch_data(self) -> None:
         """Show the counts."""

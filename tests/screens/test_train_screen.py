@@ -115,6 +115,22 @@ async def test_shows_what_will_be_trained(site: Path, opened, size: tuple[int, i
         assert command.startswith("batman train --project 'data/projects/site [1]' --model base")
 
 
+async def test_sampling_bounds_the_steps(site: Path, opened) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app, (120, 40)) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await pilot.press("f4")
+        await settled(pilot)
+        facts = screen.query_one(Facts)
+        await retype(pilot, screen, "balance", "0.1")
+        await until(pilot, lambda: facts.said("Steps") == "at least 66 an epoch, 3,300 in all.")
+        assert "--balance 0.1" in facts.said("Command")
+        await retype(pilot, screen, "max_per_class", "50")
+        await until(pilot, lambda: facts.said("Steps").startswith("as many as the images"))
+        await retype(pilot, screen, "balance", "0")
+        await until(pilot, lambda: facts.said("Steps") == "at most 66 an epoch, 3,300 in all.")
+
+
 async def test_every_option_has_a_field(site: Path, opened) -> None:
     app = FrozenApp(site.parents[2])
     async with opened(app, (120, 40)) as pilot:
