@@ -57,9 +57,19 @@ def test_a_process_whose_parent_has_gone_is_orphaned(
     assert not first.orphaned()  # a detached run outlives whoever started it
 
 
-def a_worker(folder: Path, world: int = 2) -> worker._Worker:
-    made = worker._Worker(folder, argparse.Namespace(attempt=1, batching=None))
-    made.session = SimpleNamespace(batching=Batching(4, 1, world), epoch=1, step=8)  # type: ignore[assignment]
+class _Told(worker._Worker):
+    """A worker that notes what its services are told of its end."""
+
+    def __init__(self, folder: Path, args: argparse.Namespace) -> None:
+        super().__init__(folder, args)
+        self.left: list[str] = []
+
+
+def a_worker(folder: Path, world: int = 2) -> _Told:
+    made = _Told(folder, argparse.Namespace(attempt=1, batching=None))
+    made.session = SimpleNamespace(  # type: ignore[assignment]
+        batching=Batching(4, 1, world), epoch=1, step=8, leave=made.left.append
+    )
     return made
 
 
@@ -103,7 +113,9 @@ def test_what_torchrun_started_ends_when_memory_runs_out(
 ) -> None:
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
     monkeypatch.setenv("RANK", "0")
-    assert a_worker(tmp_path)._ended_by(MemoryError("no more")) == worker.FAILED
+    one = a_worker(tmp_path)
+    assert one._ended_by(MemoryError("no more")) == worker.FAILED
+    assert one.left == ["failed"]
     (failed,) = written(tmp_path)
     assert isinstance(failed, Failed)
     assert failed.kind == "oom"
