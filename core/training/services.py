@@ -30,7 +30,7 @@ IDS_FILE = "services.json"
 TITLES = {"wandb": "Weights & Biases", "mlflow": "MLflow"}
 Outcome = Literal["finished", "stopped", "failed"]
 
-# A service that does not answer holds up the start this long, in seconds.
+# A service that does not answer holds up the start, or the end, this long, in seconds.
 _PATIENCE_S = 60
 # MLflow takes one request for many values: at most 1,000 of them (MLflow's REST API, log-batch).
 _MANY, _SECONDS = 500, 10.0
@@ -128,14 +128,7 @@ class WandbLog:
             resume="allow",
             dir=str(run_dir),
             config=_settings(config),
-            # What is printed here is train.log's; our code is none of the run's.
-            settings=wandb.Settings(
-                console="off",
-                quiet=True,
-                save_code=False,
-                disable_git=True,
-                init_timeout=_PATIENCE_S,
-            ),
+            settings=_wandb_settings(wandb),
         )
         # A resumed run goes back a few steps, which wandb's own counter cannot.
         self._run.define_metric("step")
@@ -150,6 +143,18 @@ class WandbLog:
     def close(self, outcome: Outcome) -> None:
         """Send what is left and mark the run as finished or failed."""
         self._run.finish(exit_code=1 if outcome == "failed" else 0)
+
+
+def _wandb_settings(wandb: Any) -> Any:
+    """Return how wandb is to behave, as far as this release of it can."""
+    settings: dict[str, Any] = {
+        # What is printed is train.log's; our code is none of the run's.
+        "console": "off", "quiet": True, "save_code": False, "disable_git": True,
+        "init_timeout": _PATIENCE_S,
+    }  # fmt: skip
+    if "finish_timeout" in getattr(wandb.Settings, "model_fields", ()):
+        settings["finish_timeout"] = _PATIENCE_S
+    return wandb.Settings(**settings)
 
 
 class MlflowLog:
