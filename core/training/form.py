@@ -106,7 +106,7 @@ _HINTS = {
     "batch_size": "images at once on a GPU; or auto",
     "filter_classes": "empty: all; else names as a|b",
     "max_per_class": "images of each class; empty: all",
-    "balance": "repeat classes on less; 0: off",
+    "balance": "0.1: repeat what is rarer; 0: off",
     "splits": "train/valid/test in percent",
     "split_policy": "auto: the import's, where it had some",
     "augment": "flip, crop and recolour images",
