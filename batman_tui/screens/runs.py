@@ -209,6 +209,8 @@ class RunsScreen(RunsControl):
     def _columns_chosen(self, names: list[str] | None) -> None:
         if names is None:
             return
+        if names == [column.key for column in columns(self.batman.now, (), self._said)]:
+            names = []  # the usual ones: as many as fit
         self._wanted = tuple(names)
         self.table.set_columns(self._columns(self._said))
         save_runs_columns(names)
