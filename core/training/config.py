@@ -183,8 +183,10 @@ class TrainingConfig(BaseModel):
         description="validation images to draw predictions on at each best epoch",
     )
     tensorboard: bool = Field(default=True, description="write TensorBoard files")
-    wandb: bool = Field(default=False, description="log to Weights & Biases")
-    mlflow: bool = Field(default=False, description="log to MLflow")
+    wandb: bool = Field(
+        default=False, description="log to Weights & Biases too (pip install wandb)"
+    )
+    mlflow: bool = Field(default=False, description="log to MLflow too (pip install mlflow)")
     dataset: DatasetInfo | None = Field(default=None, description="the prepared data set")
     notes: list[str] = Field(default_factory=list, description="what was decided on the way")
 
