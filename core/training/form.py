@@ -128,6 +128,8 @@ _HINTS = {
     "keep_checkpoints": "kept checkpoints; 0: all",
     "best_metric": "mAP50-95, or mean average recall",
     "val_images": "images drawn at each best epoch",
+    "wandb": "figures to W&B; pip install wandb",
+    "mlflow": "figures to MLflow; pip install mlflow",
 }
 
 FOLLOWS = ("batch_size", "grad_accum")
