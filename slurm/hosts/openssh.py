@@ -2,8 +2,8 @@
 
 paramiko has no Kerberos any more; what `ssh` can do, this host can. Nothing is asked for: who has
 to answer something logs in once in a terminal, and the master connection stays for us. Where the
-person's configuration names no `ControlPath`, a master of our own is kept for some minutes, so
-that not every command is a login.
+person's configuration names no `ControlPath`, there is a master of our own, so that not every
+command is a login; it ends with us, however we end.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from slurm.hosts.ssh_command import TIMED_OUT, command_line
 _SSH_FAILED = 255
 _CHUNK = 8 * 1024 * 1024
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
-_PERSIST_S = 600
+_LOGIN_S = 60.0
 _OPTIONS = (
     "BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=30", "ServerAliveCountMax=3",
     "EscapeChar=none", "RequestTTY=no", "ClearAllForwardings=yes", "LogLevel=ERROR",
@@ -62,8 +62,10 @@ class OpenSshHost:
         self._config = ["-F", str(config)] if config is not None else []
         self._prelude = prelude
         self._lock = threading.Lock()
-        self._master: list[str] | None = None
+        # Whether the person's configuration has masters: not looked at yet.
+        self._theirs: bool | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._master: subprocess.Popen[bytes] | None = None
         self._needs_person = False
         self._wait = 0.0
         self._not_before = 0.0
@@ -78,18 +80,14 @@ class OpenSshHost:
     def close(self) -> None:
         """End the master connection, if it is ours."""
         with self._lock:
-            if self._folder is not None and self._master:
-                with suppress(OSError, subprocess.SubprocessError):
-                    subprocess.run(
-                        [*self._ssh(), "-O", "exit", "--", self._target], timeout=10,
-                        stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                    )  # fmt: skip
+            self._end_master()
+            if self._folder is not None:
                 self._folder.cleanup()
-            self._master = self._folder = None
+            self._folder = None
 
-    def _ssh(self) -> list[str]:
-        options = [word for option in _OPTIONS for word in ("-o", option)]
-        return ["ssh", *self._config, *options, *(self._master or [])]
+    def _ssh(self, *options: str) -> list[str]:
+        words = [word for option in (*_OPTIONS, *options) for word in ("-o", option)]
+        return ["ssh", *self._config, *words]
 
     def _ready(self) -> list[str]:
         """Return how ssh is called, with a master of ours if the person has none."""
@@ -99,11 +97,22 @@ class OpenSshHost:
         if left > 0:
             raise NotConnected(self._last_error, f"Trying again in {left:.0f} s.")
         with self._lock:
-            if self._master is None:
-                self._master = self._own_master()
-            return self._ssh()
+            if self._theirs is None:
+                self._theirs = self._has_masters()
+            if self._theirs:
+                return self._ssh()
+            if self._folder is None:
+                # A socket's path holds about 100 characters, so not in a deep folder; 0700.
+                base = os.environ.get("XDG_RUNTIME_DIR")
+                there = base if base and Path(base).is_dir() else "/tmp"
+                self._folder = tempfile.TemporaryDirectory(prefix="batman-", dir=there)
+            socket = Path(self._folder.name) / "master"
+            if self._master is None or self._master.poll() is not None or not socket.exists():
+                self._end_master()
+                self._start_master(socket)
+            return self._ssh("ControlMaster=no", f"ControlPath={socket}")
 
-    def _own_master(self) -> list[str]:
+    def _has_masters(self) -> bool:
         try:
             told = subprocess.run(
                 ["ssh", *self._config, "-G", "--", self._target], stdin=subprocess.DEVNULL,
@@ -114,18 +123,38 @@ class OpenSshHost:
                 f"ssh cannot be run here: {clean(str(error))}.",
                 "Install OpenSSH's client, or leave via out of the cluster's profile.",
             ) from None
-        path = re.search(r"^controlpath (?!none$)(.+)$", told.stdout, re.MULTILINE)
-        if path:
-            return []
-        # A socket's path holds about 100 characters, so not in a deep folder; 0700 by itself.
-        base = os.environ.get("XDG_RUNTIME_DIR")
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="batman-", dir=base if base and Path(base).is_dir() else "/tmp"
-        )
-        return [
-            "-o", "ControlMaster=auto", "-o", f"ControlPath={self._folder.name}/%C",
-            "-o", f"ControlPersist={_PERSIST_S}",
-        ]  # fmt: skip
+        return re.search(r"^controlpath (?!none$)", told.stdout, re.MULTILINE) is not None
+
+    def _start_master(self, socket: Path) -> None:
+        """Log in once; the connection ends when its input does, which is when we are gone."""
+        words = self._ssh("ControlMaster=yes", f"ControlPath={socket}", "ControlPersist=no")
+        with tempfile.TemporaryFile() as said:
+            master = subprocess.Popen(
+                [*words, "--", self._target, "exec cat"], stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL, stderr=said, start_new_session=True,
+            )  # fmt: skip
+            until = time.monotonic() + _LOGIN_S
+            while not socket.exists() and master.poll() is None and time.monotonic() < until:
+                time.sleep(0.02)
+            self._master = master
+            if socket.exists():
+                return
+            self._end_master()
+            said.seek(0)
+            raise self._said(said.read() or b"no answer in time", "logging in")
+
+    def _end_master(self) -> None:
+        master, self._master = self._master, None
+        if master is None:
+            return
+        with suppress(OSError):
+            assert master.stdin is not None
+            master.stdin.close()
+        try:
+            master.wait(2)
+        except subprocess.TimeoutExpired:
+            master.kill()
+            master.wait()
 
     # Commands
 

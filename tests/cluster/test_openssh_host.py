@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from cluster_runs import NASTY, known_host
-from slurm_cluster import Cluster
+from slurm_cluster import Cluster, wait_for
 
 from slurm.discover import discover
 from slurm.hosts import HostError, NeedsPerson, NotConnected
@@ -60,6 +62,30 @@ def test_commands_are_data_and_share_a_login(
         host.run(["true"])
     after = (cluster.root / "sshd.out").read_text(errors="replace").count("Accepted publickey")
     assert after == logins, "one login for all of them"
+
+
+def test_the_connection_ends_with_us_however_we_end(cluster: Cluster, ssh_home: Path) -> None:
+    known_host(cluster, ssh_home)
+    program = (
+        "import sys; from pathlib import Path; from slurm.hosts.openssh import OpenSshHost\n"
+        "host = OpenSshHost('bat', config=Path(sys.argv[1])); host.run(['true'])\n"
+        "print(host._master.pid, flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(config_for(cluster, ssh_home))],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert process.stdout is not None
+    master = int(process.stdout.readline())
+    assert psutil.pid_exists(master)
+    process.kill()
+    process.communicate()
+
+    def gone() -> bool:
+        return not psutil.pid_exists(master) or psutil.Process(master).status() == "zombie"
+
+    wait_for("the master's end", gone, 20)
 
 
 def test_files_come_and_go_whole(host: OpenSshHost, tmp_path: Path) -> None:
