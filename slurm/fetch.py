@@ -91,13 +91,17 @@ class Mirror:
                 self._copy(everything=everything)
         return alone
 
-    def begin_log(self) -> None:
-        """Let the run's log here be that of its job: what an earlier job wrote is set aside."""
-        if self.site.shared:
-            return
-        with self._alone() as alone:
+    def begin_log(self) -> bool:
+        """Let the run's log here be that of its job: what an earlier job wrote is set aside.
+
+        Returns whether it is; while another process copies the run, or the host does not answer,
+        it is not.
+        """
+        with contextlib.suppress(HostError), self._alone() as alone:
             if alone and self.record.log:
                 self._set_log_aside()
+                return True
+        return False
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -118,6 +122,9 @@ class Mirror:
         state, log = self._state, self.run.log_file
         if state.log_path == self.record.log:
             return
+        if state.log_path:
+            # What the earlier job wrote last.
+            grow(self.site.host, state.log_path, log, state.log, lambda: state.save(self.run.path))
         # Earlier versions did not note whose log it is.
         if state.log_path or not state.log.there:
             if log.is_file() and log.stat().st_size:
@@ -361,7 +368,8 @@ def link_log(mirror: Mirror, workspace: Workspace) -> None:
     """Let the run's log be found in the workspace's `logs` folder too, under the job's number."""
     if mirror.site.shared or not mirror.record.job_id:
         return
-    mirror.begin_log()
+    if not mirror.begin_log():
+        return
     log = mirror.run.log_file
     target = workspace.logs_dir / f"job_{mirror.record.job_id}.log"
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -249,8 +249,8 @@ if [ -n "$again" ]; then
   next=$(successor)
   if [ -n "$next" ]; then
     next=${next%%;*}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
-    "$PYTHON" -m slurm.attempts next "$RUN" "$next"
     say "job $next goes on from the checkpoint"
+    "$PYTHON" -m slurm.attempts next "$RUN" "$next"
     exit 0
   fi
   say 'no successor could be submitted; go on with batman submit --resume'

@@ -220,6 +220,9 @@ class Cluster:
         folder = self.root / "ssh"
         folder.mkdir(mode=0o700)
         Path("/run/sshd").mkdir(exist_ok=True)
+        # Not this machine's own shell files: in them pyenv waits a minute for a lock, for one.
+        home = self.root / "home"
+        home.mkdir()
         for name in ("host", "client"):
             self.call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name))
         shutil.copy(folder / "client.pub", folder / "authorized")
@@ -227,7 +230,7 @@ class Cluster:
             f"Port {self.ports['ssh']}\nListenAddress 127.0.0.1\nHostKey {folder}/host\n"
             f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
             "PermitRootLogin yes\nPasswordAuthentication no\nSubsystem sftp internal-sftp\n"
-            f"PidFile {folder}/pid\nSetEnv SLURM_CONF={self.conf}\n"
+            f"PidFile {folder}/pid\nSetEnv SLURM_CONF={self.conf} HOME={home}\n"
         )
         self.start_sshd()
 
