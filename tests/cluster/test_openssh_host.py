@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,7 +66,16 @@ def test_commands_are_data_and_share_a_login(
     assert after == logins, "one login for all of them"
 
 
-def test_the_connection_ends_with_us_however_we_end(cluster: Cluster, ssh_home: Path) -> None:
+@pytest.fixture
+def short() -> Iterator[str]:
+    """A folder for a socket, whose path holds 100 characters: pytest's own are too deep."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield folder
+
+
+def test_the_connection_ends_with_us_however_we_end(
+    cluster: Cluster, ssh_home: Path, short: str
+) -> None:
     known_host(cluster, ssh_home)
     program = (
         "import sys; from pathlib import Path; from slurm.hosts.openssh import OpenSshHost\n"
@@ -74,7 +85,7 @@ def test_the_connection_ends_with_us_however_we_end(cluster: Cluster, ssh_home: 
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(config_for(cluster, ssh_home))],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[2], env={**os.environ, "XDG_RUNTIME_DIR": short},
     )  # fmt: skip
     assert process.stdout is not None
     master = int(process.stdout.readline())
