@@ -79,8 +79,13 @@ def test_onnx_agrees_with_torch_on_fifty_real_images(
     assert 0 < found.largest < TOLERANCE
 
 
-# What each needs, on the command line; the packages are large, and torch is newer than some take.
-@pytest.mark.parametrize("name", ["openvino", "litert", "tflite", "executorch"])
+# torch is newer here than what makes these takes, or Python older.
+_NO_ROOM = [
+    pytest.param(name, marks=pytest.mark.may_skip) for name in ("litert", "tflite", "executorch")
+]
+
+
+@pytest.mark.parametrize("name", ["openvino", *_NO_ROOM])
 def test_other_formats_agree_with_torch_and_run(
     learned: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
