@@ -149,6 +149,9 @@ class Mirror:
         if self.record.log:
             self._set_log_aside()
             grow(host, self.record.log, self.run.log_file, state.log, save)
+        if self.run.state() in ENDED:
+            # What it wrote before it told of its end may be newer than the list.
+            everything, listed = True, self._list()
         weights = everything or time.monotonic() - self._weights_at > WEIGHTS_EVERY_S
         self._fetch(listed, lambda name: weights or not name.endswith(".pth"))
         if weights:

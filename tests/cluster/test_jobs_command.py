@@ -91,7 +91,9 @@ def test_following_a_log_and_jobs_to_their_end(
     watched = batman("watch", job)
     assert watched.returncode == 2
     assert "failed: exit code 3" in watched.stdout
-    good = submit(cluster, script="true")
+    good = submit(cluster, script="sleep 3")
+    # A look at what waits would be followed by one at what runs, each 15 s after the last.
+    wait_for("its start", lambda: batman.json("show", good)["state"] == "RUNNING")
     lines = batman("watch", good, "--json")
     assert lines.returncode == 0, lines.stderr
     assert json.loads(lines.stdout.splitlines()[-1])["state"] == "COMPLETED"
