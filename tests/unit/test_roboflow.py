@@ -445,8 +445,10 @@ def test_the_key_is_in_no_process_list_while_it_works(service: Service, tmp_path
     assert done.returncode == 0, done.stderr
     assert "SECRET" not in done.stdout + done.stderr
     (lists,) = seen
-    (child,) = (words for words in lists.values() if b"core.importers.roboflow_child" in words)
-    assert b"rfINHERITED" not in child
+    # Tests beside this one may have children of their own.
+    children = [words for words in lists.values() if b"core.importers.roboflow_child" in words]
+    assert children
+    assert not any(b"rfINHERITED" in child for child in children)
     assert any(b"--api-key" in words for words in lists.values())
     assert [words for words in lists.values() if KEY.encode() in words] == []
     assert holds_key(tmp_path) == []

@@ -454,6 +454,8 @@ def test_stopping_shows_until_it_is_done(run: Run, tmp_path: Path) -> None:
 def test_a_worker_outlives_its_parent(run: Run, fake_worker: list[str], tmp_path: Path) -> None:
     code = (
         "import sys, signal\nfrom pathlib import Path\n"
+        # Also where whoever runs the tests ignores it, as nohup does.
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "from core.training.launcher import launch_local\nfrom core.training.run import Run\n"
         "launch_local(Run(Path(sys.argv[1])), sys.argv[2:])\n"
         "print('launched', flush=True)\nsignal.pause()\n"
