@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on, work
@@ -10,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from batman_tui.connections import host_of
 from batman_tui.keys import bindings
 from batman_tui.widgets.base import BatmanDialog
 from batman_tui.widgets.facts import Facts as FactList
-from batman_tui.widgets.field import Field, editors
+from batman_tui.widgets.field import Field, FieldSteps
 from batman_tui.widgets.keybar import KeyBar
 from core.errors import BatmanError
 from core.text import clean, plural, size
@@ -42,7 +41,7 @@ _FACTS = ("GPUs", "Partitions", "Slurm", "Records", "Python", "Modules", "Places
 _NEW = "Fill in the host and press F5: the cluster is asked for the rest. Nothing is written there."
 
 
-class ClusterDialog(BatmanDialog[Profile]):
+class ClusterDialog(FieldSteps, BatmanDialog[Profile]):
     """Shows a cluster's profile to change, None for a new one; the result is the saved profile."""
 
     HELP = (
@@ -177,24 +176,6 @@ class ClusterDialog(BatmanDialog[Profile]):
         says.set_class(wrong, "dialog--error")
 
     # -- keys ------------------------------------------------------------------------------------
-
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_next_field()
-
-    def action_next_field(self) -> None:
-        """Go to the next field."""
-        self._move(1)
-
-    def action_previous_field(self) -> None:
-        """Go to the field before."""
-        self._move(-1)
-
-    def _move(self, by: int) -> None:
-        stops: Sequence[Any] = editors(self)
-        at = stops.index(self.focused) if self.focused in stops else -by
-        stops[(at + by) % len(stops)].focus()
 
     def action_save(self) -> None:
         """Write the profile and close."""

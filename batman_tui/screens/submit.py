@@ -12,13 +12,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widget import Widget
+from textual.widgets import Static
 from textual.worker import Worker, get_current_worker
 
 from batman_tui.connections import host_of
 from batman_tui.keys import bindings
 from batman_tui.widgets.base import BatmanDialog
-from batman_tui.widgets.field import Field, editors
+from batman_tui.widgets.field import Field, FieldSteps, editors
 from batman_tui.widgets.keybar import KeyBar
 from batman_tui.widgets.table import Column, VirtualTable
 from core.errors import BatmanError, Cancelled
@@ -75,7 +76,7 @@ def _columns() -> list[Column[Soonest]]:
     ]  # fmt: skip
 
 
-class SubmitDialog(BatmanDialog[Submitted]):
+class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
     """Submits the training that `values` describe (options of `TrainingConfig`) to a cluster.
 
     `asked` and `cluster` are what the fields begin with. The result is what was submitted. Escape
@@ -290,23 +291,9 @@ class SubmitDialog(BatmanDialog[Submitted]):
     def _moved(self) -> None:
         self._follow()
 
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_next_field()
-
-    def action_next_field(self) -> None:
-        """Go to the next field."""
-        self._move(1)
-
-    def action_previous_field(self) -> None:
-        """Go to the field before."""
-        self._move(-1)
-
-    def _move(self, by: int) -> None:
-        stops = [self.query_one("#soonest"), *editors(self)]
-        at = stops.index(self.focused) if self.focused in stops else -by
-        stops[(at + by) % len(stops)].focus()
+    def stops(self) -> Sequence[Widget]:
+        """Return the table of GPUs and the editors."""
+        return [self.query_one("#soonest"), *editors(self)]
 
     # -- submitting ------------------------------------------------------------------------------
 

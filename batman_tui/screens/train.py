@@ -12,7 +12,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Static
 from textual.worker import get_current_worker
 
 from batman_tui.keys import bindings
@@ -20,7 +20,7 @@ from batman_tui.screens.train_follows import FACTS, DataFacts, TrainFollows
 from batman_tui.screens.train_models import ModelDialog
 from batman_tui.screens.train_start import StartDialog
 from batman_tui.widgets.facts import Facts
-from batman_tui.widgets.field import Choice, Field, editors
+from batman_tui.widgets.field import Choice, Field, FieldSteps, editors
 from batman_tui.widgets.panel import Panel
 from core.errors import BatmanError
 from core.hardware import Gpu, find_gpus
@@ -45,7 +45,7 @@ YES_NO = ("yes", "no")
 SHOWN_FINDINGS = 3
 
 
-class TrainScreen(TrainFollows):
+class TrainScreen(FieldSteps, TrainFollows):
     """Trains a model on the project in the folder `project_path`.
 
     What was typed is kept while the app runs, so leaving the form by mistake loses nothing.
@@ -254,23 +254,9 @@ class TrainScreen(TrainFollows):
 
     # -- keys ------------------------------------------------------------------------------------
 
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_next_field()
-
-    def action_next_field(self) -> None:
-        """Go to the next field; after the last comes the button."""
-        self._move(1)
-
-    def action_previous_field(self) -> None:
-        """Go to the field before."""
-        self._move(-1)
-
-    def _move(self, by: int) -> None:
-        stops: Sequence[Widget] = [*editors(self), self.query_one("#start")]
-        at = stops.index(self.focused) if self.focused in stops else -by
-        stops[(at + by) % len(stops)].focus()
+    def stops(self) -> Sequence[Widget]:
+        """Return the editors and the button."""
+        return [*editors(self), self.query_one("#start")]
 
     def action_advanced(self) -> None:
         """Show all options, or the basics only."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.message import Message
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
@@ -134,3 +135,29 @@ def editors(screen: Widget) -> list[Widget]:
         for field in screen.query(Field)
         if field.display and all(getattr(node, "display", True) for node in field.ancestors)
     ]
+
+
+class FieldSteps:
+    """The part of a screen with fields that goes from one to the next, also by Enter."""
+
+    def stops(self) -> Sequence[Widget]:
+        """Return where the focus goes, in this order: the editors, unless a screen has more."""
+        return editors(cast("Screen[Any]", self))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Go on after Enter."""
+        event.stop()
+        self.action_next_field()
+
+    def action_next_field(self) -> None:
+        """Go to the next field; after the last comes the first."""
+        self._step(1)
+
+    def action_previous_field(self) -> None:
+        """Go to the field before."""
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        focused, stops = cast("Screen[Any]", self).focused, self.stops()
+        at = stops.index(focused) if focused in stops else -by
+        stops[(at + by) % len(stops)].focus()
