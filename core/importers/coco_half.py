@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 import core
-from core.importers.coco_json import Lists, Part, Split, _Parts
+from core.importers.coco_json import Lists, Part, Parts, Split
 from core.importers.coco_records import ANNOTATIONS, Columns, columns_of
 
 # Below this a second process takes longer to start than it saves.
@@ -156,7 +156,7 @@ def main() -> int:
         file.seek(begin)
         text = b"".join((b"[", file.read(end - begin), b"]"))
     packed = []
-    for part in _Parts(memoryview(text), ANNOTATIONS).upto():
+    for part in Parts(memoryview(text), ANNOTATIONS).upto():
         if part.records and not isinstance(part.records[0], msgspec.Struct):
             return 1
         packed.append(_packed(part, 1))

@@ -65,7 +65,7 @@ class Lists:
             ) from None
         data = _plain(raw, name)
         self._shift = len(raw) - len(data)
-        self._parts: dict[str, _Parts[Any]] = {}
+        self._parts: dict[str, Parts[Any]] = {}
         self._counts: dict[str, int] = {}
         # Where in the file the list of annotations begins; -1 when it was not found by its key.
         self._begins = -1
@@ -180,7 +180,7 @@ class Lists:
         else:
             if key not in self._parts:
                 prove = self._proven if key == "annotations" else _no_proof
-                self._parts[key] = _Parts(value, decoder, prove)
+                self._parts[key] = Parts(value, decoder, prove)
             pieces = (part.records for part in self._parts[key].upto(split))
         for part in pieces:
             count = self._counts.get(key, 0)
@@ -244,7 +244,7 @@ def _no_proof(_guess: memoryview) -> None:
     return None
 
 
-class _Parts(Generic[T]):
+class Parts(Generic[T]):
     """The parts of one JSON list: typed records, or plain values where the types do not fit.
 
     A list is cut where one object ends and the next begins. That this was a place between two

@@ -54,14 +54,13 @@ def list_imports(project: Project) -> list[ImportRow]:
 def imported_before(project: Project, source: Path) -> ImportRow | None:
     """Return the newest import of the files at `source` that the project consists of, if any."""
     place = source.expanduser().resolve()
-    return next(
-        (
-            row
-            for row in list_imports(project)
-            if row.origin.startswith("/") and Path(row.origin).resolve() == place
-        ),
-        None,
-    )
+    # Only the origins, until one fits: a dialog asks this with every letter that is typed.
+    for number, origin in project.db.execute(
+        "SELECT id, origin FROM imports WHERE active = 1 ORDER BY id DESC"
+    ).fetchall():
+        if origin.startswith("/") and Path(origin).resolve() == place:
+            return next(row for row in list_imports(project) if row.id == number)
+    return None
 
 
 def remove_import(project: Project, import_id: int) -> HistoryEntry:

@@ -13,7 +13,7 @@ from import_data import boxes, check, coco, files_below, png, put, put_coco, sta
 from core import classes
 from core.errors import Cancelled, ImportFailed, ProjectError
 from core.importers import Progress, import_coco, list_imports, remove_import
-from core.importers.coco_json import _Parts
+from core.importers.coco_json import Parts
 from core.store import Project
 
 
@@ -446,7 +446,7 @@ def test_lists_longer_than_a_part_are_read_whole(
 def test_parts_of_small_lists(text: str) -> None:
     import msgspec
 
-    parts = list(_Parts(memoryview(text.encode()), msgspec.json.Decoder(list[dict])))
+    parts = list(Parts(memoryview(text.encode()), msgspec.json.Decoder(list[dict])))
     assert [item for part in parts for item in part] == json.loads(text)
 
 
