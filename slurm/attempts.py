@@ -16,7 +16,15 @@ from pathlib import Path
 import msgspec
 
 from core.errors import RunError
-from core.training.events import Checkpoint, EventWriter, Failed, decode_event, read_events
+from core.training.events import (
+    Checkpoint,
+    Event,
+    EventWriter,
+    Failed,
+    Stopped,
+    decode_event,
+    read_events,
+)
 from core.training.process import mark_again
 from core.training.summary import end_of
 
@@ -24,8 +32,9 @@ FILE = "attempts.jsonl"
 # This many restarts may go without a new step.
 MOST_IDLE_RESTARTS = 2
 STUCK = 5
-# The worker's exit code where it could not begin; see core.training.worker.
-UNUSABLE = 2
+# The worker's exit codes where it could not begin, and where it was stopped; see
+# core.training.worker.
+UNUSABLE, STOPPED = 2, 3
 _TAIL = 256 * 1024
 
 
@@ -60,18 +69,24 @@ def stuck(attempts: Sequence[Attempt], token: str, step: int) -> bool:
     return len(begins) >= MOST_IDLE_RESTARTS and set(begins[-MOST_IDLE_RESTARTS:]) == {step}
 
 
-def saved_step(run_dir: Path) -> int:
-    """Return the optimiser step that the newest resumable checkpoint holds, 0 without one."""
-    step = 0
+def newest_checkpoint(run_dir: Path) -> Checkpoint | None:
+    """Return the newest checkpoint that the run can go on from, as its events tell it."""
+    newest = None
     try:
         with (run_dir / "events.jsonl").open("rb") as file:
             for line in file:
                 event = decode_event(line) if b'"checkpoint"' in line else None
                 if isinstance(event, Checkpoint) and event.kind != "best":
-                    step = event.step
+                    newest = event
     except FileNotFoundError:
-        return 0
-    return step
+        return None
+    return newest
+
+
+def saved_step(run_dir: Path) -> int:
+    """Return the optimiser step that the newest resumable checkpoint holds, 0 without one."""
+    newest = newest_checkpoint(run_dir)
+    return 0 if newest is None else newest.step
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -118,6 +133,13 @@ def _end(run_dir: Path, job: str, token: str, code: int, step: int) -> None:
     events = read_events(_tail(run_dir / "events.jsonl"))[0]
     if end_of(events) is not None and events[-1].t >= begun:
         return
+    if code == STOPPED:  # before it could take the signal, or write anything
+        newest = newest_checkpoint(run_dir)
+        _tell(
+            run_dir,
+            Stopped(epoch=newest.epoch if newest else 0, step=step, reason="before it had begun"),
+        )
+        return
     signal = f" (signal {code - 128})" if code > 128 else ""
     _fail(
         run_dir,
@@ -131,8 +153,12 @@ def _end(run_dir: Path, job: str, token: str, code: int, step: int) -> None:
 
 def _fail(run_dir: Path, kind: str, message: str, hint: str) -> None:
     sys.stdout.write(f"batman: {message} {hint}\n")
+    _tell(run_dir, Failed(kind=kind, message=message, hint=hint))
+
+
+def _tell(run_dir: Path, event: Event) -> None:
     writer = EventWriter(run_dir / "events.jsonl")
-    writer.write(Failed(kind=kind, message=message, hint=hint))
+    writer.write(event)
     writer.close()
 
 

@@ -136,6 +136,26 @@ def build_script(spec: JobSpec) -> BatchScript:
 
 _START = r"""say() { printf '%s batman: %s\n' "$(date +%H:%M:%S)" "$*"; }
 
+# A signal may come before the trainer is there: then none is started, or it is told when it is.
+trainer='' warned='' ended='' caught='' ENDING=TERM
+# The time limit is near: a checkpoint, and then again from there.
+on_warning() {
+  caught=USR1 warned=1
+  say 'the time limit is near; writing a checkpoint'
+  "$PYTHON" -m slurm.attempts warn "$RUN"
+  pass_on
+}
+# Cancelled, or put back into the queue: a checkpoint as well, at once, for the time is short.
+on_end() {
+  caught=$ENDING ended=1
+  say 'asked to end; writing a checkpoint'
+  "$PYTHON" -m slurm.attempts warn "$RUN" &
+  pass_on
+}
+pass_on() { [ -z "$trainer" ] || kill "-$caught" "$trainer" 2>/dev/null; }
+trap on_warning USR1
+trap on_end TERM
+
 # The run's log is the job's. The last task of an array has the array's own number in SLURM_JOB_ID:
 # whatever is done by that is done to all of them.
 job=$SLURM_JOB_ID
@@ -147,7 +167,11 @@ fi
 ln -sfn -- "$log" "$RUN/train.log"
 cd -- "$RUN" || { say "the run folder is gone: $RUN"; exit 2; }
 say "job $job on $(hostname), start $(( ${SLURM_RESTART_COUNT:-0} + 1 ))"
-"$PYTHON" -m slurm.attempts begin "$RUN" || exit $?
+"$PYTHON" -m slurm.attempts begin "$RUN" || {
+  code=$?
+  # The signal that we caught, this took for itself.
+  case $code:$caught in 138:?* | 143:?*) ;; *) exit "$code" ;; esac
+}
 """
 
 
@@ -156,7 +180,6 @@ def _launch(spec: JobSpec) -> str:
     asked = spec.resources
     if asked.nodes == 1:
         return """# Without what makes Lightning take this for a task of srun.
-ENDING=TERM
 launch() {
   exec env -u SLURM_NTASKS -u SLURM_NPROCS -u SLURM_PROCID -u SLURM_LOCALID -u SLURM_NODEID \\
     "$PYTHON" -m core.training.worker "$RUN"
@@ -179,34 +202,25 @@ launch() {{
 """
 
 
-_TRAIN = r"""# The time limit is near: a checkpoint, and then again from there.
-warned='' ended='' caught=''
-on_warning() {
-  caught=1 warned=1
-  say 'the time limit is near; writing a checkpoint'
-  "$PYTHON" -m slurm.attempts warn "$RUN"
-  kill -USR1 "$trainer" 2>/dev/null
-}
-# Cancelled, or put back into the queue: a checkpoint as well, at once, for the time is short.
-on_end() {
-  caught=1 ended=1
-  say 'asked to end; writing a checkpoint'
-  "$PYTHON" -m slurm.attempts warn "$RUN" &
-  kill "-$ENDING" "$trainer" 2>/dev/null
-}
-trap on_warning USR1
-trap on_end TERM
-launch &
-trainer=$!
-code=''
-while :; do
-  caught=''
-  # A signal ends the wait, not the trainer; 127 is that it was waited for already.
-  wait "$trainer"
-  now=$?
-  [ "$now" = 127 ] && [ -n "$code" ] || code=$now
-  [ -n "$caught" ] || break
-done
+_TRAIN = r"""code=''
+if [ -z "$caught" ]; then
+  launch &
+  trainer=$!
+  [ -z "$caught" ] || pass_on
+  while :; do
+    caught=''
+    # A signal ends the wait, not the trainer; 127 is that it was waited for already.
+    wait "$trainer"
+    now=$?
+    [ "$now" = 127 ] && [ -n "$code" ] || code=$now
+    [ -n "$caught" ] || break
+  done
+fi
+# Never started, or ended by the very signal before it could take it (138 and 143); and where a
+# trainer ends as a signal comes, bash may forget with what (-1). Its events know if it was its own.
+case $code:$warned$ended in
+  :* | 138:1* | 143:1* | -1:1*) code=3 ;;
+esac
 """
 
 
@@ -221,7 +235,8 @@ def _successor(beside: Sequence[str], is_array: bool) -> str:
 """
 
 
-_END = r"""again=''
+_END = r"""wait
+again=''
 if [ "$code" = 3 ] && [ -n "$ended" ]; then
   # What is preempted, or loses a node, SLURM starts again by itself as a rule.
   restarts=$(scontrol show job -o "$job" | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p')

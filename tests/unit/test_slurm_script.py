@@ -142,6 +142,7 @@ class Job:
         nodes: int = 1,
         preempted: str = "N/A",
         restarts: int = 0,
+        begin: str = ":",
     ) -> None:
         self.folder = folder
         self.run = folder / "run $(touch hacked)"
@@ -153,7 +154,8 @@ class Job:
         python.parent.mkdir(parents=True)
         self._script(
             python,
-            'if [ "$2" = core.training.worker ]; then\n'
+            f'if [ "$2 $3" = "slurm.attempts begin" ]; then {begin}\n'
+            'elif [ "$2" = core.training.worker ]; then\n'
             f'cd "$3"; {trainer}\nfi\nexec {sys.executable} "$@"',
         )
         self._script(
@@ -289,6 +291,55 @@ def test_a_trainer_that_dies_is_told_of_in_the_run(tmp_path: Path) -> None:
     (event,) = read_events((job.run / "events.jsonl").read_bytes())[0]
     assert isinstance(event, Failed)
     assert "137 (signal 9)" in event.message
+
+
+# A signal that comes before the trainer can take it
+
+
+_DEAF = 'kill -{signal} "$PPID"; while :; do read -t 0.1 <> <(:); done'
+
+
+def test_a_job_cancelled_before_its_trainer_is_stopped_and_trains_nothing(tmp_path: Path) -> None:
+    job = Job(tmp_path, "echo trained", begin='kill -TERM "$PPID"')
+    assert job.start().wait(30) == 0
+    assert "trained" not in job.log
+    assert job.said == ""
+    assert Run(job.run).state() == "stopped"
+
+
+def test_a_begin_that_takes_the_signal_for_itself_is_stopped_too(tmp_path: Path) -> None:
+    job = Job(tmp_path, "echo trained", begin='kill -TERM "$PPID"; kill -TERM $$')
+    assert job.start().wait(30) == 0
+    assert "trained" not in job.log
+    assert Run(job.run).state() == "stopped"
+
+
+@pytest.mark.parametrize("trainer", [_DEAF.format(signal="TERM"), 'kill -TERM "$PPID" $$'])
+def test_a_trainer_that_dies_of_the_signal_is_stopped_where_its_checkpoint_is(
+    tmp_path: Path, trainer: str
+) -> None:
+    job = Job(tmp_path, trainer)
+    writer = EventWriter(job.run / "events.jsonl")
+    writer.write(checkpoint(7))
+    writer.close()
+    assert job.start().wait(30) == 0
+    assert job.attempts()[-1].code == 3
+    end = read_events((job.run / "events.jsonl").read_bytes())[0][-1]
+    assert isinstance(end, Stopped)
+    assert (end.epoch, end.step) == (1, 7)
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_what_the_time_limit_warned_too_early_is_requeued(tmp_path: Path, early: bool) -> None:
+    signal = 'kill -USR1 "$PPID"'
+    job = Job(
+        tmp_path,
+        "echo trained" if early else _DEAF.format(signal="USR1"),
+        begin=signal if early else ":",
+    )
+    assert job.start().wait(30) == 0
+    assert "trained" not in job.log
+    assert job.said == "scontrol requeue 12\n"
 
 
 def test_the_second_restart_without_a_step_is_the_last(tmp_path: Path) -> None:
