@@ -27,13 +27,12 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that share an expensive fixture in one xdist worker.
 
-    Daemons, trainers and painted screens race with whatever else runs on a shared machine: what
-    fails there is tried once more, and shown as RERUN, before it counts.
+    Processes, daemons and painted screens race with whatever else runs on a shared machine: what
+    fails is tried once more before it counts, and the summary lists it as RERUN.
     """
     for item in items:
         folder = Path(item.path).parent.name
-        if folder in ("engine", "cluster", "screens"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+        item.add_marker(pytest.mark.flaky(reruns=1))
         if folder in ("engine", "cluster", "gpu"):
             item.add_marker(getattr(pytest.mark, folder))
             item.add_marker(pytest.mark.xdist_group(folder))
