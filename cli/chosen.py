@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from core.errors import BatmanError
-from core.images import ImageFilter, find_images, finding_images, parse_filter
+from core.images import ImageFilter, find_images, finding_images, parse_filter, unfinished
 from core.store import Project
 
 WHERE = "a filter as on the images screen, such as 'import:2 class:crane split:none'"
@@ -39,7 +39,17 @@ def chosen_images(project: Project, args: argparse.Namespace) -> list[int]:
 
 
 def filter_of(project: Project, text: str) -> ImageFilter:
-    """Return the filter that `text` says; for a `finding:KIND` in it, the data is checked first."""
+    """Return the filter that `text` says; for a `finding:KIND` in it, the data is checked first.
+
+    Raises BatmanError for a key without a value: `class:$NAME` with no such variable would else
+    mean every image.
+    """
+    key = unfinished(text)
+    if key is not None:
+        raise BatmanError(
+            f"The filter '{text}' does not say what '{key}' is.",
+            "Give it a value, such as class:crane or split:train. Nothing was changed.",
+        )
     if "finding:" not in text:
         return parse_filter(text)
     from core.health import check

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from core.health.report import Finding
 
 Order = Literal["id", "name", "split", "boxes", "import"]
+# Both spellings: a word that is not known would leave the filter without a picture.
+_UNLABELLED = ("unlabelled", "unlabeled")
 SPLIT_NAMES = ("train", "valid", "test", "none")
 _TOKEN = re.compile(
-    r'(?P<key>class|split|import|is|finding):(?:"(?P<q>[^"]*)"?|(?P<v>\S*))|(?P<w>\S+)'
+    r'(?P<key>class|split|import|is|finding):(?:"(?P<q>(?:[^"]|"")*)"?|(?P<v>\S*))|(?P<w>\S+)'
 )
 
 
@@ -76,9 +79,11 @@ class Box:
 def parse_filter(text: str, findings: Mapping[str, frozenset[int]] | None = None) -> ImageFilter:
     """Return the filter that a person typed.
 
-    Words are parts of the name; `class:NAME` (`class:"safety vest"`), `split:train` (or `none`),
-    `import:2`, `is:unlabelled` and `finding:KIND` narrow it. `findings` gives the image ids of
-    each kind of finding; an unknown kind, import or split matches nothing.
+    Words are parts of the name; `class:NAME` (`class:"safety vest"`, `class:"12"" wheel"`),
+    `split:train` (or `none`), `import:2`, `is:unlabelled` and `finding:KIND` narrow it. `findings`
+    gives the image ids of each kind of finding; an unknown kind, import, split or state matches
+    nothing. A key without a value, which is still being typed, is passed over; `unfinished` finds
+    those.
     """
     words: list[str] = []
     classes: list[str] = []
@@ -88,7 +93,7 @@ def parse_filter(text: str, findings: Mapping[str, frozenset[int]] | None = None
     unlabelled = False
     for token in _TOKEN.finditer(text):
         key = token["key"]
-        value = token["q"] if token["q"] is not None else token["v"]
+        value = token["v"] if token["q"] is None else token["q"].replace('""', '"')
         if key is None:
             words.append(token["w"])
         elif not value:
@@ -100,12 +105,22 @@ def parse_filter(text: str, findings: Mapping[str, frozenset[int]] | None = None
         elif key == "import":
             imports.append(int(value) if value.isascii() and value.isdigit() else -1)
         elif key == "is":
-            unlabelled = unlabelled or "unlabelled".startswith(value.lower())
+            unlabelled = True
+            if not any(word.startswith(value.lower()) for word in _UNLABELLED):
+                among.append(frozenset())
         else:
             among.append((findings or {}).get(value, frozenset()))
     return ImageFilter(
         tuple(words), tuple(classes), tuple(splits), tuple(imports), unlabelled, tuple(among)
     )
+
+
+def unfinished(text: str) -> str | None:
+    """Return the first key in a filter that has no value, such as `class:`, None without one."""
+    for token in _TOKEN.finditer(text):
+        if token["key"] is not None and not (token["q"] or token["v"]):
+            return token[0]
+    return None
 
 
 def find_images(
@@ -117,14 +132,18 @@ def find_images(
 ) -> list[int]:
     """Return the ids of the visible images that `wanted` means (all when None), in order.
 
-    A class is meant by its whole name whatever the case, or, where no class has it, by a part.
+    A class is meant by its very name; where no class has it, by the whole name whatever the case;
+    or else by a part.
     """
     wanted = wanted or ImageFilter()
     where: list[str] = []
     values: list[object] = []
     for word in wanted.words:
-        where.append("i.name LIKE ? ESCAPE '\\'")
-        values.append(f"%{_like(word)}%")
+        # SQLite tells capitals of English only, and knows no two ways to write an accent.
+        if word.isascii():
+            where.append("i.name LIKE ? ESCAPE '\\'")
+            values.append(f"%{_like(word)}%")
+    foreign = [_fold(word) for word in wanted.words if not word.isascii()]
     if wanted.splits:
         where.append("coalesce(i.split, 'none') IN (SELECT value FROM json_each(?))")
         values.append(json.dumps(wanted.splits))
@@ -155,10 +174,14 @@ def find_images(
         "import": f"i.import_id{down}, i.id",
         "boxes": "i.id",
     }[order]
-    query = "SELECT i.id FROM v_images i"
+    query = "SELECT i.id, i.name FROM v_images i" if foreign else "SELECT i.id FROM v_images i"
     if where:
         query += " WHERE " + " AND ".join(where)
-    found = [row[0] for row in project.db.execute(f"{query} ORDER BY {by}", values)]
+    rows = project.db.execute(f"{query} ORDER BY {by}", values)
+    if foreign:
+        found = [row[0] for row in rows if all(word in _fold(row[1]) for word in foreign)]
+    else:
+        found = [row[0] for row in rows]
     if order == "boxes":
         from core.shown import boxes_by_image
 
@@ -269,16 +292,16 @@ def delete_images(project: Project, ids: Sequence[int]) -> HistoryEntry | None:
 
 def _labels(project: Project, names: Sequence[str]) -> list[int]:
     """Return the labels of the classes that `names` mean."""
+    classes = {row[1]: row[0] for row in project.db.execute("SELECT id, name FROM classes")}
+    folded = [(_fold(name), number) for name, number in classes.items()]
     found: list[int] = []
-    for name in names:
-        rows = project.db.execute(
-            "SELECT id FROM classes WHERE lower(name) = lower(?)", (name,)
-        ).fetchall()
-        if not rows:
-            rows = project.db.execute(
-                "SELECT id FROM classes WHERE name LIKE ? ESCAPE '\\'", (f"%{_like(name)}%",)
-            ).fetchall()
-        found += [row[0] for row in rows]
+    for given in names:
+        wanted = _fold(given)
+        found += (
+            ([classes[given]] if given in classes else [])
+            or [number for name, number in folded if name == wanted]
+            or [number for name, number in folded if wanted in name]
+        )
     return [
         row[0]
         for row in project.db.execute(
@@ -287,6 +310,10 @@ def _labels(project: Project, names: Sequence[str]) -> list[int]:
             (json.dumps(found),),
         )
     ]
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
 
 
 def _like(text: str) -> str:

@@ -62,8 +62,8 @@ def splits(project: Project) -> list[Item]:
 
 
 def quoted(key: str, value: str) -> str:
-    """Return `key:"value"` for a filter; a quote in a value cannot be written and is left out."""
-    return f'{key}:"{value.split(chr(34))[0]}"' if value else ""
+    """Return `key:"value"` for a filter, "" without a value; a quote in it is written twice."""
+    return f'{key}:"{value.replace(chr(34), chr(34) * 2)}"' if value else ""
 
 
 def read_shares(text: str) -> tuple[tuple[float, float, float], int]:

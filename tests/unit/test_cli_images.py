@@ -79,3 +79,13 @@ def test_deletes_after_asking_and_undo_brings_back(
         code, _, err = run(capsys, "delete", *words, "--yes")
         assert code == 2
         assert "Nothing was changed" in err
+
+
+@pytest.mark.parametrize("where", ["class:", 'a split:""', "is:unlabled"])
+def test_a_filter_that_says_nothing_deletes_nothing(
+    workspace: Path, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    code, _, err = run(capsys, "delete", "--where", where, "--yes")
+    assert code == 2
+    assert "Nothing was changed" in err
+    assert names(workspace) == ["a.png", "b.png"]

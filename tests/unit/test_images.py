@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from batman_tui.screens.image_choices import quoted
 from cli.exits import Exit
 from cli.main import main
 from core.classes import list_classes, merge
@@ -22,6 +23,7 @@ from core.images import (
     image_boxes,
     image_lines,
     parse_filter,
+    unfinished,
 )
 from core.split_changes import draw_splits, set_splits, split_counts
 from core.store import Project
@@ -102,6 +104,8 @@ def project(tmp_path: Path) -> Iterator[Project]:
         ("import:two", []),
         ("is:unlabelled", [1, 5, 7, 11]),
         ("is:unlabelled import:1 0", [1, 5, 7]),
+        ("is:unlabeled", [1, 5, 7, 11]),
+        ("is:labelled", []),
         ("finding:leakage", [3, 4]),
         ("finding:no-such", []),
         ("class:", list(range(1, 13))),
@@ -122,7 +126,52 @@ def test_a_class_that_has_the_whole_name_is_meant_alone(project: Project) -> Non
             "annotations", {"image_id": 5, "label_id": label, "x": 0, "y": 0, "w": 9, "h": 9}
         )
     assert find_images(project, parse_filter("class:CRAN")) == [5]
+    with project.change("classes", "in capitals") as change:
+        of = change.insert("classes", {"name": "CRAN"})
+        label = change.insert("labels", {"import_id": 1, "name": "CRAN", "class_id": of})
+        change.insert(
+            "annotations", {"image_id": 7, "label_id": label, "x": 0, "y": 0, "w": 9, "h": 9}
+        )
+    assert find_images(project, parse_filter("class:CRAN")) == [7]
+    assert find_images(project, parse_filter("class:cran")) == [5]
+    assert find_images(project, parse_filter("class:Cran")) == [5, 7]
     assert 5 in find_images(project, parse_filter("class:cra"))
+
+
+def test_capitals_and_accents_of_any_language_are_told(project: Project) -> None:
+    with project.change("classes", "foreign") as change:
+        of = change.insert("classes", {"name": "Stra\u00dfe \u00c9"})
+        label = change.insert("labels", {"import_id": 1, "name": "s", "class_id": of})
+        change.insert(
+            "annotations", {"image_id": 5, "label_id": label, "x": 0, "y": 0, "w": 9, "h": 9}
+        )
+        change.update("images", 7, {"name": "Sp\u00e4\u00dfe_07.png"})
+    for text in ('class:"STRASSE \u00e9"', 'class:"strasse e\u0301"', "class:\u00e9"):
+        assert find_images(project, parse_filter(text)) == [5], text
+    for text in ("SP\u00c4SSE", "spa\u0308ss", "\u00c4 _07 split:valid"):
+        assert find_images(project, parse_filter(text)) == [7], text
+    assert find_images(project, parse_filter("\u00c4 frame")) == []
+
+
+def test_a_class_with_quotes_is_found_as_a_choice_of_the_screen(project: Project) -> None:
+    with project.change("classes", "quotes") as change:
+        for image, name in ((5, '"quoted"'), (6, '12" wheel'), (7, '" ""')):
+            of = change.insert("classes", {"name": name})
+            label = change.insert("labels", {"import_id": 1, "name": name, "class_id": of})
+            change.insert(
+                "annotations",
+                {"image_id": image, "label_id": label, "x": 0, "y": 0, "w": 9, "h": 9},
+            )
+    for image, name in ((5, '"quoted"'), (6, '12" wheel'), (7, '" ""')):
+        assert find_images(project, parse_filter(f"{quoted('class', name)} frame")) == [image], name
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [("class:", "class:"), ("a split: b", "split:"), ('class:""', 'class:""'), ("is:x b:", None)],
+)
+def test_keys_without_a_value_are_found(text: str, key: str | None) -> None:
+    assert unfinished(text) == key
 
 
 def test_orders(project: Project) -> None:
