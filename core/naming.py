@@ -14,6 +14,11 @@ from rapidfuzz.process import cdist
 
 Convention = Literal["snake", "kebab", "space"]
 _JOINER = {"snake": "_", "kebab": "-", "space": " "}
+# Nobody sees them, and no name is another for them: a soft hyphen, a space without width, marks of
+# the writing's direction. Joiners are no part of this, for scripts and emoji need them.
+_UNSEEN = dict.fromkeys(
+    [0xAD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
+)
 
 # A typing error is looked for in names of this length and more, two in the longer ones: below it
 # one letter tells cat from car, and boat from coat.
@@ -37,9 +42,28 @@ class Suggestion:
 
 def words(name: str) -> list[str]:
     """Split a name into lower-case words: at separators, and where `camelCase` changes case."""
-    text = unicodedata.normalize("NFKC", name)
+    text = unicodedata.normalize("NFKC", name).translate(_UNSEEN)
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
-    return [word.casefold() for word in re.split(r"[\W_]+", text) if word]
+    found = [""]
+    for char in text:
+        if _in_word(char, found[-1]):
+            found[-1] += char
+        elif found[-1]:
+            found.append("")
+    return [word.casefold() for word in found if word]
+
+
+def _in_word(char: str, before: str) -> bool:
+    """Whether a character belongs to a word and does not merely stand between two.
+
+    Beside letters and digits these are the marks that go with a letter (the vowels of Hindi and
+    Thai, the skin of an emoji), and symbols that tell names apart: `< 5 mm` from `> 5 mm`, `C++` and `C#` from `C`.
+    `before` is what the word has so far.
+    """
+    kind = unicodedata.category(char)
+    if char in "+#" or kind in ("Mn", "Mc", "Me", "Cf") or "\U0001f3fb" <= char <= "\U0001f3ff":
+        return bool(before)
+    return char.isalnum() or char == "%" or (kind in ("Sm", "So", "Sc") and char not in "|~")
 
 
 def key(name: str) -> str:
@@ -47,7 +71,7 @@ def key(name: str) -> str:
 
     The plural rules are those of regular English nouns (-s, -es after a sibilant, -ies).
     """
-    split = words(name)
+    split = [re.sub("[\u200c\u200d\ufe00-\ufe0f]", "", word) for word in words(name)]
     if split:
         split[-1] = _singular(split[-1])
     return " ".join(split) or name.strip().casefold()
@@ -71,8 +95,8 @@ def suggest(counts: Mapping[str, int]) -> list[Suggestion]:
 
     First by `key`, then keys that are one edit apart (two for long ones, transpositions counting
     as one). Each rare key joins the commonest one that it resembles, never a chain, so that
-    `cart` does not join `cat` by way of `card`. Names that differ in a digit are different
-    things. Groups with most annotations come first.
+    `cart` does not join `cat` by way of `card`. Names that differ in a digit or sign are
+    different things. Groups with most annotations come first.
     """
     spelled: dict[str, list[str]] = {}
     for name in counts:
@@ -128,8 +152,9 @@ def _typos(keys: list[str]) -> dict[str, str]:
 def _same_but_for_a_slip(a: str, b: str, edits: int) -> bool:
     longest = max(len(a), len(b))
     allowed = 2 if longest >= TWO_EDITS else 1 if longest >= ONE_EDIT else 0
-    digits = [re.sub(r"\D+", " ", text).split() for text in (a, b)]
-    return 0 < edits <= allowed and digits[0] == digits[1]
+    # Numbers and signs: `< 5 mm` is no slip for `> 5 mm`.
+    telling = [re.sub(r"[^\d<>=+#%±]+", " ", text).split() for text in (a, b)]
+    return 0 < edits <= allowed and telling[0] == telling[1]
 
 
 def _singular(word: str) -> str:

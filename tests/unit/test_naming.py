@@ -21,6 +21,9 @@ from core.store import Project
         ["city", "cities"],
         ["glass", "Glass", "glasses"],
         ["ｆｕｌｌ width", "full-width"],
+        ["caf\u00e9", "cafe\u0301"],
+        ["zero\u200bwidth", "zerowidth"],
+        ["❤️", "❤"],
     ],
 )
 def test_spellings_of_one_name_share_a_key(names: list[str]) -> None:
@@ -28,7 +31,23 @@ def test_spellings_of_one_name_share_a_key(names: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("a", "b"), [("bus", "bu"), ("class 1", "class 2"), ("glass", "glas"), ("鉤", "釘"), ("?", "!")]
+    ("a", "b"),
+    [
+        ("bus", "bu"),
+        ("class 1", "class 2"),
+        ("glass", "glas"),
+        ("鉤", "釘"),
+        ("?", "!"),
+        # Vowels of Hindi and Thai are marks, not letters of their own.
+        ("हुक", "हाक"),
+        ("กุ้ง", "กั้ง"),
+        ("C", "C++"),
+        ("C", "C#"),
+        ("< 5 mm", "> 5 mm"),
+        ("50", "50%"),
+        ("😀 car", "car"),
+        ("HER2+", "HER2-"),
+    ],
 )
 def test_different_names_keep_different_keys(a: str, b: str) -> None:
     assert key(a) != key(b)
@@ -38,7 +57,7 @@ def test_suggestions_group_what_looks_alike_and_nothing_else() -> None:
     counts = {
         "crane_hook": 900, "crane-hook": 20, "Crane Hook": 5, "crane hooks": 3, "crane_hok": 1,
         "person": 500, "persn": 2, "cat": 50, "car": 60, "cart": 10, "card": 9,
-        "lane 1": 7, "lane 2": 8, "hook": 40,
+        "lane 1": 7, "lane 2": 8, "hook": 40, "< 5 mm": 9, "> 5 mm": 8,
     }  # fmt: skip
     found = suggest(counts)
     assert [(item.target, set(item.sources), item.reason) for item in found] == [
@@ -74,6 +93,13 @@ def test_suggestions_for_many_classes_are_complete() -> None:
         ("HTTPServer2", "snake", "http_server2"),
         ("???", "snake", "???"),
         ("Große Straße", "kebab", "grosse-strasse"),
+        ("हुक बड़ा", "snake", "हुक_बड़ा"),
+        ("กุ้ง", "snake", "กุ้ง"),
+        ("C++ Code", "snake", "c++_code"),
+        ("< 5 mm", "kebab", "<-5-mm"),
+        ("car #1 (front)", "snake", "car_1_front"),
+        ("👩🏽‍🚒 Crew", "snake", "👩🏽‍🚒_crew"),
+        ("zero\u200bwidth", "snake", "zerowidth"),
     ],
 )
 def test_conventions(name: str, convention: str, expected: str) -> None:
