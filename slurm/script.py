@@ -236,10 +236,13 @@ def _successor(beside: Sequence[str], is_array: bool) -> str:
 
 
 _END = r"""wait
-again=''
-if [ "$code" = 3 ] && [ -n "$ended" ]; then
+# What is asked here must not die of a signal that is meant for the trainer.
+shielded() { (trap '' USR1 TERM; exec "$@"); }
+# Told to end: by a person, or by SLURM, for something after which it goes on?
+judge() {
+  again='' judged=1
   # What is preempted, or loses a node, SLURM starts again by itself as a rule.
-  restarts=$(scontrol show job -o "$job" | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p')
+  restarts=$(shielded scontrol show job -o "$job" | sed -n 's/.* Restarts=\([0-9]*\).*/\1/p')
   if [ "${restarts:-0}" -gt "${SLURM_RESTART_COUNT:-0}" ]; then
     say 'back in the queue: it goes on from the checkpoint'
     exit 0
@@ -247,15 +250,24 @@ if [ "$code" = 3 ] && [ -n "$ended" ]; then
   # A busy controller may be late to answer, or to know it.
   for try in 1 2 3; do
     [ "$try" = 1 ] || sleep 1
-    case $(squeue -h -t all -j "$job" -O PreemptTime 2>/dev/null) in
-      *[0-9]*) again=1; say 'preempted, and not put back into the queue'; break ;;
+    case $(shielded squeue -h -t all -j "$job" -O 'Reason:;,PreemptTime:;' 2>/dev/null) in
+      'TimeLimit;'*) again=1; say 'ended at its time limit'; break ;;
+      *';'*[0-9]*) again=1; say 'preempted, and not put back into the queue'; break ;;
     esac
   done
-elif [ "$code" = 3 ] && [ -n "$warned" ]; then
-  again=1
+}
+again='' judged=''
+if [ "$code" = 3 ]; then
+  again=$warned
+  [ -z "$ended" ] || judge
 fi
 if [ -n "$again" ]; then
-  "$PYTHON" -m slurm.attempts check "$RUN" || exit $?
+  shielded "$PYTHON" -m slurm.attempts check "$RUN" || exit $?
+  [ -z "$ended" ] || [ -n "$judged" ] || judge
+fi
+# From here on nothing is to be decided any more.
+trap '' USR1 TERM
+if [ -n "$again" ]; then
   if scontrol requeue "$job"; then
     say 'requeued: it goes on from the checkpoint'
     exit 0

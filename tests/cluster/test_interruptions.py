@@ -109,6 +109,27 @@ def test_a_run_whose_node_goes_down_goes_on(lab: Lab) -> None:
     assert "DUE TO NODE FAILURE" in mirror.run.log_file.read_text()
 
 
+def test_at_its_time_limit_while_it_writes_its_checkpoint_it_goes_on(lab: Lab) -> None:
+    mirror = begin(lab)
+    there = Path(mirror.record.run_dir)
+    (there / "slow").touch()
+    job = mirror.record.job_id
+    lab.cluster.call("scancel", "--batch", "--signal=USR1", job)
+    log = Path(mirror.record.log)
+    wait_for("the warning", lambda: "the time limit is near" in log.read_text())
+    # SLURM compares jobs with their time limits twice a minute.
+    lab.cluster.call("scontrol", "update", f"jobid={job}", "EndTime=now+1")
+    wait_for("the limit", lambda: "asked to end" in log.read_text(), 90)
+    (there / "slow").unlink()
+    seen = trains(mirror, 2)
+    assert not {run for _, _, run in seen} & set(ENDED), seen
+    assert starts(mirror)[1].step > 0
+    lab.cluster.call("scontrol", "update", f"jobid={job}", "TimeLimit=30")
+    assert_one_curve(lab, mirror)
+    assert "DUE TO TIME LIMIT" in mirror.run.log_file.read_text()
+    assert mirror.record.restarts == 1
+
+
 def test_of_an_array_only_the_task_that_is_warned_is_requeued(lab: Lab) -> None:
     project = make_project(lab.workspace, "p")
     runs = [lab.ready(project=project, epochs=ENDLESS) for _ in range(2)]

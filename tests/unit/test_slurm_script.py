@@ -140,9 +140,11 @@ class Job:
         trainer: str,
         requeue: str = "exit 0",
         nodes: int = 1,
+        reason: str = "None",
         preempted: str = "N/A",
         restarts: int = 0,
         begin: str = ":",
+        check: str = ":",
     ) -> None:
         self.folder = folder
         self.run = folder / "run $(touch hacked)"
@@ -155,6 +157,7 @@ class Job:
         self._script(
             python,
             f'if [ "$2 $3" = "slurm.attempts begin" ]; then {begin}\n'
+            f'elif [ "$2 $3" = "slurm.attempts check" ]; then {check}\n'
             'elif [ "$2" = core.training.worker ]; then\n'
             f'cd "$3"; {trainer}\nfi\nexec {sys.executable} "$@"',
         )
@@ -164,7 +167,7 @@ class Job:
             f'else echo "scontrol $*" >>"{folder}/said"; {requeue}; fi',
         )
         self._script(folder / "bin" / "sbatch", f'echo "sbatch $*" >>"{folder}/said"; echo 77')
-        self._script(folder / "bin" / "squeue", f"echo {preempted}")
+        self._script(folder / "bin" / "squeue", f"echo '{reason};{preempted};'")
         self._script(
             folder / "bin" / "srun", 'while [ "${1#--}" != "$1" ]; do shift; done; exec "$@"'
         )
@@ -270,6 +273,45 @@ def test_what_was_preempted_for_good_goes_on_all_the_same(tmp_path: Path, requeu
     assert job.said.startswith("scontrol requeue 12\n")
     assert ("sbatch --parsable" in job.said) is (requeue == "exit 1")
     assert "end" not in [a.what for a in job.attempts()]
+
+
+# Writes a checkpoint when warned, and is told to end before it has.
+_SLOW = (
+    "trap 'echo writing; kill -TERM \"$PPID\"' USR1; trap 'echo saved; exit 3' TERM; "
+    'kill -USR1 "$PPID"; while :; do read -t 0.1 <> <(:); done'
+)
+
+
+@pytest.mark.parametrize("requeue", ["exit 0", "exit 1"])
+def test_at_its_time_limit_while_it_still_writes_it_goes_on(tmp_path: Path, requeue: str) -> None:
+    job = Job(tmp_path, _SLOW, requeue, reason="TimeLimit")
+    expect_worker(job.run, "cluster x")
+    assert job.start().wait(30) == 0
+    assert job.log.index("writing a checkpoint") < job.log.index("asked to end")
+    assert "ended at its time limit" in job.log
+    assert job.said.startswith("scontrol requeue 12\n")
+    assert ("sbatch --parsable" in job.said) is (requeue == "exit 1")
+    assert "end" not in [a.what for a in job.attempts()]
+    worker = read_worker(job.run)
+    assert worker is not None
+    assert worker.again
+
+
+def test_cancelled_while_it_writes_at_the_warning_it_is_stopped(tmp_path: Path) -> None:
+    job = Job(tmp_path, _SLOW)
+    assert job.start().wait(30) == 0
+    assert job.said == ""
+    assert job.attempts()[-1].code == 3
+
+
+@pytest.mark.parametrize("reason", ["TimeLimit", "None"])
+def test_told_to_end_when_its_checkpoint_is_just_written(tmp_path: Path, reason: str) -> None:
+    # SLURM signals all that the job has started, what the script asks at this moment included.
+    told = 'kill -TERM "$PPID" $$'
+    job = Job(tmp_path, _STOPPABLE.format(signal="USR1"), reason=reason, check=told)
+    assert job.start().wait(30) == 0
+    assert ("scontrol requeue 12" in job.said) is (reason == "TimeLimit")
+    assert [a.what for a in job.attempts()][1:] == ([] if reason == "TimeLimit" else ["end"])
 
 
 def test_srun_is_never_told_to_end_which_would_kill_the_trainers(tmp_path: Path) -> None:
