@@ -18,16 +18,19 @@ import numpy as np
 
 from core.errors import ImportFailed
 from core.files import FileMode
-from core.importers.boxes import around, describe
+from core.importers.boxes import Box, around, describe
 from core.importers.coco_files import CocoFile, find
 from core.importers.coco_half import Half
 from core.importers.coco_json import BadRecord, Lists, Split
+from core.importers.coco_masks import mask_box
 from core.importers.coco_records import (
     ANNOTATIONS,
     IMAGES,
     Annotation,
     Columns,
     Image,
+    Rle,
+    Segmentation,
     annotation,
     category,
     columns_of,
@@ -37,7 +40,7 @@ from core.importers.coco_records import (
 )
 from core.importers.collector import paused
 from core.importers.commit import commit
-from core.importers.dataset import DataSet, Picture, ends, inside, plain_lines
+from core.importers.dataset import DataSet, Picture, ends, inside, plain_lines, storable
 from core.importers.folders import LARGEST_SIDE, Folders, Found, is_image, plausible, read_size
 from core.importers.packed import unpacked
 from core.importers.report import ImportReport, Progress, Watch
@@ -102,6 +105,8 @@ class _Reader:
         self.images = IdMap()
         self.categories = IdMap()
         self.left_out: set[Any] = set()
+        # No category is described: they are called after their ids.
+        self.unnamed = False
 
     def read(self) -> None:
         self.watch.tick("reading", 0)
@@ -120,6 +125,7 @@ class _Reader:
     # Categories
 
     def _categories(self, records: list[Any]) -> None:
+        self.unnamed = not records
         good: list[tuple[Any, str, str | None]] = []
         seen = set()
         for place, record in enumerate(records):
@@ -142,6 +148,18 @@ class _Reader:
             supercategory = None if parent in ("", "none") else parent
             self.categories.add(key, self.data.label(name, supercategory, idle=root))
         self.categories.build()
+
+    def _named(self, key: Any) -> int:
+        """Return the label of a category that nothing describes, -1 if it can have no name."""
+        name = key if isinstance(key, str) else f"class_{key}"
+        if not name.strip() or not storable(name):
+            return -1
+        if not self.categories.numbers:
+            detail = "no category is described: they are called after their ids"
+            self.data.problems.add("no names", self.file.name, detail, "kept")
+        number = self.data.label(name)
+        self.categories.add(key, number)
+        return number
 
     # Images
 
@@ -336,22 +354,30 @@ class _Reader:
                 detail = f"image {record.image_id} was left out"
                 return problems.add("image left out", where, detail)
             return problems.add("unknown image", where, f"there is no image {record.image_id}")
+        if label < 0 and self.unnamed:
+            label = self._named(record.category_id)
         if label < 0:
             detail = f"there is no category {record.category_id}"
             return problems.add("unknown category", where, detail)
         box = record.bbox
         shape = record.segmentation
         if box is None:
-            polygons = shape if isinstance(shape, list) else []
-            points = [value for polygon in polygons for value in polygon[: len(polygon) // 2 * 2]]
-            if not points:
-                return problems.add("no box", where, "it has neither a box nor a polygon")
-            box = around(points)
-            problems.add("no box", where, f"taken from its polygon: {describe(box)}", "kept")
+            box = _around(shape)
+            if box is None:
+                return problems.add("no box", where, "it has neither a box nor a shape")
+            problems.add("no box", where, f"taken from its shape: {describe(box)}", "kept")
         text = shape_text(shape)
         crowd = int(bool(record.iscrowd))
         self.data.box(image, label, box, where, iscrowd=crowd, segmentation=text)
         return None
+
+
+def _around(shape: Segmentation) -> Box | None:
+    """Return the box around polygons or a mask, None where there is neither."""
+    if isinstance(shape, Rle):
+        return mask_box(shape)
+    points = [value for polygon in shape or [] for value in polygon[: len(polygon) // 2 * 2]]
+    return around(points) if points else None
 
 
 def _sides(values: list[Any]) -> bool:

@@ -41,6 +41,7 @@ _LOOKED_FOR = (
 )
 _ANNOTATIONS = ("annotations", "annotation", "xml", "xmls")
 _IMAGES = ("jpegimages", "images", "imgs", "image")
+_ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,60}?encoding\s*=\s*["']([\w.-]{1,40})["'][^>]{0,60}>""")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -155,7 +156,8 @@ class _Reader:
         self.watch = watch
         self.entries: list[_Entry] = []
         self.from_zero = False
-        self.taken: set[str] = set()
+        # The number of each image file that was met, None where it cannot be read.
+        self.taken: dict[str, int | None] = {}
 
     def read(self, group: _Group) -> None:
         files = self.folders.with_ending(group.annotations, ".xml")
@@ -186,14 +188,14 @@ class _Reader:
     def _file(self, file: Path, group: _Group) -> None:
         problems = self.data.problems
         try:
-            root = defusedxml.ElementTree.parse(file).getroot()
+            root = _parsed(file.read_bytes())
         except DefusedXmlException:
             return problems.add("unreadable annotation file", file.name, "it declares entities")
         # Whatever a damaged file makes of the parser: a broken encoding raises LookupError.
         except Exception as error:
             return problems.add("unreadable annotation file", file.name, f"not XML: {error}"[:200])
-        if root is None or root.tag != "annotation":
-            detail = f"its root is <{'' if root is None else str(root.tag)[:40]}>, not <annotation>"
+        if root.tag != "annotation":
+            detail = f"its root is <{str(root.tag)[:40]}>, not <annotation>"
             return problems.add("unreadable annotation file", file.name, detail)
         name = (root.findtext("filename") or "").strip()
         safe = inside(name) if name else None
@@ -208,10 +210,18 @@ class _Reader:
         if found is None:
             wanted = f"'{name}'" if name else f"'{file.stem}.jpg'"
             return problems.add("missing image", file.name, f"no file {wanted}")
+        last = found.path.rpartition("/")[2]
+        if (stated := self._stated(safe, group)) is not None and stated.path != found.path:
+            detail = f"it names '{safe}' and is taken for '{last}', which has its own name"
+            problems.add("name of another image", file.name, detail, "kept")
         if found.path in self.taken:
-            return problems.add("image listed twice", file.name, f"'{name}' has another XML file")
-        size = _number(root.findtext("size/width")), _number(root.findtext("size/height"))
-        image = self._image(found, found.path.rpartition("/")[2], size, group, file.name)
+            image = self.taken[found.path]
+            detail = f"'{last}' has another XML file; what both show is taken together"
+            if image is not None:
+                problems.add("image listed twice", file.name, detail, "kept")
+        else:
+            size = _number(root.findtext("size/width")), _number(root.findtext("size/height"))
+            image = self._image(found, last, size, group, file.name)
         if image is None:
             return None
         objects = []
@@ -224,15 +234,25 @@ class _Reader:
         return None
 
     def _find(self, name: str | None, stem: str, group: _Group) -> Found | None:
-        """Return the image that the file names, else the one called like the file itself."""
-        for folder in group.images:
-            if name and is_image(name) and (found := self.folders.find(str(folder), name)):
-                return found
+        """Return the image that the file names, if it is called like the file itself or none is.
+
+        Whoever renames or copies images and their files seldom changes what is in the files.
+        """
+        stated = self._stated(name, group)
+        if stated is not None and name and Path(name).stem == stem:
+            return stated
         for folder in group.images:
             for suffix in (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"):
                 if found := self.folders.find(str(folder), stem + suffix):
                     return found
-        return None
+        return stated
+
+    def _stated(self, name: str | None, group: _Group) -> Found | None:
+        """Return the image of that name, None for no name or no such image."""
+        if not name or not is_image(name):
+            return None
+        found = (self.folders.find(str(folder), name) for folder in group.images)
+        return next(filter(None, found), None)
 
     def _image(
         self,
@@ -242,7 +262,7 @@ class _Reader:
         group: _Group,
         where: str,
     ) -> int | None:
-        self.taken.add(found.path)
+        self.taken[found.path] = None
         width, height = size or (0.0, 0.0)
         if found.link or not plausible(width, height):
             real = read_size(found.path)
@@ -260,7 +280,8 @@ class _Reader:
         picture = Picture(
             found.path, target, name, round(width), round(height), split, link=found.link
         )
-        return self.data.image(picture)
+        self.taken[found.path] = number = self.data.image(picture)
+        return number
 
     def _object(self, element: Element, where: str) -> tuple[int, Box] | None:
         problems = self.data.problems
@@ -280,6 +301,25 @@ class _Reader:
         if 0 <= xmin < 1 or 0 <= ymin < 1:
             self.from_zero = True
         return self.data.label(name), (xmin, ymin, xmax, ymax)
+
+
+def _parsed(raw: bytes) -> Element:
+    """Return the root of an XML file. Raises what the parsers do.
+
+    Expat, which Python reads XML with, knows no encoding of several bytes a letter but Unicode's.
+    """
+    try:
+        return defusedxml.ElementTree.fromstring(raw)
+    except DefusedXmlException:
+        raise
+    except ValueError:
+        declared = _ENCODING.match(raw)
+        if declared is None:
+            raise
+        name = declared[1].decode()
+        # What declares the old Chinese encoding is mostly in one of its larger successors.
+        name = "gb18030" if name.lower() in ("gb2312", "gbk") else name
+        return defusedxml.ElementTree.fromstring(raw[declared.end() :].decode(name))
 
 
 def _number(text: str | None) -> float:

@@ -3,7 +3,8 @@
 The rules are those of Ultralytics' loader, which most sets are made for: `path` is the root, each
 split is a folder, a list of folders, or a text file that lists images; a label file is found by
 putting `labels` where the image's path says `images`. Roboflow writes `../train/images` beside
-`train/`; a path that is not there is tried again without its leading `../`.
+`train/`; a path that is not there is tried again without its leading `../`, and then the end of it,
+for the file may have been written on another machine.
 
 The folders that `data.yaml` names may lie anywhere, since the person who wrote it chose them. A
 line of a list of images may not lead out of the data set.
@@ -20,7 +21,7 @@ import yaml
 
 from core.errors import ImportFailed
 from core.importers.coco_files import what_is_there
-from core.importers.dataset import DataSet, storable
+from core.importers.dataset import DataSet, ends, storable
 from core.importers.folders import Folders
 from core.text import clean
 
@@ -109,6 +110,10 @@ def _described(file: Path, data: DataSet) -> Layout:
         for entry in entries if isinstance(entries, list) else [entries]:
             if isinstance(entry, str) and entry.strip() and entry.strip() != "null":
                 path = _resolve(entry.strip(), root, file.parent)
+                if path is None and (path := _come_along(entry.strip(), root)) is not None:
+                    there = path.relative_to(root).as_posix()
+                    detail = f"'{entry}' is taken to be '{there}'"
+                    data.problems.add("missing folder", f"{file.name}: {key}", detail, "kept")
                 if path is None:
                     missing.append(f"{key}: {entry}")
                 else:
@@ -235,6 +240,17 @@ def _resolve(entry: str, root: Path, beside: Path) -> Path | None:
                 return Path(os.path.normpath(path))
         except OSError:
             continue
+    return None
+
+
+def _come_along(entry: str, root: Path) -> Path | None:
+    """Return where below `root` the end of a path of another machine is, such as
+    `/content/datasets/cells/train/images` or `C:\\cells\\train\\images`; None if nowhere.
+    """
+    for end in ends(entry):
+        # A folder of this name alone may be that of any split.
+        if end.lower() not in ("images", "labels") and (root / end).exists():
+            return root / end
     return None
 
 

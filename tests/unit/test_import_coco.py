@@ -266,7 +266,7 @@ RECORDS: list[tuple[str, Any, dict[str, int], int]] = [
      {"duplicate category id": 1}, 3),
     ("category a text", coco(categories=["hook", *BASE["categories"]]), {"bad category": 1}, 3),
     ("no categories", {k: v for k, v in BASE.items() if k != "categories"},
-     {"unknown category": 3}, 0),
+     {"no names": 1}, 3),
     ("no annotations", {k: v for k, v in BASE.items() if k != "annotations"}, {}, 0),
     ("a byte order mark", b"\xef\xbb\xbf" + json.dumps(BASE).encode(), {}, 3),
     ("trailing blanks", json.dumps(BASE, indent=3) + "\n\n  ", {}, 3),

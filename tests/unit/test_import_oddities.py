@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from import_data import boxes, check, coco, png, put
+from import_data import boxes, check, coco, png, put, put_coco
 from PIL import Image
 
 from core.health import check as check_health
@@ -118,6 +119,49 @@ def test_coco_with_windows_paths_and_a_name_in_two_splits(project: Project, tmp_
     check(project)
 
 
+@pytest.mark.parametrize("compressed", [True, False])
+def test_coco_masks_without_boxes(project: Project, tmp_path: Path, compressed: bool) -> None:
+    masks = pytest.importorskip("pycocotools.mask")
+    rng = np.random.default_rng(5)
+    shapes: list[object] = []
+    expected = []
+    for number in range(40):
+        pixels = np.zeros((48, 64), np.uint8, order="F")
+        left, top = rng.integers(0, 60), rng.integers(0, 44)
+        pixels[top : top + rng.integers(1, 40), left : left + rng.integers(1, 50)] = 1
+        if number % 2:
+            pixels &= rng.integers(0, 2, pixels.shape, dtype=np.uint8)
+        mask = masks.encode(pixels)
+        expected.append(masks.toBbox(mask).tolist())
+        turns = np.flatnonzero(np.diff(pixels.ravel("F"), prepend=0, append=0))
+        runs = np.diff(turns, prepend=0).tolist()
+        counts = mask["counts"].decode() if compressed else runs
+        shapes.append({"counts": counts, "size": [48, 64]})
+    expected = [box for box in expected if box[2]]
+    broken = ({"counts": "P", "size": [48, 64]}, {"counts": [1, 9], "size": [2, 2]}, {"counts": []})
+    annotations = [
+        {"id": number, "image_id": 1, "category_id": 1, "segmentation": shape}
+        for number, shape in enumerate([*shapes, *broken], 1)
+    ]
+    put(tmp_path / "a.png")
+    put(tmp_path / "a.json", json.dumps(coco(annotations=annotations, images=coco()["images"][:1])))
+    report = import_coco(project, tmp_path / "a.json")
+    rows = project.db.execute("SELECT x, y, w, h FROM annotations ORDER BY id")
+    assert [list(row) for row in rows] == expected
+    assert len([p for p in report.problems if p.action == "left out"]) == 43 - len(expected)
+
+
+def test_coco_without_categories_keeps_what_is_labelled(project: Project, tmp_path: Path) -> None:
+    value = coco()
+    del value["categories"]
+    value["annotations"][2]["category_id"] = "boom"
+    put_coco(tmp_path / "set", value)
+    report = import_coco(project, tmp_path / "set")
+    assert report.counts() == {"no names": 1}
+    assert [row[2] for row in boxes(project)] == ["class_1", "class_2", "boom"]
+    check(project)
+
+
 def test_voc_with_fractions_and_paths_of_another_machine(project: Project, tmp_path: Path) -> None:
     source = tmp_path / "set"
     text = (
@@ -134,6 +178,55 @@ def test_voc_with_fractions_and_paths_of_another_machine(project: Project, tmp_p
     assert report.counts() == {"unsafe file name": 1}
     assert names(project) == ["c.png", "ä b.PNG"]
     assert [row[3:] for row in boxes(project)] == [(0.5, 1.25, 20.25, 29.25)] * 2
+
+
+VOC = (
+    "<annotation><filename>{}</filename><object><name>{}</name><bndbox><xmin>1</xmin>"
+    "<ymin>1</ymin><xmax>{}</xmax><ymax>9</ymax></bndbox></object></annotation>"
+)
+
+
+@pytest.mark.parametrize("encoding", ["gb2312", "GBK", "Shift_JIS", "big5", "utf-16", "latin-1"])
+def test_voc_in_old_encodings(project: Project, tmp_path: Path, encoding: str) -> None:
+    name = "é" if encoding == "latin-1" else "本"
+    put(tmp_path / "set" / "a.png")
+    text = f'<?xml version="1.0" encoding="{encoding}"?>\r\n' + VOC.format("a.png", name, 9)
+    put(tmp_path / "set" / "a.xml", text.encode(encoding))
+    report = import_voc(project, tmp_path / "set")
+    assert (report.counts(), report.classes) == ({}, [name])
+
+
+def test_voc_files_that_name_another_image_lose_nothing(project: Project, tmp_path: Path) -> None:
+    source = tmp_path / "set"
+    # b was made of a, and c has no picture of its own.
+    for name, right in (("a", 9), ("b", 19), ("c", 29)):
+        put(source / f"{name}.xml", VOC.format("a.png", name, right))
+    put(source / "a.png")
+    put(source / "b.png")
+    report = import_voc(project, source)
+    assert report.counts() == {"name of another image": 1, "image listed twice": 1}
+    assert {problem.action for problem in report.problems} == {"kept"}
+    assert [(row[1], row[2]) for row in boxes(project)] == [
+        ("a.png", "a"), ("a.png", "c"), ("b.png", "b"),
+    ]  # fmt: skip
+    check(project)
+
+
+@pytest.mark.parametrize("root", ["/content/datasets/cells/", "C:\\cells\\", "~/x/../cells/"])
+def test_yolo_paths_of_another_machine(project: Project, tmp_path: Path, root: str) -> None:
+    source = tmp_path / "set"
+    slash = "\\" if "\\" in root else "/"
+    for split in ("train", "valid"):
+        put(source / split / "images" / f"{split}.png")
+        put(source / split / "labels" / f"{split}.txt", "0 .5 .5 .5 .5\n")
+    put(source / "images" / "other.png")
+    lines = [f"{key}: {root}{key}{slash}images" for key in ("train", "valid", "test")]
+    put(source / "data.yaml", "\r\n".join([*lines, "names: [a]"]))
+    report = import_yolo(project, source)
+    assert report.splits == {"train": 1, "valid": 1}
+    assert report.counts() == {"missing folder": 3}
+    assert sorted(problem.action for problem in report.problems) == ["kept", "kept", "left out"]
+    assert report.annotations == 2
 
 
 def test_yolo_boxes_are_of_the_upright_picture(project: Project, tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ XMLS: list[tuple[str, Any, dict[str, int], int, int]] = [
     ("no file name", voc_xml("", ("hook", 1, 1, 9, 9)), {}, 2, 2),
     ("unsafe file name", voc_xml("../a.png"), {"unsafe file name": 1}, 2, 1),
     ("name of the other image", voc_xml("b.png", ("hook", 1, 1, 9, 9)),
-     {"image listed twice": 1}, 1, 1),
+     {"name of another image": 1}, 2, 2),
     ("no size", voc_xml("a.png", ("hook", 1, 1, 9, 9), size=("", "x")), {}, 2, 2),
     ("zero size", voc_xml("a.png", ("hook", 1, 1, 9, 9), size=(0, 0)), {}, 2, 2),
     ("class of blanks", voc_xml("a.png", (" ", 1, 1, 9, 9)), {"bad category": 1}, 2, 1),
