@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fix",
         nargs="+",
+        action="extend",
         metavar="KIND",
         help="put findings of these kinds right, each as a step that can be undone; 'all' for"
         " every one that has a fix",

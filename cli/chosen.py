@@ -17,7 +17,11 @@ def add_chosen(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the three ways to say which images are meant, of which one is needed."""
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument(
-        "--images", nargs="+", metavar="NAME", help="names of image files, as the source had them"
+        "--images",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="names of image files, as the source had them",
     )
     chosen.add_argument(
         "--file", type=Path, metavar="FILE", help="a text file with a name of an image a line"

@@ -27,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     merge = commands.add("merge", "make one class of several", _merge)
     merge.add_argument(
-        "--source", nargs="+", required=True, metavar="NAME", help="classes to merge"
+        "--source",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="NAME",
+        help="classes to merge",
     )
     merge.add_argument(
         "--target", required=True, metavar="NAME", help="class they become, new or existing"
@@ -39,7 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     delete = commands.add("delete", "delete classes with their annotations", _delete)
     delete.add_argument(
-        "--name", nargs="+", required=True, metavar="NAME", help="classes to delete"
+        "--name",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="NAME",
+        help="classes to delete",
     )
     delete.add_argument("--reassign-to", metavar="NAME", help="keep the annotations, as this class")
 

@@ -19,7 +19,13 @@ def add_commands(commands: Subcommands) -> list[argparse.ArgumentParser]:
     """Add the sub-commands and return their parsers, for the options that all of them share."""
     suggest = commands.add("suggest", "find classes that look like the same thing", _suggest)
     suggest.add_argument(
-        "--merge", nargs="+", type=int, default=[], metavar="N", help="merge these groups"
+        "--merge",
+        nargs="+",
+        action="extend",
+        type=int,
+        default=[],
+        metavar="N",
+        help="merge these groups",
     )
     suggest.add_argument(
         "--write", type=Path, metavar="FILE", help="write the groups as a mapping to edit and apply"

@@ -18,6 +18,7 @@ def add(commands: Subcommands) -> None:
     parser.add_argument(
         "--classes",
         nargs="+",
+        action="extend",
         metavar="CLASS",
         help="COCO classes, such as person 'traffic light' (default: all 80)",
     )

@@ -71,13 +71,14 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 
 def show_report(report: ImportReport, args: argparse.Namespace) -> None:
     """Print what came in and what was wrong with it; write the JSON where `--report` says."""
+    named = f": {joined(report.classes)}" if report.classes else ""
     say(
         f"Imported {plural(report.images, 'image')}, {plural(report.annotations, 'annotation')}"
-        f" and {plural(len(report.classes), 'class')}: {joined(report.classes)}."
+        f" and {plural(len(report.classes), 'class')}{named}."
     )
     if report.problems:
         say()
-        say(f"{plural(len(report.problems), 'record')} needed attention:", "yellow")
+        say(f"{plural(sum(report.counts().values()), 'record')} needed attention:", "yellow")
         actions: dict[str, set[str]] = {}
         for problem in report.problems:
             actions.setdefault(problem.kind, set()).add(problem.action)

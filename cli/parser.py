@@ -52,8 +52,11 @@ class BatmanParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and end with `Exit.WRONG`."""
         message = clean(message)
-        say_error(message[:1].upper() + message[1:] + ("" if message[-1:] in ".?" else "."),
-                  f"See {self.prog} --help.")  # fmt: skip
+        hint = f"See {self.prog} --help."
+        empty = re.match(r"argument (--[a-z-]+): expected (one|at least one) argument", message)
+        if empty:
+            hint = f"A value that begins with a dash is written {empty[1]}=-value. {hint}"
+        say_error(message[:1].upper() + message[1:] + ("" if message[-1:] in ".?" else "."), hint)
         raise SystemExit(Exit.WRONG)
 
     def options(self) -> list[str]:

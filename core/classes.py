@@ -115,9 +115,10 @@ def remap(
     """Rename, merge and drop classes, all at once and in one step.
 
     `mapping` says old name → new name, or None to drop the class with its annotations. All of it
-    happens at the same time, so that two names can be swapped. Returns the history entry (of
-    `kind`, in the words of `summary` or of our own), or None when there was nothing to do. Raises
-    `ClassError` for unknown old names, with those most like them, and for blank new ones.
+    happens at the same time, so that two names can be swapped. Returns the history entry of `kind`,
+    which says what became of how many, after the words of `summary`; None when there was nothing to
+    do. Raises `ClassError` for unknown old names, with those most like them, and for blank new
+    ones.
     """
     with project.change(kind, summary or "change classes") as change:
         ids = _ids(project)
@@ -141,7 +142,10 @@ def remap(
         change.update_many("classes", ["name"], moving)
         if change.empty:
             return None
-        project.describe(change, summary or _sentence(what), _detail(what))
+        done = _sentence(what)
+        if summary:
+            done = f"{summary}: {done[:1].lower()}{done[1:]}"
+        project.describe(change, done, _detail(what))
     return project.entry(change.history_id)
 
 
@@ -168,8 +172,8 @@ def rename(project: Project, old: str, new: str) -> HistoryEntry | None:
     if old in ids and new in ids and new != old:
         raise ClassError(
             f"There is a class '{clean(new)}' already. Merge instead?",
-            f"Merge '{clean(old)}' into it: batman classes merge"
-            f" --source {shlex.quote(clean(old))} --target {shlex.quote(clean(new))}",
+            f"Merge '{clean(old)}' into it: batman classes merge {_said('--source', old)}"
+            f" {_said('--target', new)} {_said('--project', _named(project))}",
         )
     return remap(project, {old: new}, kind="classes.rename")
 
@@ -186,6 +190,16 @@ def delete(
     if reassign_to is not None:
         _cleaned(_ids(project), {reassign_to: reassign_to})
     return remap(project, dict.fromkeys(names, reassign_to), kind="classes.delete")
+
+
+def _said(option: str, value: str) -> str:
+    """Return an option with its value as it is typed; one that begins with a dash needs a `=`."""
+    return f"{option}{'=' if value.startswith('-') else ' '}{shlex.quote(clean(value))}"
+
+
+def _named(project: Project) -> str:
+    """Return what `--project` takes: the name in a workspace, else the path."""
+    return project.name if project.path.parent.name == "projects" else str(project.path)
 
 
 def _cleaned(ids: Mapping[str, int], mapping: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -95,9 +95,12 @@ def apply_mapping(project: Project, path: Path) -> Applied:
 
 
 def current_mapping(project: Project) -> dict[str, str | None]:
-    """Return what every import's own names have become here; the newest import decides."""
+    """Return what every import's own names have become here; the newest import decides.
+
+    Names without the white space around them, which `read_mapping` does not see either.
+    """
     return {
-        str(old): new
+        str(old).strip(): new
         for old, new in project.db.execute(
             "SELECT labels.name, classes.name FROM labels"
             " JOIN imports ON imports.id = labels.import_id"
@@ -149,7 +152,10 @@ def _from_yaml(path: Path, text: str) -> list[tuple[str, str | None]]:
 def _from_csv(path: Path, text: str) -> list[tuple[str, str | None]]:
     pairs: list[tuple[str, str | None]] = []
     try:
-        rows = list(csv.reader(io.StringIO(text), strict=True))
+        # Spreadsheets write what stands between columns by the country they are set to.
+        first = text.lstrip().partition("\n")[0]
+        between = next((char for char in ",;\t" if char in first), ",")
+        rows = list(csv.reader(io.StringIO(text), strict=True, delimiter=between))
     except csv.Error as error:
         raise ClassError(
             f"The mapping '{clean(str(path))}' is not valid CSV: {clean(str(error))}.",

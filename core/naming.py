@@ -57,8 +57,8 @@ def _in_word(char: str, before: str) -> bool:
     """Whether a character belongs to a word and does not merely stand between two.
 
     Beside letters and digits these are the marks that go with a letter (the vowels of Hindi and
-    Thai, the skin of an emoji), and symbols that tell names apart: `< 5 mm` from `> 5 mm`, `C++` and `C#` from `C`.
-    `before` is what the word has so far.
+    Thai, the skin of an emoji), and symbols that tell names apart: `< 5 mm` from `> 5 mm`, `C++`
+    and `C#` from `C`. `before` is what the word has so far.
     """
     kind = unicodedata.category(char)
     if char in "+#" or kind in ("Mn", "Mc", "Me", "Cf") or "\U0001f3fb" <= char <= "\U0001f3ff":

@@ -111,7 +111,7 @@ def check_copies(
         found.append(
             _finding(
                 "image-duplicate", "notice", extra,
-                f"{plural(len(extra), 'image')} that are exact copies of others.",
+                f"{plural(len(extra), 'exact copy', 'exact copies')} of other images.",
                 "Copies weigh their content twice. Keep the one with the most boxes.",
                 "take the copies out of the project",
                 {"groups": equal},
@@ -160,7 +160,7 @@ def _sizes(rows: Mapping[int, ImageRow], scanned: Sequence[ScannedImage]) -> lis
         found.append(
             _finding(
                 "image-turned", "serious", turned,
-                f"{plural(len(turned), 'image')} that only their EXIF tag turns upright.",
+                f"{plural(len(turned), 'image')} upright only by the EXIF tag.",
                 "Boxes are of the upright picture; training turns it, but other programs may not.",
                 "use copies that are upright",
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,10 @@ def test_suggestions_become_a_mapping_to_edit_and_apply(
     assert names(project) == NAMES
     assert run(project, "apply", str(file)) == 0
     out = capsys.readouterr().out
-    assert "Applied the mapping clean.yaml" in out
+    assert (
+        "Applied the mapping clean.yaml: merged 2 classes into crane_hook, deleted 1 class: junk"
+        in out
+    )
     assert "No class here: elsewhere" in out
     assert names(project) == {"crane_hook": 6, "person": 4}
     kept = tmp_path / "kept.csv"
@@ -75,6 +79,31 @@ def test_suggestions_become_a_mapping_to_edit_and_apply(
     assert names(project) == NAMES
     assert run(project, "apply", str(kept)) == 0
     assert names(project) == {"crane_hook": 6, "person": 4}
+
+
+def test_classes_may_be_named_in_turn_and_begin_with_a_dash(project: Path, capsys) -> None:
+    sources = ["--source=crane-hook", "--source", "Crane Hooks", "person"]
+    assert run(project, "merge", *sources, "--target=-all-") == 0
+    assert run(project, "rename", "--old-name", "-all-", "--new-name", "x") == 2
+    assert "is written --old-name=-value" in capsys.readouterr().err
+    left = set(names(project))
+    assert "-all-" in left
+    assert not left & {"crane-hook", "Crane Hooks", "person"}
+    assert run(project, "delete", "--name=-all-", "--name", "junk") == 0
+    assert not {"-all-", "junk"} & set(names(project))
+
+
+def test_the_offer_to_merge_can_be_typed_as_it_is(
+    project: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(project, "rename", "--old-name", "junk", "--new-name=-x y") == 0
+    assert run(project, "rename", "--old-name=-x y", "--new-name", "person") == 2
+    offered = capsys.readouterr().err.partition("batman classes ")[2]
+    words = shlex.split(offered)
+    assert main(["classes", *words]) == 0
+    assert "person" in names(project)
+    assert "-x y" not in names(project)
 
 
 def test_a_convention_is_one_step(project: Path, capsys) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cli.exits import Exit
 from cli.main import main
@@ -184,6 +185,31 @@ def test_problems_are_sampled_unless_all_are_wanted(
     assert "6 records needed attention" in short
     assert "--verbose" in short
     assert len(long.splitlines()) == len(short.splitlines()) + 6 - 2 - 1
+
+
+def test_all_problems_are_counted_though_a_thousand_are_listed(
+    workspace: Path, shapes: Path, capsys: Capture
+) -> None:
+    file = shapes / "train" / "_annotations.coco.json"
+    coco = json.loads(file.read_text())
+    first = coco["annotations"][0]
+    coco["annotations"] += [
+        {**first, "id": 10_000 + number, "bbox": [5, 5, 0, 0]} for number in range(1_003)
+    ]
+    file.write_text(json.dumps(coco))
+    assert main(["import", "coco-dir", str(shapes), "--create", "--project", "a"]) == Exit.OK
+    assert "1,003 records needed attention" in capsys.readouterr().out
+
+
+def test_an_import_without_classes_says_so(
+    workspace: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    coco = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": []}
+    (tmp_path / "a.json").write_text(json.dumps(coco))
+    words = ["import", "coco-dir", str(tmp_path / "a.json"), "--create", "--project", "a"]
+    assert main(words) == Exit.OK
+    assert "0 annotations and 0 classes.\n" in capsys.readouterr().out
 
 
 def test_a_failed_import_leaves_no_project_behind(

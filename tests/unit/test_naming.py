@@ -217,6 +217,23 @@ def test_the_current_mapping_repeats_a_clean_up_elsewhere(project: Project, tmp_
     assert names(project) == cleaned
 
 
+def test_names_with_white_space_around_them_make_one_line_of_a_mapping(
+    project: Project, tmp_path: Path
+) -> None:
+    with project.change("import", "another") as change:
+        class_id = change.insert("classes", {"name": "new boom"})
+        change.insert("labels", {"import_id": 1, "name": " boom ", "class_id": class_id})
+    write_mapping(current_mapping(project), tmp_path / "m.yaml")
+    assert read_mapping(tmp_path / "m.yaml")["boom"] == "new boom"
+
+
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_a_mapping_from_a_spreadsheet_of_another_country(tmp_path: Path, between: str) -> None:
+    lines = ["\ufeffold;new", 'a, b;"c;d"', "junk;", ""]
+    path = write(tmp_path / "m.csv", "\r\n".join(line.replace(";", between) for line in lines))
+    assert read_mapping(path) == {"a, b": f"c{between}d", "junk": None}
+
+
 def test_a_mapping_for_another_project_is_refused(project: Project, tmp_path: Path) -> None:
     with pytest.raises(ClassError, match="None of the 2 names"):
         apply_mapping(project, write(tmp_path / "m.yaml", "a: b\nc: d\n"))
