@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 import threading
 import time
@@ -50,7 +51,9 @@ def follow(run: Run, *, ours: bool, plain: bool = False) -> int:
                 show.line(Line("Not watching any more; the run goes on.", "dim"))
                 return Exit.INTERRUPTED
             if interrupts.count > 1:
-                show.line(Line(f"Left. It stops by itself; see batman watch {run.name}.", "yellow"))
+                show.line(
+                    Line(f"Left. It stops by itself; see batman watch {typed(run)}.", "yellow")
+                )
                 return Exit.INTERRUPTED
             if interrupts.new():
                 show.line(
@@ -82,8 +85,13 @@ def end(run: Run, snapshot: RunSnapshot) -> int:
         return Exit.FAILED
     if isinstance(snapshot.ended, Finished):
         return Exit.OK
-    say(f"Go on with: batman train --resume {run.name}", "dim")
+    say(f"Go on with: batman train --resume {typed(run)}", "dim")
     return Exit.STOPPED
+
+
+def typed(run: Run) -> str:
+    """Return what a shell line calls the run: its name if it is among others, else its path."""
+    return shlex.quote(run.name if run.path.parent.name == "runs" else str(run.path))
 
 
 class _Interrupts:

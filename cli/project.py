@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -63,7 +64,7 @@ def _create(args: argparse.Namespace) -> int:
     path = project_path(workspace_of(args), args.project)
     Project.create(path, args.description).close()
     say(f"Created the project {path.name} in {path}.")
-    say(f"Next: batman import coco-dir FOLDER --project {path.name}", "dim")
+    say(f"Next: batman import coco-dir FOLDER --project {shlex.quote(path.name)}", "dim")
     return Exit.OK
 
 

@@ -1,4 +1,4 @@
-"""`batman runs`: list the workspace's runs, show, compare, note, tag and delete them."""
+"""`batman runs`: list the workspace's runs, show, compare, stop, note, tag and delete them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from cli.common import add_json, add_workspace, confirm, joined, run_module, workspace_of
 from cli.exits import Exit
+from cli.live import typed
 from cli.output import say, say_csv, say_error, say_json, say_pairs, say_table
 from cli.parser import Subcommands
 from cli.story import failure, say_end
@@ -25,7 +26,7 @@ from core.training.removal import delete_run, drop_checkpoints, require_ended, r
 from core.training.run import Run, RunSummary, find_run, latest_run, list_runs
 from core.training.run_filter import SETTINGS, SORTABLE, require_filter, sort_runs
 
-DESCRIPTION = "List runs, show and compare what came out of them, note, tag and delete them."
+DESCRIPTION = "List runs, show and compare what came out of them, stop, note, tag and delete them."
 FILTER_HELP = (
     "only runs for which all of this holds: words, field=value, field>number, tag:x, and any "
     "setting, such as lr=1e-4; a - in front turns a term round (such as "
@@ -62,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_formats(compare)
     add_workspace(compare)
+    stop = commands.add("stop", "stop runs after their current step, with a checkpoint", _stop)
+    stop.add_argument("runs", nargs="+", metavar="RUN", help="name or folder")
+    add_workspace(stop)
     note = commands.add("note", "write a note on a run, or show it", _note)
     note.add_argument("run", metavar="RUN", help="name or folder")
     note.add_argument("text", nargs="?", metavar="TEXT", help="the note; '' takes it away")
@@ -184,6 +188,17 @@ def _tag(args: argparse.Namespace) -> int:
     notes = change_tags(found.path, add, remove) if add or remove else read_notes(found.path)
     shown = " ".join(f"#{tag}" for tag in notes.tags)
     say(f"{found.name}: {shown}" if shown else f"'{found.name}' has no tags.")
+    return Exit.OK
+
+
+def _stop(args: argparse.Namespace) -> int:
+    workspace = workspace_of(args)
+    # Every name is looked up before the first run is asked.
+    runs = [find_run(workspace, name) for name in args.runs]
+    for run in runs:
+        run.stop()
+        say(f"{run.name} stops after its current step, with a checkpoint.")
+        say(f"Go on later with: batman train --resume {typed(run)}", "dim")
     return Exit.OK
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import sys
 import typing
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Literal
 from cli import export_model
 from cli.common import add_workspace, open_project, project_path, run_module, workspace_of
 from cli.exits import Exit
-from cli.live import follow
+from cli.live import follow, typed
 from cli.models import say_models
 from cli.output import say, say_pairs, say_table
 from cli.progress import Stages
@@ -121,12 +122,13 @@ def run(args: argparse.Namespace) -> int:
         ready = ready_run(workspace, config, lambda at: show(at.stage, at.done, at.total))
     say_ready(ready)
     if args.prepare_only:
-        say(f"Start it with: batman train --resume {_named(workspace, ready)}", "dim")
+        say(f"Start it with: batman train --resume {typed(ready)}", "dim")
         return Exit.OK
     launch_local(ready)
     say(f"Training {ready.name} in {ready.path}.")
     if args.detach:
-        say(f"Watch it with: batman watch {_named(workspace, ready)}", "dim")
+        say(f"Watch it with: batman watch {typed(ready)}", "dim")
+        say(f"Stop it with: batman runs stop {typed(ready)}", "dim")
         return Exit.OK
     say("Ctrl-C stops it with a checkpoint; closing the terminal does not.", "dim")
     return follow(ready, ours=True, plain=args.plain)
@@ -172,11 +174,6 @@ _METAVARS = {
 }
 
 
-def _named(workspace: Workspace, run: Run) -> str:
-    """Return what `--resume` and `batman watch` find the run by."""
-    return run.name if run.path.parent == workspace.runs_dir else str(run.path)
-
-
 def say_findings(workspace: Workspace, config: TrainingConfig) -> None:
     """Print a line for each grave finding of the data that a new run would train on."""
     if config.project is None or config.resume is not None:
@@ -189,7 +186,7 @@ def say_findings(workspace: Workspace, config: TrainingConfig) -> None:
     for finding in findings:
         say(f"{one_line(finding)}.", "red" if finding.severity == "error" else "yellow")
     if findings:
-        say(f"More about it: batman check --project {project.name}", "dim")
+        say(f"More about it: batman check --project {shlex.quote(project.name)}", "dim")
 
 
 def say_ready(run: Run) -> None:

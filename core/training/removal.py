@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def require_ended(run: Run) -> None:
     if state not in ENDED:
         raise RunError(
             f"The run '{clean(run.name)}' is {state}.",
-            "Stop it first: s in the app, Ctrl-C where it was started, or cancel its job.",
+            f"Stop it first: batman runs stop {shlex.quote(clean(run.name))}, s in the app,"
+            " or cancel its job.",
         )
 
 

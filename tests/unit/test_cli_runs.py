@@ -127,6 +127,29 @@ def make_run(workspace: Path, name: str, *events: Event) -> Run:
     return run
 
 
+# Stopping
+
+
+def test_stopping_what_does_not_run(workspace: Path, capsys: Capture) -> None:
+    make_run(workspace, "r", started(), *epoch(1, 0.2), finished(0.2))
+    assert main(["runs", "stop", "r"]) == Exit.WRONG
+    assert "'r' is not running" in capsys.readouterr().err
+    assert main(["runs", "stop", "r", "nothere"]) == Exit.WRONG
+    assert "There is no run 'nothere'" in capsys.readouterr().err
+
+
+def test_a_name_with_spaces_is_quoted_in_what_to_type(workspace: Path, capsys: Capture) -> None:
+    ended = Stopped(epoch=1, step=10, reason="SIGTERM")
+    make_run(workspace, "my run", started(), *epoch(1, 0.2), ended)
+    assert main(["watch", "my run"]) == Exit.STOPPED
+    assert "batman train --resume 'my run'" in capsys.readouterr().out
+    away = make_run(workspace, "../elsewhere", started(), *epoch(1, 0.2), ended).path
+    assert main(["watch", str(away)]) == Exit.STOPPED
+    assert f"batman train --resume {away}\n" in capsys.readouterr().out
+    assert main(["project", "create", "my cats"]) == Exit.OK
+    assert "--project 'my cats'" in capsys.readouterr().out
+
+
 # Watching
 
 
@@ -304,6 +327,7 @@ def test_ctrl_c_stops_training_and_a_detached_run_is_watched(
     out, _ = detached.communicate(timeout=60)
     assert detached.returncode == Exit.OK, out
     assert "batman watch mine" in out
+    assert "batman runs stop mine" in out
 
     watching = start("watch", "mine")
     until(watching, "mAP50-95 0.250")
@@ -313,7 +337,10 @@ def test_ctrl_c_stops_training_and_a_detached_run_is_watched(
     assert "the run goes on" in out
     run = Run(workspace / "runs" / "mine")
     assert run.state() == "running"
-    run.stop()
+    stopping = start("runs", "stop", "mine")
+    out, _ = stopping.communicate(timeout=60)
+    assert stopping.returncode == Exit.OK, out
+    assert "batman train --resume mine" in out
     watching = start("watch", "mine")
     watching.communicate(timeout=60)
     assert watching.returncode == Exit.STOPPED
