@@ -6,7 +6,7 @@ import argparse
 
 from cli.common import add_json, add_project, open_project
 from cli.exits import Exit
-from cli.output import say_change, say_json, say_table
+from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
 
 
@@ -40,6 +40,9 @@ def _list(args: argparse.Namespace) -> int:
                 for row in rows
             ]
         )
+        return Exit.OK
+    if not rows:
+        say("The project has no imports yet.")
         return Exit.OK
     say_table(
         ["id", "kind", "from", "when", "images", "annotations", "classes"],

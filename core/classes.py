@@ -240,12 +240,12 @@ def _sentence(what: Plan) -> str:
     if what.renamed:
         (old, new), *more = what.renamed.items()
         parts.append(
-            f"renamed {old} to {new}" if not more else f"renamed {len(what.renamed)} classes"
+            f"renamed {old} to {new}" if not more else f"renamed {len(what.renamed):,} classes"
         )
     if what.merged:
         (target, sources), *others = what.merged.items()
         count = sum(len(names) for names in what.merged.values())
-        where = target if not others else f"{len(what.merged)} others"
+        where = target if not others else f"{len(what.merged):,} others"
         named = sources[0] if count == 1 else plural(count, "class")
         parts.append(f"merged {named} into {where}")
     if what.dropped:

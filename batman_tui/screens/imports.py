@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 NOTHING_YET = "Nothing was imported yet. Press i to import images."
 
 
+def _told(row: ImportRow) -> str:
+    """Return how an import was split and what was wrong with it, each on a line of its own."""
+    splits = {key: count for key, count in row.detail.get("splits", {}).items() if key != "none"}
+    wrong = row.detail.get("problems", {})
+    lines = [", ".join(f"{key} {count:,}" for key, count in splits.items())]
+    if wrong:
+        kinds = ", ".join(f"{clean(kind)} {count:,}" for kind, count in wrong.items())
+        lines.append(f"{plural(sum(wrong.values()), 'record')} left out or put right: {kinds}")
+    return "".join(f"{line}\n" for line in lines if line)
+
+
 class ImportsScreen(ProjectScreen):
     """The imports that the project in the folder `project` consists of, newest first."""
 
@@ -57,7 +68,7 @@ class ImportsScreen(ProjectScreen):
         super().__init__(project)
         columns: list[Column[ImportRow]] = [
             Column("kind", "Kind", lambda row: row.kind, width=10),
-            Column("origin", "From", lambda row: row.origin, least=14),
+            Column("origin", "From", lambda row: row.origin, least=14, keep="end"),
             Column(
                 "at",
                 "When",
@@ -128,6 +139,7 @@ class ImportsScreen(ProjectScreen):
                 f"{clean(row.kind)} from {clean(row.origin)}\n",
                 (f"{at.day} {at:%b %Y %H:%M}, {plural(row.images, 'image')}, ", "$foreground"),
                 f"{plural(row.annotations, 'annotation')}\n",
+                (_told(row), "$foreground-muted"),
                 (f"{plural(len(row.classes), 'class', 'classes')}: ", "$foreground-muted"),
                 clean(names),
             )

@@ -9,16 +9,26 @@ from rich.cells import cell_len, set_cell_size
 from core.text import clean
 
 
-def fit(text: str, cells: int, align: Literal["left", "right"] = "left") -> str:
+def fit(
+    text: str,
+    cells: int,
+    align: Literal["left", "right"] = "left",
+    keep: Literal["start", "end"] = "start",
+) -> str:
     """Return `text`, made safe, in exactly `cells` cells: padded, or cut with `…`.
 
-    Wide characters count as the two cells that they take.
+    Of a text that is too long, `keep` says which end stays. Wide characters count as the two cells
+    that they take.
     """
     text = clean(text)
     length = cell_len(text)
     if length > cells:
         if cells <= 0:
             return ""
+        if keep == "end":
+            while cell_len(text) >= cells:
+                text = text[1:]
+            return set_cell_size("…" + text, cells)
         return set_cell_size(set_cell_size(text, cells - 1).rstrip() + "…", cells)
     padding = " " * (cells - length)
     return padding + text if align == "right" else text + padding

@@ -32,7 +32,8 @@ class Column(Generic[Row]):
     Numbers are right aligned with thousands separators; None is shown as `–`. `width` is in
     cells; None shares what is left, but has at least `least`. A column is left out while the
     table is narrower than `from_width` cells. `sort` gives what to sort by when it is not the
-    value; `muted` paints it in the quiet colour; `shade` gives how strongly a cell is filled with
+    value; `muted` paints it in the quiet colour; `keep` says which end of a text too long for it
+    stays, the end for paths; `shade` gives how strongly a cell is filled with
     the theme's second colour, from 0 to 1.
     """
 
@@ -45,6 +46,7 @@ class Column(Generic[Row]):
     from_width: int = 0
     sort: Callable[[Row], Any] | None = None
     muted: bool = False
+    keep: Literal["start", "end"] = "start"
     shade: Callable[[Row], float] | None = None
 
 
@@ -508,7 +510,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             elif column.kind == "bar":
                 text = bar(value, cells)
             else:
-                text = fit(str(value), cells)
+                text = fit(str(value), cells, keep=column.keep)
             if column.shade is not None:
                 style = self._shaded(style, column.shade(row))
             segments.append(Segment(text, style))

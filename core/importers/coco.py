@@ -41,7 +41,15 @@ from core.importers.coco_records import (
 from core.importers.collector import paused
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture, ends, inside, plain_lines, storable
-from core.importers.folders import LARGEST_SIDE, Folders, Found, is_image, plausible, read_size
+from core.importers.folders import (
+    LARGEST_SIDE,
+    Folders,
+    Found,
+    is_image,
+    place_of,
+    plausible,
+    read_size,
+)
 from core.importers.packed import unpacked
 from core.importers.report import ImportReport, Progress, Watch
 from core.importers.seen import IdMap, Seen
@@ -69,14 +77,14 @@ def import_coco(
     with unpacked(project, source, files, progress, cancelled) as (place, mode), paused():
         data = read_coco(place, Watch(progress, cancelled))
         data.kind = kind
-        data.origin = origin or str(Path(source).expanduser().absolute())
+        data.origin = origin or str(place_of(source))
         data.detail.update(detail or {})
         return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
 
 
 def read_coco(source: Path, watch: Watch) -> DataSet:
     """Read the COCO data set at `source`. Raises `ImportFailed` when it cannot be read."""
-    source = Path(source).expanduser().absolute()
+    source = place_of(source)
     data = DataSet("coco", str(source))
     folders = Folders()
     for file in find(source, folders):

@@ -146,6 +146,17 @@ def _is(question: Callable[[], bool]) -> bool:
         return False
 
 
+def place_of(source: Path | str) -> Path:
+    """Return the absolute path of what a person named, without `..` where it leads to the same.
+
+    It is kept as the origin of an import and shown; and where images are left in place, a path by
+    way of another folder would end with that folder.
+    """
+    path = Path(source).expanduser().absolute()
+    flat = os.path.normpath(path)
+    return Path(flat) if os.path.realpath(flat) == os.path.realpath(path) else path
+
+
 def is_image(name: str) -> bool:
     """Whether a file name has the ending of an image, in any case."""
     return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122

@@ -27,7 +27,7 @@ from core.importers.coco_json import loads
 from core.importers.coco_records import shape_of
 from core.importers.commit import commit_all
 from core.importers.dataset import DataSet, Picture, inside, storable
-from core.importers.folders import Folders, Found, is_image, read_size
+from core.importers.folders import Folders, Found, is_image, place_of, read_size
 from core.importers.report import ImportReport, Progress, Watch
 from core.store import Project
 from core.text import clean
@@ -58,7 +58,7 @@ def import_original(
 
 def read_original(source: Path, watch: Watch) -> list[DataSet]:
     """Read the project at `source`. Raises `ImportFailed` when it cannot be read."""
-    source = Path(source).expanduser().absolute()
+    source = place_of(source)
     if source.name == "project.json":
         source = source.parent
     if not (source / "project.json").is_file():

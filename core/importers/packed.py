@@ -15,6 +15,7 @@ from pathlib import Path
 from core.archives import extract_zip
 from core.errors import ImportFailed
 from core.files import FileMode
+from core.importers.folders import place_of
 from core.importers.place import scratch_name
 from core.importers.report import Progress
 from core.store import Project
@@ -38,7 +39,7 @@ def unpacked(
     that is damaged or unsafe (see `core.archives`) or whose images were to be left in it, and
     `Cancelled`.
     """
-    source = Path(source).expanduser().absolute()
+    source = place_of(source)
     if source.suffix.lower() != ".zip" or not source.is_file():
         yield source, files
         return

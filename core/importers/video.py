@@ -19,7 +19,7 @@ from core.errors import BatmanError, ImportFailed
 from core.importers.coco_files import what_is_there
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture, inside
-from core.importers.folders import Folders
+from core.importers.folders import Folders, place_of
 from core.importers.packed import scratch
 from core.importers.report import ImportReport, Progress, Watch
 from core.store import Project
@@ -62,9 +62,9 @@ def import_video(
             "Install it with uv sync --extra video, or pip install 'batman-tui[video]'.",
         )
     sources = [source] if isinstance(source, str | Path) else list(source)
-    videos = _videos([Path(path).expanduser().absolute() for path in sources])
+    videos = _videos([place_of(path) for path in sources])
     watch = Watch(progress, cancelled)
-    data = DataSet("video", ", ".join(str(Path(path).expanduser().absolute()) for path in sources))
+    data = DataSet("video", ", ".join(str(place_of(path)) for path in sources))
     with scratch(project) as folder:
         groups = _groups(project)
         taker = _Taker(data, folder, watch, seconds, every_frames, skip_similar, groups)

@@ -29,7 +29,7 @@ from core.importers.boxes import Box
 from core.importers.coco_files import SPLITS, what_is_there
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture, ends, inside, storable
-from core.importers.folders import Folders, Found, is_image, plausible, read_size
+from core.importers.folders import Folders, Found, is_image, place_of, plausible, read_size
 from core.importers.packed import unpacked
 from core.importers.report import ImportReport, Progress, Watch
 from core.store import Project
@@ -75,13 +75,13 @@ def import_voc(
     """
     with unpacked(project, source, files, progress, cancelled) as (place, mode):
         data = read_voc(place, Watch(progress, cancelled))
-        data.origin = str(Path(source).expanduser().absolute())
+        data.origin = str(place_of(source))
         return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
 
 
 def read_voc(source: Path, watch: Watch) -> DataSet:
     """Read the Pascal VOC data set at `source`. Raises `ImportFailed` when it cannot be read."""
-    source = Path(source).expanduser().absolute()
+    source = place_of(source)
     data = DataSet("voc", str(source))
     folders = Folders()
     reader = _Reader(data, folders, watch)

@@ -22,7 +22,7 @@ from core.files import FileMode
 from core.importers.boxes import around
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture, ends, inside
-from core.importers.folders import Folders, Found, is_image, read_size, walk_images
+from core.importers.folders import Folders, Found, is_image, place_of, read_size, walk_images
 from core.importers.packed import unpacked
 from core.importers.report import ImportReport, Progress, Watch
 from core.importers.yolo_files import Group, Layout, find, label_paths
@@ -48,13 +48,13 @@ def import_yolo(
     """
     with unpacked(project, source, files, progress, cancelled) as (place, mode):
         data = read_yolo(place, Watch(progress, cancelled))
-        data.origin = str(Path(source).expanduser().absolute())
+        data.origin = str(place_of(source))
         return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
 
 
 def read_yolo(source: Path, watch: Watch) -> DataSet:
     """Read the YOLO data set at `source`. Raises `ImportFailed` when it cannot be read."""
-    source = Path(source).expanduser().absolute()
+    source = place_of(source)
     data = DataSet("yolo", str(source))
     folders = Folders()
     layout = find(source, folders, data)

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from batman_tui.screens.import_ import ImportDialog
 from batman_tui.screens.imports import ImportsScreen
+from core.importers import import_coco
 from core.store import Project
 
 
@@ -66,6 +67,25 @@ async def test_an_import_is_removed_as_a_whole_and_comes_back(
         await pilot.press("d", "i")
         await settled(pilot)
         assert isinstance(app.screen, ImportDialog)
+
+
+async def test_an_import_says_its_splits_and_what_was_wrong(
+    workspace: Path, bccd: Path, opened: Callable[..., Any]
+) -> None:
+    deep = workspace / "a folder with a long name" / "bccd"
+    deep.parent.mkdir()
+    deep.symlink_to(bccd)
+    with Project.create(workspace / "data/projects/aa") as project:
+        import_coco(project, deep, files="reference")
+    app = FrozenApp(workspace)
+    async with opened(app, (80, 24)) as pilot:
+        app.open_imports(workspace / "data/projects/aa")
+        await settled(pilot)
+        said = words_on(app)
+        assert "train 205, valid 87, test 72" in said
+        assert "2 records left out or put right: zero-size box 2" in said
+        # The end of a path tells one from another.
+        assert "name/bccd" in said
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -119,6 +119,25 @@ def test_coco_with_windows_paths_and_a_name_in_two_splits(project: Project, tmp_
     check(project)
 
 
+def test_a_way_round_another_folder_is_not_kept(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_coco(tmp_path / "set")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "elsewhere" / "in").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "in")
+    monkeypatch.chdir(tmp_path / "here")
+    import_coco(project, Path("../set"), files="reference")
+    # What is beside a link is not what is beside the folder it leads to.
+    put_coco(tmp_path / "elsewhere" / "set")
+    import_coco(project, tmp_path / "link" / ".." / "set", files="reference")
+    origins = [row[0] for row in project.db.execute("SELECT origin FROM imports ORDER BY id")]
+    assert origins == [f"{tmp_path}/set", f"{tmp_path}/link/../set"]
+    (tmp_path / "here").rmdir()
+    first = project.db.execute("SELECT path FROM images WHERE import_id = 1").fetchone()[0]
+    assert project.image_file(first).is_file()
+
+
 @pytest.mark.parametrize("compressed", [True, False])
 def test_coco_masks_without_boxes(project: Project, tmp_path: Path, compressed: bool) -> None:
     masks = pytest.importorskip("pycocotools.mask")

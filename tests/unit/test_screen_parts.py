@@ -30,6 +30,10 @@ def test_text_takes_exactly_its_cells(text: str, cells: int) -> None:
 def test_what_is_cut_says_so() -> None:
     assert fit("crane hooks", 6) == "crane…"
     assert fit("crane", 7, "right") == "  crane"
+    assert fit("/data/日本/set", 8, keep="end") == "…本/set "
+    assert fit("/data/set", 5, keep="end") == "…/set"
+    assert fit("/set", 5, keep="end") == "/set "
+    assert fit("/set", 1, keep="end") == "…"
 
 
 def test_bars_grow_by_half_cells_and_are_never_empty_above_zero() -> None:
