@@ -143,6 +143,7 @@ class Session:
             [evaluation, *callbacks, recorder],
             plugins=[WholeFileIO()],
         )
+        self.stop.listen()  # from here on there may be something to save
         if self._stopped_before():
             return
         try:
@@ -295,6 +296,7 @@ class Session:
 
     def _finish_complete(self, state: RunState) -> None:
         """Finish a run whose last epoch was complete when it was lost."""
+        self.stop.listen()
         for line in state.epoch_events:
             self._complete(line)
         self.batching = Batching(state.batch, state.accum, state.world)

@@ -3,7 +3,8 @@
 Reads `training_config.json` in the run folder, trains rfdetr on the prepared data set, and writes
 the run folder's files; it talks to nobody. Exit codes: 0 finished, 1 failed (a `failed` event says
 why), 2 could not begin (no run folder, or another worker has it), 3 stopped on request with a
-checkpoint. SIGTERM, SIGINT and SIGUSR1 stop it after the step under way.
+checkpoint. SIGTERM, SIGINT and SIGUSR1 stop it after the step under way, or at once before the
+first one.
 
 When a GPU's memory runs out, the process replaces itself (same pid) with one that takes half the
 batch and adds up twice as many, and goes on from the last checkpoint.
@@ -42,11 +43,12 @@ from core.training.events import (
 )
 from core.training.failures import explain
 from core.training.peers import Peers
-from core.training.process import write_worker
+from core.training.process import mark_stopping, read_worker, write_worker
 from core.training.quiet import quiet_warnings
 from core.training.ranks import is_rank_zero
 from core.training.stall import Ticker
-from core.training.stopping import StopRequest
+from core.training.stopping import StopRequest, TrainingStopped
+from core.training.summary import epochs_done
 from core.training.weights import start_weights
 
 if TYPE_CHECKING:
@@ -71,11 +73,20 @@ def main(argv: Sequence[str] | None = None, *, callbacks: Sequence[Callback] = (
     """
     options = _parse(argv)
     run_dir: Path = options.run_dir.absolute()
+    stop = StopRequest()
+    stop.listen(at_once=True)
     _quiet_environment()
     try:
         # One process of several works for all: the others write nothing.
         with _locked(run_dir) if is_rank_zero() else contextlib.nullcontext():
-            return _Worker(run_dir, options).run(callbacks)
+            return _Worker(run_dir, options, stop).run(callbacks)
+    except TrainingStopped:
+        # Still waiting for the lock: the events are another process's to write.
+        _say(f"stopped by {stop.reason} before it began")
+        worker = read_worker(run_dir)
+        if worker is not None and worker.pid == os.getpid():
+            mark_stopping(run_dir)
+        return STOPPED
     except BatmanError as error:
         _say(f"error: {error.message} {error.hint}".rstrip(), sys.stderr)
         return UNUSABLE
@@ -149,10 +160,10 @@ def _take(lock: IO[str]) -> bool:
 
 
 class _Worker:
-    def __init__(self, run_dir: Path, options: argparse.Namespace) -> None:
+    def __init__(self, run_dir: Path, options: argparse.Namespace, stop: StopRequest) -> None:
         self.run_dir = run_dir
         self.options = options
-        self.stop = StopRequest()
+        self.stop = stop
         self.session: Session | None = None
         path = run_dir / "events.jsonl"
         self.earlier: list[Event] = read_events(path.read_bytes())[0] if path.exists() else []
@@ -164,10 +175,11 @@ class _Worker:
     def run(self, callbacks: Sequence[Callback]) -> int:
         if self.peers.first:
             write_worker(self.run_dir)
-        self.stop.listen()
         clock = Ticker(self._look_at_peers, _LOOK_S)
         try:
             code = self._train(callbacks)
+        except TrainingStopped:
+            code = self._stopped_early()
         except Exception as error:  # whatever it is, the run folder must say that it ended
             code = self._ended_by(error)
         finally:
@@ -220,9 +232,7 @@ class _Worker:
         )
         session.train(callbacks)
         if session.stopped:
-            self._end(Stopped(epoch=session.epoch, step=session.step, reason=session.reason))
-            session.leave("stopped")
-            return STOPPED
+            return self._stopped(session.epoch, session.step)
         best = session.best
         self._end(
             Finished(
@@ -237,6 +247,20 @@ class _Worker:
         )
         session.leave("finished")
         return FINISHED
+
+    def _stopped_early(self) -> int:
+        """Say that it stopped before its first step: the folder stays as it is."""
+        _say(f"stopped by {self.stop.reason} before the first step")
+        if self.session is not None:
+            return self._stopped(self.session.epoch, self.session.step)
+        steps = (event.step for event in reversed(self.earlier) if hasattr(event, "step"))
+        return self._stopped(epochs_done(self.earlier), next(steps, 0))
+
+    def _stopped(self, epoch: int, step: int) -> int:
+        self._end(Stopped(epoch=epoch, step=step, reason=self.stop.reason or "request"))
+        if self.session is not None:
+            self.session.leave("stopped")
+        return STOPPED
 
     def _end(self, event: Event) -> None:
         if self.peers.first:
