@@ -43,6 +43,11 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     return "did you mean " + " or ".join(f"'{clean(name)}'" for name in found) + "?"
 
 
+def sentence(text: str) -> str:
+    """Return `text` with a capital at its beginning and the rest as it is: names keep theirs."""
+    return text[:1].upper() + text[1:]
+
+
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """Return `1 image`, `2 images`, `1,024 images`; `many` for irregular plurals."""
     if count != 1 and many is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import BatmanError
-from core.text import clean, did_you_mean, plural
+from core.text import clean, did_you_mean, plural, sentence
 from slurm.discover import Facts, Node, suggest_gpus
 from slurm.profiles import GpuType, Profile, parse_time
 from slurm.resources import Resources
@@ -86,7 +86,7 @@ def _choose(table: dict[str, GpuType], wanted: str) -> tuple[str, GpuType]:
     guess = did_you_mean(wanted, table)
     raise CannotGive(
         f"The cluster has no GPU '{clean(wanted)}'.",
-        f"{guess.capitalize()} {f'It has: {listed}.' if listed else 'It has none.'}".strip(),
+        f"{sentence(guess)} {f'It has: {listed}.' if listed else 'It has none.'}".strip(),
     )
 
 
@@ -101,7 +101,7 @@ def _partition(name: str, facts: Facts) -> str:
         guess = did_you_mean(name, facts.partitions)
         raise CannotGive(
             f"There is no partition '{clean(name)}'.",
-            f"{guess.capitalize()} There are: {listed}.".strip(),
+            f"{sentence(guess)} There are: {listed}.".strip(),
         )
     if not known.up:
         raise CannotGive(f"The partition {clean(name)} takes no jobs now.", f"There are: {listed}.")

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from core.errors import BadName, BatmanError
 from core.files import safe_name, write_atomic
 from core.folders import config_dir
-from core.text import clean, did_you_mean
+from core.text import clean, did_you_mean, sentence
 from slurm.values import parse_duration, parse_memory
 
 # Administrators ask for no more than a look every 15 seconds; see docs.
@@ -219,7 +219,7 @@ def load_profile(name: str) -> Profile:
         guess = did_you_mean(name, known)
         raise ProfileError(
             f"There is no cluster '{clean(name)}'.",
-            guess.capitalize() or (f"There are: {', '.join(map(clean, known))}." if known else
+            sentence(guess) or (f"There are: {', '.join(map(clean, known))}." if known else
                                    "Add it with batman clusters add."),
         ) from None  # fmt: skip
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from core.errors import RunError
-from core.text import clean, did_you_mean
+from core.text import clean, did_you_mean, sentence
 from core.workspace import Workspace
 
 # Best first: ours, then the names that rfdetr and the original Batman give theirs. The last two
@@ -75,13 +75,13 @@ def find_checkpoint(target: str | Path, workspace: Workspace | None = None) -> P
     shown = f"'{clean(str(target))}'"
     if path.suffix in SUFFIXES or len(path.parts) > 1:
         near = did_you_mean(path.name, [p.name for p in _siblings(path)])
-        raise RunError(f"There is no model at {shown}.", near.capitalize() or "Check the path.")
+        raise RunError(f"There is no model at {shown}.", sentence(near) or "Check the path.")
     names = [run.name for run in space.list_runs()]
     near = did_you_mean(path.name, names)
     listed = f"Runs here: {', '.join(clean(name) for name in names[:8])}." if names else ""
     raise RunError(
         f"There is no run {shown} in '{clean(str(space.runs_dir))}'.",
-        f"{near.capitalize()} {listed}".strip() or "Train one with batman train.",
+        f"{sentence(near)} {listed}".strip() or "Train one with batman train.",
     )
 
 

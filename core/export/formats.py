@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import ExportFailed
-from core.text import clean, did_you_mean
+from core.text import clean, did_you_mean, sentence
 
 # The largest difference allowed, in scores (0 to 1) and in relative box coordinates (0 to 1).
 # Float32 on two runtimes differs by about 1e-6 to 1e-4; half a pixel of 500 is 1e-3.
@@ -116,7 +116,7 @@ def require_formats(names: Sequence[str]) -> list[Format]:
             guess = did_you_mean(name, FORMATS)
             raise ExportFailed(
                 f"There is no format '{clean(name)}'.",
-                f"{guess.capitalize()} Formats: {', '.join(FORMATS)}.".strip(),
+                f"{sentence(guess)} Formats: {', '.join(FORMATS)}.".strip(),
             )
         _require(kind)
         found[name] = kind

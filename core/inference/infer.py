@@ -20,7 +20,7 @@ from core.errors import BatmanError, Cancelled, ClassError
 from core.inference.inputs import Names, Skipped, Source, find_sources
 from core.progress import Cancelled as IsCancelled
 from core.progress import Progress, Report, never, nothing
-from core.text import clean, did_you_mean, plural
+from core.text import clean, did_you_mean, plural, sentence
 
 if TYPE_CHECKING:
     from core.detector import Detector, Prediction
@@ -130,7 +130,7 @@ def limits(
             known = ", ".join(clean(known) for known in classes[:12])
             raise ClassError(
                 f"The model has no class '{clean(name)}'.",
-                f"{guess.capitalize()} It has: {known}.".strip(),
+                f"{sentence(guess)} It has: {known}.".strip(),
             )
     return np.array([thresholds.get(name, confidence) for name in classes], dtype=np.float32)
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from core.errors import ConfigError
-from core.text import clean, did_you_mean
+from core.text import clean, did_you_mean, sentence
 
 APACHE: Final = "Apache-2.0"
 PML: Final = "PML-1.0"
@@ -231,7 +231,7 @@ def get_model(name: str) -> ModelSize:
         guess = did_you_mean(name, MODELS)
         raise ConfigError(
             f"There is no model size '{clean(name)}'.",
-            f"{guess.capitalize()} Sizes: {', '.join(MODELS)}.".strip(),
+            f"{sentence(guess)} Sizes: {', '.join(MODELS)}.".strip(),
         ) from None
 
 

@@ -26,7 +26,7 @@ import msgspec
 from core.errors import Cancelled, ConfigError
 from core.files import link_or_copy, remove_tree, umask
 from core.splits import SPLITS, assign_splits
-from core.text import clean, did_you_mean, plural
+from core.text import clean, did_you_mean, plural, sentence
 from core.training.clip import clip
 from core.training.config import DatasetInfo, TrainingConfig
 from core.training.images import FileCheck, check_images
@@ -202,7 +202,7 @@ def _read_classes(project: Project, wanted: Sequence[str] | None) -> dict[int, s
             guess = did_you_mean(name, names.values())
             raise ConfigError(
                 f"There is no class '{clean(name)}' to filter by.",
-                guess.capitalize() if guess else f"Classes: {_listed(list(names.values()))}.",
+                sentence(guess) if guess else f"Classes: {_listed(list(names.values()))}.",
             )
     return {class_id: name for class_id, name in names.items() if name in wanted}
 

@@ -22,7 +22,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from core.errors import ConfigError
-from core.text import clean, did_you_mean
+from core.text import clean, did_you_mean, sentence
 from core.training.config import TrainingConfig
 from core.training.form import to_text
 from core.training.summary import RunSummary
@@ -112,7 +112,7 @@ def sort_runs(runs: Iterable[RunSummary], by: str, reverse: bool = False) -> lis
         guess = did_you_mean(by, (*SORTABLE, *SETTINGS))
         raise ConfigError(
             f"Runs cannot be sorted by '{clean(by)}'.",
-            guess.capitalize() or f"There are {', '.join(SORTABLE)}, and every setting.",
+            sentence(guess) or f"There are {', '.join(SORTABLE)}, and every setting.",
         )
 
     def value(run: RunSummary) -> Any:
@@ -163,7 +163,7 @@ def _term(word: str) -> Test:
         guess = did_you_mean(name, (*FIELDS, *SETTINGS))
         raise ConfigError(
             f"Runs have no '{clean(match['name'])}' to filter by.",
-            guess.capitalize() or f"There are {', '.join(FIELDS)}, and every setting.",
+            sentence(guess) or f"There are {', '.join(FIELDS)}, and every setting.",
         )
     if not value:
         raise ConfigError(f"'{clean(word)}' says nothing to compare with.")
