@@ -15,9 +15,10 @@ import numpy as np
 
 from core.errors import ConfigError
 from core.plotting import COLOURS, Chart, Curve, XAxis
-from core.text import clean, did_you_mean
+from core.text import clean, did_you_mean, sentence
 from core.training.charts import ChartMaker, Measure, Options, beginning
 from core.training.config import TrainingConfig, default_for
+from core.training.events import Finished
 from core.training.follow import RunSnapshot
 from core.training.form import SECTIONS, label, to_text
 
@@ -83,7 +84,7 @@ def metric_named(name: str) -> Metric:
         guess = did_you_mean(wanted, METRICS)
         raise ConfigError(
             f"There is no metric '{clean(name)}'.",
-            guess.capitalize() or f"There are {', '.join(METRICS)}.",
+            sentence(guess) or f"There are {', '.join(METRICS)}.",
         )
     return METRICS[wanted]
 
@@ -99,7 +100,7 @@ class Outcome:
     """What came of one run; metrics are those of its best epoch, None before any validation.
 
     `last` is mAP50-95 of the newest validation, `loss` the training loss of the newest epoch,
-    `seconds` the time from its beginning to its newest event.
+    `seconds` the time it trained, or from its beginning to its newest event until it has finished.
     """
 
     run: RunSnapshot
@@ -142,18 +143,24 @@ def outcomes(runs: Sequence[RunSnapshot]) -> list[Outcome]:
             scores |= {"best_epoch": best.epoch, "last": run.validations[-1].map50_95}
         if run.epochs:
             scores["loss"] = run.epochs[-1].train_loss
-        began = beginning(run)
         found.append(
             Outcome(
                 run=run,
                 letter=letter(place),
                 epoch=run.epoch,
                 epochs=run.started.epochs if run.started else _epochs(run),
-                seconds=max(0.0, round(run.last_event - began, 3)) if run.last_event else 0.0,
+                seconds=_seconds(run),
                 **scores,
             )
         )
     return found
+
+
+def _seconds(run: RunSnapshot) -> float:
+    if isinstance(run.ended, Finished):
+        return run.ended.seconds
+    began = beginning(run)
+    return max(0.0, round(run.last_event - began, 3)) if began and run.last_event else 0.0
 
 
 def leaders(rows: Sequence[Outcome]) -> dict[str, set[str]]:

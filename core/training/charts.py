@@ -170,13 +170,17 @@ def _per_validation(
 
 
 def beginning(snapshot: RunSnapshot) -> float:
-    """When the run began (Unix seconds), 0 while nothing has happened."""
+    """When the run began (Unix seconds), 0 while nothing has happened.
+
+    A run that ended before it had begun began when it ended.
+    """
     if len(snapshot.series):
         first = float(snapshot.series.t[0])
         started = snapshot.started
         fresh = started is not None and not snapshot.restarts and started.t <= first
         return started.t if fresh and started is not None else first
-    return snapshot.started.t if snapshot.started else 0.0
+    first_event = snapshot.started or snapshot.ended
+    return first_event.t if first_event is not None else 0.0
 
 
 def steps_per_epoch(snapshot: RunSnapshot) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,6 +164,30 @@ def choose_resume(
     return own if own.is_file() else None
 
 
+def require_state(path: Path) -> None:
+    """Raise RunError if the file `path` holds weights only, or is no checkpoint; without torch.
+
+    Since 1.6 `torch.save` writes a ZIP archive whose `data.pkl` names the content's keys. Files of
+    another make pass: `read_info` looks at them more closely, and takes seconds for it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+            described = b"".join(archive.read(name) for name in names)
+    except (OSError, zipfile.BadZipFile):
+        return
+    if b"optimizer_states" not in described:
+        raise _weights_only(path)
+
+
+def _weights_only(path: Path) -> RunError:
+    return RunError(
+        f"'{clean(path.name)}' holds weights only, so training cannot go on from it.",
+        "Resume from checkpoint_last.pth or checkpoint_epoch_N.pth, "
+        "or start afresh from these weights with --pretrained.",
+    )
+
+
 def read_info(path: Path) -> CheckpointInfo:
     """Read what a resumable checkpoint says about itself; its weights stay on disk.
 
@@ -179,11 +204,7 @@ def read_info(path: Path) -> CheckpointInfo:
             "Resume from another one: checkpoint_last.pth, or the newest checkpoint_epoch_N.pth.",
         ) from error
     if not isinstance(content, dict) or "loops" not in content or not content["optimizer_states"]:
-        raise RunError(
-            f"{shown} holds weights only, so training cannot go on from it.",
-            "Resume from checkpoint_last.pth or checkpoint_epoch_N.pth, "
-            "or start afresh from these weights with --pretrained.",
-        )
+        raise _weights_only(path)
     arguments = content.get("args") or {}
     model = content.get("model_config") or {}
     progress = content["loops"]["fit_loop"]["epoch_progress"]["current"]
@@ -220,9 +241,10 @@ def check_resume(info: CheckpointInfo, config: TrainingConfig, finishing: bool =
     classes = config.dataset.class_names if config.dataset else []
     fine_tune = "To start from its weights instead, give it with --pretrained."
     if info.epoch >= config.epochs and not finishing:
+        behind = plural(info.epoch, "epoch", "epochs")
         raise ConfigError(
-            f"{shown} has {plural(info.epoch, 'epoch')} behind it, and {config.epochs} were asked "
-            "for: nothing is left to train.",
+            f"{shown} has {behind} behind it, and {config.epochs} were asked for: nothing "
+            "is left to train.",
             f"Give --epochs a number above {info.epoch}.",
         )
     if info.class_names and info.class_names != classes:

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadName, BatmanError, RunError
+from core.errors import BadName, BatmanError, ConfigError, RunError
 from core.files import read_json, safe_name
 from core.store.lock import hostname
-from core.text import clean, did_you_mean
+from core.text import clean, did_you_mean, plural, sentence
+from core.training.checkpoints import LAST as LAST_CHECKPOINT
+from core.training.checkpoints import require_state
 from core.training.config import TrainingConfig
 from core.training.events import Event, Failed, decode_event, read_events
 from core.training.notes import read_notes
@@ -39,7 +41,6 @@ CONFIG_FILE = "training_config.json"
 EVENTS_FILE = "events.jsonl"
 RESULTS_FILE = "results.json"
 LOG_FILE = "train.log"
-LAST_CHECKPOINT = "checkpoint_last.pth"
 
 # What goes into the prepared data set: when it changes, the set has to be made again.
 _DATA_OPTIONS = (
@@ -239,6 +240,8 @@ def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, Trainin
     wanted = None if config.resume is None else _existing(workspace, config.resume)
     if wanted is not None and not wanted.exists():
         wanted = find_run(workspace, str(config.resume)).path
+    if wanted is not None and wanted.is_file():
+        require_state(wanted)
     folder = wanted.parent if wanted is not None and wanted.is_file() else wanted
     if folder is None or not (folder / CONFIG_FILE).is_file():
         run = create_run(workspace, config)
@@ -276,15 +279,51 @@ def _resumed(run: Run, checkpoint: Path | None, changes: Mapping[str, Any]) -> T
     elif checkpoint is not None and not checkpoint.is_file():
         raise RunError(f"There is no checkpoint '{clean(str(checkpoint))}'.")
     before = run.config()
-    config = before.with_changes(**{**changes, "resume": checkpoint}).resolved()
+    own = {"resume": checkpoint, "output_dir": run.path}  # it may have been moved or copied
+    config = before.with_changes(**{**changes, **own}).resolved()
     if any(getattr(before, name) != getattr(config, name) for name in _DATA_OPTIONS):
         config = config.with_changes(dataset=None)
-    if summary.state == "finished" and checkpoint and summary.epoch >= config.epochs:
-        raise RunError(
-            f"{shown} has done all of its {config.epochs} epochs.",
-            f"Give more with --epochs, such as {config.epochs * 2}.",
-        )
+    if checkpoint is not None:
+        require_state(checkpoint)
+        _refuse_changed(shown, before, config)
+        if checkpoint == run.path / LAST_CHECKPOINT:
+            _refuse_done(shown, summary, config)
     return config
+
+
+def _refuse_changed(shown: str, before: TrainingConfig, config: TrainingConfig) -> None:
+    """Raise ConfigError for changes with which no checkpoint of the run can go on."""
+    for name in ("model", "image_size"):
+        old, new = getattr(before, name), getattr(config, name)
+        if new != old:
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"{shown} was trained with {flag} {old}, and cannot go on with {new}.",
+                f"Leave out {flag}, or start a new run: --pretrained takes its best.pth.",
+            )
+    classes = before.dataset.class_names if before.dataset else []
+    wanted = config.filter_classes
+    if wanted is not None and classes and set(wanted) != set(classes):
+        raise ConfigError(
+            f"{shown} was trained on other classes: {', '.join(map(clean, classes[:8]))}"
+            f"{' and more' if len(classes) > 8 else ''}.",
+            "Leave out --filter-classes, or start a new run: --pretrained takes its best.pth.",
+        )
+
+
+def _refuse_done(shown: str, summary: RunSummary, config: TrainingConfig) -> None:
+    """Raise RunError when the run has no epoch left; one that was lost at its end may finish."""
+    done, epochs = summary.epoch, plural(summary.epoch, "epoch", "epochs")
+    if done > config.epochs:
+        raise RunError(
+            f"{shown} has {epochs} behind it, and {config.epochs} were asked for.",
+            f"Give --epochs a number above {done}.",
+        )
+    if done == config.epochs and summary.state == "finished":
+        raise RunError(
+            f"{shown} has done all of its {epochs}.",
+            f"Give more with --epochs, such as {done * 2}.",
+        )
 
 
 def list_runs(workspace: Workspace) -> list[RunSummary]:
@@ -301,7 +340,7 @@ def find_run(workspace: Workspace, name: str) -> Run:
     guess = did_you_mean(name, names)
     raise RunError(
         f"There is no run '{clean(name)}' in {clean(str(workspace.runs_dir))}.",
-        guess.capitalize() if guess else "List them with batman runs list.",
+        sentence(guess) if guess else "List them with batman runs list.",
     )
 
 

@@ -27,7 +27,16 @@ from core.compare import (
 from core.errors import ConfigError
 from core.training.charts import Options
 from core.training.config import DatasetInfo, TrainingConfig
-from core.training.events import Epoch, Event, Started, Step, Validation, encode_event
+from core.training.events import (
+    Epoch,
+    Event,
+    Failed,
+    Finished,
+    Started,
+    Step,
+    Validation,
+    encode_event,
+)
 from core.training.follow import RunFollower, RunSnapshot
 
 Capture = pytest.CaptureFixture[str]
@@ -107,6 +116,21 @@ def test_what_came_of_each_run(runs: list[RunSnapshot]) -> None:
     assert best["last"] == {"A"}
     assert best["loss"] == {"B"}, "a smaller loss is the better one"
     assert best["recall"] == set(), "all alike: nobody leads"
+
+
+def test_the_time_of_a_run_is_that_which_it_trained(root: Path) -> None:
+    """Not the time between two attempts; and a run that never began took none."""
+    resumed, broken = run_folder(root, "resumed", [{"a": 0.1}]), run_folder(root, "broken", [])
+    with (resumed / "events.jsonl").open("ab") as file:
+        end = Finished(
+            t=BEGAN + 9_000, epoch=1, step=STEPS, best_epoch=1, best_map50_95=0.1, best_map50=0.1,
+            seconds=3.5, reason="epochs",
+        )  # fmt: skip
+        file.write(encode_event(end))
+    failed = Failed(t=BEGAN, kind="config", message="no GPU", hint="", traceback="")
+    (broken / "events.jsonl").write_bytes(encode_event(failed))
+    rows = outcomes([RunFollower(path).poll() for path in (resumed, broken)])
+    assert [row.seconds for row in rows] == [3.5, 0.0]
 
 
 def test_only_settings_that_differ_with_defaults_marked(runs: list[RunSnapshot]) -> None:

@@ -383,6 +383,13 @@ def test_resuming_by_name_and_by_checkpoint(workspace: Workspace, run: Run) -> N
     assert other.config().resume == run.path / "checkpoint_epoch_5.pth"
 
 
+def test_the_run_that_was_meant_is_named_as_it_is_written(workspace: Workspace, run: Run) -> None:
+    run.path.rename(workspace.runs_dir / "Crane-HD")
+    with pytest.raises(RunError) as caught:
+        find_run(workspace, "crane-hd2")
+    assert caught.value.hint == "Did you mean 'Crane-HD'?"
+
+
 def test_what_cannot_be_resumed(
     workspace: Workspace, run: Run, child: subprocess.Popen[bytes]
 ) -> None:
@@ -394,7 +401,10 @@ def test_what_cannot_be_resumed(
     (run.path / "checkpoint_last.pth").touch()
     with pytest.raises(RunError, match="all of its 20 epochs") as caught:
         resume_run(run)
-    assert "--epochs" in caught.value.hint
+    assert caught.value.hint.endswith("such as 40.")
+    with pytest.raises(RunError, match="20 epochs behind it, and 3 were asked for") as caught:
+        resume_run(run, epochs=3)
+    assert "above 20" in caught.value.hint
     assert resume_run(run, epochs=30).config().epochs == 30
     with pytest.raises(ConfigError, match="at least 1"):
         resume_run(run, epochs=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -83,13 +84,64 @@ def test_a_resumed_run_keeps_its_data(workspace: Workspace) -> None:
 def test_other_data_is_prepared_again(workspace: Workspace) -> None:
     run = ready_run(workspace, chosen(workspace))
     stopped(run)
-    again = ready_run(workspace, TrainingConfig(resume=run.path, filter_classes=["red"]))
-    config = again.config()
+    old = run.dataset_dir / "made before"
+    old.touch()
+    config = ready_run(workspace, TrainingConfig(resume=run.path, seed=7)).config()
     assert config.dataset is not None
-    assert config.dataset.class_names == ["red"]
+    assert config.seed == 7
+    assert not old.exists()
     # And so is a set that was deleted.
     remove_tree(run.dataset_dir)
     assert ready_run(workspace, TrainingConfig(resume=run.path)).dataset_dir.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model": "nano"}, "--model tiny, and cannot go on with nano"),
+        ({"image_size": 256}, "--image-size 128, and cannot go on with 256"),
+        ({"filter_classes": ["red"]}, "trained on other classes: red, white"),
+    ],
+)
+def test_what_no_checkpoint_can_go_on_with_is_said_before_anything_is_touched(
+    workspace: Workspace, changes: dict[str, object], said: str
+) -> None:
+    run = ready_run(workspace, chosen(workspace))
+    stopped(run)
+    before = run.config()
+    with pytest.raises(ConfigError, match=said) as caught:
+        ready_run(workspace, TrainingConfig(resume=run.path, **changes))
+    assert "--pretrained" in caught.value.hint
+    assert run.config() == before
+    assert run.state() == "stopped"
+
+
+def test_weights_are_no_place_to_go_on_from(workspace: Workspace) -> None:
+    """Said before the run is touched, and before a folder is made for a new one."""
+    run = ready_run(workspace, chosen(workspace))
+    best = run.path / "best.pth"
+    with zipfile.ZipFile(best, "w") as archive:
+        archive.writestr("best/data.pkl", b"model model_name")
+    with zipfile.ZipFile(run.path / "checkpoint_epoch_1.pth", "w") as archive:
+        archive.writestr("checkpoint/data.pkl", b"state_dict optimizer_states loops")
+    stopped(run)
+    before = run.config()
+    for output in (None, Path("runs/new")):
+        with pytest.raises(RunError, match="holds weights only"):
+            ready_run(workspace, TrainingConfig(resume=best, output_dir=output))
+    assert run.config() == before
+    assert [path.name for path in workspace.runs_dir.iterdir()] == [run.name]
+    wanted = run.path / "checkpoint_epoch_1.pth"
+    assert ready_run(workspace, TrainingConfig(resume=wanted)).config().resume == wanted
+
+
+def test_a_run_that_was_moved_goes_on_where_it_is(workspace: Workspace) -> None:
+    run = ready_run(workspace, chosen(workspace))
+    stopped(run)
+    moved = run.path.rename(workspace.runs_dir / "elsewhere")
+    config = ready_run(workspace, TrainingConfig(resume=moved)).config()
+    assert config.output_dir == moved
+    assert config.resume == moved / "checkpoint_last.pth"
 
 
 def test_what_fails_leaves_no_folder(workspace: Workspace) -> None:
