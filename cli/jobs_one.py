@@ -18,6 +18,7 @@ from slurm.arrays import JobLine
 from slurm.detail import JobDetail, JobLog, JobUse, job_use, log_files, show_job
 from slurm.hosts import HostError
 from slurm.jobs import Job
+from slurm.signs import EndSigns
 from slurm.watching import QueueWatch, Watched
 
 # A log is a file on the cluster: looking at it costs SLURM nothing.
@@ -135,6 +136,7 @@ def logs(args: argparse.Namespace) -> int:
         missing = watch.host.size(path) is None
         say_error(f"'{clean(path)}' {'is not there (yet)' if missing else 'is empty so far'}.")
         return Exit.WRONG if missing else Exit.OK
+    signs, now = EndSigns(watch.host), job
     while args.follow:
         time.sleep(LOG_SECONDS)
         try:
@@ -144,11 +146,15 @@ def logs(args: argparse.Namespace) -> int:
             for line in lines:
                 say(line)
             sys.stdout.flush()
+            silent = signs.of_log(bool(lines))
+            if signs.of_jobs([now], watched.records, watch.poller.since_asked) or silent:
+                watch.poller.suspect()
             watched = watch.poll()
         except HostError as error:
             say_error(error.message, error.hint)
             continue
-        now = watched.jobs.job(job.id) if watched.jobs else None
-        if not lines and watched.view.error is None and (now is None or now.state.ended):
+        known = watched.jobs.job(job.id) if watched.jobs else None
+        if not lines and watched.view.error is None and (known is None or known.state.ended):
             break
+        now = known or now
     return Exit.OK

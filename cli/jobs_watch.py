@@ -18,14 +18,17 @@ from slurm.actions import check_ids
 from slurm.arrays import why
 from slurm.jobs import Job
 from slurm.poller import LEAST_GAP_S
-from slurm.profiles import LEAST_POLL_S
 from slurm.queue import QueueSnapshot
+from slurm.signs import EndSigns
+
+_LOOK_S = 1.0
 
 
 def watch(args: argparse.Namespace) -> int:
     """Print every change of jobs until they have ended; 0 only if all of them ended well."""
     wanted = check_ids(args.job)
     following = open_watch(args)
+    signs = EndSigns(following.host)
     before: dict[str, str] = {}
     notified: set[str] = set()
     failed = False
@@ -56,8 +59,10 @@ def watch(args: argparse.Namespace) -> int:
                 raise BatmanError(f"There is no job {', '.join(missing)}.")
             if all(job.state.ended for job in jobs) and (jobs or not wanted):
                 return Exit.WRONG if failed else Exit.OK
+            if signs.of_jobs(jobs, watched.records, following.poller.since_asked):
+                following.poller.suspect()
         sys.stdout.flush()
-        time.sleep(min(max(following.poller.due_in, LEAST_GAP_S), 2 * LEAST_POLL_S))
+        time.sleep(min(max(following.poller.due_in, _LOOK_S), LEAST_GAP_S))
 
 
 def _wanted(jobs: QueueSnapshot, wanted: Sequence[str], seen: dict[str, str]) -> list[Job]:

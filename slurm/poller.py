@@ -3,13 +3,15 @@
 Asking costs the controller a lock, for every person who does it. So: one command for everything,
 every `active_s` while jobs wait or run, slower when nothing changes, nobody looks or nobody is
 there, and slower still after errors. Nothing is ever asked sooner than `LEAST_GAP_S` after the
-last question, whoever presses which key.
+last question, whoever presses which key, and without a key never more than `MOST_A_MINUTE` times in
+a minute.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
@@ -22,6 +24,9 @@ from slurm.queue import QueueSnapshot
 Attention = Literal["watching", "away", "hidden"]
 
 LEAST_GAP_S = 5.0
+MOST_A_MINUTE = 4
+# Of these, so many may come sooner because a job may have ended: the rest keeps its even steps.
+_SOONER_A_MINUTE = 3
 IDLE_S = 30.0
 SLOWEST_S = 60.0
 # So many answers without a change, and the next comes later.
@@ -59,7 +64,8 @@ class QueuePoller:
     """Asks through `ask` when it is due. Not for several threads at once.
 
     `clock` counts seconds monotonically. `all_users` may be set; `hurry` asks for an answer soon,
-    after an action or a key; `attention` says whether anybody looks.
+    after an action or a key, and `suspect` where it looks as if a job had ended; `attention` says
+    whether anybody looks.
     """
 
     def __init__(
@@ -72,7 +78,8 @@ class QueuePoller:
         self._ask = ask
         self._active_s = max(LEAST_POLL_S, active_s)
         self._clock = clock
-        self._asked_at = -math.inf
+        self._asks = deque([-math.inf] * MOST_A_MINUTE, maxlen=MOST_A_MINUTE)
+        self._suspected = False
         self._accounting_at = -math.inf
         self._unchanged = 0
         self._hurried = True
@@ -109,10 +116,23 @@ class QueuePoller:
         return self._active_s
 
     @property
+    def since_asked(self) -> float:
+        """Seconds since the last question; infinite before the first."""
+        return self._clock() - self._asks[-1]
+
+    @property
     def due_in(self) -> float:
         """Seconds until the next question; 0 when it is time."""
-        wait = LEAST_GAP_S if self._hurried else self.interval
-        return max(0.0, self._asked_at + wait - self._clock())
+        asked_at = self._asks[-1]
+        if self._hurried:
+            due = asked_at + LEAST_GAP_S
+        else:
+            due = asked_at + self.interval
+            if self._suspected and not self.view.failures:
+                sooner = self._asks[-_SOONER_A_MINUTE] + 60.0
+                due = min(due, max(asked_at + LEAST_GAP_S, sooner))
+            due = max(due, self._asks[0] + 60.0)
+        return max(0.0, due - self._clock())
 
     def hurry(self, *, reconnect: bool = False) -> None:
         """Ask soon. A person who wants to log in again says `reconnect`."""
@@ -121,15 +141,20 @@ class QueuePoller:
         if not self.view.needs_person:
             self._hurried = True
 
+    def suspect(self) -> None:
+        """Ask sooner than usual, for a job may have ended; as often as is good, and no more."""
+        self._suspected = True
+
     def poll(self) -> QueueView:
         """Ask if it is time, and return what is known. Never raises `HostError`."""
         if self.due_in > 0:
             return self.view
-        self._asked_at = self._clock()
-        self._hurried = False
+        asked_at = self._clock()
+        self._asks.append(asked_at)
+        self._hurried = self._suspected = False
         before = self.view.snapshot
         accounting = (
-            self._want_accounting or self._asked_at - self._accounting_at >= ACCOUNTING_S
+            self._want_accounting or asked_at - self._accounting_at >= ACCOUNTING_S
         ) and not (before is not None and before.accounting is False)
         try:
             snapshot = self._ask(all_users=self._all_users, accounting=accounting, before=before)
@@ -139,7 +164,7 @@ class QueuePoller:
             )
             return self.view
         if accounting:
-            self._accounting_at = self._asked_at
+            self._accounting_at = asked_at
             self._want_accounting = False
         if before is not None and _states(before) == _states(snapshot):
             self._unchanged += 1

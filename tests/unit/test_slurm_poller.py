@@ -68,6 +68,31 @@ def test_asks_at_once_and_then_every_fifteen_seconds(world: World) -> None:
     assert world.pass_time(60) == [15, 30, 45, 60]
 
 
+def test_what_may_have_ended_is_asked_for_sooner_but_never_above_four_times_a_minute(
+    world: World,
+) -> None:
+    world.poller.suspect()
+    assert world.poller.due_in == LEAST_GAP_S
+    assert world.pass_time(5) == [5]
+    assert world.poller.due_in == 15, "once is enough"
+    # However often it is suspected, and whether anything changes or not.
+    for _ in range(300):
+        world.poller.suspect()
+        world.pass_time(1)
+    asked = [at - 1000 for at, _ in world.asked]
+    assert asked[:5] == [0, 5, 10, 25, 60]
+    for at in asked:
+        assert len([other for other in asked if at <= other < at + 60]) <= 4
+    assert all(b - a >= LEAST_GAP_S for a, b in itertools.pairwise(asked))
+    # Out of reach it is left in peace.
+    world.error = HostError("no route")
+    world.pass_time(60)
+    before = len(world.asked)
+    world.poller.suspect()
+    world.pass_time(20)
+    assert len(world.asked) == before
+
+
 def test_a_profile_cannot_ask_for_more_than_is_good() -> None:
     world = World()
     assert QueuePoller(world.ask, active_s=1, clock=lambda: world.now).interval == 15
