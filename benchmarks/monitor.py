@@ -47,7 +47,8 @@ sys.path.insert(0, str(ROOT))
 
 from core.braille import DOTS_ACROSS, DOTS_DOWN, pack, raster  # noqa: E402
 from core.curves import as_curve, spans  # noqa: E402
-from core.plotting import Chart, Curve, Ink, paint  # noqa: E402
+from core.painting import paint  # noqa: E402
+from core.plotting import Chart, Curve, Ink  # noqa: E402
 from core.training.config import TrainingConfig  # noqa: E402
 from core.training.events import Started, Step, encode_event  # noqa: E402
 from core.training.follow import RunFollower  # noqa: E402
@@ -224,11 +225,13 @@ def redraws(path: Path) -> tuple[float, float, float]:
         extent = spans(x, y, x0, x1, (COLUMNS - left) * DOTS_ACROSS)
         return pack(raster(extent, 0.0, SPIKE, rows * DOTS_DOWN))
 
-    chart = Chart((Curve("loss", x, y),))
+    chart = Chart((Curve("loss", x, y),), crop=True)  # as the run screen draws a loss
     picture = paint(chart, COLUMNS, LINES)
     column = picture.column_of(float(x[int(np.argmax(y))]))
     assert column is not None
-    height = int((picture.inks[: picture.rows, column] == Ink.CURVE).sum())
+    beside = slice(column - 1, column + 2)
+    height = int((picture.inks[: picture.rows, beside] == Ink.CURVE).any(axis=1).sum())
+    assert f"↑{SPIKE:g}" in picture.text(), "the spike's height is not in the picture"
     assert height > picture.rows * 0.8, "the spike is not in the picture"
     return read, median_ms(curve), median_ms(lambda: paint(chart, COLUMNS, LINES))
 

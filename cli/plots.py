@@ -1,4 +1,4 @@
-"""Charts on a terminal: what `core.plotting` paints, in the terminal's own colours.
+"""Charts on a terminal: what `core.painting` paints, in the terminal's own colours.
 
 A pipe or a file gets none: the figures themselves stand in the tables, as CSV or as JSON.
 """
@@ -6,7 +6,8 @@ A pipe or a file gets none: the figures themselves stand in the tables, as CSV o
 from __future__ import annotations
 
 from cli.output import console, is_terminal
-from core.plotting import COLOURS, Chart, Ink, paint
+from core.painting import paint
+from core.plotting import COLOURS, Chart, Ink
 from core.text import clean
 
 _HEIGHT, _WIDEST = 14, 100

@@ -16,7 +16,7 @@ import numpy as np
 from core.errors import ConfigError
 from core.plotting import COLOURS, Chart, Curve, XAxis
 from core.text import clean, did_you_mean, sentence
-from core.training.charts import ChartMaker, Measure, Options, beginning
+from core.training.charts import ChartMaker, Measure, Options, beginning, is_smoothed
 from core.training.config import TrainingConfig, default_for
 from core.training.events import Finished
 from core.training.follow import RunSnapshot
@@ -291,6 +291,7 @@ class Overlay:
             log=options.log and not bounded,
             floor=0.0 if bounded else None,
             least=0.01 if bounded else 0.0,
+            crop=is_smoothed(metric.measure),
         )
 
 

@@ -109,6 +109,7 @@ class ChartMaker:
             log=options.log,
             floor=0.0 if measure.per_validation or measure.key == "memory" else None,
             least=0.01 if measure.per_validation else 0.0,
+            crop=is_smoothed(measure),
             span=self._span(snapshot, options.x_axis),
         )
 

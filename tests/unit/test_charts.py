@@ -121,6 +121,14 @@ def test_charts_of_a_run_share_their_axis(resumed: RunSnapshot) -> None:
         assert len(spans) == 1
 
 
+def test_only_what_is_told_step_by_step_may_have_its_spikes_cut(resumed: RunSnapshot) -> None:
+    maker, measures = ChartMaker(), {measure.key: measure for measure in MEASURES}
+    assert maker.chart(resumed, LOSS, Options()).crop
+    assert maker.chart(resumed, measures["speed"], Options()).crop
+    for key in ("accuracy", "lr", "memory"):
+        assert not maker.chart(resumed, measures[key], Options()).crop
+
+
 def test_smoothing_leaves_the_learning_rate_alone(resumed: RunSnapshot) -> None:
     maker = ChartMaker()
     assert maker.chart(resumed, LOSS, Options("step", 0.9)).curves[0].smoothed is not None

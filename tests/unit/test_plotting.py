@@ -8,7 +8,8 @@ import pytest
 from core import ticks
 from core.braille import pack, raster
 from core.curves import Spans, spans
-from core.plotting import Chart, Curve, Ink, Mark, paint, zoom
+from core.painting import paint
+from core.plotting import Chart, Curve, Ink, Mark, zoom
 
 
 def line(size: int = 100) -> Curve:
@@ -57,6 +58,57 @@ def test_a_spike_reaches_the_top() -> None:
     assert column is not None
     stroke = (picture.inks[: picture.rows, column] == Ink.CURVE).sum()
     assert stroke >= picture.rows - 3
+
+
+def loss(size: int = 5000) -> Curve:
+    """A falling, noisy loss from 9 to 1.3."""
+    x = np.arange(size, dtype=np.float64)
+    noise = np.random.default_rng(1).normal(0, 0.15, size)
+    return Curve("loss", x, 8 * np.exp(-x / size * 12) + 1.3 + noise)
+
+
+def test_a_spike_is_cut_where_it_would_flatten_the_rest_and_says_how_high_it_goes() -> None:
+    curve = loss()
+    curve.y[2500], curve.y[4000] = 40.0, 25.0
+    whole = paint(Chart((curve,)), 60, 14)
+    picture = paint(Chart((curve,), crop=True), 60, 14)
+    assert whole.high > 40
+    assert 8 < picture.high < 11, "the fall at the beginning is still whole"
+    top = picture.text().split("\n")[0]
+    assert "↑40" in top
+    assert "↑25" in top
+    column = picture.column_of(2500)
+    assert column is not None
+    assert top.index("↑40") - column in (-1, 0, 1)
+    seen = picture.inks[: picture.rows, column - 1 : column + 2] == Ink.CURVE
+    assert seen.any(axis=1).sum() > picture.rows * 0.7, "its line still leads there"
+
+
+@pytest.mark.parametrize("at", [0, 120, 233, 239])
+def test_a_cut_spike_and_its_value_stand_whole_in_the_picture(at: int) -> None:
+    curve = loss(240)
+    curve.y[at] = 1234.0
+    text = paint(Chart((curve,), crop=True), 60, 14).text()
+    # The newest value may be the way the curve goes on: it is never cut.
+    assert ("↑1234" in text or "1234↑" in text) == (at != 239)
+
+
+def test_what_is_no_short_spike_is_not_cut() -> None:
+    falling, wide, few = loss(), loss(), loss(20)
+    wide.y[2000:2600] = 40.0
+    few.y[10] = 40.0
+    rising = Curve("loss", falling.x, falling.y[::-1].copy())
+    short = Curve("other", falling.x[:200], np.full(200, 90.0))
+    for curves in ((falling,), (wide,), (few,), (rising,), (falling, short)):
+        whole, cropped = (paint(Chart(curves, crop=crop), 60, 14) for crop in (False, True))
+        assert (cropped.low, cropped.high) == (whole.low, whole.high)
+        assert "↑" not in cropped.text()
+
+
+def test_a_logarithmic_axis_has_room_for_spikes() -> None:
+    curve = loss()
+    curve.y[2500] = 40.0
+    assert "↑" not in paint(Chart((curve,), crop=True, log=True), 60, 14).text()
 
 
 def test_axes_are_labelled_and_marks_stand_on_them() -> None:
