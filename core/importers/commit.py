@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.errors import ImportFailed
 from core.files import FileMode
 from core.importers.dataset import DataSet, Picture
+from core.importers.links import NotLinked
 from core.importers.place import Placement, sweep
 from core.importers.report import ImportReport, Progress, Watch
 from core.store import Change, Project
@@ -70,6 +71,21 @@ def commit_all(
     if not any(data.images for data in sets):
         raise _nothing(sets)
     watch = Watch(progress, cancelled)
+    told = [(data.problems.counts.copy(), len(data.problems.listed)) for data in sets]
+    try:
+        return _commit(project, sets, files, watch, beside=True)
+    except NotLinked:
+        # Rare, and nothing was kept of it: a file went, or the disk or a quota is full.
+        for data, (counts, listed) in zip(sets, told, strict=True):
+            data.problems.counts = counts
+            del data.problems.listed[listed:]
+        return _commit(project, sets, files, watch, beside=False)
+
+
+def _commit(
+    project: Project, sets: Sequence[DataSet], files: FileMode, watch: Watch, *, beside: bool
+) -> list[ImportReport]:
+    """Take the sets in; with `beside`, links may be made while rows are written, or `NotLinked`."""
     placements: list[Placement] = []
     reports: list[ImportReport] = []
     try:
@@ -78,7 +94,7 @@ def commit_all(
             sweep(project.images_dir, known)
             for data in sets:
                 if data.images:
-                    reports.append(_one(project, change, data, files, placements, watch))
+                    reports.append(_one(project, change, data, files, placements, watch, beside))
             _describe(project, change, reports)
     except BaseException:
         # An interruption just after the commit must not take the files of a finished import.
@@ -107,6 +123,7 @@ def _one(
     files: FileMode,
     placements: list[Placement],
     watch: Watch,
+    beside: bool,
 ) -> ImportReport:
     """Write one data set; its placement joins `placements` before the first file is placed."""
     row = {
@@ -116,7 +133,7 @@ def _one(
         "active": 1,
     }
     import_id = change.insert("imports", row)
-    placement = Placement(project.images_dir, import_id, files)
+    placement = Placement(project.images_dir, import_id, files, beside=beside)
     placements.append(placement)
     data.part_targets()
     placed = [*data.images, *data.attachments]
@@ -130,7 +147,9 @@ def _one(
             f"None of the {plural(len(gone), 'image')} can be read.",
             "Check the permissions of the files.",
         )
-    return _write(project, change, import_id, data, gone, files, watch)
+    report = _write(project, change, import_id, data, gone, files, watch)
+    placement.settle(watch)
+    return report
 
 
 def _describe(project: Project, change: Change, reports: list[ImportReport]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from import_data import check, coco, files_below, put, put_coco
 
 from core import classes
-from core.importers import import_coco
+from core.importers import import_coco, links, place
 from core.store import Project
 
 KILLS = 110
@@ -68,8 +68,16 @@ def killed(act: Callable[[Callable[[], None]], None], steps: int, delay: float) 
     os.close(reader)
 
 
-@pytest.mark.parametrize("files", ["link", "move"])
-def test_kill_9_while_importing(tmp_path: Path, files: Any) -> None:
+@pytest.mark.parametrize("files", ["link", "move", "link beside"])
+def test_kill_9_while_importing(
+    tmp_path: Path, files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if files == "link beside":
+        files = "link"
+        monkeypatch.setattr(links, "LEAST", 10)
+        monkeypatch.setattr(links, "_BLOCK", 3)
+        monkeypatch.setattr(place, "_TICK", 4)
+        monkeypatch.setattr(place, "usable_cores", lambda: 2)
     rng = random.Random(f"import {files}")
     source = dataset(tmp_path / "set")
     pictures = {name for name in files_below(source) if name.endswith(".png")}
