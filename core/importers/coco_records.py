@@ -111,6 +111,9 @@ def image(place: int, record: Any) -> Image:
         raise BadRecord("wrong type", where, "it is not an object")
     key = key_of(record.get("id"), where)
     name = record.get("file_name")
+    if name is None and isinstance(record.get("coco_url"), str):
+        # LVIS has COCO's pictures by their addresses: …/val2017/000000000139.jpg
+        name = "/".join(record["coco_url"].split("/")[-2:])
     if not isinstance(name, str):
         raise BadRecord("wrong type", f"image {key}", "it has no file name")
     return Image(key, name, _length(record.get("width")), _length(record.get("height")))

@@ -112,8 +112,15 @@ def _nothing(sets: Sequence[DataSet]) -> ImportFailed:
     origin = clean(sets[0].origin) if sets else ""
     return ImportFailed(
         f"There is no image to import in '{origin}'.",
-        f"What was wrong: {', '.join(wrong)}." if wrong else "Choose another folder or file.",
+        f"What was wrong: {', '.join(wrong)}; {_example(sets)}."
+        if wrong
+        else "Choose another folder or file.",
     )
+
+
+def _example(sets: Sequence[DataSet]) -> str:
+    first = next(problem for data in sets for problem in data.problems.listed)
+    return f"such as {clean(first.where)}: {clean(first.detail)}"
 
 
 def _one(

@@ -11,6 +11,7 @@ import pytest
 from import_data import boxes, check, coco, png, put, put_coco
 from PIL import Image
 
+from core.errors import ImportFailed
 from core.health import check as check_health
 from core.importers import import_coco, import_voc, import_yolo
 from core.importers.dataset import ends
@@ -168,6 +169,26 @@ def test_coco_masks_without_boxes(project: Project, tmp_path: Path, compressed: 
     rows = project.db.execute("SELECT x, y, w, h FROM annotations ORDER BY id")
     assert [list(row) for row in rows] == expected
     assert len([p for p in report.problems if p.action == "left out"]) == 43 - len(expected)
+
+
+def test_lvis_names_its_images_by_address(project: Project, tmp_path: Path) -> None:
+    value = coco()
+    for image in value["images"]:
+        image["coco_url"] = f"http://images.cocodataset.org/val2017/{image.pop('file_name')}"
+    for name in ("a.png", "b.png"):
+        put(tmp_path / "set" / "val2017" / name)
+    put(tmp_path / "set" / "lvis_v1_val.json", json.dumps(value))
+    report = import_coco(project, tmp_path / "set")
+    assert (report.images, report.annotations, report.counts()) == (2, 3, {})
+    assert report.splits == {"valid": 2}
+    check(project)
+
+
+def test_a_set_without_any_good_record_names_one(project: Project, tmp_path: Path) -> None:
+    put(tmp_path / "a.json", json.dumps(coco(images=[{"id": 1}])))
+    with pytest.raises(ImportFailed) as failed:
+        import_coco(project, tmp_path / "a.json")
+    assert "such as a.json: image 1: it has no file name" in failed.value.hint
 
 
 def test_coco_without_categories_keeps_what_is_labelled(project: Project, tmp_path: Path) -> None:
