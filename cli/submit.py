@@ -20,7 +20,8 @@ from core.text import plural
 from core.training.command import option_names
 from core.training.config import TrainingConfig
 from core.training.form import SECTIONS, to_text
-from core.training.run import Run, would_be_path
+from core.training.planning import would_be_path
+from core.training.run import Run
 from core.training.start import ready_run
 from core.workspace import Workspace
 from slurm.choose import combinations, first_to_start, wanted_of, with_gpu_batch

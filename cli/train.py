@@ -24,7 +24,8 @@ from core.training.config import TrainingConfig, default_for, parse_config
 from core.training.disk import checkpoint_sizes
 from core.training.form import SECTIONS, to_text
 from core.training.models import MODELS, get_model
-from core.training.run import Run, find_run, plan_run
+from core.training.planning import plan_run
+from core.training.run import Run, find_run
 from core.workspace import Workspace
 
 DESCRIPTION = (

@@ -15,7 +15,8 @@ from core.files import remove_tree
 from core.progress import Cancelled as IsCancelled
 from core.progress import Progress, Report, never, nothing
 from core.training.config import TrainingConfig
-from core.training.run import Run, would_be_path
+from core.training.planning import would_be_path
+from core.training.run import Run
 from core.training.start import ready_run
 from core.workspace import Workspace
 from slurm.choose import combinations, wanted_of, with_gpu_batch

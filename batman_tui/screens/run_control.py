@@ -94,7 +94,8 @@ class RunControl(BatmanScreen):
     @work(thread=True, exit_on_error=False, group="control")
     def _resume(self, epochs: int | None) -> None:
         from core.training.launcher import launch_local
-        from core.training.run import Run, resume_run
+        from core.training.planning import resume_run
+        from core.training.run import Run
 
         run = Run(self.path)
         changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}

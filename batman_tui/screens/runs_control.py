@@ -134,7 +134,7 @@ class RunsControl(BatmanScreen):
     @work(thread=True, exit_on_error=False, group="control")
     def _resume(self, path: Path) -> None:
         from core.training.launcher import launch_local
-        from core.training.run import resume_run
+        from core.training.planning import resume_run
 
         launch_local(resume_run(Run(path)))
         self.post_message(self.Read([Run(path).summary()], whole=False))

@@ -31,6 +31,7 @@ from rfdetr.training import (
 )
 
 from core.errors import ConfigError
+from core.text import clean
 from core.training.batching import Batching
 from core.training.config import TrainingConfig
 from core.training.data import RunDataModule
@@ -200,13 +201,40 @@ def _random_encoder() -> Iterator[None]:
 
 
 def build_module(model: ModelConfig, train: TrainConfig) -> RFDETRModelModule:
-    """Return the Lightning module: the model with its first weights, its losses and optimiser."""
+    """Return the Lightning module: the model with its first weights, its losses and optimiser.
+
+    Raises ConfigError when the file of the first weights holds none for this model.
+    """
     # The head and, from scratch, everything else starts at random: the seed decides how.
     torch.manual_seed(int(train.seed or 0))
     if model.pretrain_weights is not None:
-        return RFDETRModelModule(model, train)
+        try:
+            return RFDETRModelModule(model, train)
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+            unfit = _unfit_weights(error, model)
+            raise unfit or error from error
     with _random_encoder():
         return RFDETRModelModule(model, train)
+
+
+def _unfit_weights(error: Exception, model: ModelConfig) -> ConfigError | None:
+    """Return what `error` says of the file of first weights, None where it says something else.
+
+    The texts are torch's (`load_state_dict`) and rfdetr 1.11.2's (`_safe_torch_load`).
+    """
+    shown = f"'{clean(Path(str(model.pretrain_weights)).name)}'"
+    text = str(error)
+    if "size mismatch for" in text:
+        return ConfigError(
+            f"The weights in {shown} are of another model size than {model.model_name}.",
+            "Choose with --model the size that they were trained with, or leave out --pretrained.",
+        )
+    if "safely load" in text or not isinstance(error, RuntimeError):
+        return ConfigError(
+            f"{shown} cannot be read as weights of RF-DETR.",
+            "Give the best.pth or a checkpoint of a run, or leave out --pretrained.",
+        )
+    return None
 
 
 def build_data(model: ModelConfig, train: TrainConfig, balance: float = 0.0) -> RunDataModule:

@@ -243,9 +243,10 @@ def check_resume(info: CheckpointInfo, config: TrainingConfig, finishing: bool =
     if info.epoch >= config.epochs and not finishing:
         behind = plural(info.epoch, "epoch", "epochs")
         raise ConfigError(
-            f"{shown} has {behind} behind it, and {config.epochs} were asked for: nothing "
-            "is left to train.",
-            f"Give --epochs a number above {info.epoch}.",
+            f"{shown} has {behind} behind it, and --epochs is {config.epochs}: nothing is left "
+            "to train.",
+            f"Epochs are counted from the run's beginning: give --epochs a number above "
+            f"{info.epoch}.",
         )
     if info.class_names and info.class_names != classes:
         missing = [name for name in info.class_names if name not in classes]

@@ -15,6 +15,11 @@ _OOM_TEXTS = ("out of memory", "cublas_status_alloc_failed", "can't allocate mem
 _NAN_TEXTS = ("invalid numeric entries",)
 
 
+# How torch says that a process which loads images was killed; in most cases the kernel ended it,
+# because /dev/shm, through which images pass (64 MB in a Docker container), or memory was full.
+_LOADER_TEXTS = ("dataloader worker", "insufficient shared memory")
+
+
 class Diverged(RunError):
     """The loss is not a number any more."""
 
@@ -54,6 +59,14 @@ def explain(error: Exception) -> Failed:
             kind="nan",
             message="Training has diverged: the model's predictions are not numbers any more.",
             hint="Lower the learning rate, and resume from the last checkpoint.",
+            traceback=lines,
+        )
+    if isinstance(error, RuntimeError) and any(part in text.lower() for part in _LOADER_TEXTS):
+        return Failed(
+            kind="workers",
+            message=f"A process that loads images has died: {text}",
+            hint="Resume with fewer --workers (0 loads them in the trainer itself), or give more "
+            "shared memory (docker run --shm-size).",
             traceback=lines,
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

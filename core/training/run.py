@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadName, BatmanError, ConfigError, RunError
-from core.files import read_json, safe_name
+from core.errors import BadName, BatmanError, RunError
+from core.files import read_json
 from core.store.lock import hostname
-from core.text import clean, did_you_mean, plural, sentence
-from core.training.checkpoints import LAST as LAST_CHECKPOINT
-from core.training.checkpoints import require_state
+from core.text import clean, did_you_mean, sentence
 from core.training.config import TrainingConfig
 from core.training.events import Event, Failed, decode_event, read_events
 from core.training.notes import read_notes
@@ -41,12 +38,6 @@ CONFIG_FILE = "training_config.json"
 EVENTS_FILE = "events.jsonl"
 RESULTS_FILE = "results.json"
 LOG_FILE = "train.log"
-
-# What goes into the prepared data set: when it changes, the set has to be made again.
-_DATA_OPTIONS = (
-    *("project", "filter_classes", "max_per_class", "balance"),
-    *("splits", "split_policy", "seed"),
-)
 
 # Enough for the newest epoch, validation and end even with per-class figures of 1,000 classes.
 _TAIL_BYTES = 256 * 1024
@@ -195,137 +186,6 @@ class Run:
         return event.t if event else None
 
 
-def create_run(workspace: Workspace, config: TrainingConfig) -> Run:
-    """Make the folder of a new run and write its settings, with paths made absolute.
-
-    The folder is the config's `output_dir`, relative to the workspace, or else
-    `runs/<project>-<model>-<number>`. An image size that the model cannot take gives way to the
-    nearest, with a note. Raises RunError when the folder holds a run already.
-    """
-    config = _absolute(workspace, config.resolved())
-    if config.output_dir is None:
-        path = _new_folder(workspace, config)
-    else:
-        path = (workspace.root / config.output_dir.expanduser()).absolute()
-        _refuse_used(path)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _cannot_make(path, error) from None
-    run = Run(path)
-    run.save_config(config.with_changes(output_dir=path))
-    return run
-
-
-def resume_run(run: Run, checkpoint: Path | None = None, **changes: Any) -> Run:
-    """Ready `run` to go on in its own folder from `checkpoint` (default: its last one).
-
-    `changes` to its settings are written, such as more epochs; its data set is forgotten when they
-    say what goes into it. Without any checkpoint the run was lost before its first one, and begins
-    again. Raises RunError when it is running or has done all its epochs, ConfigError for changes
-    that make no sense.
-    """
-    run.save_config(_resumed(run, checkpoint, changes))
-    return run
-
-
-def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, TrainingConfig]:
-    """Return the run to start for `config` and its settings: a new one, or the one it resumes.
-
-    With `resume` the settings are those of the run it names, with what was chosen in `config`
-    instead; without an `output_dir` it goes on in its own folder, where its old settings stand
-    until the new ones are saved. `resume` is a run's folder or name, or a checkpoint in it. Raises
-    as `create_run` and `resume_run` do.
-    """
-    wanted = None if config.resume is None else _existing(workspace, config.resume)
-    if wanted is not None and not wanted.exists():
-        wanted = find_run(workspace, str(config.resume)).path
-    if wanted is not None and wanted.is_file():
-        require_state(wanted)
-    folder = wanted.parent if wanted is not None and wanted.is_file() else wanted
-    if folder is None or not (folder / CONFIG_FILE).is_file():
-        run = create_run(workspace, config)
-        return run, run.config()
-    skipped = ("resume", "output_dir", "dataset", "notes")
-    chosen = _absolute(workspace, config)
-    changes = {n: getattr(chosen, n) for n in config.model_fields_set if n not in skipped}
-    run = Run(folder)
-    if config.output_dir is None:
-        return run, _resumed(run, None if wanted == folder else wanted, changes)
-    changes |= {"resume": wanted, "output_dir": config.output_dir, "dataset": None, "notes": []}
-    new = create_run(workspace, run.config().with_changes(**changes))
-    return new, new.config()
-
-
-def would_be_path(workspace: Workspace, config: TrainingConfig, skip: int = 0) -> Path:
-    """Return the folder that a new run for `config` would get, `skip` others before it."""
-    if config.output_dir is not None:
-        return (workspace.root / config.output_dir.expanduser()).absolute()
-    if config.resume is not None:
-        with contextlib.suppress(BatmanError):
-            return find_run(workspace, str(config.resume)).path
-    base = _base_name(config)
-    return workspace.runs_dir / f"{base}-{_next_number(workspace, base) + skip}"
-
-
-def _resumed(run: Run, checkpoint: Path | None, changes: Mapping[str, Any]) -> TrainingConfig:
-    """Return the settings with which `run` goes on; see `resume_run`."""
-    shown = f"The run '{clean(run.name)}'"
-    summary = run.summary()
-    if summary.state not in ENDED and run.worker() is not None:
-        raise RunError(f"{shown} is {summary.state}.", f"Watch it with batman watch {run.name}.")
-    if checkpoint is None and (run.path / LAST_CHECKPOINT).is_file():
-        checkpoint = run.path / LAST_CHECKPOINT
-    elif checkpoint is not None and not checkpoint.is_file():
-        raise RunError(f"There is no checkpoint '{clean(str(checkpoint))}'.")
-    before = run.config()
-    own = {"resume": checkpoint, "output_dir": run.path}  # it may have been moved or copied
-    config = before.with_changes(**{**changes, **own}).resolved()
-    if any(getattr(before, name) != getattr(config, name) for name in _DATA_OPTIONS):
-        config = config.with_changes(dataset=None)
-    if checkpoint is not None:
-        require_state(checkpoint)
-        _refuse_changed(shown, before, config)
-        if checkpoint == run.path / LAST_CHECKPOINT:
-            _refuse_done(shown, summary, config)
-    return config
-
-
-def _refuse_changed(shown: str, before: TrainingConfig, config: TrainingConfig) -> None:
-    """Raise ConfigError for changes with which no checkpoint of the run can go on."""
-    for name in ("model", "image_size"):
-        old, new = getattr(before, name), getattr(config, name)
-        if new != old:
-            flag = f"--{name.replace('_', '-')}"
-            raise ConfigError(
-                f"{shown} was trained with {flag} {old}, and cannot go on with {new}.",
-                f"Leave out {flag}, or start a new run: --pretrained takes its best.pth.",
-            )
-    classes = before.dataset.class_names if before.dataset else []
-    wanted = config.filter_classes
-    if wanted is not None and classes and set(wanted) != set(classes):
-        raise ConfigError(
-            f"{shown} was trained on other classes: {', '.join(map(clean, classes[:8]))}"
-            f"{' and more' if len(classes) > 8 else ''}.",
-            "Leave out --filter-classes, or start a new run: --pretrained takes its best.pth.",
-        )
-
-
-def _refuse_done(shown: str, summary: RunSummary, config: TrainingConfig) -> None:
-    """Raise RunError when the run has no epoch left; one that was lost at its end may finish."""
-    done, epochs = summary.epoch, plural(summary.epoch, "epoch", "epochs")
-    if done > config.epochs:
-        raise RunError(
-            f"{shown} has {epochs} behind it, and {config.epochs} were asked for.",
-            f"Give --epochs a number above {done}.",
-        )
-    if done == config.epochs and summary.state == "finished":
-        raise RunError(
-            f"{shown} has done all of its {epochs}.",
-            f"Give more with --epochs, such as {done * 2}.",
-        )
-
-
 def list_runs(workspace: Workspace) -> list[RunSummary]:
     """Return the workspace's runs, the most recently active first."""
     return [Run(path).summary() for path in workspace.list_runs()]
@@ -358,65 +218,10 @@ def latest_run(workspace: Workspace) -> Run:
 def _candidates(workspace: Workspace, name: str) -> Iterator[Path]:
     with contextlib.suppress(BadName):
         yield workspace.run_path(name)
-    yield _existing(workspace, Path(name))
+    yield existing(workspace, Path(name))
 
 
-def _existing(workspace: Workspace, path: Path) -> Path:
+def existing(workspace: Workspace, path: Path) -> Path:
     """Return `path` made absolute: from the current folder if it is there, else the workspace."""
     here = path.expanduser().absolute()
     return here if here.exists() else (workspace.root / path.expanduser()).absolute()
-
-
-def _absolute(workspace: Workspace, config: TrainingConfig) -> TrainingConfig:
-    """Make the paths absolute that the worker reads; it runs in another folder."""
-    paths = {name: getattr(config, name) for name in ("project", "resume", "pretrained")}
-    found = {name: _existing(workspace, path) for name, path in paths.items() if path is not None}
-    return config.with_changes(**found) if found else config
-
-
-def _base_name(config: TrainingConfig) -> str:
-    stem = config.project.name if config.project else "run"
-    return safe_name(f"{stem[:60]}-{config.model}")
-
-
-def _next_number(workspace: Workspace, base: str) -> int:
-    pattern = re.compile(re.escape(base) + r"-(\d+)")
-    found = workspace.runs_dir.iterdir() if workspace.runs_dir.is_dir() else ()
-    numbers = (pattern.fullmatch(path.name) for path in found)
-    return 1 + max((int(match[1]) for match in numbers if match), default=0)
-
-
-def _new_folder(workspace: Workspace, config: TrainingConfig) -> Path:
-    base = _base_name(config)
-    try:
-        workspace.runs_dir.mkdir(parents=True, exist_ok=True)
-        number = _next_number(workspace, base)
-        while True:
-            path = workspace.runs_dir / f"{base}-{number}"
-            try:
-                path.mkdir()
-            except FileExistsError:  # somebody else took it just now
-                number += 1
-            else:
-                return path
-    except OSError as error:
-        raise _cannot_make(workspace.runs_dir, error) from None
-
-
-def _cannot_make(path: Path, error: OSError) -> RunError:
-    return RunError(
-        f"The run folder '{clean(str(path))}' cannot be made: {error.strerror}.",
-        "Choose another with --output-dir.",
-    )
-
-
-def _refuse_used(path: Path) -> None:
-    if path.exists() and not path.is_dir():
-        raise RunError(
-            f"'{clean(str(path))}' is a file, not a folder.", "Choose another --output-dir."
-        )
-    if (path / EVENTS_FILE).exists() or Run(path).worker() is not None:
-        raise RunError(
-            f"'{clean(str(path))}' already holds a run.",
-            f"Go on with it by --resume {clean(str(path))}, or choose another --output-dir.",
-        )

@@ -9,8 +9,9 @@ from core.files import remove_tree
 from core.store import Project
 from core.text import clean
 from core.training.config import TrainingConfig
+from core.training.planning import plan_run
 from core.training.prepare import ANNOTATIONS, Progress, prepare_run
-from core.training.run import CONFIG_FILE, Run, plan_run
+from core.training.run import CONFIG_FILE, Run
 from core.workspace import Workspace
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_runs import STEPS, Runs, events_of
+from engine_runs import CLASSES, STEPS, Runs, events_of
 
+from core.errors import ConfigError
 from core.training import events as ev
 from core.training.checkpoints import read_info
 from core.training.config import TrainingConfig
@@ -120,6 +121,29 @@ def test_missing_weights_name_the_file_and_its_place(runs: Runs, tmp_path: Path)
     assert str(home / "rf-detr-nano.pth") in failed.hint
     assert "--from-scratch" in failed.hint
     assert Run(run).state() == "failed"
+
+
+def test_weights_of_another_model_and_what_is_none_are_named(trained: Path, tmp_path: Path) -> None:
+    import torch
+
+    from core.training import build
+    from core.training.batching import Batching
+
+    config = TrainingConfig.load(trained / "training_config.json")
+    train = build.train_config(config, tmp_path, CLASSES, Batching(1, 1, 1))
+    cut, foreign = tmp_path / "cut.pth", tmp_path / "foreign.pth"
+    cut.write_bytes((trained / "best.pth").read_bytes()[:1_000_000])
+    torch.save({"weights": torch.zeros(1)}, foreign)
+    nano = config.with_changes(model="nano")
+    for settings, file, said in (
+        (nano, trained / "best.pth", "'best.pth' are of another model size than RFDETRNano"),
+        (config, cut, "'cut.pth' cannot be read as weights"),
+        (config, foreign, "'foreign.pth' cannot be read as weights"),
+    ):
+        model = build.model_config(settings, CLASSES, file)
+        with pytest.raises(ConfigError, match=said) as caught:
+            build.build_module(model, train)
+        assert "leave out --pretrained" in caught.value.hint
 
 
 def test_a_loss_that_is_not_a_number_ends_with_an_explanation(runs: Runs, tmp_path: Path) -> None:

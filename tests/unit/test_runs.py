@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from core.errors import ConfigError, RunError
+from core.errors import BatmanError, ConfigError, RunError
 from core.files import write_json
 from core.training import launcher
 from core.training.config import TrainingConfig
@@ -30,6 +30,7 @@ from core.training.events import (
     Validation,
 )
 from core.training.launcher import launch_local, require_trainer, worker_environment
+from core.training.planning import create_run, plan_run, resume_run
 from core.training.process import (
     Worker,
     decode_worker,
@@ -37,15 +38,7 @@ from core.training.process import (
     read_worker,
     write_worker,
 )
-from core.training.run import (
-    Run,
-    create_run,
-    find_run,
-    latest_run,
-    list_runs,
-    plan_run,
-    resume_run,
-)
+from core.training.run import Run, find_run, latest_run, list_runs
 from core.workspace import Workspace
 
 WORKER = """
@@ -402,7 +395,7 @@ def test_what_cannot_be_resumed(
     with pytest.raises(RunError, match="all of its 20 epochs") as caught:
         resume_run(run)
     assert caught.value.hint.endswith("such as 40.")
-    with pytest.raises(RunError, match="20 epochs behind it, and 3 were asked for") as caught:
+    with pytest.raises(RunError, match="20 epochs behind it, and --epochs is 3") as caught:
         resume_run(run, epochs=3)
     assert "above 20" in caught.value.hint
     assert resume_run(run, epochs=30).config().epochs == 30
@@ -417,6 +410,37 @@ def test_what_cannot_be_resumed(
 def test_a_run_lost_before_its_first_checkpoint_begins_again(run: Run) -> None:
     write(run, started())
     assert resume_run(run).config().resume is None
+
+
+def test_a_run_from_anothers_checkpoint_that_is_lost_early_begins_there_again(
+    workspace: Workspace, run: Run
+) -> None:
+    """Not from the published weights, without a word."""
+    start = run.path / "checkpoint_epoch_5.pth"
+    start.touch()
+    new, config = plan_run(workspace, TrainingConfig(resume=start, output_dir=Path("runs/new")))
+    new.save_config(config)
+    write(new, started())
+    again = resume_run(new, epochs=30).config()
+    assert (again.resume, again.epochs) == (start, 30)
+    (new.path / "checkpoint_last.pth").touch()
+    assert resume_run(new).config().resume == new.path / "checkpoint_last.pth"
+
+
+def test_a_new_run_that_could_not_go_on_from_a_checkpoint_gets_no_folder(
+    workspace: Workspace, run: Run
+) -> None:
+    write(run, started(), validation(20, 0.5), finished(20))
+    (run.path / "checkpoint_last.pth").touch()
+    for changes, said in (
+        ({"epochs": 20}, "all of its 20 epochs"),
+        ({"epochs": 3}, "--epochs is 3"),
+        ({"epochs": 30, "model": "large"}, "cannot go on with large"),
+    ):
+        config = TrainingConfig(resume=run.path, output_dir=Path("runs/new"), **changes)
+        with pytest.raises(BatmanError, match=said):
+            plan_run(workspace, config)
+    assert list(workspace.runs_dir.iterdir()) == [run.path]
 
 
 # Launching

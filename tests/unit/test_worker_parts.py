@@ -129,6 +129,12 @@ def test_each_failure_has_a_kind_and_a_way_out(error: Exception, kind: str) -> N
     assert is_oom(error) == (kind == "oom")
 
 
+def test_a_loader_process_that_was_killed_is_explained() -> None:
+    failed = explain(RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error."))
+    assert failed.kind == "workers"
+    assert "--workers" in failed.hint
+
+
 def test_a_failure_from_outside_cannot_write_to_the_terminal() -> None:
     assert "\x1b" not in explain(ValueError("bad \x1b[31mname\n")).message
 
