@@ -14,6 +14,7 @@ from cli.parser import Subcommands
 from core.detector import find_checkpoint
 from core.export import ExportOptions
 from core.export.formats import DEFAULT, FORMATS
+from core.export.naming import split_names
 from core.text import size
 from core.workspace import Workspace
 
@@ -32,7 +33,7 @@ def add_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--classes",
         metavar="NAMES",
-        help="class names 'a,b' in the model's order, to check or rename them",
+        help="class names 'a,b' or 'a|b' in the model's order, to check or rename them",
     )
     parser.add_argument(
         "--formats",
@@ -53,7 +54,7 @@ def export_model(workspace: Workspace, target: str, out: Path, args: argparse.Na
     options = ExportOptions(
         target=find_checkpoint(target, workspace),
         output=out,
-        classes=None if args.classes is None else args.classes.split(","),
+        classes=None if args.classes is None else split_names(args.classes),
         formats=args.formats,
     )
     report: dict[str, Any] = run_heavy("export", options)

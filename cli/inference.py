@@ -14,6 +14,7 @@ from cli.exits import Exit
 from cli.output import say, say_json, say_pairs, say_table
 from core.detector import find_checkpoint
 from core.errors import BatmanError
+from core.export.naming import split_names
 from core.inference import InferenceOptions
 from core.text import clean, plural
 from core.workspace import Workspace
@@ -72,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--classes",
         metavar="NAMES",
-        help="class names 'a,b', for a model that does not name its own",
+        help="class names 'a,b' or 'a|b', for a model that does not name its own",
     )
     parser.add_argument(
         "--device",
@@ -104,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         annotate=args.annotate,
         device=args.device,
         batch_size=args.batch_size,
-        classes=_names(args.classes),
+        classes=None if args.classes is None else split_names(args.classes),
     )
     result: dict[str, Any] = run_heavy("infer", options, quiet=args.json)
     if args.json:
@@ -148,10 +149,6 @@ def _threshold(text: str) -> tuple[str, float]:
             f"'{clean(text)}' is no class with its confidence.", "Write NAME=X, such as person=0.7."
         )
     return name, score
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def _fresh_output(workspace: Workspace, model: str) -> Path:

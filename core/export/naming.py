@@ -8,6 +8,14 @@ from core.errors import ClassError
 from core.text import clean, plural
 
 
+def split_names(text: str) -> list[str]:
+    """Return the class names in `text`: between bars where it has any, else between commas.
+
+    Bars, as `--filter-classes` has them, are for names that hold a comma.
+    """
+    return [name.strip() for name in text.split("|" if "|" in text else ",")]
+
+
 def check_classes(own: Sequence[str], given: Sequence[str] | None) -> tuple[list[str], list[str]]:
     """Return the class names to export with, and what to warn about.
 
@@ -21,6 +29,8 @@ def check_classes(own: Sequence[str], given: Sequence[str] | None) -> tuple[list
         return list(own), []
     names = [name.strip() for name in given]
     shown = ", ".join(clean(name) for name in own)
+    if any("," in name for name in own):
+        shown = "|".join(clean(name) for name in own)
     order = f"In the model's order they are: {shown}."
     if len(names) != len(own):
         raise ClassError(
