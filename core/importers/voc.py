@@ -42,6 +42,8 @@ _LOOKED_FOR = (
 _ANNOTATIONS = ("annotations", "annotation", "xml", "xmls")
 _IMAGES = ("jpegimages", "images", "imgs", "image")
 _ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,60}?encoding\s*=\s*["']([\w.-]{1,40})["'][^>]{0,60}>""")
+# Not whatever Python can decode: some codecs take minutes for a file of some megabytes.
+_ASIAN = re.compile(r"gb|big5|euc|shift|s-?jis|ms|cp9|iso-?2022|ks|johab|hz", re.IGNORECASE)
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -314,7 +316,7 @@ def _parsed(raw: bytes) -> Element:
         raise
     except ValueError:
         declared = _ENCODING.match(raw)
-        if declared is None:
+        if declared is None or not _ASIAN.match(declared[1].decode()):
             raise
         name = declared[1].decode()
         # What declares the old Chinese encoding is mostly in one of its larger successors.
