@@ -13,6 +13,7 @@ from core.training import worker
 from core.training.batching import Batching
 from core.training.events import Failed, Oom, read_events
 from core.training.peers import Peers
+from core.training.stopping import StopRequest
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +62,7 @@ class _Told(worker._Worker):
     """A worker that notes what its services are told of its end."""
 
     def __init__(self, folder: Path, args: argparse.Namespace) -> None:
-        super().__init__(folder, args)
+        super().__init__(folder, args, StopRequest())
         self.left: list[str] = []
 
 

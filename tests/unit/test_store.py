@@ -250,7 +250,10 @@ def test_names_can_be_swapped_merged_and_dropped_at_once(project: Project) -> No
     assert dump(project) == before
     entry = classes.remap(project, mapping, kind="classes.apply", summary="Applied clean.yaml")
     assert entry is not None
-    assert entry.summary == "Applied clean.yaml"
+    assert entry.summary == (
+        "Applied clean.yaml: renamed a to b, merged 2 classes into a, deleted 1 class: d"
+        " (6 annotations)"
+    )
     assert counts(project) == {"a": (3, 3), "b": (1, 1), "e": (4, 4)}
     labels = dict(project.db.execute(
         "SELECT labels.name, classes.name FROM labels JOIN classes ON classes.id = class_id"
