@@ -72,13 +72,9 @@ def _images(project: Project, labels: Sequence[_Label]) -> int:
 
 
 def _distinct(project: Project, labels: Sequence[int]) -> int:
-    """Return on how many images any of these labels is."""
-    row = project.db.execute(
-        "SELECT count(*) FROM (SELECT DISTINCT image_id FROM annotations"
-        " WHERE deleted = 0 AND label_id IN (SELECT value FROM json_each(?)))",
-        (json.dumps(list(labels)),),
-    ).fetchone()
-    return int(row[0])
+    from core.shown import count_images
+
+    return count_images(project, labels)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ time that the views need for them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +37,24 @@ def boxes_shown(project: Project) -> tuple[Ids, Ids]:
     # Each label's images come in order, so that there is little to sort.
     order = np.lexsort((both[1], both[0]))
     return both[0][order], both[1][order]
+
+
+def count_images(project: Project, labels: Sequence[int]) -> int:
+    """Return on how many images any of these labels is."""
+    found: list[Ids] = []
+    for label in labels:
+        (listed,) = project.db.execute(
+            "SELECT group_concat(image_id) FROM annotations WHERE label_id = ? AND deleted = 0",
+            (label,),
+        ).fetchone()
+        if listed:
+            found.append(np.fromstring(listed, dtype=np.int64, sep=","))
+    if not found:
+        return 0
+    seen = np.zeros(max(int(images.max()) for images in found) + 1, dtype=bool)
+    for images in found:
+        seen[images] = True
+    return int(np.count_nonzero(seen))
 
 
 def classes_shown(project: Project) -> tuple[Ids, Ids]:
