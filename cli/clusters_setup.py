@@ -13,10 +13,10 @@ from cli.output import say, say_json, say_pairs
 from cli.parser import Subcommands
 from cli.progress import Stages
 from core.errors import BatmanError
-from core.text import clean, size
+from core.text import clean
 from slurm.discover import discover
 from slurm.profiles import load_profile
-from slurm.setup import NO_GPU, Options, Setup, others, plan_setup, run_setup, steps
+from slurm.setup import NO_GPU, Options, Setup, others, plan_facts, plan_setup, run_setup, steps
 from slurm.setup_check import judge, summary
 
 _SUMMARY = "install Batman there with what training needs, and check it with a job"
@@ -69,7 +69,7 @@ def _setup(args: argparse.Namespace) -> int:
         _say_steps(setup)
         return Exit.OK
     if not args.json:
-        _say_plan(setup)
+        say_pairs(plan_facts(setup))
     with Stages(quiet=args.json) as show:
         said = run_setup(
             setup,
@@ -111,24 +111,6 @@ def _options(args: argparse.Namespace) -> Options:
         account=args.account,
         fresh=secrets.token_hex(4) if args.fresh else "",
     )
-
-
-def _say_plan(setup: Setup) -> None:
-    there = setup.there
-    python = there.python
-    asked = setup.check.resources
-    say_pairs(
-        [
-            ("environment", setup.env),
-            ("python", f"{python.path} ({python.short})" if python else "3.12, fetched by uv"),
-            ("packages", "fetched here and copied over" if setup.offline
-             else "fetched by the cluster"),
-            ("installed by", "pip" if not (there.uv or setup.bring_uv)
-             else there.uv or "uv, copied over"),
-            ("free there", "" if there.free is None else size(there.free)),
-            ("check on", f"1 × {asked.gpu}" if asked.gpu else "a node without a GPU"),
-        ]
-    )  # fmt: skip
 
 
 def _say_steps(setup: Setup) -> None:

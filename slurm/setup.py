@@ -153,6 +153,20 @@ def setup_root(site: Site, folder: str = "") -> str:
     return expand_paths(site.host, [folder])[0]
 
 
+def plan_facts(setup: Setup) -> list[tuple[str, str]]:
+    """Return what would be done in a few words, a name and a text each."""
+    there, asked = setup.there, setup.check.resources
+    python = there.python
+    return [
+        ("environment", setup.env),
+        ("python", f"{python.path} ({python.short})" if python else "3.12, fetched by uv"),
+        ("packages", "fetched here and copied over" if setup.offline else "fetched by the cluster"),
+        ("installer", there.uv or ("uv, copied over" if setup.bring_uv else "pip")),
+        ("free", "" if there.free is None else size(there.free)),
+        ("check", f"on 1 × {asked.gpu}" if asked.gpu else "on a node without a GPU"),
+    ]
+
+
 def steps(setup: Setup) -> list[Step]:
     """Return every step with its commands, each value quoted."""
     there, env = setup.there, setup.env

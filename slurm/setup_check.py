@@ -156,7 +156,7 @@ def run_check(
     while True:
         if cancelled():
             raise WasCancelled(
-                f"Left; the check job {number} goes on. The same command waits for it again."
+                f"Left; the check job {number} goes on. Setting up again waits for it."
             )
         found = _result(host, check, cancelled, patience_s)
         if found is not None:
@@ -197,7 +197,7 @@ def _ended(host: Host, check: Check, number: str, words: str) -> BatmanError:
     last = clean(" ".join(text[-3:])[-400:]) or "it wrote nothing"
     return BatmanError(
         f"The check job {number} ended without a result ({words}): {last}.",
-        f"Its log is {clean(check.log)} there. The same command checks again.",
+        f"Its log is {clean(check.log)} there. Setting up again checks again.",
     )
 
 

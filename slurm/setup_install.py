@@ -178,7 +178,7 @@ def run_install(
     offset, rest, last = 0, b"", [""]
     while True:
         if cancelled():
-            raise WasCancelled("Left; it goes on there. The same command follows it again.")
+            raise WasCancelled("Left; it goes on there. Setting up again follows it.")
         # In this order: what was written before the end is read after the end is seen.
         code = persist(lambda: host.read(f"{work}/code", 0, 16), cancelled, patience_s)
         data = persist(lambda o=offset: host.read(f"{work}/log", o, 65536), cancelled, patience_s)  # type: ignore[misc]
@@ -196,8 +196,8 @@ def run_install(
         if not _alive(host, work, cancelled, patience_s):
             raise BatmanError(
                 "Installing was ended on the cluster before it was done.",
-                "Login nodes end what takes long or much memory at some sites. The same command"
-                " begins again.",
+                "Login nodes end what takes long or much memory at some sites. Setting up again"
+                " begins anew.",
             )
         time.sleep(_LOOK_S)
     if code.strip() != b"0":

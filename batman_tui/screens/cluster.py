@@ -45,8 +45,8 @@ class ClusterDialog(FieldSteps, BatmanDialog[Profile]):
     """Shows a cluster's profile to change, None for a new one; the result is the saved profile."""
 
     HELP = (
-        "F5 connects and asks the cluster what it has. ^s saves the profile; training there "
-        "needs Batman in an environment, which batman clusters setup makes."
+        "F5 connects and asks the cluster what it has. ^s saves the profile. Training there needs "
+        "Batman in an environment: F7 says what it takes to make one, and makes it when told to."
     )
     DEFAULT_CSS = """
     ClusterDialog {
@@ -186,6 +186,18 @@ class ClusterDialog(FieldSteps, BatmanDialog[Profile]):
             self._say(f"{error.message} {error.hint}", wrong=True)
             return
         self.dismiss(profile)
+
+    def action_setup(self) -> None:
+        """Save the profile, and go to what it takes to train there."""
+        from batman_tui.screens.cluster_setup import SetupDialog
+
+        try:
+            profile = self._read()
+            save_profile(profile, replace=not self._new)
+        except BatmanError as error:
+            self._say(f"{error.message} {error.hint}", wrong=True)
+            return
+        self.app.push_screen(SetupDialog(profile), lambda made: self.dismiss(made or profile))
 
 
 def facts_of(profile: Profile, facts: Facts) -> dict[str, str]:

@@ -12,6 +12,7 @@ import pytest
 from cluster_runs import make_profile, make_project, quick_python
 from code_server import CodeServer
 from slurm_cluster import Cluster
+from test_setup import stand_ins
 from textual.pilot import Pilot
 
 sys.path.append(str(Path(__file__).parents[1] / "screens"))
@@ -19,6 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "screens"))
 from harness import FrozenApp, screen_text, settled, until, words_on
 
 from batman_tui.screens.cluster import ClusterDialog
+from batman_tui.screens.cluster_setup import SetupDialog
 from batman_tui.screens.jobs import JobsScreen
 from batman_tui.screens.run import RunScreen
 from batman_tui.screens.submit import SubmitDialog
@@ -31,6 +33,8 @@ from core.training.run import Run
 from core.workspace import Workspace
 from slurm.hosts.ssh_auth import fingerprint
 from slurm.profiles import Profile, load_profile, save_profile
+from slurm.setup import Options
+from slurm.setup_check import MODULES
 
 WAIT = 60.0
 
@@ -251,3 +255,32 @@ async def test_submitted_from_the_form_watched_told_and_cloned(
     assert sorted((config.epochs, config.lr) for config in runs) == [
         (2, 5e-5), (2, 1e-4), (3, default_for("lr", "tiny")),
     ]  # fmt: skip
+
+
+async def test_a_cluster_is_set_up_from_the_app(
+    cluster: Cluster, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels = stand_ins(tmp_path / "index")
+    for name, value in {
+        "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "UV_NO_INDEX": "1",
+        "UV_FIND_LINKS": str(wheels), "UV_OFFLINE": "1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    there = tmp_path / "there's $(room)"
+    profile = Profile(name="bat", host="bat", workspace=str(there))
+    save_profile(profile)
+    options = Options(requirements=MODULES, python=sys.executable, offline=True)
+    app = FrozenApp(tmp_path)
+    async with app.run_test(size=(100, 40)) as pilot:
+        app.push_screen(SetupDialog(profile, options))
+        await until(pilot, lambda: "^s installs Batman there" in words_on(app), seconds=WAIT)
+        assert not there.exists(), "so far it was only looked at"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "check job" in screen_text(app), seconds=WAIT)
+        await until(pilot, lambda: "from now on" in words_on(app), seconds=WAIT)
+        assert "torch sees 1 of them: Pretend GPU" in words_on(app)
+        await pilot.press("escape")
+        await settled(pilot)
+    python = Path(load_profile("bat").python)
+    assert python.parent == there / "envs"
+    assert (python / ".complete").is_file()

@@ -1,0 +1,259 @@
+"""Setting a cluster up: what would be done there, how it goes, and what its check found."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Static
+from textual.worker import Worker, get_current_worker
+
+from batman_tui.connections import host_of
+from batman_tui.keys import bindings
+from batman_tui.widgets.base import BatmanDialog
+from batman_tui.widgets.facts import Facts as FactList
+from batman_tui.widgets.keybar import KeyBar
+from batman_tui.widgets.log_view import LogView
+from core.errors import BatmanError, Cancelled
+from core.progress import Progress
+from core.text import clean
+from slurm.discover import discover
+from slurm.profiles import Profile, load_profile
+from slurm.setup import Options, Setup, plan_facts, plan_setup, run_setup, steps
+from slurm.setup_check import Said, judge
+from slurm.site import open_site
+
+if TYPE_CHECKING:
+    from batman_tui.app import BatmanApp
+
+_FACTS = ("environment", "python", "packages", "installer", "free", "check")
+_BEFORE = (
+    "^s installs Batman there, with what training needs, in a folder of its own, and has a job "
+    "check it. The profile takes it when the check has passed; runs under way keep what they have."
+)
+
+
+class SetupDialog(BatmanDialog[Profile]):
+    """Shows what setting up the cluster of `profile` would do, and does it when told to.
+
+    The result is the profile that names the new environment. Escape cancels what is under way,
+    and else closes.
+    """
+
+    HELP = (
+        "First the cluster is only looked at. F6 shows every step with its commands, ^s begins. "
+        "What is broken off goes on where it was, the next time. batman clusters setup has more "
+        "options, such as other packages."
+    )
+    DEFAULT_CSS = """
+    SetupDialog {
+        & > .dialog { width: 92; height: auto; max-height: 100%; padding: 0 1; }
+        #setup-facts .facts--name { width: 13; }
+        #setup-log { height: 10; margin-top: 1; display: none; }
+        &.-begun #setup-log { display: block; }
+        #setup-says { height: auto; min-height: 2; margin-top: 1; }
+        .setup--good { color: $text-success; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = bindings("setup")
+
+    class Planned(Message):
+        """What would be done, or `error` why nothing can be."""
+
+        def __init__(self, setup: Setup | None, error: BatmanError | None = None) -> None:
+            super().__init__()
+            self.setup = setup
+            self.error = error
+
+    class Told(Message):
+        """There are new lines about how it goes."""
+
+        def can_replace(self, message: Message) -> bool:
+            """The lines wait where all of them are found."""
+            return isinstance(message, SetupDialog.Told)
+
+    class Went(Message):
+        """Fetching or sending went on."""
+
+        def __init__(self, progress: Progress) -> None:
+            super().__init__()
+            self.progress = progress
+
+        def can_replace(self, message: Message) -> bool:
+            """Only how far it is now matters."""
+            return isinstance(message, SetupDialog.Went)
+
+    class Ended(Message):
+        """It is set up, as the check `said`, or `error` says why not."""
+
+        def __init__(self, said: Said | None, error: BatmanError | None = None) -> None:
+            super().__init__()
+            self.said = said
+            self.error = error
+
+    def __init__(self, profile: Profile, options: Options | None = None) -> None:
+        super().__init__()
+        self._profile = profile
+        self._options = options or Options()
+        self._setup: Setup | None = None
+        self._made: Profile | None = None
+        self._lines: deque[str] = deque()
+        self._worker: Worker[None] | None = None
+
+    @property
+    def batman(self) -> BatmanApp:
+        """The app, with its type."""
+        return cast("BatmanApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Lay out what would be done, how it goes, and the keys."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = f"Set up {clean(self._profile.name)}"
+            yield FactList(_FACTS, id="setup-facts")
+            yield LogView(id="setup-log")
+            yield Static("", markup=False, id="setup-says", classes="dialog--hint")
+            yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Look at the cluster; nothing is written there yet."""
+        self._say(f"Looking at {self._profile.name} …")
+        self._plan()
+
+    # -- what would be done ----------------------------------------------------------------------
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="plan")
+    def _plan(self) -> None:
+        try:
+            host = host_of(self.batman, self._profile)
+            site = open_site(host, self._profile, self.batman.workspace)
+            setup = plan_setup(site, discover(host), self._options)
+        except BatmanError as error:
+            self.post_message(self.Planned(None, error))
+        else:
+            self.post_message(self.Planned(setup))
+
+    @on(Planned)
+    def _planned(self, message: Planned) -> None:
+        self._setup = message.setup
+        if message.setup is None:
+            error = message.error
+            self._say(f"{error.message} {error.hint}" if error is not None else "", wrong=True)
+        else:
+            facts = self.query_one("#setup-facts", FactList)
+            for name, text in plan_facts(message.setup):
+                facts.say(name, text)
+            self._say(_BEFORE)
+        self.refresh_bindings()
+
+    def _say(self, text: str, *, wrong: bool = False, good: bool = False) -> None:
+        says = self.query_one("#setup-says", Static)
+        says.update(clean(" ".join(text.split())))
+        says.set_class(wrong, "dialog--error")
+        says.set_class(good, "setup--good")
+
+    # -- doing it --------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to begin once it is known what would be done, and not twice."""
+        if action == "begin":
+            return True if self._setup and not self._worker and not self._made else None
+        if action == "steps":
+            return True if self._setup else None
+        return super().check_action(action, parameters)
+
+    def action_steps(self) -> None:
+        """Show every step with its commands."""
+        from batman_tui.widgets.text_dialog import TextDialog
+
+        if self._setup is None:
+            return
+        name = clean(self._profile.name)
+        text = "\n".join(
+            line
+            for number, step in enumerate(steps(self._setup), 1)
+            for line in (
+                f"{number}. {step.title} ({'here' if step.here else name})",
+                *(f"   {command}" for command in step.commands),
+            )
+        )
+        file = self.batman.workspace.root / "setup.txt"
+        lead = f"c copies it, w writes it to {file}."
+        self.app.push_screen(TextDialog(f"Set up {name}", text, file=file, lead=lead))
+
+    def action_begin(self) -> None:
+        """Install it, and check it with a job."""
+        if self._setup is None or self._worker is not None or self._made is not None:
+            return
+        self.add_class("-begun")
+        self.query_one(LogView).focus()
+        self._say("Begun … Escape cancels.")
+        self._worker = self._run(self._setup)
+        self.refresh_bindings()
+
+    @work(thread=True, exit_on_error=False, group="setup")
+    def _run(self, setup: Setup) -> None:
+        worker = get_current_worker()
+        try:
+            said = run_setup(
+                setup,
+                self._tell,
+                self._went_on,
+                lambda: worker.is_cancelled,
+            )
+        except BatmanError as error:
+            self.post_message(self.Ended(None, error))
+        else:
+            self.post_message(self.Ended(said))
+
+    def _went_on(self, at: Progress) -> None:
+        self.post_message(self.Went(at))
+
+    def _tell(self, line: str) -> None:
+        self._lines.append(line)
+        self.post_message(self.Told())
+
+    @on(Told)
+    def _told(self) -> None:
+        lines = []
+        while self._lines:
+            lines.append(self._lines.popleft())
+        self.query_one(LogView).append(lines)
+
+    @on(Went)
+    def _went(self, message: Went) -> None:
+        if self._worker is None or self._worker.is_cancelled:
+            return
+        at = message.progress
+        share = f" {at.done / at.total:.0%}" if at.total else ""
+        self._say(f"{at.stage[:1].upper()}{at.stage[1:]}{share} … Escape cancels.")
+
+    @on(Ended)
+    def _ended(self, message: Ended) -> None:
+        self._worker = None
+        error, setup = message.error, self._setup
+        if message.said is not None and setup is not None:
+            self._made = load_profile(self._profile.name)
+            good = judge(message.said, gpu=setup.gpu)[0]
+            self.query_one(LogView).append([f"✓ {line}" for line in good])
+            self._say(
+                f"✓ {self._profile.name} trains with {setup.env} from now on. Escape closes.",
+                good=True,
+            )
+        elif isinstance(error, Cancelled):
+            self._say(f"{error.message} {error.hint} ^s goes on where it was.")
+        elif error is not None:
+            self._say(f"{error.message} {error.hint} ^s tries again.", wrong=True)
+        self.refresh_bindings()
+
+    def action_cancel(self) -> None:
+        """Cancel what is under way, or close."""
+        if self._worker is None:
+            self.dismiss(self._made)
+        else:
+            self._worker.cancel()
+            self._say("Cancelling …")
