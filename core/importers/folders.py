@@ -163,15 +163,20 @@ def is_image(name: str) -> bool:
 
 
 def walk_images(folder: Path) -> list[str]:
-    """Return the images below a folder as relative paths with slashes, sorted; links to folders
-    are not followed, since they may lead in circles.
+    """Return the images below a folder, see `walk`."""
+    return walk(folder, is_image)
+
+
+def walk(folder: Path, wanted: Callable[[str], bool]) -> list[str]:
+    """Return the files below a folder whose names are `wanted`, as relative paths with slashes,
+    sorted; links to folders are not followed, since they may lead in circles.
     """
     found: list[str] = []
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         below = Path(parent).relative_to(folder).as_posix()
         prefix = "" if below == "." else below + "/"
-        found += [prefix + name for name in files if is_image(name) and not name.startswith(".")]
+        found += [prefix + name for name in files if wanted(name) and not name.startswith(".")]
     return sorted(found)
 
 

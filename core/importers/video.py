@@ -19,7 +19,7 @@ from core.errors import BatmanError, ImportFailed
 from core.importers.coco_files import what_is_there
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture, inside
-from core.importers.folders import Folders, place_of
+from core.importers.folders import Folders, place_of, walk
 from core.importers.packed import scratch
 from core.importers.report import ImportReport, Progress, Watch
 from core.store import Project
@@ -41,7 +41,7 @@ def import_video(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ImportReport:
-    """Import frames of a video, of the videos in a folder, or of several of these, in one step.
+    """Import frames of a video, of the videos below a folder, or of several of these, in one step.
 
     A frame is taken every `every_s` seconds or every `every_frames` frames, one a second when
     neither is given. Raises `ImportFailed` when no frame can be had or the interval makes no sense,
@@ -78,13 +78,12 @@ def import_video(
 
 
 def _videos(sources: list[Path]) -> list[Path]:
-    listed = Folders()
     found: list[Path] = []
     for source in sources:
         if source.is_dir():
-            inner = listed.with_ending(source, *SUFFIXES)
+            inner = [source / name for name in walk(source, _is_video)]
             if not inner:
-                there = what_is_there(source, listed)
+                there = what_is_there(source, Folders())
                 raise ImportFailed(
                     f"There is no video in '{clean(str(source))}': {there}",
                     f"Videos end in {', '.join(SUFFIXES)}.",
@@ -97,6 +96,10 @@ def _videos(sources: list[Path]) -> list[Path]:
     if not found:
         raise ImportFailed("No video was named.", "Name a video or a folder of videos.")
     return list(dict.fromkeys(found))
+
+
+def _is_video(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
 
 
 def _groups(project: Project) -> dict[str, str]:

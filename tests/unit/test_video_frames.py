@@ -93,6 +93,15 @@ def test_many_videos_are_one_step_and_keep_apart(project: Project, tmp_path: Pat
     assert frames(project) == []
 
 
+def test_videos_in_folders_below_are_found(project: Project, tmp_path: Path) -> None:
+    film(tmp_path / "set" / "monday" / "cam.avi", [1])
+    film(tmp_path / "set" / "tuesday" / "late" / "cam.avi", [2])
+    film(tmp_path / "set" / ".trash" / "old.avi", [3])
+    (tmp_path / "set" / "round").symlink_to(tmp_path / "set")
+    import_video(project, tmp_path / "set")
+    assert [group for group, _, _ in frames(project)] == ["cam", "cam (2)"]
+
+
 def test_a_damaged_video_gives_what_is_before_the_damage(project: Project, tmp_path: Path) -> None:
     whole = film(tmp_path / "whole.avi", [1, 2, 3])
     cut = put(tmp_path / "cut.avi", whole.read_bytes()[: int(whole.stat().st_size * 0.9)])
