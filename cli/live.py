@@ -40,6 +40,15 @@ def follow(run: Run, *, ours: bool, plain: bool = False) -> int:
     show = _Lines() if plain or not is_terminal() else _Bars()
     follower = RunFollower(run.path)
     with _interrupts() as interrupts, contextlib.closing(show):
+        snapshot = follower.poll()
+        if snapshot.state == "prepared":
+            show.line(
+                Line(
+                    "Nobody has started this run yet; it is waited for."
+                    f" To start it: batman train --resume {typed(run)}",
+                    "yellow",
+                )
+            )
         while True:
             snapshot = follower.poll()
             show.update(snapshot)

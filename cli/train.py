@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import shlex
 import sys
 import typing
@@ -17,15 +16,15 @@ from cli.live import follow, typed
 from cli.models import say_models
 from cli.output import say, say_pairs, say_table
 from cli.progress import Stages
-from core.errors import BatmanError, RunError
+from core.errors import BatmanError
 from core.text import plural
 from core.training.command import option_flag, option_names
 from core.training.config import TrainingConfig, default_for, parse_config
 from core.training.disk import checkpoint_sizes
 from core.training.form import SECTIONS, to_text
 from core.training.models import MODELS, get_model
-from core.training.planning import plan_run
-from core.training.run import Run, find_run
+from core.training.planning import plan_settings
+from core.training.run import Run
 from core.workspace import Workspace
 
 DESCRIPTION = (
@@ -198,15 +197,19 @@ def say_ready(run: Run) -> None:
     if config.dataset is not None:
         for note in config.dataset.notes:
             say(f"Note: {note}", "yellow")
-        counts = ", ".join(f"{name} {count:,}" for name, count in config.dataset.images.items())
-        say(f"{plural(len(config.dataset.class_names), 'class')}; images: {counts}")
+        say(f"{plural(len(config.dataset.class_names), 'class')}; images: {_counts(config)}")
     say(checkpoint_sizes(config).sentence())
+
+
+def _counts(config: TrainingConfig) -> str:
+    images = config.dataset.images if config.dataset is not None else {}
+    return ", ".join(f"{name} {count:,}" for name, count in images.items())
 
 
 def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
     """Print the settings as training would have them, and what they would train on."""
-    resumed = _resumed_in_place(workspace, config)
-    settings = config.resolved() if resumed is None else plan_run(workspace, config)[1]
+    resumed, settings = plan_settings(workspace, config)
+    settings = settings.resolved()
     model = get_model(settings.model)
     say("Nothing is started: this is what would be trained.", "bold")
     say()
@@ -223,12 +226,17 @@ def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
     )
     say()
     pairs: list[tuple[str, object]] = [
-        ("goes on with", resumed.path if resumed else None),
+        ("goes on with", resumed.path if resumed else settings.resume),
         ("model", f"{model.name}, {model.params:g} M parameters, {model.licence}"),
         ("effective batch", settings.effective_batch or "found out at the start"),
         ("checkpoints", checkpoint_sizes(settings).sentence()),
     ]
-    if settings.project is not None:
+    if settings.dataset is not None:  # it goes on with what was prepared, wherever the project is
+        pairs += [
+            ("images", _counts(settings)),
+            ("classes", ", ".join(settings.dataset.class_names)),
+        ]
+    elif settings.project is not None:
         from core.classes import list_classes
         from core.store import Project
 
@@ -246,19 +254,6 @@ def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
         say(f"Note: {note}", "yellow")
     say_findings(workspace, config)
     return Exit.OK
-
-
-def _resumed_in_place(workspace: Workspace, config: TrainingConfig) -> Run | None:
-    """Return the run that would go on in its own folder, None when a new one would be made."""
-    if config.resume is None or config.output_dir is not None:
-        return None
-    wanted = config.resume.expanduser()
-    for path in (wanted, workspace.root / wanted):
-        if path.is_file():
-            with contextlib.suppress(RunError):
-                return find_run(workspace, str(Path(path).absolute().parent))
-            return None
-    return find_run(workspace, str(config.resume))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from batman_tui.widgets.run_header import RunHeader
 from batman_tui.widgets.table import VirtualTable
 from core.training.charts import Happening, story
 from core.training.follow import FileSource, RunFollower, RunSnapshot, log_of
-from core.training.process import ENDED
+from core.training.process import AT_REST, ENDED
 
 TABS = {"log": "Log", "classes": "Classes", "events": "Events", "settings": "Settings"}
 LOOK_SECONDS = 1.0
@@ -311,7 +311,7 @@ class RunScreen(RunControl):
         if action == "stop":
             return self._local and state in ("preparing", "running")
         if action == "resume":
-            return self._local and state in ENDED
+            return self._local and state in AT_REST
         if action == "evaluate":
             return self._local
         if action == "problem":

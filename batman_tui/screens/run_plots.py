@@ -122,5 +122,7 @@ def _waiting(run: RunSnapshot, empty: str) -> str:
     if run.behind:
         return "Reading the run"
     if run.state in ENDED:
-        return "The run ended before there was anything to show"
+        return "The run ended before its first step"
+    if run.state == "prepared":
+        return "Nobody has started it yet"
     return "Loading the model and the data" if run.state == "preparing" else empty

@@ -24,7 +24,7 @@ from batman_tui.widgets.panel import Panel
 from batman_tui.widgets.table import Column, VirtualTable
 from core.text import clean
 from core.training.notes import said_of
-from core.training.process import ENDED
+from core.training.process import AT_REST
 from core.training.run import Run, RunSummary
 from core.training.run_filter import read_filter
 
@@ -102,7 +102,7 @@ class RunsScreen(RunsControl):
         self.query_one(RunsPreview).look()
         everything = self._looks % ALL_EVERY == 0
         self._looks += 1
-        active = [row.path for row in self.table.rows() if row.state not in ENDED]
+        active = [row.path for row in self.table.rows() if row.state not in AT_REST]
         if everything or active:
             self._look(None if everything else active)
 
@@ -143,7 +143,7 @@ class RunsScreen(RunsControl):
     @on(VirtualTable.Shown)
     def _count(self) -> None:
         shown, there = len(self.table.visible_keys), self.table.row_count
-        active = sum(row.state not in ENDED for row in self.table.rows())
+        active = sum(row.state not in AT_REST for row in self.table.rows())
         counts = f"{shown:,} of {there:,}" if shown != there else f"{there:,}"
         going = f" · {active} going on" if active else ""
         marked = f" · {len(self.table.marks)} marked" if self.table.marks else ""
@@ -193,9 +193,9 @@ class RunsScreen(RunsControl):
         if action == "stop":
             return row.state in ("preparing", "running")
         if action == "resume":
-            return row.state in ("stopped", "failed", "lost")
+            return row.state in ("prepared", "stopped", "failed", "lost")
         if action == "delete":
-            return True if any(r.state in ENDED for r in self.taken) else None
+            return True if any(r.state in AT_REST for r in self.taken) else None
         return True
 
     def action_columns(self) -> None:

@@ -12,7 +12,7 @@ from batman_tui.widgets.base import BatmanScreen
 from batman_tui.widgets.table import VirtualTable
 from core.text import plural, size
 from core.training.notes import change_tags, normal_tag, write_note
-from core.training.process import ENDED
+from core.training.process import AT_REST
 from core.training.run import Run, RunSummary
 
 MOST_NAMED = 5
@@ -141,7 +141,7 @@ class RunsControl(BatmanScreen):
 
     def action_delete(self) -> None:
         """Ask, and delete the marked runs that have ended, or the one with the cursor."""
-        gone = [row for row in self.taken if row.state in ENDED]
+        gone = [row for row in self.taken if row.state in AT_REST]
         if gone:
             self._measure([row.path for row in gone], len(self.taken) - len(gone))
 

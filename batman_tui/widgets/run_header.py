@@ -14,6 +14,7 @@ from core.training.events import Finished
 from core.training.follow import RunSnapshot
 
 BADGES = {
+    "prepared": ("○", "$secondary"),
     "preparing": ("◌", "$secondary"),
     "running": ("●", "$success"),
     "stopping": ("◍", "$warning"),
@@ -23,6 +24,7 @@ BADGES = {
     "lost": ("?", "$error"),
 }
 MEANINGS = {
+    "prepared": "press r to start it",
     "preparing": "loading the model and the data",
     "stopping": "stops after this step and writes a checkpoint",
     "stopped": "press r to go on",

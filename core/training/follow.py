@@ -159,7 +159,9 @@ class RunFollower:
         if self._config_due:
             changed = self._read_config() or changed
         ended = _ENDS[type(self._ended)] if self._ended else None
-        state = derive_state(ended, self._last_event, worker, None if behind else alive)
+        state = derive_state(
+            ended, self._last_event, worker, None if behind else alive, self._prepared()
+        )
         if changed:
             self._snapshot = RunSnapshot(
                 name=self._snapshot.name,
@@ -185,6 +187,11 @@ class RunFollower:
         if worker is None or not isinstance(self.source, LocalFiles):
             return None
         return worker.alive()
+
+    def _prepared(self) -> bool:
+        # Of a folder on another machine it is not known who will start it.
+        config = self._snapshot.config
+        return isinstance(self.source, LocalFiles) and bool(config and config.dataset)
 
     def _read_events(self, max_bytes: int | None) -> bool:
         changed = False

@@ -62,10 +62,25 @@ def resume_run(run: Run, checkpoint: Path | None = None, **changes: Any) -> Run:
 def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, TrainingConfig]:
     """Return the run to start for `config` and its settings: a new one, or the one it resumes.
 
+    Settings are as `plan_settings` says; the old ones of a run that goes on in its own folder stand
+    there until the new ones are saved. Raises as `plan_settings` and `create_run` do.
+    """
+    run, settings = plan_settings(workspace, config)
+    if run is not None:
+        return run, settings
+    new = create_run(workspace, settings)
+    return new, new.config()
+
+
+def plan_settings(
+    workspace: Workspace, config: TrainingConfig
+) -> tuple[Run | None, TrainingConfig]:
+    """Return the settings of what would be started for `config`, and the run that would go on.
+
     With `resume` the settings are those of the run it names, with what was chosen in `config`
-    instead; without an `output_dir` it goes on in its own folder, where its old settings stand
-    until the new ones are saved. `resume` is a run's folder or name, or a checkpoint in it. Raises
-    as `create_run` and `resume_run` do.
+    instead; without an `output_dir` that run goes on in its own folder, else a new one (None) is to
+    be made. `resume` is a run's folder or name, or a checkpoint in it. Nothing is written. Raises
+    as `resume_run` does.
     """
     wanted = None if config.resume is None else existing(workspace, config.resume)
     if wanted is not None and not wanted.exists():
@@ -74,8 +89,7 @@ def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, Trainin
         require_state(wanted)
     folder = wanted.parent if wanted is not None and wanted.is_file() else wanted
     if folder is None or not (folder / CONFIG_FILE).is_file():
-        run = create_run(workspace, config)
-        return run, run.config()
+        return None, config
     skipped = ("resume", "output_dir", "dataset", "notes")
     chosen = _absolute(workspace, config)
     changes = {n: getattr(chosen, n) for n in config.model_fields_set if n not in skipped}
@@ -89,8 +103,7 @@ def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, Trainin
     _refuse_changed(shown, before, config.resolved())
     if wanted in (folder, folder / LAST):
         _refuse_done(shown, run.summary(), config)
-    new = create_run(workspace, config)
-    return new, new.config()
+    return None, config
 
 
 def would_be_path(workspace: Workspace, config: TrainingConfig, skip: int = 0) -> Path:

@@ -15,8 +15,12 @@ from core.store.lock import hostname
 
 WORKER_FILE = "worker.json"
 
-State = Literal["preparing", "running", "stopping", "stopped", "finished", "failed", "lost"]
+State = Literal[
+    "prepared", "preparing", "running", "stopping", "stopped", "finished", "failed", "lost"
+]
 ENDED: tuple[State, ...] = ("stopped", "finished", "failed", "lost")
+# What nobody trains: it can be started, and it can be deleted.
+AT_REST: tuple[State, ...] = (*ENDED, "prepared")
 
 # A process's start is reckoned from the machine's start, which moves when the clock is set; no
 # system gives a process number out again within this many seconds.
@@ -116,16 +120,23 @@ def expect_worker(run_dir: Path, host: str) -> Worker:
 
 
 def derive_state(
-    ended: State | None, last_event: float | None, worker: Worker | None, alive: bool | None
+    ended: State | None,
+    last_event: float | None,
+    worker: Worker | None,
+    alive: bool | None,
+    prepared: bool = False,
 ) -> State:
     """Return a run's state from what is known of it.
 
     `ended` is the end that its events tell, if nothing started after it; `last_event` the Unix time
     of its newest event; `alive` what `Worker.alive` said *before* the events were read, because a
-    worker writes its end and is gone.
+    worker writes its end and is gone. `prepared` tells that its data set is there, so that without
+    a worker nobody has started it.
     """
+    if worker is None and last_event is None and ended is None:
+        return "prepared" if prepared else "preparing"
     if worker is None:
-        return ended or ("preparing" if last_event is None else "lost")
+        return ended or "lost"
     since = worker.since or worker.create_time - 1.0  # the kernel counts starts in whole seconds
     waiting = last_event is None or last_event < since
     if ended is not None and not waiting:

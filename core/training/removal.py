@@ -11,7 +11,7 @@ from core.errors import RunError
 from core.files import remove_tree
 from core.text import clean
 from core.training.checkpoints import LAST, periodic
-from core.training.process import ENDED
+from core.training.process import AT_REST
 from core.training.run import Run
 
 
@@ -49,9 +49,9 @@ def room(path: Path) -> Room:
 
 
 def require_ended(run: Run) -> None:
-    """Raise RunError unless the run has ended."""
+    """Raise RunError unless nobody trains the run."""
     state = run.state()
-    if state not in ENDED:
+    if state not in AT_REST:
         raise RunError(
             f"The run '{clean(run.name)}' is {state}.",
             f"Stop it first: batman runs stop {shlex.quote(clean(run.name))}, s in the app,"

@@ -17,7 +17,7 @@ from core.training.config import TrainingConfig
 from core.training.events import Event, Failed, decode_event, read_events
 from core.training.notes import read_notes
 from core.training.process import (
-    ENDED,
+    AT_REST,
     State,
     Worker,
     derive_state,
@@ -90,11 +90,14 @@ class Run:
         return dict(read_json(path)) if path.is_file() else None
 
     def state(self) -> State:
-        """Return the run's state; `lost` means its process ended without saying how."""
+        """Return the run's state.
+
+        `lost` means that its process ended without saying how, `prepared` that nobody has started
+        it.
+        """
         worker = self.worker()
         alive = worker.alive() if worker else None
-        events = self._tail()
-        return derive_state(end_of(events), events[-1].t if events else None, worker, alive)
+        return self._state(worker, alive, self._tail())
 
     def stop(self) -> None:
         """Ask the run's process to stop after the current step, with a checkpoint.
@@ -103,7 +106,7 @@ class Run:
         """
         worker = self.worker()
         shown = f"The run '{clean(self.name)}'"
-        if worker is None or self.state() in ENDED:
+        if worker is None or self.state() in AT_REST:
             raise RunError(f"{shown} is not running.")
         if worker.host != hostname():
             raise RunError(
@@ -125,7 +128,7 @@ class Run:
         worker = self.worker()
         alive = worker.alive() if worker else None
         events = self._tail()
-        state = derive_state(end_of(events), events[-1].t if events else None, worker, alive)
+        state = self._state(worker, alive, events)
         failure = next((e for e in reversed(events) if isinstance(e, Failed)), None)
         error = failure.message if failure and state == "failed" else ""
         said = read_notes(self.path)
@@ -162,6 +165,14 @@ class Run:
             tags=said.tags,
             config=config,
         )
+
+    def _state(self, worker: Worker | None, alive: bool | None, events: list[Event]) -> State:
+        last = events[-1].t if events else None
+        prepared = False
+        if worker is None and not events:
+            with contextlib.suppress(BatmanError):
+                prepared = self.config().dataset is not None
+        return derive_state(end_of(events), last, worker, alive, prepared)
 
     def _tail(self) -> list[Event]:
         """Return the last events; what a later start took back is still among them."""

@@ -128,7 +128,7 @@ async def test_nothing_is_drawn_while_nothing_changes(tmp_path: Path, opened) ->
 
 async def test_an_empty_run_says_what_comes(tmp_path: Path, opened) -> None:
     path = make_run(tmp_path, NAME, [], log="")
-    (path / "worker.json").unlink()
+    write_worker(path)
     app = FrozenApp(tmp_path, run=path)
     async with opened(app, (120, 40)) as pilot:
         await shown(pilot, app)
@@ -304,6 +304,22 @@ async def test_a_stopped_run_goes_on(tmp_path: Path, opened, sleeper) -> None:
         await until(pilot, lambda: screen.run.state == "preparing")
         pid = read_worker(path).pid
         assert Run(path).config().resume == path / "checkpoint_last.pth"
+        Run(path).stop()
+        await until(pilot, lambda: not psutil.pid_exists(pid))
+
+
+async def test_a_run_that_was_only_prepared_can_be_started(tmp_path: Path, opened, sleeper) -> None:
+    path = make_run(tmp_path, NAME, [], log="")
+    (path / "worker.json").unlink()
+    app = FrozenApp(tmp_path, run=path)
+    async with opened(app) as pilot:
+        screen = await shown(pilot, app)
+        assert screen.run.state == "prepared"
+        assert "Nobody has started it yet" in screen_text(app)
+        assert not screen.check_action("stop", ())
+        await pilot.press("r")
+        await until(pilot, lambda: screen.run.state == "preparing")
+        pid = read_worker(path).pid
         Run(path).stop()
         await until(pilot, lambda: not psutil.pid_exists(pid))
 

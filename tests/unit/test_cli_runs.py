@@ -14,7 +14,7 @@ import pytest
 from cli.exits import Exit
 from cli.main import main
 from core.shapes import make_shapes
-from core.training.config import TrainingConfig
+from core.training.config import DatasetInfo, TrainingConfig
 from core.training.events import (
     Epoch,
     Event,
@@ -380,6 +380,10 @@ def test_the_guides_fine_tuning_makes_a_new_run(
         " --output-dir runs/continued_training --epochs 50 --lr 1e-5"
     ).split()
     assert main([*words, "--dry-run"]) == Exit.OK
+    out = capsys.readouterr().out
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith("--")}
+    assert rows["--model"][0] == "tiny", "the run's own settings, as they will be taken"
+    assert f"goes on with     {checkpoint}" in out
     assert not (workspace / "runs" / "continued_training").exists()
     assert main(words) == Exit.OK
     config = Run(workspace / "runs" / "continued_training").config()
@@ -402,6 +406,14 @@ def test_a_dry_resume_shows_the_runs_own_settings(
     assert rows["--epochs"] == ["9", "changed"]
     assert f"goes on with     {run.path}" in out
     assert (run.path / "training_config.json").read_bytes() == before
+    # What was prepared is all it needs: its project may have been moved.
+    data = DatasetInfo(
+        dir=Path("dataset"), fingerprint="f", class_names=["a", "b"], images={}, annotations={}
+    )
+    run.save_config(run.config().with_changes(dataset=data))
+    (workspace / "data/projects" / project).rename(workspace / "elsewhere")
+    assert main(["train", "--resume", "r", "--epochs", "9", "--dry-run"]) == Exit.OK
+    assert "classes          a, b" in capsys.readouterr().out
 
 
 def test_dry_run_writes_nothing(workspace: Path, project: str, capsys: Capture) -> None:

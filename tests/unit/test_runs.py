@@ -18,7 +18,7 @@ import pytest
 from core.errors import BatmanError, ConfigError, RunError
 from core.files import write_json
 from core.training import launcher
-from core.training.config import TrainingConfig
+from core.training.config import DatasetInfo, TrainingConfig
 from core.training.events import (
     Epoch,
     EventWriter,
@@ -29,6 +29,7 @@ from core.training.events import (
     Stopped,
     Validation,
 )
+from core.training.follow import RunFollower
 from core.training.launcher import launch_local, require_trainer, worker_environment
 from core.training.planning import create_run, plan_run, resume_run
 from core.training.process import (
@@ -38,6 +39,7 @@ from core.training.process import (
     read_worker,
     write_worker,
 )
+from core.training.removal import require_ended
 from core.training.run import Run, find_run, latest_run, list_runs
 from core.workspace import Workspace
 
@@ -410,6 +412,25 @@ def test_what_cannot_be_resumed(
 def test_a_run_lost_before_its_first_checkpoint_begins_again(run: Run) -> None:
     write(run, started())
     assert resume_run(run).config().resume is None
+
+
+def test_a_run_that_nobody_has_started_can_be_deleted_and_started(
+    workspace: Workspace, run: Run
+) -> None:
+    assert run.state() == "preparing", "its data set is still being written"
+    data = DatasetInfo(
+        dir=Path("dataset"), fingerprint="f", class_names=["a"], images={}, annotations={}
+    )
+    run.save_config(run.config().with_changes(dataset=data))
+    assert run.state() == run.summary().state == RunFollower(run.path).poll().state == "prepared"
+    with pytest.raises(RunError, match="is not running"):
+        run.stop()
+    assert resume_run(run).config().resume is None
+    require_ended(run)
+    write_worker(run.path)
+    assert run.state() == "preparing"
+    with pytest.raises(RunError, match="is preparing"):
+        require_ended(run)
 
 
 def test_a_run_from_anothers_checkpoint_that_is_lost_early_begins_there_again(
