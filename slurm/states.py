@@ -175,3 +175,67 @@ def reason_words(reason: str) -> str:
     if words is None:
         return text.replace("_", " ")
     return f"{words} ({detail.strip()})" if detail.strip() else words
+
+
+# The same for a narrow column: what it waits for, in `BRIEF_CELLS` cells at most.
+BRIEF_CELLS = 16
+_BRIEF = {
+    **dict.fromkeys(
+        ("AssocGrpBillingMinutes", "AssocGrpCPUMinutesLimit", "AssocGrpGRESMinutes",
+         "AssociationTimeLimit", "QOSUsageThreshold"),
+        "share used up",
+    ),
+    **dict.fromkeys(
+        ("AssocGrpCpuLimit", "AssocGrpGRES", "AssocGrpJobsLimit", "AssocGrpMemLimit",
+         "AssocGrpNodeLimit", "AssocGrpSubmitJobsLimit", "AssociationJobLimit",
+         "AssociationResourceLimit", "MaxGRESPerAccount"),
+        "account's limit",
+    ),
+    **dict.fromkeys(
+        ("AssocMaxJobsLimit", "QOSJobLimit", "QOSMaxJobsPerUserLimit",
+         "QOSMaxSubmitJobPerUserLimit"),
+        "your job limit",
+    ),
+    **dict.fromkeys(("QOSGrpCpuLimit", "QOSGrpGRES", "QOSGrpJobsLimit"), "QOS limit"),
+    "BadConstraints": "no such node",
+    "BeginTime": "at a set time",
+    "Cleaning": "cleaning up",
+    "Dependency": "after other job",
+    "DependencyNeverSatisfied": "other job failed",
+    "InvalidAccount": "account invalid",
+    "InvalidQOS": "QOS invalid",
+    "JobArrayTaskLimit": "array's own cap",
+    "JobHeldAdmin": "held by an admin",
+    "JobHoldMaxRequeue": "requeue limit",
+    "JobLaunchFailure": "did not start",
+    "MaxMemPerLimit": "too much memory",
+    "NodeDown": "a node is down",
+    "PartitionConfig": "partition cannot",
+    "PartitionDown": "partition down",
+    "PartitionInactive": "partition closed",
+    "PartitionNodeLimit": "too many nodes",
+    "PartitionTimeLimit": "never: too long",
+    "Priority": "others are first",
+    "Prolog": "nodes prepared",
+    "QOSMaxCpuPerUserLimit": "your CPU limit",
+    "QOSMaxGRESPerUser": "your GPU limit",
+    "QOSMinGRES": "too few GPUs",
+    "QOSTimeLimit": "too long for QOS",
+    "ReqNodeNotAvail": "node unavailable",
+    "Reservation": "its reservation",
+    "Resources": "next in line",
+    "SchedDefer": "scheduled later",
+    "SystemFailure": "cluster failure",
+    "TimeLimit": "time limit",
+}  # fmt: skip
+
+
+def reason_brief(reason: str) -> str:
+    """Return why a job waits in two or three words, or as `reason_words` does where there are none.
+
+    Of several reasons one is told: that somebody holds it, else the first.
+    """
+    codes = [part.strip() for part in reason.strip().strip("()").split(",")]
+    held = [code for code in codes if code.startswith("JobHeld")]
+    code = (held or codes)[0]
+    return _BRIEF.get(code) or reason_words(code if held else reason)

@@ -16,6 +16,7 @@ from slurm.detail import JobUse
 from slurm.jobs import Job
 from slurm.nodes import partition_rooms
 from slurm.queue import QueueSnapshot
+from slurm.states import BRIEF_CELLS, reason_brief
 from slurm.values import format_duration
 
 _GLYPHS = {
@@ -58,7 +59,7 @@ def _columns(now: Now) -> list[Column[JobLine]]:
     return [
         Column("id", "Job", lambda line: line.id, width=10, sort=_number),
         Column("name", "Name", lambda line: line.job.name, least=12),
-        Column("state", "State", state_text, width=16, sort=lambda line: line.rank),
+        Column("state", "State", state_text, width=15, sort=lambda line: line.rank),
         Column("user", "User", lambda line: line.job.user or None, width=10, from_width=128,
                muted=True),
         Column("gpus", "GPUs", lambda line: line.gpus or None, width=11, from_width=92,
@@ -69,7 +70,7 @@ def _columns(now: Now) -> list[Column[JobLine]]:
                from_width=112, muted=True),
         Column("time", "Time", lambda line: time_text(line.job, now()), width=8,
                sort=lambda line: line.job.time_used),
-        Column("why", "Why", _why_text, least=12),
+        Column("why", "Why", _why_text, least=BRIEF_CELLS),
         Column("run", "Run", lambda line: line.run.name if line.run else None, width=16,
                from_width=_ON_DEMAND),
         Column("limit", "Limit", lambda line: _span(line.job.time_limit), width=8,
@@ -103,7 +104,7 @@ def searched_text(line: JobLine) -> str:
     job = line.job
     return " ".join(
         (line.id, job.name, job.user, line.state_words, job.partition, line.gpus, job.node_list,
-         line.why, line.run.name if line.run else "")
+         line.why, _why_text(line), line.run.name if line.run else "")
     )  # fmt: skip
 
 
@@ -116,7 +117,10 @@ def state_text(line: JobLine) -> str:
 
 
 def _why_text(line: JobLine) -> str:
+    """Return why it waits in a few words, or how it ended; the details say it in full."""
     state = line.job.state
+    if state.waiting and line.job.reason:
+        return reason_brief(line.job.reason)
     return line.why or (state.words if state.name in _SHORT and not line.folded else "")
 
 

@@ -27,7 +27,7 @@ class Kept:
         self.kept = 0
 
     def look(self) -> Watched:
-        self.watch.poller._asked_at = float("-inf")
+        self.watch.poller.forget_asks()
         watched = self.watch.poll()
         self.kept = self.keeper.keep(watched)
         return watched
@@ -103,7 +103,7 @@ def test_a_run_whose_folder_there_is_gone_is_not_asked_for_again(kept: Kept) -> 
 
     def over() -> bool:
         watched = kept.watch.poll()
-        kept.watch.poller._asked_at = float("-inf")
+        kept.watch.poller.forget_asks()
         job = watched.jobs.job(record.job_id) if watched.jobs else None
         return job is not None and job.state.ended
 

@@ -27,6 +27,9 @@ from core.files import write_json
 from core.training.run import Run
 from slurm.hosts import HostError, NeedsPerson
 from slurm.record import JobRecord, write_record
+from slurm.states import _BRIEF, reason_brief, reason_words
+
+SIZES = [(80, 24), (120, 40)]
 
 
 async def listed(pilot: Pilot[int], app: FrozenApp) -> JobsScreen:
@@ -40,7 +43,7 @@ async def listed(pilot: Pilot[int], app: FrozenApp) -> JobsScreen:
 async def look(pilot: Pilot[int], screen: JobsScreen, host: FakeCluster) -> None:
     """Have the queue asked now, whatever the clock says."""
     asked = host.asked
-    screen._watch.poller._asked_at = float("-inf")
+    screen._watch.poller.forget_asks()
     screen._tick()
     await until(pilot, lambda: host.asked > asked or host.error is not None)
     await settled(pilot)
@@ -58,7 +61,8 @@ async def test_lists_jobs_with_reasons_in_words(tmp_path: Path, opened) -> None:
             ("48210", "site-small-2", "● running", "1×h100-96", "g04", "3h 41m"),
             ("48213", "harbour-base [night]", "2×a100-40"),
             ("48233", "sweep-lr", "1 run 8 wait"),
-            ("48240", "○ waiting", "≈10:56", "the resources it needs are"),
+            ("48240", "○ waiting", "≈10:56", "next in line"),
+            ("48241", "○ waiting", "never: too long"),
             ("48242", "○ waiting", "you hold it"),
             ("48195", "✖ failed", "exit code 3"),
             ("48190", "✔ finished", "2h 46m"),
@@ -73,8 +77,29 @@ async def test_lists_jobs_with_reasons_in_words(tmp_path: Path, opened) -> None:
 
 def due(screen: JobsScreen) -> None:
     """Let the queue be due, and the screen look at the clock."""
-    screen._watch.poller._asked_at = float("-inf")
+    screen._watch.poller.forget_asks()
     screen._tick()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_reason_is_never_cut(tmp_path: Path, opened, size: tuple[int, int]) -> None:
+    """The list has a few words, whole; the details say it in full."""
+    host = FakeCluster()
+    host.jobs = [
+        job(str(n), "PENDING", "x" * 40, reason=code) for n, code in enumerate(_BRIEF, 100)
+    ]
+    app = jobs_app(tmp_path, host)
+    async with opened(app, size) as pilot:
+        screen = await listed(pilot, app)
+        table = screen.table
+        for number, code in enumerate(_BRIEF, 100):
+            table.move_to(str(number))
+            await pilot.pause()
+            assert line_of(app, f" {number} ").rstrip(" │▁▂▃▄▅▆▇█").endswith(reason_brief(code)), (
+                code
+            )
+        table.move_to(str(100 + list(_BRIEF).index("Resources")))
+        await until(pilot, lambda: reason_words("Resources") in words_on(app))
 
 
 async def test_nobody_asks_while_another_view_is_in_front(tmp_path: Path, opened) -> None:
@@ -345,7 +370,7 @@ async def test_out_of_reach_shows_the_last_answer_with_its_age(tmp_path: Path, o
         await pilot.press("slash", *"held", "escape", "j")
         await settled(pilot)
         host.error = None
-        screen._watch.poller._asked_at = float("-inf")
+        screen._watch.poller.forget_asks()
         await pilot.press("f5")
         screen._tick()
         await until(pilot, lambda: "was cut" not in screen_text(app))
@@ -519,9 +544,6 @@ async def test_a_login_that_waits_does_not_hold_up_leaving(tmp_path: Path, opene
         await until(pilot, lambda: isinstance(app.screen, AnswerDialog))
     thread.join(10)
     assert answers == [None]
-
-
-SIZES = [(80, 24), (120, 40)]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from slurm.states import parse_state, reason_words
+from slurm.states import (
+    _BRIEF,
+    _REASONS,
+    BRIEF_CELLS,
+    parse_state,
+    reason_brief,
+    reason_words,
+)
 from slurm.values import (
     Gpus,
     format_duration,
@@ -97,3 +104,15 @@ def test_memory(text: str, mebibytes: int | None) -> None:
 def test_gpus(text: str, expected: list[Gpus]) -> None:
     assert parse_gres(text) == expected
     assert gpu_count(text) == sum(gpus.count for gpus in expected)
+
+
+def test_reasons_in_a_few_words_fit_their_column() -> None:
+    assert set(_BRIEF) <= set(_REASONS)
+    for code in _BRIEF:
+        assert 0 < len(reason_brief(code)) <= BRIEF_CELLS, code
+    assert reason_brief("(Priority)") == "others are first"
+    assert reason_brief("Resources,JobHeldUser") == "you hold it"
+    assert reason_brief("ReqNodeNotAvail, UnavailableNodes:n1") == "node unavailable"
+    # Short enough as they are, or not known to us.
+    assert reason_brief("JobHeldUser") == "you hold it"
+    assert reason_brief("Brand_New_Reason") == "Brand New Reason"
