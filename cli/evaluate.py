@@ -30,7 +30,9 @@ _MOST_LABELS = 8
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the model, the split and where to write."""
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("run", nargs="?", metavar="RUN", help="run, by name or folder")
+    which.add_argument(
+        "run", nargs="?", metavar="RUN", help="run, by name or folder, or a model file"
+    )
     which.add_argument("--checkpoint", metavar="FILE", help="a model file instead of a run")
     parser.add_argument(
         "--split",
@@ -67,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
     if args.checkpoint is not None:
         target = Path(args.checkpoint).expanduser().absolute()
     elif args.run is not None:
-        target = find_run(workspace, args.run).path
+        file = Path(args.run).expanduser()
+        target = file.absolute() if file.is_file() else find_run(workspace, args.run).path
     else:
         target = latest_run(workspace).path
     words = ["--run", str(target), "--split", args.split, "--device", args.device]

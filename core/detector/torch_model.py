@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,9 +52,11 @@ def read_content(path: Path) -> dict[str, Any]:
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is cut short or foreign
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if not zipfile.is_zipfile(path):  # torch talks of its own ways to open files then
+            text = "torch.save writes no such file"
         raise RunError(
-            f"'{clean(path.name)}' cannot be read as a checkpoint: "
-            f"{clean(str(error).splitlines()[0] if str(error) else type(error).__name__)[:200]}",
+            f"'{clean(path.name)}' cannot be read as a checkpoint: {clean(text)[:200]}.",
             "Use another checkpoint of the run; this one is damaged or no RF-DETR checkpoint.",
         ) from error
     if not isinstance(content, dict) or not ({"model", "state_dict"} & content.keys()):

@@ -115,8 +115,9 @@ def infer(
         return _Session(options, detector, progress, cancelled).run(sources, skipped)
     except OSError as error:
         raise BatmanError(
-            f"'{clean(str(options.output))}' cannot be written: {clean(str(error))}.",
-            "Free some space, or choose another folder with --output.",
+            f"'{clean(str(error.filename or options.output))}' cannot be written: "
+            f"{clean(error.strerror or str(error))}.",
+            "Choose another folder with --output, or free some space if the disk is full.",
         ) from error
 
 

@@ -378,6 +378,12 @@ def test_files_that_are_no_checkpoints(learned: Path, tmp_path: Path) -> None:
     cut.write_bytes((learned / "best.pth").read_bytes()[:100_000])
     with pytest.raises(RunError, match="cannot be read as a checkpoint"):
         load_detector(cut)
+    (tmp_path / "photo.pth").write_bytes(b"\x89PNG")
+    with pytest.raises(RunError, match=r"torch\.save writes no such file"):
+        load_detector(tmp_path / "photo.pth")
+    photo = next((learned.parent / "dataset" / "valid").glob("*.png"))
+    with pytest.raises(BatmanError, match=r"best\.pth' cannot be written: File exists"):
+        infer(InferenceOptions(learned, [photo], cut))
     with pytest.raises(RunError, match="no trained model"):
         load_detector(tmp_path / "..")
     (tmp_path / "a.onnx").write_bytes(b"nothing")

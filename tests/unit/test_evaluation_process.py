@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cli.exits import Exit
+from cli.main import main
 from core.errors import BatmanError, Cancelled, RunError
 from core.evaluation.process import EvaluationProcess
 from core.evaluation.result import Box, ClassResult, Confusion, EvaluationResult, WorstImage
@@ -183,3 +185,22 @@ def test_without_the_data_set_the_drawing_is_shown(tmp_path: Path) -> None:
     (tmp_path / "worst").mkdir()
     Image.new("RGB", (100, 50), (1, 2, 3)).save(tmp_path / "worst" / "001.png")
     assert draw(result, tmp_path, image, (50, 50)).getpixel((5, 5)) == (1, 2, 3)
+
+
+def test_a_model_file_may_stand_where_the_run_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[list[str]] = []
+
+    def evaluated(words: list[str], *, quiet: bool = False) -> str:
+        seen.append(words)
+        raise BatmanError("far enough")
+
+    monkeypatch.setattr("cli.evaluate.evaluate_in_child", evaluated)
+    monkeypatch.setattr("core.training.launcher.require_trainer", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.onnx").touch()
+    assert main(["evaluate", "model.onnx", "--split", "test"]) == Exit.WRONG
+    assert seen[0][:4] == ["--run", str(tmp_path / "model.onnx"), "--split", "test"]
+    assert main(["evaluate", "other.onnx"]) == Exit.WRONG
+    assert "no run 'other.onnx'" in capsys.readouterr().err
