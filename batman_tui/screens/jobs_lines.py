@@ -117,11 +117,11 @@ def state_text(line: JobLine) -> str:
 
 
 def _why_text(line: JobLine) -> str:
-    """Return why it waits in a few words, or how it ended; the details say it in full."""
+    """Return why it waits or how it ended, in a few words; the details say it in full."""
     state = line.job.state
-    if state.waiting and line.job.reason:
-        return reason_brief(line.job.reason)
-    return line.why or (state.words if state.name in _SHORT and not line.folded else "")
+    text = line.why or (state.words if state.name in _SHORT and not line.folded else "")
+    reason = line.job.reason
+    return reason_brief(reason) if reason and len(text) > BRIEF_CELLS else text
 
 
 def time_text(job: Job, now: datetime) -> str | None:

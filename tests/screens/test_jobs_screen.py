@@ -88,16 +88,16 @@ async def test_a_reason_is_never_cut(tmp_path: Path, opened, size: tuple[int, in
     host.jobs = [
         job(str(n), "PENDING", "x" * 40, reason=code) for n, code in enumerate(_BRIEF, 100)
     ]
+    host.jobs.append(job("99", "TIMEOUT", "x", reason="TimeLimit"))
     app = jobs_app(tmp_path, host)
     async with opened(app, size) as pilot:
         screen = await listed(pilot, app)
         table = screen.table
-        for number, code in enumerate(_BRIEF, 100):
-            table.move_to(str(number))
-            await pilot.pause()
-            assert line_of(app, f" {number} ").rstrip(" │▁▂▃▄▅▆▇█").endswith(reason_brief(code)), (
-                code
-            )
+        wanted = {str(n): reason_brief(code) for n, code in enumerate(_BRIEF, 100)}
+        for number, words in {**wanted, "99": "time limit"}.items():
+            table.move_to(number)
+            await until(pilot, lambda name=number: f" {name} " in screen_text(app))
+            assert line_of(app, f" {number} ").rstrip(" │▁▂▃▄▅▆▇█").endswith(words), words
         table.move_to(str(100 + list(_BRIEF).index("Resources")))
         await until(pilot, lambda: reason_words("Resources") in words_on(app))
 
