@@ -83,6 +83,8 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    # A part of a split terminal: room for the list alone, not for what is told of a row.
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
     DEFAULT_MODE = "projects"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
         "projects": _projects,

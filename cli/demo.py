@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -169,6 +171,17 @@ def _next(shown: str, workspace: Workspace, name: str, trained: Run) -> None:
     say("Your own data, in COCO, YOLO or Pascal VOC:")
     say("  $ batman import coco-dir FOLDER --project NAME --create")
     say("  $ batman train --project NAME")
+    _where_batman_is()
+
+
+def _where_batman_is() -> None:
+    """Say how `batman` is called where it lies in an environment that only `uv run` knows."""
+    beside = Path(sys.executable).with_name("batman")
+    # What `uv run` adds to the path is gone when the demo ends.
+    known = shutil.which("batman") is not None and "UV_RUN_RECURSION_DEPTH" not in os.environ
+    if not known and beside.is_file():
+        say("batman is not on your path yet; for this terminal:")
+        say(f"  $ source {shlex.quote(str(beside.with_name('activate')))}", "cyan")
 
 
 def _fresh_name(workspace: Workspace) -> str:

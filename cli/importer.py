@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,7 +102,7 @@ def show_report(report: ImportReport, args: argparse.Namespace) -> None:
     if args.report:
         write_json(args.report, report.to_dict())
         say(f"The report is in {args.report}.")
-    say(f"Next: batman classes list --project {args.project}", "dim")
+    say(f"Next: batman classes list --project {shlex.quote(args.project)}", "dim")
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:

@@ -53,6 +53,7 @@ class ImportsScreen(ProjectScreen):
         #imports-panel { height: 1fr; }
         #imports-one { height: 8; }
         #imports-one Static { width: 1fr; height: 1fr; }
+        &.-low #imports-one { display: none; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("imports")

@@ -62,6 +62,19 @@ async def test_the_details_follow_the_cursor(workspace: Path, opened) -> None:
         assert "Nothing in it yet. Press i" in screen_text(app)
 
 
+async def test_where_it_is_low_the_list_has_the_room(workspace: Path, opened) -> None:
+    app = FrozenApp(workspace)
+    async with opened(app, (80, 12)) as pilot:
+        await settled(pilot)
+        assert "building-site" in words_on(app)
+        assert "blood-cells" in words_on(app)
+        await pilot.press("I")
+        await settled(pilot)
+        assert "coco /data" in words_on(app), "the rows of imports"
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "classes: " in words_on(app))
+
+
 async def test_a_damaged_project_is_listed_and_says_what_is_wrong(workspace: Path, opened) -> None:
     (workspace / "data" / "projects" / "aaa-broken").mkdir()
     (workspace / "data" / "projects" / "aaa-broken" / "project.db").write_bytes(b"no database" * 99)

@@ -544,3 +544,22 @@ def test_in_a_terminal_the_demo_opens_the_app_on_its_run(
     assert "watch shapes-tiny-1" in capsys.readouterr().out
     assert not evaluated
     run.stop()
+
+
+def test_the_demo_says_where_the_command_is_when_only_uv_knows(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
+) -> None:
+    from cli.demo import _where_batman_is
+
+    here = tmp_path / "an environment" / "bin"
+    here.mkdir(parents=True)
+    monkeypatch.setattr(sys, "executable", str(here / "python"))
+    monkeypatch.setenv("PATH", str(here))
+    (here / "batman").write_text("")
+    (here / "batman").chmod(0o755)
+    monkeypatch.delenv("UV_RUN_RECURSION_DEPTH", raising=False)
+    _where_batman_is()
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("UV_RUN_RECURSION_DEPTH", "1")
+    _where_batman_is()
+    assert f"source '{here / 'activate'}'" in capsys.readouterr().out

@@ -68,6 +68,11 @@ def killed(act: Callable[[Callable[[], None]], None], steps: int, delay: float) 
     os.close(reader)
 
 
+def journal_of(project: Path) -> bool:
+    """Whether a transaction was open: SQLite leaves its rollback journal behind."""
+    return (project / "project.db-journal").exists()
+
+
 @pytest.mark.parametrize("files", ["link", "move", "link beside"])
 def test_kill_9_while_importing(
     tmp_path: Path, files: Any, monkeypatch: pytest.MonkeyPatch
@@ -110,11 +115,13 @@ def test_kill_9_while_importing(
         # On the way, around the commit that follows the last tick, and just after the end.
         steps = rng.choice([rng.randint(0, len(ticks) - 1), len(ticks), len(ticks), len(ticks) + 1])
         killed(act, steps, rng.uniform(0, pause))
+        journal = journal_of(path)
         with Project.open(path) as left:
             state = seen(left)
             assert state in (before, after)
             check(left)
             outcomes["after" if state == after else "before"] += 1
+            outcomes["rolled back"] += journal
             there = {name for name in files_below(source) if name.endswith(".png")}
             if state == before:
                 assert there == pictures, "nothing moves before it is safe"
@@ -132,6 +139,7 @@ def test_kill_9_while_importing(
         assert folders == ["1", "2"]
     assert outcomes["before"] > 5
     assert outcomes["after"] > 5
+    assert outcomes["rolled back"] > 5, "some kills fell inside the transaction"
     assert outcomes["files"] > 3, "some kills fell while files were being placed or recorded"
 
 
@@ -141,6 +149,7 @@ def test_kill_9_while_merging_what_was_imported(tmp_path: Path) -> None:
         import_coco(project, dataset(tmp_path / "set"))
     path = tmp_path / "p"
     states: Counter[tuple[Any, ...]] = Counter()
+    rolled_back = 0
 
     def act(step: Callable[[], None]) -> None:
         with Project.open(path) as mine:
@@ -151,6 +160,7 @@ def test_kill_9_while_merging_what_was_imported(tmp_path: Path) -> None:
 
     for _ in range(KILLS // 2):
         killed(act, 1, rng.uniform(0, 0.06))
+        rolled_back += journal_of(path)
         with Project.open(path) as left:
             check(left)
             names = tuple((row.name, row.annotations) for row in classes.list_classes(left))
@@ -159,3 +169,4 @@ def test_kill_9_while_merging_what_was_imported(tmp_path: Path) -> None:
             if len(names) == 1:
                 left.undo()
     assert len(states) == 2
+    assert rolled_back > 5, "some kills fell inside a transaction"
