@@ -149,9 +149,11 @@ def _refuse_changed(shown: str, before: TrainingConfig, config: TrainingConfig) 
         old, new = getattr(before, name), getattr(config, name)
         if new != old:
             flag = f"--{name.replace('_', '-')}"
+            # Weights of one model are none for another, whatever the image size.
+            weights = "" if name == "model" else ": --pretrained takes its best.pth"
             raise ConfigError(
                 f"{shown} was trained with {flag} {old}, and cannot go on with {new}.",
-                f"Leave out {flag}, or start a new run: --pretrained takes its best.pth.",
+                f"Leave out {flag}, or start a new run{weights}.",
             )
     classes = before.dataset.class_names if before.dataset else []
     wanted = config.filter_classes

@@ -111,7 +111,8 @@ def test_what_no_checkpoint_can_go_on_with_is_said_before_anything_is_touched(
     before = run.config()
     with pytest.raises(ConfigError, match=said) as caught:
         ready_run(workspace, TrainingConfig(resume=run.path, **changes))
-    assert "--pretrained" in caught.value.hint
+    assert "start a new run" in caught.value.hint
+    assert ("--pretrained" in caught.value.hint) == ("model" not in changes)
     assert run.config() == before
     assert run.state() == "stopped"
 
