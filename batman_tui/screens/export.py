@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -13,25 +13,19 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
-from textual.widgets import Button, ContentSwitcher, Input, ProgressBar, RadioSet, Static
-from textual.worker import Worker, get_current_worker
+from textual.widgets import Button, ContentSwitcher, Input, RadioSet, Static
+from textual.worker import get_current_worker
 
 from batman_tui.keys import bindings
-from batman_tui.widgets.base import BatmanDialog
+from batman_tui.screens.task_dialog import TaskDialog
 from batman_tui.widgets.choice import Choice
 from batman_tui.widgets.keybar import KeyBar
 from batman_tui.widgets.path_suggester import PathSuggester
-from core.errors import BatmanError, Cancelled
-from core.store import Project
 from core.text import clean, plural
 
 if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
     from core.exporters import ExportReport
-    from core.importers import Progress
-
-REPORT_EVERY = 0.05
+    from core.store import Project
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,7 @@ FORMATS = (
 )
 
 
-class ExportDialog(BatmanDialog["ExportReport"]):
+class ExportDialog(TaskDialog["ExportReport"]):
     """Writes the project in the folder `project`. The result is the report, or None."""
 
     HELP = (
@@ -61,26 +55,8 @@ class ExportDialog(BatmanDialog["ExportReport"]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("export")
     CSS_PATH = Path(__file__).with_name("export.tcss")
 
-    running: reactive[bool] = reactive(False, bindings=True)
-
-    class Moved(Message):
-        """The export got further."""
-
-        def __init__(self, progress: Progress) -> None:
-            super().__init__()
-            self.progress = progress
-
-        def can_replace(self, message: Message) -> bool:
-            """Let a slow terminal skip to the newest."""
-            return isinstance(message, ExportDialog.Moved)
-
-    class Ended(Message):
-        """The export ended: with a report, or with an error that was to be expected."""
-
-        def __init__(self, report: ExportReport | None, error: BatmanError | None) -> None:
-            super().__init__()
-            self.report = report
-            self.error = error
+    STOPPED = "The export was stopped; nothing was written."
+    ESCAPE = "Escape stops it; nothing of it is left then."
 
     class Looked(Message):
         """What the folder looked like; empty when it can be written."""
@@ -89,20 +65,11 @@ class ExportDialog(BatmanDialog["ExportReport"]):
             super().__init__()
             self.wrong = wrong
 
-    def __init__(self, project: Path) -> None:
-        super().__init__()
-        self.project = project
-        self._worker: Worker[None] | None = None
-
-    @property
-    def _batman(self) -> BatmanApp:
-        return cast("BatmanApp", self.app)
-
     def compose(self) -> ComposeResult:
         """Lay out format, folder and buttons, and the bar in their place."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(clean(f"Export {self.project.name}"))
-            with ContentSwitcher(initial="form"):
+            with ContentSwitcher(initial="form", id="phases"):
                 with Vertical(id="form"):
                     with RadioSet(id="format", compact=True):
                         for item in FORMATS:
@@ -114,9 +81,7 @@ class ExportDialog(BatmanDialog["ExportReport"]):
                     with Horizontal(classes="dialog--buttons"):
                         yield Button("Cancel", id="cancel", compact=True)
                         yield Button("Export", id="ok", variant="primary", compact=True)
-                with Vertical(id="running"):
-                    yield Static("", markup=False, id="stage", classes="dialog--text")
-                    yield ProgressBar(id="bar", show_eta=False)
+                yield from self.running_part()
             yield KeyBar()
 
     def on_mount(self) -> None:
@@ -127,12 +92,8 @@ class ExportDialog(BatmanDialog["ExportReport"]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""
         if action in ("start", "next_format"):
-            return not self.running
+            return self.phase == "form"
         return super().check_action(action, parameters)
-
-    def watch_running(self, running: bool) -> None:
-        """Show the form, or the bar."""
-        self.query_one(ContentSwitcher).current = "running" if running else "form"
 
     # The form
 
@@ -147,7 +108,7 @@ class ExportDialog(BatmanDialog["ExportReport"]):
         return Path(self.query_one("#folder", Input).value.strip()).expanduser()
 
     def _proposed(self, item: Format) -> str:
-        folder = self._batman.workspace.root / "exports" / f"{self.project.name}-{item.key}"
+        folder = self.batman.workspace.root / "exports" / f"{self.project.name}-{item.key}"
         return str(folder)
 
     @on(RadioSet.Changed, "#format")
@@ -201,79 +162,31 @@ class ExportDialog(BatmanDialog["ExportReport"]):
 
     def action_start(self) -> None:
         """Write what the form says."""
-        if self.running or self.query_one("#ok", Button).disabled:
+        if self.phase != "form" or self.query_one("#ok", Button).disabled:
             return
-        self._batman.busy[self] = f"The export of '{self.project.name}' is not done."
-        self.query_one("#stage", Static).update("Starting")
-        self.query_one("#bar", ProgressBar).update(total=None, progress=0)
-        self.running = True
-        self.set_focus(None)
-        self._worker = self._export(self.format.key, self.folder)
+        key, folder = self.format.key, self.folder
 
-    @work(thread=True, exclusive=True, exit_on_error=False, group="export")
-    def _export(self, key: Literal["coco", "yolo", "voc", "original"], folder: Path) -> None:
-        from core import exporters
+        def write(project: Project, progress: Any, cancelled: Callable[[], bool]) -> ExportReport:
+            from core import exporters
 
-        write = {
-            "coco": exporters.export_coco,
-            "yolo": exporters.export_yolo,
-            "voc": exporters.export_voc,
-            "original": exporters.export_original,
-        }[key]
-        worker = get_current_worker()
-        said = 0.0
+            export = {
+                "coco": exporters.export_coco,
+                "yolo": exporters.export_yolo,
+                "voc": exporters.export_voc,
+                "original": exporters.export_original,
+            }[key]
+            return export(project, folder, progress=progress, cancelled=cancelled)
 
-        def progress(now: Progress) -> None:
-            nonlocal said
-            if monotonic() - said >= REPORT_EVERY:
-                said = monotonic()
-                self.post_message(self.Moved(now))
+        self.begin(write, f"The export of '{self.project.name}' is not done.")
 
-        try:
-            with Project.open(self.project) as project:
-                report = write(
-                    project, folder, progress=progress, cancelled=lambda: worker.is_cancelled
-                )
-        except BatmanError as error:
-            self.post_message(self.Ended(None, error))
-        else:
-            self.post_message(self.Ended(report, None))
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """After a defect in an exporter, show it and go back to the form."""
-        super().on_worker_state_changed(event)
-        if event.worker.group == "export" and isinstance(event.worker.error, Exception):
-            self._ended(self.Ended(None, None))
-
-    @on(Moved)
-    def _moved(self, message: Moved) -> None:
-        now = message.progress
-        self.query_one("#bar", ProgressBar).update(total=now.total, progress=now.done)
-        count = f"{now.done:,} of {now.total:,}" if now.total else f"{now.done:,}"
-        self.query_one("#stage", Static).update(clean(f"{now.stage.capitalize()}  {count}"))
-
-    def action_cancel(self) -> None:
-        """Stop a running export, of which nothing is left; else close."""
-        if self.running and self._worker is not None:
-            self.query_one("#stage", Static).update("Stopping")
-            self._worker.cancel()
-        else:
-            self.dismiss(None)
-
-    @on(Ended)
-    def _ended(self, message: Ended) -> None:
-        self._batman.busy.pop(self, None)
-        self._worker = None
-        self.running = False
-        if message.report is not None:
-            self._batman.tell(told(message.report))
-            self.dismiss(message.report)
-            return
+    def form_again(self) -> None:
+        """Back to the folder."""
         self.query_one("#folder").focus()
-        if isinstance(message.error, Cancelled):
-            self._batman.tell("The export was stopped; nothing was written.")
-        elif message.error is not None:
-            self._batman.show_error(message.error)
+
+    def ended_well(self, report: ExportReport) -> None:
+        """Say what was written, and close."""
+        self.batman.tell(told(report))
+        self.dismiss(report)
 
 
 def told(report: ExportReport) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -13,38 +14,31 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
 from textual.widgets import (
     Button,
     ContentSwitcher,
     Input,
-    ProgressBar,
     RadioSet,
     Static,
 )
-from textual.worker import Worker, get_current_worker
 
 from batman_tui.keys import bindings
 from batman_tui.screens.import_disk import FolderWay, OriginalWay, VideoWay
 from batman_tui.screens.import_net import RoboflowWay, ZooWay
-from batman_tui.screens.import_way import ImportJob, Way
-from batman_tui.widgets.base import BatmanDialog
+from batman_tui.screens.import_way import Way
+from batman_tui.screens.task_dialog import TaskDialog
 from batman_tui.widgets.choice import Choice
 from batman_tui.widgets.keybar import KeyBar
 from batman_tui.widgets.table import Column, VirtualTable
-from core.errors import BatmanError, Cancelled
-from core.store import Project
+from core.errors import BatmanError
 from core.text import clean, duration, plural
 
 if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
-    from core.importers import ImportReport, Problem, Progress
-
-Phase = Literal["form", "running", "report"]
-REPORT_EVERY = 0.05
+    from core.importers import ImportReport, Problem
+    from core.store import Project
 
 
-class ImportDialog(BatmanDialog["ImportReport"]):
+class ImportDialog(TaskDialog["ImportReport"]):
     """Imports into the project in the folder `project`. The result is the report, or None."""
 
     HELP = (
@@ -54,33 +48,11 @@ class ImportDialog(BatmanDialog["ImportReport"]):
     CSS_PATH = Path(__file__).with_name("import_.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("import")
 
-    phase: reactive[Phase] = reactive("form", bindings=True)
-
-    class Moved(Message):
-        """The import got further."""
-
-        def __init__(self, progress: Progress) -> None:
-            super().__init__()
-            self.progress = progress
-
-        def can_replace(self, message: Message) -> bool:
-            """Let a slow terminal skip to the newest."""
-            return isinstance(message, ImportDialog.Moved)
-
-    class Ended(Message):
-        """The import ended: with a report, or with an error that was to be expected."""
-
-        def __init__(self, report: ImportReport | None, error: BatmanError | None) -> None:
-            super().__init__()
-            self.report = report
-            self.error = error
+    STOPPED = "The import was stopped; the project is as it was."
+    ESCAPE = "Escape stops it; the project is then as it was."
 
     def __init__(self, project: Path) -> None:
-        super().__init__()
-        self.project = project
-        self.report: ImportReport | None = None
-        self._importing: Worker[None] | None = None
-        self._started = 0.0
+        super().__init__(project)
         columns: list[Column[tuple[int, Problem]]] = [
             Column("kind", "Problem", lambda row: row[1].kind.replace("_", " "), least=14),
             Column("where", "Where", lambda row: row[1].where, least=14),
@@ -91,13 +63,9 @@ class ImportDialog(BatmanDialog["ImportReport"]):
             columns, lambda row: row[0], id="problems"
         )
 
-    @property
-    def _batman(self) -> BatmanApp:
-        return cast("BatmanApp", self.app)
-
     def compose(self) -> ComposeResult:
         """Lay out the three phases in one place."""
-        files = self._batman.settings.files
+        files = self.batman.settings.files
         self.ways = (
             FolderWay(files, self.project),
             ZooWay(),
@@ -117,10 +85,7 @@ class ImportDialog(BatmanDialog["ImportReport"]):
                     with Horizontal(classes="dialog--buttons"):
                         yield Button("Cancel", id="cancel", compact=True)
                         yield Button("Import", id="ok", variant="primary", compact=True)
-                with Vertical(id="running"):
-                    yield Static("", markup=False, id="stage", classes="dialog--text")
-                    yield ProgressBar(id="bar", show_eta=False)
-                    yield Static("", markup=False, id="left", classes="dialog--hint")
+                yield from self.running_part()
                 with Vertical(id="report"):
                     yield Static("", id="sum", classes="dialog--text")
                     yield self._problems
@@ -131,10 +96,6 @@ class ImportDialog(BatmanDialog["ImportReport"]):
         """Begin with the path of a data set."""
         self.way.first.focus()
         self._judged()
-
-    def watch_phase(self, phase: Phase) -> None:
-        """Show the part of the phase."""
-        self.query_one("#phases", ContentSwitcher).current = phase
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what the phase can do."""
@@ -185,78 +146,24 @@ class ImportDialog(BatmanDialog["ImportReport"]):
         if self.phase != "form" or self.query_one("#ok", Button).disabled:
             return
         job = self.way.job()
-        self._started = monotonic()
-        self._batman.busy[self] = (
-            f"The import into '{self.project.name}' is not done; leaving now undoes it."
-        )
-        self.query_one("#stage", Static).update("Starting")
-        self.query_one("#bar", ProgressBar).update(total=None, progress=0)
-        self.phase = "running"
-        self.set_focus(None)
-        self._importing = self._import(job)
 
-    @work(thread=True, exclusive=True, exit_on_error=False, group="import")
-    def _import(self, job: ImportJob) -> None:
-        from core.importers.report import together
+        def bring(project: Project, progress: Any, cancelled: Callable[[], bool]) -> ImportReport:
+            from core.importers.report import together
 
-        worker = get_current_worker()
-        said = 0.0
-        stage = ""
+            return together(job(project, progress, cancelled))
 
-        def progress(now: Progress) -> None:
-            nonlocal said, stage
-            if monotonic() - said >= REPORT_EVERY or now.stage != stage:
-                said, stage = monotonic(), now.stage
-                self.post_message(self.Moved(now))
+        lost = f"The import into '{self.project.name}' is not done; leaving now undoes it."
+        self.begin(bring, lost)
 
-        try:
-            with Project.open(self.project) as project:
-                report = together(job(project, progress, lambda: worker.is_cancelled))
-        except BatmanError as error:
-            self.post_message(self.Ended(None, error))
-        else:
-            self.post_message(self.Ended(report, None))
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """After a defect in an importer, show it and go back to the form."""
-        super().on_worker_state_changed(event)
-        if event.worker.group == "import" and isinstance(event.worker.error, Exception):
-            self._ended(self.Ended(None, None))
-
-    @on(Moved)
-    def _moved(self, message: Moved) -> None:
-        now = message.progress
-        self.query_one("#bar", ProgressBar).update(total=now.total, progress=now.done)
-        count = f"{now.done:,} of {now.total:,}" if now.total else f"{now.done:,}"
-        self.query_one("#stage", Static).update(clean(f"{now.stage.capitalize()}  {count}"))
-        spent = monotonic() - self._started
-        self.query_one("#left", Static).update(
-            f"{duration(spent)} so far. Escape stops it; the project is then as it was."
-        )
-
-    def action_cancel(self) -> None:
-        """Stop a running import; else close."""
-        if self.phase == "running" and self._importing is not None:
-            self.query_one("#stage", Static).update("Stopping")
-            self._importing.cancel()
-        else:
-            self.dismiss(self.report)
+    def form_again(self) -> None:
+        """Back to the first field of the way in."""
+        self.way.first.focus()
 
     # The report
 
-    @on(Ended)
-    def _ended(self, message: Ended) -> None:
-        self._batman.busy.pop(self, None)
-        self._importing = None
-        if message.report is None:
-            self.phase = "form"
-            self.way.first.focus()
-            if isinstance(message.error, Cancelled):
-                self._batman.tell("The import was stopped; the project is as it was.")
-            elif message.error is not None:
-                self._batman.show_error(message.error)
-            return
-        self.report = report = message.report
+    def ended_well(self, report: ImportReport) -> None:
+        """List what was wrong in what came in."""
+        self.report = report
         self.phase = "report"
         self.query_one("#sum", Static).update(self._sum(report))
         self._problems.set_rows(enumerate(report.problems))
@@ -278,7 +185,7 @@ class ImportDialog(BatmanDialog["ImportReport"]):
                 f"{plural(len(report.classes), 'class')}",
                 "bold",
             ),
-            f" imported in {duration(monotonic() - self._started)}.\n",
+            f" imported in {duration(monotonic() - self.began)}.\n",
         ]
         if report.problems:
             kinds = sorted(report.counts().items(), key=lambda item: -item[1])
@@ -293,7 +200,7 @@ class ImportDialog(BatmanDialog["ImportReport"]):
         """Write the report as JSON into the workspace's logs and say where."""
         if self.report is None:
             return
-        file = self._batman.workspace.logs_dir / f"import_{self.project.name}.json"
+        file = self.batman.workspace.logs_dir / f"import_{self.project.name}.json"
         report: dict[str, Any] = self.report.to_dict()
         self._write(file, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
 
@@ -316,4 +223,4 @@ class ImportDialog(BatmanDialog["ImportReport"]):
 
     @on(Written)
     def _written(self, message: Written) -> None:
-        self._batman.tell(f"Written to {message.file}")
+        self.batman.tell(f"Written to {message.file}")

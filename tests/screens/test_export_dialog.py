@@ -76,7 +76,7 @@ async def test_a_folder_with_something_in_it_is_refused(
             assert said in words_on(app)
             assert not can_start(dialog)
             await pilot.press("ctrl+s")
-            assert not dialog.running
+            assert dialog.phase == "form"
         # What was typed is kept when the format changes.
         line.value = str(workspace / "mine")
         await pilot.press("f3")
@@ -105,9 +105,10 @@ async def test_escape_stops_it(
         dialog = await dialog_on(pilot, project)
         await pilot.press("enter")
         await until(pilot, lambda: "Images 3 of 9" in words_on(app))
+        assert "Escape stops it; nothing of it is left" in words_on(app)
         assert app.busy
         await pilot.press("escape")
-        await until(pilot, lambda: not dialog.running)
+        await until(pilot, lambda: dialog.phase == "form")
         assert app.screen is dialog
         assert not app.busy
 
