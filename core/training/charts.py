@@ -141,9 +141,10 @@ class ChartMaker:
         if x_axis == "time":
             # A clock that was set back must not turn the curve round.
             x = np.maximum.accumulate(series.t - beginning(snapshot)) if len(series) else series.t
+        elif x_axis == "epoch":
+            x = series.step / steps_per_epoch(snapshot)
         else:
-            x = series.step / (steps_per_epoch(snapshot) if x_axis == "epoch" else 1)
-        x = np.asarray(x, dtype=np.float64)
+            x = series.step
         self._x = (series, x_axis, x)
         return x
 

@@ -36,10 +36,11 @@ class Series:
     """Read-only arrays of equal length, one value a step, NaN where nothing was told.
 
     `t` is Unix seconds; losses are not divided by the accumulation; `step_s` and `data_s` are
-    seconds, the memory is in megabytes. Arrays stay as they are when the run goes on.
+    seconds, the memory is in megabytes. Arrays stay as they are when the run goes on. Steps are
+    whole numbers, as floats because that is what a plot's axis takes: a million need no conversion.
     """
 
-    step: NDArray[np.int64]
+    step: NDArray[np.float64]
     epoch: NDArray[np.int32]
     t: NDArray[np.float64]
     loss: Floats
@@ -58,7 +59,7 @@ class Series:
 
 
 COLUMNS = tuple(field.name for field in fields(Series))
-_TYPES: dict[str, type[np.generic]] = {"step": np.int64, "epoch": np.int32, "t": np.float64}
+_TYPES: dict[str, type[np.generic]] = {"step": np.float64, "epoch": np.int32, "t": np.float64}
 
 
 class SeriesBuilder:
