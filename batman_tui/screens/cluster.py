@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from batman_tui.connections import host_of
 from batman_tui.keys import bindings
-from batman_tui.widgets.base import BatmanDialog
+from batman_tui.screens.cluster_work import SayingDialog
 from batman_tui.widgets.facts import Facts as FactList
 from batman_tui.widgets.field import Field, FieldSteps
 from batman_tui.widgets.keybar import KeyBar
@@ -41,7 +41,7 @@ _FACTS = ("GPUs", "Partitions", "Slurm", "Records", "Python", "Modules", "Places
 _NEW = "Fill in the host and press F5: the cluster is asked for the rest. Nothing is written there."
 
 
-class ClusterDialog(FieldSteps, BatmanDialog[Profile]):
+class ClusterDialog(FieldSteps, SayingDialog[Profile]):
     """Shows a cluster's profile to change, None for a new one; the result is the saved profile."""
 
     HELP = (
@@ -57,6 +57,7 @@ class ClusterDialog(FieldSteps, BatmanDialog[Profile]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("cluster")
+    SAYS = "#cluster-says"
 
     class Answered(Message):
         """The cluster said what it has, or `error` why not."""
@@ -99,7 +100,7 @@ class ClusterDialog(FieldSteps, BatmanDialog[Profile]):
         """Ask a known cluster at once."""
         self.query(Field).first().editor.focus()
         if self._profile is None:
-            self._say(_NEW)
+            self.say(_NEW)
         else:
             self.action_ask()
 
@@ -134,10 +135,10 @@ class ClusterDialog(FieldSteps, BatmanDialog[Profile]):
         try:
             profile = self._read()
         except BatmanError as error:
-            self._say(f"{error.message} {error.hint}", wrong=True)
+            self.say(f"{error.message} {error.hint}", wrong=True)
             return
         self._asking = True
-        self._say(f"Asking {profile.host or 'this machine'} …")
+        self.say(f"Asking {profile.host or 'this machine'} …")
         self._ask(profile)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="ask")
@@ -155,7 +156,7 @@ class ClusterDialog(FieldSteps, BatmanDialog[Profile]):
         if message.facts is None:
             error = message.error
             said = f"{error.message} {error.hint}" if error is not None else ""
-            self._say(f"{said} F5 asks again.", wrong=True)
+            self.say(f"{said} F5 asks again.", wrong=True)
             return
         profile = message.profile
         if self._new:
@@ -168,36 +169,33 @@ class ClusterDialog(FieldSteps, BatmanDialog[Profile]):
         facts = self.query_one("#facts-there", FactList)
         for name, text in facts_of(profile, message.facts).items():
             facts.say(name, text)
-        self._say("^s adds it." if self._new else "^s saves what was changed.")
-
-    def _say(self, text: str, *, wrong: bool = False) -> None:
-        says = self.query_one("#cluster-says", Static)
-        says.update(clean(" ".join(text.split())))
-        says.set_class(wrong, "dialog--error")
+        self.say("^s adds it." if self._new else "^s saves what was changed.")
 
     # -- keys ------------------------------------------------------------------------------------
 
     def action_save(self) -> None:
         """Write the profile and close."""
-        try:
-            profile = self._read()
-            save_profile(profile, replace=not self._new)
-        except BatmanError as error:
-            self._say(f"{error.message} {error.hint}", wrong=True)
-            return
-        self.dismiss(profile)
+        profile = self._saved()
+        if profile is not None:
+            self.dismiss(profile)
 
     def action_setup(self) -> None:
         """Save the profile, and go to what it takes to train there."""
         from batman_tui.screens.cluster_setup import SetupDialog
 
+        profile = self._saved()
+        if profile is not None:
+            self.app.push_screen(SetupDialog(profile), lambda made: self.dismiss(made or profile))
+
+    def _saved(self) -> Profile | None:
+        """Write the profile and return it; None, and the line says why, when it is not right."""
         try:
             profile = self._read()
             save_profile(profile, replace=not self._new)
         except BatmanError as error:
-            self._say(f"{error.message} {error.hint}", wrong=True)
-            return
-        self.app.push_screen(SetupDialog(profile), lambda made: self.dismiss(made or profile))
+            self.say(f"{error.message} {error.hint}", wrong=True)
+            return None
+        return profile
 
 
 def facts_of(profile: Profile, facts: Facts) -> dict[str, str]:

@@ -11,11 +11,11 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Static
-from textual.worker import Worker, get_current_worker
+from textual.worker import get_current_worker
 
 from batman_tui.connections import host_of
 from batman_tui.keys import bindings
-from batman_tui.widgets.base import BatmanDialog
+from batman_tui.screens.cluster_work import ClusterWork
 from batman_tui.widgets.facts import Facts as FactList
 from batman_tui.widgets.keybar import KeyBar
 from batman_tui.widgets.log_view import LogView
@@ -38,7 +38,7 @@ _BEFORE = (
 )
 
 
-class SetupDialog(BatmanDialog[Profile]):
+class SetupDialog(ClusterWork[Profile]):
     """Shows what setting up the cluster of `profile` would do, and does it when told to.
 
     The result is the profile that names the new environment. Escape cancels what is under way,
@@ -57,10 +57,10 @@ class SetupDialog(BatmanDialog[Profile]):
         #setup-log { height: 10; margin-top: 1; display: none; }
         &.-begun #setup-log { display: block; }
         #setup-says { height: auto; min-height: 2; margin-top: 1; }
-        .setup--good { color: $text-success; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("setup")
+    SAYS = "#setup-says"
 
     class Planned(Message):
         """What would be done, or `error` why nothing can be."""
@@ -77,17 +77,6 @@ class SetupDialog(BatmanDialog[Profile]):
             """The lines wait where all of them are found."""
             return isinstance(message, SetupDialog.Told)
 
-    class Went(Message):
-        """Fetching or sending went on."""
-
-        def __init__(self, progress: Progress) -> None:
-            super().__init__()
-            self.progress = progress
-
-        def can_replace(self, message: Message) -> bool:
-            """Only how far it is now matters."""
-            return isinstance(message, SetupDialog.Went)
-
     class Ended(Message):
         """It is set up, as the check `said`, or `error` says why not."""
 
@@ -103,7 +92,6 @@ class SetupDialog(BatmanDialog[Profile]):
         self._setup: Setup | None = None
         self._made: Profile | None = None
         self._lines: deque[str] = deque()
-        self._worker: Worker[None] | None = None
 
     @property
     def batman(self) -> BatmanApp:
@@ -121,7 +109,7 @@ class SetupDialog(BatmanDialog[Profile]):
 
     def on_mount(self) -> None:
         """Look at the cluster; nothing is written there yet."""
-        self._say(f"Looking at {self._profile.name} …")
+        self.say(f"Looking at {self._profile.name} …")
         self._plan()
 
     # -- what would be done ----------------------------------------------------------------------
@@ -142,26 +130,20 @@ class SetupDialog(BatmanDialog[Profile]):
         self._setup = message.setup
         if message.setup is None:
             error = message.error
-            self._say(f"{error.message} {error.hint}" if error is not None else "", wrong=True)
+            self.say(f"{error.message} {error.hint}" if error is not None else "", wrong=True)
         else:
             facts = self.query_one("#setup-facts", FactList)
             for name, text in plan_facts(message.setup):
                 facts.say(name, text)
-            self._say(_BEFORE)
+            self.say(_BEFORE)
         self.refresh_bindings()
-
-    def _say(self, text: str, *, wrong: bool = False, good: bool = False) -> None:
-        says = self.query_one("#setup-says", Static)
-        says.update(clean(" ".join(text.split())))
-        says.set_class(wrong, "dialog--error")
-        says.set_class(good, "setup--good")
 
     # -- doing it --------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to begin once it is known what would be done, and not twice."""
         if action == "begin":
-            return True if self._setup and not self._worker and not self._made else None
+            return True if self._setup and not self.working and not self._made else None
         if action == "steps":
             return True if self._setup else None
         return super().check_action(action, parameters)
@@ -187,12 +169,12 @@ class SetupDialog(BatmanDialog[Profile]):
 
     def action_begin(self) -> None:
         """Install it, and check it with a job."""
-        if self._setup is None or self._worker is not None or self._made is not None:
+        if self._setup is None or self.working is not None or self._made is not None:
             return
         self.add_class("-begun")
         self.query_one(LogView).focus()
-        self._say("Begun … Escape cancels.")
-        self._worker = self._run(self._setup)
+        self.say("Begun … Escape cancels.")
+        self.working = self._run(self._setup)
         self.refresh_bindings()
 
     @work(thread=True, exit_on_error=False, group="setup")
@@ -224,36 +206,24 @@ class SetupDialog(BatmanDialog[Profile]):
             lines.append(self._lines.popleft())
         self.query_one(LogView).append(lines)
 
-    @on(Went)
-    def _went(self, message: Went) -> None:
-        if self._worker is None or self._worker.is_cancelled:
-            return
-        at = message.progress
-        share = f" {at.done / at.total:.0%}" if at.total else ""
-        self._say(f"{at.stage[:1].upper()}{at.stage[1:]}{share} … Escape cancels.")
-
     @on(Ended)
     def _ended(self, message: Ended) -> None:
-        self._worker = None
+        self.working = None
         error, setup = message.error, self._setup
         if message.said is not None and setup is not None:
             self._made = load_profile(self._profile.name)
             good = judge(message.said, gpu=setup.gpu)[0]
             self.query_one(LogView).append([f"✓ {line}" for line in good])
-            self._say(
+            self.say(
                 f"✓ {self._profile.name} trains with {setup.env} from now on. Escape closes.",
                 good=True,
             )
         elif isinstance(error, Cancelled):
-            self._say(f"{error.message} {error.hint} ^s goes on where it was.")
+            self.say(f"{error.message} {error.hint} ^s goes on where it was.")
         elif error is not None:
-            self._say(f"{error.message} {error.hint} ^s tries again.", wrong=True)
+            self.say(f"{error.message} {error.hint} ^s tries again.", wrong=True)
         self.refresh_bindings()
 
-    def action_cancel(self) -> None:
-        """Cancel what is under way, or close."""
-        if self._worker is None:
-            self.dismiss(self._made)
-        else:
-            self._worker.cancel()
-            self._say("Cancelling …")
+    def outcome(self) -> Profile | None:
+        """Return the profile if it names the new environment."""
+        return self._made

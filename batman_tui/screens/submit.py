@@ -14,17 +14,17 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
-from textual.worker import Worker, get_current_worker
+from textual.worker import get_current_worker
 
 from batman_tui.connections import host_of
 from batman_tui.keys import bindings
-from batman_tui.widgets.base import BatmanDialog
+from batman_tui.screens.cluster_work import ClusterWork
 from batman_tui.widgets.field import Field, FieldSteps, editors
 from batman_tui.widgets.keybar import KeyBar
 from batman_tui.widgets.table import Column, VirtualTable
 from core.errors import BatmanError, Cancelled
 from core.progress import Progress
-from core.text import clean, duration, plural
+from core.text import duration, plural
 from core.training.config import parse_config
 from slurm.discover import Facts, discover
 from slurm.profiles import Profile
@@ -76,7 +76,7 @@ def _columns() -> list[Column[Soonest]]:
     ]  # fmt: skip
 
 
-class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
+class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
     """Submits the training that `values` describe (options of `TrainingConfig`) to a cluster.
 
     `asked` and `cluster` are what the fields begin with. The result is what was submitted. Escape
@@ -95,6 +95,7 @@ class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("submit")
+    SAYS = "#submit-says"
 
     class Answered(Message):
         """The cluster said what it has, or `error` why not."""
@@ -113,17 +114,6 @@ class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
             self.facts = facts
             self.rows = rows
             self.error = error
-
-    class Went(Message):
-        """Preparing and sending went on."""
-
-        def __init__(self, progress: Progress) -> None:
-            super().__init__()
-            self.progress = progress
-
-        def can_replace(self, message: Message) -> bool:
-            """Only how far it is now matters."""
-            return isinstance(message, SubmitDialog.Went)
 
     class Ended(Message):
         """It was submitted, or `error` says why not."""
@@ -144,7 +134,6 @@ class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
         self._site: Site | None = None
         self._facts: Facts | None = None
         self._order: Order | None = None
-        self._worker: Worker[None] | None = None
 
     @property
     def batman(self) -> BatmanApp:
@@ -187,7 +176,7 @@ class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
         """Ask the cluster."""
         self.query_one("#soonest").focus()
         if not self._profiles:
-            self._say(NO_CLUSTER, wrong=True)
+            self.say(NO_CLUSTER, wrong=True)
             return
         self.action_ask()
 
@@ -204,11 +193,11 @@ class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
     def action_ask(self) -> None:
         """Ask the cluster what is free and when a job could start."""
         profile = self.profile
-        if profile is None or self._worker is not None:
+        if profile is None or self.working is not None:
             return
         self._site = self._facts = self._order = None
         self.query_one("#soonest", VirtualTable).set_rows([])
-        self._say(f"Asking {profile.name} when the job could start …")
+        self.say(f"Asking {profile.name} when the job could start …")
         self._ask(profile, self._read())
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="ask")
@@ -229,7 +218,7 @@ class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
         if message.profile is not self.profile:
             return
         if message.error is not None:
-            self._say(f"{message.error.message} {message.error.hint} F5 asks again.", wrong=True)
+            self.say(f"{message.error.message} {message.error.hint} F5 asks again.", wrong=True)
             return
         self._site, self._facts = message.site, message.facts
         table = self.query_one("#soonest", VirtualTable)
@@ -266,19 +255,14 @@ class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
     def _follow(self) -> None:
         """Say what would be submitted, or what is wrong."""
         self._order = None
-        if self._site is None or self._facts is None or self._worker is not None:
+        if self._site is None or self._facts is None or self.working is not None:
             return
         try:
             self._order = order(self._site, self._facts, self._values, self._read())
         except BatmanError as error:
-            self._say(f"{error.message} {error.hint}", wrong=True)
+            self.say(f"{error.message} {error.hint}", wrong=True)
             return
-        self._say(order_words(self._order))
-
-    def _say(self, text: str, *, wrong: bool = False) -> None:
-        says = self.query_one("#submit-says", Static)
-        says.update(clean(" ".join(text.split())))
-        says.set_class(wrong, "dialog--error")
+        self.say(order_words(self._order))
 
     @on(Field.Typed)
     def _typed(self, message: Field.Typed) -> None:
@@ -306,7 +290,7 @@ class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
         try:
             submission = preview(self._site, self.batman.workspace, self._order)
         except BatmanError as error:
-            self._say(f"{error.message} {error.hint}", wrong=True)
+            self.say(f"{error.message} {error.hint}", wrong=True)
             return
         file = self.batman.workspace.root / "job.sh"
         lead = f"c copies it, w writes it to {file}."
@@ -314,9 +298,9 @@ class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
 
     def action_submit(self) -> None:
         """Prepare the data set, send it and submit the job."""
-        if self._order is None or self._site is None or self._worker is not None:
+        if self._order is None or self._site is None or self.working is not None:
             return
-        self._worker = self._submit(self._site, self._order)
+        self.working = self._submit(self._site, self._order)
 
     @work(thread=True, exit_on_error=False, group="submit")
     def _submit(self, site: Site, wanted: Order) -> None:
@@ -340,31 +324,17 @@ class SubmitDialog(FieldSteps, BatmanDialog[Submitted]):
     def _report(self, stage: str, done: int, total: int | None) -> None:
         self.post_message(self.Went(Progress(stage, done, total)))
 
-    @on(Went)
-    def _went(self, message: Went) -> None:
-        at = message.progress
-        share = f" {at.done / at.total:.0%}" if at.total else ""
-        self._say(f"{at.stage[:1].upper()}{at.stage[1:]}{share} … Escape cancels.")
-
     @on(Ended)
     def _ended(self, message: Ended) -> None:
-        self._worker = None
+        self.working = None
         if message.result is not None:
             self.dismiss(message.result)
             return
         self._follow()
         if message.error is not None:
-            self._say(f"{message.error.message} {message.error.hint}", wrong=True)
+            self.say(f"{message.error.message} {message.error.hint}", wrong=True)
         else:
-            self._say("Cancelled; nothing was submitted.")
-
-    def action_cancel(self) -> None:
-        """Cancel what is being sent, or close."""
-        if self._worker is None:
-            self.dismiss(None)
-        else:
-            self._worker.cancel()
-            self._say("Cancelling …")
+            self.say("Cancelled; nothing was submitted.")
 
 
 def order_words(wanted: Order) -> str:

@@ -102,6 +102,7 @@ class BatmanDialog(Guarded, ModalScreen[Result]):
         .dialog--text { width: 1fr; height: auto; }
         .dialog--hint { width: 1fr; height: auto; color: $foreground-muted; }
         .dialog--error { width: 1fr; height: auto; color: $text-error; }
+        .dialog--good { color: $text-success; }
         .dialog--buttons {
             width: 1fr; height: auto; align-horizontal: right; margin-top: 1;
             Button { margin-left: 2; }

@@ -201,7 +201,7 @@ async def test_submitted_from_the_form_watched_told_and_cloned(
         dialog.query_one("#field-time", Field).editor.value = "100d"
         await until(pilot, lambda: "at most" in words_on(app), seconds=WAIT)
         await pilot.press("ctrl+s")
-        assert dialog._worker is None, "what cannot be given is not submitted"
+        assert dialog.working is None, "what cannot be given is not submitted"
         dialog.query_one("#field-time", Field).editor.value = "20m"
         await until(pilot, lambda: dialog._order is not None, seconds=WAIT)
         assert "1 × a100-40, in gpu-long, for 20m 00s" in words_on(app)

@@ -61,7 +61,7 @@ async def test_the_soonest_stands_first_and_what_cannot_be_is_said(tmp_path: Pat
         await until(pilot, lambda: "is no time" in words_on(app))
         assert dialog._order is None
         await pilot.press("ctrl+s")
-        assert dialog._worker is None
+        assert dialog.working is None
         say(dialog, "time", "90m")
         say(dialog, "sweep", "lr=1e-4,5e-5 modle=base")
         await until(pilot, lambda: "did you mean 'model'" in words_on(app))
