@@ -137,10 +137,10 @@ def _watch(workspace: Workspace, trained: Run, shown: str, *, tui: bool) -> int 
             _command(shown, "watch", trained.name)
             _command(shown, "evaluate", trained.name, "--split", "test")
             return Exit.OK
-        code = end(trained, snapshot)
+        code = end(trained, workspace, snapshot)
     else:
         say("Loading PyTorch and RF-DETR takes some seconds.", "dim")
-        code = follow(trained, ours=True)
+        code = follow(trained, workspace, ours=True)
     return None if code == Exit.OK else code
 
 

@@ -19,6 +19,7 @@ from core.training.events import Finished
 from core.training.follow import RunFollower, RunSnapshot
 from core.training.process import ENDED
 from core.training.run import Run
+from core.workspace import Workspace
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -30,7 +31,7 @@ _LINE_S = 10.0
 _BAR = 20
 
 
-def follow(run: Run, *, ours: bool, plain: bool = False) -> int:
+def follow(run: Run, workspace: Workspace, *, ours: bool, plain: bool = False) -> int:
     """Show `run` until it ends and return the exit code for its end.
 
     `ours` is a run that this command started: Ctrl-C stops it with a checkpoint, a second one
@@ -45,7 +46,7 @@ def follow(run: Run, *, ours: bool, plain: bool = False) -> int:
             show.line(
                 Line(
                     "Nobody has started this run yet; it is waited for."
-                    f" To start it: batman train --resume {typed(run)}",
+                    f" To start it: batman train --resume {typed(run, workspace)}",
                     "yellow",
                 )
             )
@@ -61,7 +62,10 @@ def follow(run: Run, *, ours: bool, plain: bool = False) -> int:
                 return Exit.INTERRUPTED
             if interrupts.count > 1:
                 show.line(
-                    Line(f"Left. It stops by itself; see batman watch {typed(run)}.", "yellow")
+                    Line(
+                        f"Left. It stops by itself; see batman watch {typed(run, workspace)}.",
+                        "yellow",
+                    )
                 )
                 return Exit.INTERRUPTED
             if interrupts.new():
@@ -82,10 +86,10 @@ def follow(run: Run, *, ours: bool, plain: bool = False) -> int:
             " checkpoint.",
         )
         return Exit.FAILED
-    return end(run, snapshot)
+    return end(run, workspace, snapshot)
 
 
-def end(run: Run, snapshot: RunSnapshot) -> int:
+def end(run: Run, workspace: Workspace, snapshot: RunSnapshot) -> int:
     """Print how a run ended and return the exit code for it."""
     say_end(snapshot, str(run.path))
     wrong = failure(snapshot)
@@ -94,13 +98,14 @@ def end(run: Run, snapshot: RunSnapshot) -> int:
         return Exit.FAILED
     if isinstance(snapshot.ended, Finished):
         return Exit.OK
-    say(f"Go on with: batman train --resume {typed(run)}", "dim")
+    say(f"Go on with: batman train --resume {typed(run, workspace)}", "dim")
     return Exit.STOPPED
 
 
-def typed(run: Run) -> str:
-    """Return what a shell line calls the run: its name if it is among others, else its path."""
-    return shlex.quote(run.name if run.path.parent.name == "runs" else str(run.path))
+def typed(run: Run, workspace: Workspace) -> str:
+    """Return what a shell line calls the run: its name if the workspace has it, else its path."""
+    own = run.path.parent.absolute() == workspace.runs_dir.absolute()
+    return shlex.quote(run.name if own else str(run.path))
 
 
 class _Interrupts:

@@ -198,7 +198,7 @@ def _stop(args: argparse.Namespace) -> int:
     for run in runs:
         run.stop()
         say(f"{run.name} stops after its current step, with a checkpoint.")
-        say(f"Go on later with: batman train --resume {typed(run)}", "dim")
+        say(f"Go on later with: batman train --resume {typed(run, workspace)}", "dim")
     return Exit.OK
 
 

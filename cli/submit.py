@@ -135,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
     _say_submitted(site, workspace, submission, records, facts, as_json=args.json)
     if args.watch and len(runs) == 1:
         with kept_up(runs[0], workspace):
-            return follow(runs[0], ours=False, plain=args.plain)
+            return follow(runs[0], workspace, ours=False, plain=args.plain)
     return Exit.OK
 
 

@@ -122,16 +122,16 @@ def run(args: argparse.Namespace) -> int:
         ready = ready_run(workspace, config, lambda at: show(at.stage, at.done, at.total))
     say_ready(ready)
     if args.prepare_only:
-        say(f"Start it with: batman train --resume {typed(ready)}", "dim")
+        say(f"Start it with: batman train --resume {typed(ready, workspace)}", "dim")
         return Exit.OK
     launch_local(ready)
     say(f"Training {ready.name} in {ready.path}.")
     if args.detach:
-        say(f"Watch it with: batman watch {typed(ready)}", "dim")
-        say(f"Stop it with: batman runs stop {typed(ready)}", "dim")
+        say(f"Watch it with: batman watch {typed(ready, workspace)}", "dim")
+        say(f"Stop it with: batman runs stop {typed(ready, workspace)}", "dim")
         return Exit.OK
     say("Ctrl-C stops it with a checkpoint; closing the terminal does not.", "dim")
-    return follow(ready, ours=True, plain=args.plain)
+    return follow(ready, workspace, ours=True, plain=args.plain)
 
 
 def add_option(group: argparse._ActionsContainer, name: str) -> None:

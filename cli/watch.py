@@ -36,11 +36,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _follow(workspace: Workspace, run: Run, *, plain: bool) -> int:
     if not (run.path / "job.json").is_file():
-        return follow(run, ours=False, plain=plain)
+        return follow(run, workspace, ours=False, plain=plain)
     from cli.cluster import kept_up
 
     with kept_up(run, workspace):
-        return follow(run, ours=False, plain=plain)
+        return follow(run, workspace, ours=False, plain=plain)
 
 
 if __name__ == "__main__":

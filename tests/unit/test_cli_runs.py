@@ -143,9 +143,10 @@ def test_a_name_with_spaces_is_quoted_in_what_to_type(workspace: Path, capsys: C
     make_run(workspace, "my run", started(), *epoch(1, 0.2), ended)
     assert main(["watch", "my run"]) == Exit.STOPPED
     assert "batman train --resume 'my run'" in capsys.readouterr().out
-    away = make_run(workspace, "../elsewhere", started(), *epoch(1, 0.2), ended).path
-    assert main(["watch", str(away)]) == Exit.STOPPED
-    assert f"batman train --resume {away}\n" in capsys.readouterr().out
+    for place in ("../elsewhere", "../other/runs/elsewhere"):
+        away = make_run(workspace, place, started(), *epoch(1, 0.2), ended).path
+        assert main(["watch", str(away)]) == Exit.STOPPED
+        assert f"batman train --resume {away}\n" in capsys.readouterr().out
     assert main(["project", "create", "my cats"]) == Exit.OK
     assert "--project 'my cats'" in capsys.readouterr().out
 
