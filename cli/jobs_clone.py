@@ -12,9 +12,6 @@ from cli.parser import Subcommands
 if TYPE_CHECKING:
     from slurm.clone import Clone
 
-# These were chosen for the type of GPU, and mean nothing for another.
-_OF_THE_GPU = ("time", "partition", "mem", "cpus")
-
 
 def add_clone(commands: Subcommands) -> None:
     """Add the sub-command, with every option of `batman submit`.
@@ -49,27 +46,19 @@ def _clone(args: argparse.Namespace) -> int:
 
 def fill_in(args: argparse.Namespace, clone: Clone) -> None:
     """Set what was not chosen on the command line to what the job had."""
+    from slurm.request import wishes
+
     if args.project is None:
         args.project = str(clone.project)
     for name, text in clone.values.items():
         if getattr(args, name) is None:
             setattr(args, name, text)
-    same_gpu = args.gpu in ("", clone.gpu) and args.cluster in (None, clone.cluster)
-    there = {
-        "cluster": clone.cluster,
-        "account": clone.account,
-        "qos": clone.qos,
-        "time": clone.time,
-        "partition": clone.partition,
-        "mem": clone.memory,
-        "cpus": clone.cpus,
-        "gpu": clone.gpu,
-    }
-    for name, value in there.items():
-        chosen = getattr(args, name) not in (None, "")
-        if not chosen and value and (same_gpu or name not in _OF_THE_GPU):
-            setattr(args, name, value)
-    if args.checkpoints == "none":
-        args.checkpoints = clone.checkpoints
-    if not args.sbatch:
-        args.sbatch = list(clone.extra)
+    if args.cluster is None:
+        args.cluster = clone.cluster
+    same_gpu = args.cluster == clone.cluster and args.gpu in (None, "", clone.request.gpu)
+    for wish in wishes():
+        had = getattr(clone.request, wish.name)
+        # What was chosen for one type of GPU means nothing for another.
+        fits = same_gpu or not wish.metadata["of_gpu"]
+        if fits and getattr(args, wish.name) in (None, wish.default):
+            setattr(args, wish.name, had)

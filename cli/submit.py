@@ -6,7 +6,8 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import Field
+from typing import Any
 
 from cli.cluster import kept_up, profile_for, site_for
 from cli.common import add_json, add_workspace, open_project, run_module, workspace_of
@@ -18,29 +19,22 @@ from cli.train import add_option, say_findings, say_ready
 from core.errors import BatmanError
 from core.text import plural
 from core.training.command import option_names
-from core.training.config import TrainingConfig
 from core.training.form import SECTIONS, to_text
-from core.training.planning import would_be_path
 from core.training.run import Run
-from core.training.start import ready_run
 from core.workspace import Workspace
-from slurm.choose import combinations, first_to_start, wanted_of, with_gpu_batch
-from slurm.discover import Facts, discover
-from slurm.fetch import Mirror, link_log
-from slurm.plan import Wanted, plan
-from slurm.record import CHECKPOINTS, SCRIPT_FILE, JobRecord, keep_checkpoints
-from slurm.resources import Resources
+from slurm.discover import discover
+from slurm.pipeline import Sent, make_order, preview, send_order
+from slurm.record import CHECKPOINTS, SCRIPT_FILE
+from slurm.request import JobRequest, combinations, wishes
 from slurm.site import Site
 from slurm.soonest import Soonest, soonest
-from slurm.submit import Submission, plan_submission, submit
+from slurm.submit import Submission
 from slurm.values import format_duration
 
 DESCRIPTION = (
     "Train RF-DETR on a SLURM cluster: on the login node you are on, or over SSH. A run that"
     " needs longer than the time limit writes a checkpoint and goes on by itself."
 )
-
-_AUTO = "auto"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,30 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workspace(parser)
     job = parser.add_argument_group("the job")
     job.add_argument("--cluster", metavar="NAME", help="cluster (default: the only one there is)")
-    job.add_argument(
-        "--gpu", default="", metavar="TYPE", help="type of GPU; auto takes the one free soonest"
-    )
-    job.add_argument("--time", metavar="TIME", help="time limit, such as 10h or 2-00:00:00")
-    job.add_argument("--partition", default="", metavar="NAME", help="partition")
-    job.add_argument("--mem", default="", metavar="SIZE", help="memory on each node, such as 64G")
-    job.add_argument("--cpus", type=int, metavar="N", help="CPUs for each GPU")
-    job.add_argument("--account", default="", metavar="NAME", help="account to charge")
-    job.add_argument("--qos", default="", metavar="NAME", help="quality of service")
-    job.add_argument(
-        "--sbatch", action="append", default=[], metavar="OPTION",
-        help="further option of sbatch, as --sbatch=--exclude=n3; may be given several times",
-    )  # fmt: skip
-    job.add_argument(
-        "--sweep", nargs="+", default=[], metavar="NAME=A,B",
-        help="train every combination, as one array: --sweep lr=1e-4,5e-5 model=base,medium",
-    )  # fmt: skip
-    job.add_argument(
-        "--sweep-parallel", type=int, metavar="N", help="runs of a sweep at once (default: any)"
-    )
-    job.add_argument(
-        "--checkpoints", choices=CHECKPOINTS, default="none",
-        help="checkpoints to bring back beside best.pth (default: none)",
-    )  # fmt: skip
+    for wish in wishes():
+        _add_wish(job, wish)
     how = parser.add_argument_group("how to start").add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="print the script; submit nothing")
     how.add_argument(
@@ -106,51 +78,57 @@ def run(args: argparse.Namespace) -> int:
             "No project was chosen to train on.",
             "Give one with --project, or go on with a run by --resume.",
         )
-    configs = combinations(values, args.sweep)
-    wanted = _wanted(args, configs[0])
+    request = request_of(args)
     site = site_for(profile_for(args.cluster), workspace)
     facts = discover(site.host)
-    if args.soonest or args.gpu.lower() == _AUTO:
-        rows = soonest(site.host, site.profile, replace(wanted, gpu=""), facts)
-        if args.soonest:
-            _say_soonest(rows, as_json=args.json)
-            return Exit.OK
-        wanted = replace(wanted, gpu=first_to_start(rows))
-    resources = plan(site.profile, wanted, facts)
-    configs = [with_gpu_batch(config, resources) for config in configs]
+    if args.soonest:
+        config = combinations(values, request.sweep)[0]
+        rows = soonest(site.host, site.profile, request, facts, config.num_gpus, config.num_nodes)
+        _say_soonest(rows, as_json=args.json)
+        return Exit.OK
+    order = make_order(site, facts, values, request)
     if args.dry_run:
-        return _dry_run(site, workspace, configs, resources, args)
+        return _dry_run(preview(site, workspace, order), as_json=args.json)
     if not args.json:
-        say_findings(workspace, configs[0])
-    runs = []
+        say_findings(workspace, order.configs[0])
     with Stages(quiet=args.json) as show:
-        for config in configs:
-            runs.append(ready_run(workspace, config, lambda at: show(at.stage, at.done, at.total)))
-    if not args.json:
-        say_ready(runs[0])
-    submission = plan_submission(site, runs, resources, args.sweep_parallel)
-    with Stages(quiet=args.json) as show:
-        records = submit(site, submission, lambda at: show(at.stage, at.done, at.total))
-    records = keep_checkpoints(runs, records, args.checkpoints)
-    _say_submitted(site, workspace, submission, records, facts, as_json=args.json)
-    if args.watch and len(runs) == 1:
-        with kept_up(runs[0], workspace):
-            return follow(runs[0], workspace, ours=False, plain=args.plain)
+        sent = send_order(
+            site,
+            workspace,
+            order,
+            lambda at: show(at.stage, at.done, at.total),
+            on_ready=lambda runs: None if args.json else say_ready(runs[0]),
+        )
+    _say_submitted(site, workspace, sent, as_json=args.json)
+    if args.watch and len(sent.runs) == 1:
+        with kept_up(sent.runs[0], workspace):
+            return follow(sent.runs[0], workspace, ours=False, plain=args.plain)
     return Exit.OK
 
 
-def _wanted(args: argparse.Namespace, config: TrainingConfig) -> Wanted:
-    return wanted_of(
-        config,
-        gpu=args.gpu,
-        time=args.time or "",
-        partition=args.partition,
-        memory=args.mem,
-        cpus=args.cpus,
-        account=args.account,
-        qos=args.qos,
-        extra=args.sbatch,
-    )
+def _add_wish(group: argparse._ArgumentGroup, wish: Field[Any]) -> None:
+    """Add the option of one field of `JobRequest`."""
+    told = wish.metadata
+    how: dict[str, Any] = {"default": None, "metavar": told["metavar"]}
+    if wish.name == "checkpoints":
+        how = {"default": wish.default, "choices": CHECKPOINTS}
+    elif wish.name == "sweep":
+        how["nargs"] = "+"
+    elif wish.name == "extra":
+        how["action"] = "append"
+    elif wish.default is None:
+        how["type"] = int
+    group.add_argument(told["flag"], dest=wish.name, help=told["help"], **how)
+
+
+def request_of(args: argparse.Namespace) -> JobRequest:
+    """Return what the parsed arguments ask of the cluster."""
+    chosen: dict[str, Any] = {}
+    for wish in wishes():
+        value = getattr(args, wish.name)
+        if value is not None:
+            chosen[wish.name] = tuple(value) if isinstance(value, list) else value
+    return JobRequest(**chosen)
 
 
 def _say_soonest(rows: Sequence[Soonest], *, as_json: bool) -> None:
@@ -173,39 +151,17 @@ def _say_soonest(rows: Sequence[Soonest], *, as_json: bool) -> None:
     )
 
 
-def _dry_run(
-    site: Site,
-    workspace: Workspace,
-    configs: Sequence[TrainingConfig],
-    resources: Resources,
-    args: argparse.Namespace,
-) -> int:
+def _dry_run(submission: Submission, *, as_json: bool) -> int:
     """Print the script as it would be submitted; the token in it is drawn anew for each job."""
-    models = [config.model for config in configs]
-    runs = [
-        Run(would_be_path(workspace, config, models[:number].count(config.model)))
-        for number, config in enumerate(configs)
-    ]
-    submission = plan_submission(site, runs, resources, args.sweep_parallel)
-    if args.json:
+    if as_json:
         say_json({"command": submission.command(), "script": submission.script.text})
         return Exit.OK
     sys.stdout.write(submission.script.text)
     return Exit.OK
 
 
-def _say_submitted(
-    site: Site,
-    workspace: Workspace,
-    submission: Submission,
-    records: Sequence[JobRecord],
-    facts: Facts,
-    *,
-    as_json: bool,
-) -> None:
-    runs = submission.runs
-    for one in runs:
-        link_log(Mirror(site, one), workspace)
+def _say_submitted(site: Site, workspace: Workspace, sent: Sent, *, as_json: bool) -> None:
+    runs, records = sent.runs, sent.records
     if as_json:
         say_json(
             [
@@ -217,7 +173,7 @@ def _say_submitted(
             ]
         )  # fmt: skip
         return
-    asked = submission.spec.resources
+    asked = sent.submission.spec.resources
     number = records[0].job_id.partition("_")[0]
     gpus = f"{asked.gpus_per_node} × {asked.gpu}" if asked.gpu else ""
     what = f"array of {plural(len(runs), 'run')}" if len(runs) > 1 else f"run {runs[0].name}"

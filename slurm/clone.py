@@ -6,8 +6,9 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.errors import BatmanError, RunError
 from core.text import clean
@@ -18,14 +19,17 @@ from core.training.run import Run
 from core.workspace import Workspace
 from slurm.profiles import Profile, ProfileError, load_profile
 from slurm.record import SCRIPT_FILE, JobRecord, list_records, read_record
+from slurm.request import JobRequest, wishes
 
 # A clone is a new run with a data set of its own.
 _NOT_CLONED = ("project", "output_dir", "resume")
+# The wishes that one option of sbatch holds.
+_TOLD = tuple(wish for wish in wishes() if wish.metadata["sbatch"])
 # What the script says for every job (`slurm.script`), and what stands for the GPU anyway.
 _EVERY = (
     "job-name", "comment", "output", "open-mode", "chdir", "signal", "requeue", "array", "parsable",
-    "gres", "nodes", "ntasks-per-node", "cpus-per-task", "partition", "time", "mem", "account",
-    "qos",
+    "gres", "nodes", "ntasks-per-node", "cpus-per-task",
+    *(wish.metadata["sbatch"] for wish in _TOLD),
 )  # fmt: skip
 
 
@@ -34,23 +38,14 @@ class Clone:
     """What a job can be made again from.
 
     `values` are the options of its training that are not at their defaults, as a person types
-    them. `cluster` and `gpu` are where it ran; `time`, `partition`, `memory` and `cpus` belong to
-    that type of GPU, `account`, `qos` and `extra` do not.
+    them; `cluster` is where it ran, `request` what it asked for there.
     """
 
     run: Path
     project: Path
     values: Mapping[str, str]
     cluster: str
-    gpu: str
-    time: str = ""
-    partition: str = ""
-    memory: str = ""
-    cpus: int | None = None
-    account: str = ""
-    qos: str = ""
-    extra: tuple[str, ...] = field(default=())
-    checkpoints: str = "none"
+    request: JobRequest
 
 
 def clone_job(workspace: Workspace, job_id: str, cluster: str | None = None) -> Clone:
@@ -105,23 +100,22 @@ def clone_run(run_dir: Path) -> Clone:
     nodes, gpus = record.num_nodes, max(1, record.num_gpus)
     cpus = asked.get("cpus-per-task", "")
     usual = tuple(profile.sbatch) if profile else ()
+    told: dict[str, Any] = {w.name: asked.get(w.metadata["sbatch"], "") for w in _TOLD}
     return Clone(
         run=run_dir,
         project=config.project,
         values=_values(config, record, profile),
         cluster=record.cluster,
-        gpu=record.gpu,
-        time=asked.get("time", ""),
-        partition=record.partition,
-        memory=asked.get("mem", ""),
-        cpus=max(1, int(cpus) // (gpus if nodes == 1 else 1)) if cpus.isdigit() else None,
-        account=asked.get("account", ""),
-        qos=asked.get("qos", ""),
-        checkpoints=record.checkpoints,
-        extra=tuple(
-            option
-            for option in _options(run_dir, record)
-            if option.removeprefix("--").partition("=")[0] not in _EVERY and option not in usual
+        request=JobRequest(
+            gpu=record.gpu,
+            cpus=max(1, int(cpus) // (gpus if nodes == 1 else 1)) if cpus.isdigit() else None,
+            checkpoints=record.checkpoints,
+            extra=tuple(
+                option
+                for option in _options(run_dir, record)
+                if option.removeprefix("--").partition("=")[0] not in _EVERY and option not in usual
+            ),
+            **told,
         ),
     )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from core.errors import BatmanError
 from core.text import clean, did_you_mean, plural, sentence
 from slurm.discover import Facts, Node, suggest_gpus
 from slurm.profiles import GpuType, Profile, parse_time
+from slurm.request import JobRequest
 from slurm.resources import Resources
 from slurm.values import format_duration, parse_memory
 
@@ -17,51 +17,36 @@ class CannotGive(BatmanError):
     """Something was asked for that the cluster cannot give; the hint says what it can."""
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a person asked for; what is empty or None is taken from the profile.
-
-    `gpu` is a type of the profile's table, `auto` for the one that is to be had soonest.
-    """
-
-    gpu: str = ""
-    num_gpus: int = 1
-    num_nodes: int = 1
-    time_s: int | None = None
-    partition: str = ""
-    memory: str = ""
-    cpus: int | None = None
-    account: str = ""
-    qos: str = ""
-    extra: tuple[str, ...] = ()
-
-
 def gpu_table(profile: Profile, facts: Facts) -> dict[str, GpuType]:
     """Return the profile's GPU types, or what the cluster has where the profile names none."""
     return dict(profile.gpus) or suggest_gpus(facts)
 
 
-def plan(profile: Profile, wanted: Wanted, facts: Facts) -> Resources:
-    """Return what to ask for. Raises `CannotGive` for what cannot be had, saying what can."""
+def plan(
+    profile: Profile, request: JobRequest, facts: Facts, num_gpus: int = 1, num_nodes: int = 1
+) -> Resources:
+    """Return what to ask SLURM for, with `num_gpus` on each of `num_nodes`.
+
+    Raises `CannotGive` for what cannot be had, saying what can.
+    """
     table = gpu_table(profile, facts)
-    name, gpu = _choose(table, wanted.gpu)
-    partition = _partition(wanted.partition or gpu.partition, facts)
-    kind = gpu.gres.partition(":")[2]
-    nodes = _nodes(name, gpu, kind, partition, wanted, facts, table)
-    memory = wanted.memory or gpu.memory
+    name, gpu = _choose(table, request.gpu)
+    partition = _partition(request.partition or gpu.partition, facts)
+    nodes = _nodes(name, gpu, partition, num_gpus, num_nodes, facts, table)
+    memory = request.memory or gpu.memory
     _check_memory(memory, nodes)
     return Resources(
         gpu=name,
         gres=gpu.gres,
         partition=partition,
         memory=memory,
-        time_s=_time(profile, gpu, partition, wanted, facts),
-        nodes=wanted.num_nodes,
-        gpus_per_node=wanted.num_gpus,
-        cpus_per_gpu=_cpus(profile, wanted, nodes),
-        account=wanted.account or profile.account,
-        qos=wanted.qos or profile.qos,
-        extra=(*profile.sbatch, *wanted.extra),
+        time_s=_time(profile, gpu, partition, request.time_s, facts),
+        nodes=num_nodes,
+        gpus_per_node=num_gpus,
+        cpus_per_gpu=_cpus(profile, request.cpus, num_gpus, nodes),
+        account=request.account or profile.account,
+        qos=request.qos or profile.qos,
+        extra=(*profile.sbatch, *request.sbatch_options),
         batch=gpu.batch,
     )
 
@@ -111,13 +96,14 @@ def _partition(name: str, facts: Facts) -> str:
 def _nodes(
     name: str,
     gpu: GpuType,
-    kind: str,
     partition: str,
-    wanted: Wanted,
+    num_gpus: int,
+    num_nodes: int,
     facts: Facts,
     table: dict[str, GpuType],
 ) -> list[Node]:
     """Return the nodes that could take the job, none where the cluster did not tell."""
+    kind = gpu.gres.partition(":")[2]
     if not gpu.gres:
         return [n for n in facts.nodes if partition in ("", *n.partitions)]
     # A table may name features or GRES that sinfo tells in another way: then it is believed.
@@ -131,12 +117,12 @@ def _nodes(
     most = max((node.count(kind) for node in found), default=gpu.max_per_node)
     if gpu.max_per_node:
         most = min(most, gpu.max_per_node) if found else gpu.max_per_node
-    total = wanted.num_gpus * wanted.num_nodes
-    if most and wanted.num_gpus > most:
+    total = num_gpus * num_nodes
+    if most and num_gpus > most:
         others = [
             f"{clean(other)} ({row.max_per_node} a node)"
             for other, row in table.items()
-            if row.max_per_node >= wanted.num_gpus
+            if row.max_per_node >= num_gpus
         ]
         spread = -(-total // most)
         each = -(-total // spread)
@@ -146,13 +132,13 @@ def _nodes(
             can.append(f"--num-nodes {spread} --num-gpus {each}")
         raise CannotGive(
             f"A node has {plural(most, 'GPU')} of type {clean(name)}"
-            f" at most, and {wanted.num_gpus} were asked for.",
+            f" at most, and {num_gpus} were asked for.",
             f"Take {' or '.join(can)}{', or ' + ', '.join(others) if others else ''}.",
         )
-    fitting = [node for node in found if node.count(kind) >= wanted.num_gpus]
-    if found and len(fitting) < wanted.num_nodes:
+    fitting = [node for node in found if node.count(kind) >= num_gpus]
+    if found and len(fitting) < num_nodes:
         raise CannotGive(
-            f"{wanted.num_nodes} nodes with {plural(wanted.num_gpus, 'GPU')} of type"
+            f"{num_nodes} nodes with {plural(num_gpus, 'GPU')} of type"
             f" {clean(name)} each were asked for, and the partition {clean(partition)}"
             f" has {len(fitting)}.",
             f"Take --num-nodes {len(fitting)}.",
@@ -161,30 +147,30 @@ def _nodes(
 
 
 def _time(
-    profile: Profile, gpu: GpuType, partition: str, wanted: Wanted, facts: Facts
+    profile: Profile, gpu: GpuType, partition: str, wanted: int | None, facts: Facts
 ) -> int | None:
     limit = facts.limit(partition)
     if limit is None and partition == gpu.partition:
         limit = gpu.time_s
-    if wanted.time_s is None:
+    if wanted is None:
         usual = parse_time(profile.time)
         known = [seconds for seconds in (usual, limit) if seconds is not None]
         return min(known) if known else None
-    if limit is not None and wanted.time_s > limit:
+    if limit is not None and wanted > limit:
         longer = [
             f"{clean(p.name)} ({_limit_words(p.time_limit)})"
             for p in facts.partitions.values()
             if p.up
-            and (p.time_limit is None or p.time_limit >= wanted.time_s)
+            and (p.time_limit is None or p.time_limit >= wanted)
             and (not gpu.gres or facts.nodes_with(gpu.gres.partition(":")[2], p.name))
         ]
         raise CannotGive(
             f"The partition {clean(partition)} gives {format_duration(limit)} at most, and"
-            f" {format_duration(wanted.time_s)} were asked for.",
+            f" {format_duration(wanted)} were asked for.",
             "Leave out --time: a run that is not done by then goes on by itself."
             + (f" Or take --partition {' or '.join(longer)}." if longer else ""),
         )
-    return wanted.time_s
+    return wanted
 
 
 def _check_memory(memory: str, nodes: Sequence[Node]) -> None:
@@ -199,18 +185,18 @@ def _check_memory(memory: str, nodes: Sequence[Node]) -> None:
         )
 
 
-def _cpus(profile: Profile, wanted: Wanted, nodes: Sequence[Node]) -> int:
+def _cpus(profile: Profile, wanted: int | None, num_gpus: int, nodes: Sequence[Node]) -> int:
     """Return the CPUs for each GPU: those asked for, else the profile's if a node has as many."""
-    most = max((node.cpus for node in nodes), default=0) // wanted.num_gpus
-    if wanted.cpus is None:
+    most = max((node.cpus for node in nodes), default=0) // num_gpus
+    if wanted is None:
         return max(1, min(profile.cpus_per_gpu, most)) if nodes else profile.cpus_per_gpu
-    if nodes and wanted.cpus > most:
+    if nodes and wanted > most:
         raise CannotGive(
-            f"A node has {most} CPUs for each of {plural(wanted.num_gpus, 'GPU')} at most, and"
-            f" {wanted.cpus} were asked for.",
+            f"A node has {most} CPUs for each of {plural(num_gpus, 'GPU')} at most, and"
+            f" {wanted} were asked for.",
             f"Take --cpus {most}.",
         )
-    return wanted.cpus
+    return wanted
 
 
 def _limit_words(seconds: int | None) -> str:

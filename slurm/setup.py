@@ -21,8 +21,9 @@ from core.text import clean, size
 from slurm.discover import Facts
 from slurm.hosts import Host, HostError
 from slurm.pack import pack_folder
-from slurm.plan import Wanted, gpu_table, plan
+from slurm.plan import gpu_table, plan
 from slurm.profiles import Profile, save_profile
+from slurm.request import JobRequest
 from slurm.resources import Resources
 from slurm.setup_check import TIME_S, Check, Said, judge, run_check
 from slurm.setup_house import (
@@ -298,17 +299,17 @@ def _able(site: Site, there: There, options: Options, root: str, *, offline: boo
 def _resources(site: Site, facts: Facts, options: Options) -> Resources:
     """Return what the check job asks for: one GPU for a few minutes, or none."""
     profile, table = site.profile, gpu_table(site.profile, facts)
-    wanted = Wanted(
+    request = JobRequest(
         gpu=options.gpu, memory="4G", cpus=1, partition=options.partition, account=options.account
     )
     if options.gpu == NO_GPU or not table:
         profile = profile.model_copy(update={"gpus": {}})
-        facts, wanted = replace(facts, nodes=()), replace(wanted, gpu="")
+        facts, request = replace(facts, nodes=()), replace(request, gpu="")
     elif not options.gpu and len(table) > 1:
-        rows = soonest(site.host, profile, wanted, facts)
+        rows = soonest(site.host, profile, request, facts)
         able = [row.gpu for row in rows if row.start is not None]
-        wanted = replace(wanted, gpu=able[0] if able else next(iter(table)))
-    resources = plan(profile, wanted, facts)
+        request = replace(request, gpu=able[0] if able else next(iter(table)))
+    resources = plan(profile, request, facts)
     seconds = TIME_S if resources.time_s is None else min(TIME_S, resources.time_s)
     return replace(resources, time_s=seconds)
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from core.text import clean
 from slurm.discover import Facts
 from slurm.hosts import Host, HostError
-from slurm.plan import CannotGive, Wanted, gpu_table, plan
+from slurm.plan import CannotGive, gpu_table, plan
 from slurm.profiles import GpuType, Profile
+from slurm.request import JobRequest
 from slurm.resources import Resources, resource_options
 
 
@@ -41,16 +42,24 @@ done
 """
 
 
-def soonest(host: Host, profile: Profile, wanted: Wanted, facts: Facts) -> list[Soonest]:
+def soonest(
+    host: Host,
+    profile: Profile,
+    request: JobRequest,
+    facts: Facts,
+    num_gpus: int = 1,
+    num_nodes: int = 1,
+) -> list[Soonest]:
     """Return when the job could start on each type of GPU that fits it, the soonest first.
 
+    The `gpu` of `request` does not count; the job has `num_gpus` on each of `num_nodes`.
     Asks SLURM's scheduler once for each type (`--test-only` submits nothing). Raises `HostError`.
     """
     rows: list[Soonest] = []
     asked: list[tuple[str, Resources]] = []
     for name, gpu in gpu_table(profile, facts).items():
         try:
-            resources = plan(profile, replace(wanted, gpu=name), facts)
+            resources = plan(profile, replace(request, gpu=name), facts, num_gpus, num_nodes)
         except CannotGive as error:
             rows.append(_row(name, gpu, gpu.partition, facts, None, error.message))
             continue

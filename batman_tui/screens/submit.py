@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on, work
@@ -27,9 +27,10 @@ from core.progress import Progress
 from core.text import duration, plural
 from core.training.config import parse_config
 from slurm.discover import Facts, discover
+from slurm.pipeline import Order, make_order, preview, send_order
 from slurm.profiles import Profile
 from slurm.record import CHECKPOINTS
-from slurm.sending import Asked, Order, order, preview, send_order
+from slurm.request import JobRequest
 from slurm.site import Site, open_site
 from slurm.soonest import Soonest, soonest
 from slurm.watching import clusters
@@ -79,7 +80,7 @@ def _columns() -> list[Column[Soonest]]:
 class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
     """Submits the training that `values` describe (options of `TrainingConfig`) to a cluster.
 
-    `asked` and `cluster` are what the fields begin with. The result is what was submitted. Escape
+    `request` and `cluster` are what the fields begin with. The result is what was submitted. Escape
     gives up while nothing is submitted.
     """
 
@@ -124,11 +125,11 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
             self.error = error
 
     def __init__(
-        self, values: Mapping[str, Any], *, asked: Asked | None = None, cluster: str = ""
+        self, values: Mapping[str, Any], *, request: JobRequest | None = None, cluster: str = ""
     ) -> None:
         super().__init__()
         self._values = dict(values)
-        self._asked = asked or Asked()
+        self._request = request or JobRequest()
         self._cluster = cluster
         self._profiles: list[Profile] = []
         self._site: Site | None = None
@@ -144,7 +145,7 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         """Lay out the cluster, its GPUs, the fields, what follows and the keys."""
         self._profiles = clusters()
         names = [profile.name for profile in self._profiles]
-        asked = self._asked
+        asked = self._request
         texts = {
             "time": asked.time,
             "partition": asked.partition,
@@ -201,13 +202,13 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         self._ask(profile, self._read())
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="ask")
-    def _ask(self, profile: Profile, asked: Asked) -> None:
+    def _ask(self, profile: Profile, request: JobRequest) -> None:
         try:
             host = host_of(self.batman, profile)
             site = open_site(host, profile, self.batman.workspace)
             facts = discover(host)
-            wanted = asked.wanted(parse_config(self._values))
-            rows = soonest(host, profile, wanted, facts)
+            config = parse_config(self._values)
+            rows = soonest(host, profile, request, facts, config.num_gpus, config.num_nodes)
         except BatmanError as error:
             self.post_message(self.Answered(profile, None, None, (), error))
         else:
@@ -224,29 +225,27 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         table = self.query_one("#soonest", VirtualTable)
         table.set_rows(message.rows)
         table.styles.height = min(8, max(3, len(message.rows) + 1))
-        if self._asked.gpu:
-            table.move_to(self._asked.gpu)
+        if self._request.gpu:
+            table.move_to(self._request.gpu)
         self._follow()
 
     # -- what follows ----------------------------------------------------------------------------
 
-    def _read(self) -> Asked:
+    def _read(self) -> JobRequest:
         """Return what stands in the fields."""
         texts = {field.option: field.text.strip() for field in self.query(Field)}
         row = self.query_one("#soonest", VirtualTable).cursor_row
         number = texts["parallel"]
-        begun = self._asked
-        # What was chosen for one type of GPU says nothing about another.
-        cpus = begun.cpus if row is not None and row.gpu == begun.gpu else None
-        return Asked(
+        begun = self._request
+        return replace(
+            begun,
             gpu=row.gpu if row is not None else "",
             time=texts["time"],
             partition=texts["partition"],
             memory=texts["memory"],
             account=texts["account"],
-            qos=begun.qos,
-            cpus=cpus,
-            extra=begun.extra,
+            # What was chosen for one type of GPU says nothing about another.
+            cpus=begun.cpus if row is not None and row.gpu == begun.gpu else None,
             sweep=tuple(texts["sweep"].split()),
             checkpoints=texts["checkpoints"],
             parallel=int(number) if number.isdigit() and int(number) else None,
@@ -258,7 +257,7 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         if self._site is None or self._facts is None or self.working is not None:
             return
         try:
-            self._order = order(self._site, self._facts, self._values, self._read())
+            self._order = make_order(self._site, self._facts, self._values, self._read())
         except BatmanError as error:
             self.say(f"{error.message} {error.hint}", wrong=True)
             return
@@ -303,13 +302,13 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         self.working = self._submit(self._site, self._order)
 
     @work(thread=True, exit_on_error=False, group="submit")
-    def _submit(self, site: Site, wanted: Order) -> None:
+    def _submit(self, site: Site, order: Order) -> None:
         worker = get_current_worker()
         try:
-            runs, records = send_order(
+            sent = send_order(
                 site,
                 self.batman.workspace,
-                wanted,
+                order,
                 lambda at: self._report(at.stage, at.done, at.total),
                 lambda: worker.is_cancelled,
             )
@@ -318,8 +317,8 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         except BatmanError as error:
             self.post_message(self.Ended(None, error))
         else:
-            number = records[0].job_id.partition("_")[0]
-            self.post_message(self.Ended(Submitted(number, site.name, len(runs))))
+            number = sent.records[0].job_id.partition("_")[0]
+            self.post_message(self.Ended(Submitted(number, site.name, len(sent.runs))))
 
     def _report(self, stage: str, done: int, total: int | None) -> None:
         self.post_message(self.Went(Progress(stage, done, total)))
@@ -337,9 +336,9 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
             self.say("Cancelled; nothing was submitted.")
 
 
-def order_words(wanted: Order) -> str:
+def order_words(order: Order) -> str:
     """Return what would be submitted, in a sentence or two."""
-    asked = wanted.resources
+    asked = order.resources
     gpus = f"{asked.gpus_per_node} × {asked.gpu}" if asked.gpu else "no GPU"
     parts = [
         gpus + (f" on each of {asked.nodes} nodes" if asked.nodes > 1 else ""),
@@ -347,10 +346,10 @@ def order_words(wanted: Order) -> str:
         "no time limit" if asked.time_s is None else f"for {duration(asked.time_s)} a go",
         f"{asked.memory} of memory" if asked.memory else "",
         f"{plural(asked.cpus_per_gpu, 'CPU')} a GPU",
-        f"batches of {wanted.configs[0].batch_size}",
+        f"batches of {order.configs[0].batch_size}",
     ]
     runs = ""
-    if len(wanted.configs) > 1:
-        cap = f", {wanted.parallel} at once" if wanted.parallel else ""
-        runs = f"A sweep of {plural(len(wanted.configs), 'run')}{cap}. "
+    if len(order.configs) > 1:
+        cap = f", {order.parallel} at once" if order.parallel else ""
+        runs = f"A sweep of {plural(len(order.configs), 'run')}{cap}. "
     return f"{runs}{', '.join(part for part in parts if part)}. ^s submits it."

@@ -8,7 +8,6 @@ from core.text import plural
 from core.training.config import TrainingConfig
 from core.training.form import FOLLOWS, Form
 from slurm.clone import Clone
-from slurm.sending import Asked
 
 
 class ClusterTraining(BatmanScreen):
@@ -29,8 +28,12 @@ class ClusterTraining(BatmanScreen):
         # What was suggested for this machine's memory says nothing about the cluster's.
         chosen = [n for n in config.model_fields_set if n not in FOLLOWS or n in self.form.typed]
         values = {name: getattr(config, name) for name in chosen}
-        cluster = self.clone.cluster if self.clone is not None else ""
-        dialog = SubmitDialog(values, asked=asked_again(self.clone), cluster=cluster)
+        clone = self.clone
+        dialog = SubmitDialog(
+            values,
+            request=clone.request if clone else None,
+            cluster=clone.cluster if clone else "",
+        )
         self.app.push_screen(dialog, self._submitted)
 
     def _submitted(self, result: Submitted | None) -> None:
@@ -40,20 +43,3 @@ class ClusterTraining(BatmanScreen):
         self.app.pop_screen()
         self.app.switch_mode("jobs")
         self.batman.tell(f"Submitted job {result.job} to {result.cluster}: {what}.")
-
-
-def asked_again(clone: Clone | None) -> Asked | None:
-    """Return what the job of a clone asked for, to begin from."""
-    if clone is None:
-        return None
-    return Asked(
-        gpu=clone.gpu,
-        time=clone.time,
-        partition=clone.partition,
-        memory=clone.memory,
-        account=clone.account,
-        qos=clone.qos,
-        cpus=clone.cpus,
-        extra=clone.extra,
-        checkpoints=clone.checkpoints,
-    )

@@ -21,9 +21,10 @@ from core.workspace import Workspace
 from slurm.discover import discover
 from slurm.fetch import Mirror
 from slurm.hosts import Host
-from slurm.plan import Wanted, plan
+from slurm.plan import plan
 from slurm.profiles import GpuType, Profile, save_profile
 from slurm.record import JobRecord
+from slurm.request import JobRequest
 from slurm.site import Site, open_host, open_site
 from slurm.submit import Submission, plan_submission, submit
 
@@ -99,15 +100,15 @@ class Lab:
     def config(self, **values: object) -> TrainingConfig:
         return parse_config({"model": "tiny", "epochs": 2, **values})
 
-    def plan(self, *runs: Run, wanted: Wanted | None = None, **more: int) -> Submission:
-        wanted = wanted or Wanted(gpu="h100-96", cpus=1)
+    def plan(self, *runs: Run, wanted: JobRequest | None = None, **more: int) -> Submission:
+        wanted = wanted or JobRequest(gpu="h100-96", cpus=1)
         resources = plan(self.profile, wanted, discover(self.host))
         return plan_submission(self.site, runs, resources, **more)
 
     def ready(self, **values: object) -> Run:
         return ready_run(self.workspace, self.config(**values))
 
-    def submit(self, run: Run, wanted: Wanted | None = None) -> JobRecord:
+    def submit(self, run: Run, wanted: JobRequest | None = None) -> JobRecord:
         return submit(self.site, self.plan(run, wanted=wanted))[0]
 
     def mirror(self, run: Run) -> Mirror:

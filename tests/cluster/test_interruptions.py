@@ -11,7 +11,7 @@ from core.training.events import Started, read_events
 from core.training.follow import RunFollower
 from core.training.process import ENDED
 from slurm.fetch import Mirror, link_log
-from slurm.plan import Wanted
+from slurm.request import JobRequest
 from slurm.submit import submit
 
 # More than any test waits for; `Lab.enough` ends a run.
@@ -21,7 +21,7 @@ ENDLESS = 100_000
 def begin(lab: Lab, name: str = "p", **wanted: object) -> Mirror:
     """Submit a run and wait until it has written a checkpoint."""
     run = lab.ready(project=make_project(lab.workspace, name), epochs=ENDLESS)
-    lab.submit(run, Wanted(**{"gpu": "h100-96", "cpus": 1, **wanted}))  # type: ignore[arg-type]
+    lab.submit(run, JobRequest(**{"gpu": "h100-96", "cpus": 1, **wanted}))  # type: ignore[arg-type]
     mirror = lab.mirror(run)
     trains(mirror)
     return mirror
@@ -147,7 +147,7 @@ def test_of_an_array_only_the_task_that_is_warned_is_requeued(lab: Lab) -> None:
 
 def test_where_requeueing_is_forbidden_another_job_goes_on(lab: Lab) -> None:
     """A job by itself and one of an array: each has one successor, with a log of its own."""
-    forbidden = Wanted(gpu="h100-96", cpus=1, extra=("--no-requeue",))
+    forbidden = JobRequest(gpu="h100-96", cpus=1, extra=("--no-requeue",))
     project = make_project(lab.workspace, "p")
     single, *array = (lab.ready(project=project, epochs=ENDLESS) for _ in range(3))
     records = [lab.submit(single, forbidden)]

@@ -19,8 +19,8 @@ from core.training.run import Run
 from slurm.discover import discover
 from slurm.fetch import mirroring
 from slurm.hosts import Completed, NotConnected
-from slurm.plan import Wanted
 from slurm.record import read_record, write_record
+from slurm.request import JobRequest
 from slurm.sbatch import SubmitError
 from slurm.soonest import soonest
 from slurm.submit import recover, submit
@@ -130,7 +130,7 @@ def test_a_cancelled_job_is_stopped_waiting_or_not(lab: Lab, tmp_path: Path) -> 
     mirror = lab.mirror(running)
     lab.until(mirror, "running")
     waiting = lab.ready(project=project)
-    extra = Wanted(gpu="h100-96", cpus=1, extra=("--begin=now+1hour",))
+    extra = JobRequest(gpu="h100-96", cpus=1, extra=("--begin=now+1hour",))
     queued = lab.submit(waiting, extra)
     other = lab.mirror(waiting)
     other.look()
@@ -198,7 +198,7 @@ def test_what_slurm_refuses_leaves_no_job_behind(lab: Lab) -> None:
     project = make_project(lab.workspace, "p")
     run = lab.ready(project=project)
     with pytest.raises(SubmitError, match=r"did not take the job: .*[Ff]eature"):
-        lab.submit(run, Wanted(gpu="h100-96", cpus=1, extra=("--constraint=nosuch",)))
+        lab.submit(run, JobRequest(gpu="h100-96", cpus=1, extra=("--constraint=nosuch",)))
     assert read_record(run.path) is None
     record = lab.submit(run)
     assert record.job_id
@@ -309,11 +309,11 @@ def test_which_gpu_is_free_soonest(lab: Lab) -> None:
     assert facts.accounting
     assert facts.gpu_types() == ["a100-40", "h100-96"]
     assert facts.limit("gpu") == 3 * 3600
-    rows = soonest(lab.host, lab.profile, Wanted(num_gpus=2, cpus=1), facts)
+    rows = soonest(lab.host, lab.profile, JobRequest(cpus=1), facts, 2)
     assert {row.gpu for row in rows} == {"h100-96", "a100-40"}
     for row in rows:
         assert row.total == 4
         assert row.start is not None
         assert abs(row.start - time.time()) < 60
-    none = soonest(lab.host, lab.profile, Wanted(num_gpus=5, cpus=1), facts)
+    none = soonest(lab.host, lab.profile, JobRequest(cpus=1), facts, 5)
     assert all(row.start is None and "at most" in row.why_not for row in none)

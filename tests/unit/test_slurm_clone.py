@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.jobs_clone import fill_in
-from cli.submit import add_arguments
+from cli.submit import add_arguments, request_of
 from core.errors import RunError
 from core.store import Project
 from core.training.config import TrainingConfig, parse_config
@@ -17,6 +17,7 @@ from core.workspace import Workspace
 from slurm.clone import clone_job, clone_run
 from slurm.profiles import GpuType, Profile, save_profile
 from slurm.record import JobRecord, write_record
+from slurm.request import JobRequest
 
 SCRIPT = """#!/bin/bash
 #SBATCH --job-name=cells-tiny-1
@@ -74,11 +75,11 @@ def test_what_a_job_is_made_again_from(workspace: Workspace) -> None:
         "model": "tiny", "lr": "3e-05", "epochs": "33", "num_gpus": "2",
         "filter_classes": "a|b c",
     }  # fmt: skip
-    assert (clone.gpu, clone.partition, clone.time, clone.memory, clone.cpus) == (
-        "a100-40", "gpu-long", "10:00:00", "32G", 4,
+    # What the profile gives anyway is not given twice.
+    assert clone.request == JobRequest(
+        gpu="a100-40", partition="gpu-long", time="10:00:00", memory="32G", cpus=4,
+        account="it's mine", extra=("--nice=5",),
     )  # fmt: skip
-    assert clone.account == "it's mine"
-    assert clone.extra == ("--nice=5",), "what the profile gives anyway is not given twice"
 
 
 def test_the_batch_of_the_gpu_gives_way_to_that_of_another(workspace: Workspace) -> None:
@@ -95,12 +96,10 @@ def test_what_is_typed_goes_before_what_the_job_had(workspace: Workspace) -> Non
     fill_in(args, clone)
     config = parse_config({n: getattr(args, n) for n in ("lr", "epochs", "model")})
     assert (config.lr, config.epochs, config.model) == (3e-5, 80, "tiny")
-    assert (args.cluster, args.gpu, args.time, args.mem) == ("hpc", "a100-40", "10:00:00", "32G")
-    assert args.sbatch == ["--exclude=n3", "--nice=5"]
+    assert (args.cluster, request_of(args)) == ("hpc", clone.request)
     other = parsed("--gpu", "h100-96", "--account", "own")
     fill_in(other, clone)
-    assert (other.gpu, other.time, other.mem, other.partition) == ("h100-96", None, "", "")
-    assert other.account == "own"
+    assert request_of(other) == JobRequest(gpu="h100-96", account="own", extra=clone.request.extra)
 
 
 def test_jobs_that_cannot_be_cloned_are_said_to_be(workspace: Workspace) -> None:

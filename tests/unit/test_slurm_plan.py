@@ -10,8 +10,9 @@ import pytest
 
 from slurm.discover import Facts, Node, Partition, parse_nodes, suggest_gpus
 from slurm.hosts import Completed, HostError
-from slurm.plan import CannotGive, Wanted, plan
+from slurm.plan import CannotGive, plan
 from slurm.profiles import EXAMPLE_GPUS, GpuType, Profile
+from slurm.request import JobRequest
 from slurm.resources import resource_options
 from slurm.soonest import soonest
 from slurm.values import Gpus
@@ -46,22 +47,22 @@ PROFILE = Profile(name="x", gpus=dict(EXAMPLE_GPUS))
 
 
 def test_the_table_says_what_to_ask_for() -> None:
-    got = plan(PROFILE, Wanted(gpu="h100-96", num_gpus=2), FACTS)
+    got = plan(PROFILE, JobRequest(gpu="h100-96"), FACTS, 2)
     assert resource_options(got) == [
         "--partition=gpu-long", "--time=1-00:00:00", "--mem=256G", "--gres=gpu:h100-96:2",
         "--nodes=1", "--ntasks-per-node=1", "--cpus-per-task=16",
     ]  # fmt: skip
     assert got.batch == 16
     # The usual day is cut to the partition's limit.
-    assert plan(PROFILE, Wanted(gpu="h200"), FACTS).time_s == 3 * HOUR
+    assert plan(PROFILE, JobRequest(gpu="h200"), FACTS).time_s == 3 * HOUR
     # SLURM's own name of a type serves too.
-    assert plan(PROFILE, Wanted(gpu="H200-141"), FACTS).gpu == "h200"
+    assert plan(PROFILE, JobRequest(gpu="H200-141"), FACTS).gpu == "h200"
 
 
 def test_what_a_person_chose_goes_before_the_profile() -> None:
     profile = PROFILE.model_copy(update={"account": "a", "sbatch": ["--exclude=n3"]})
-    wanted = Wanted(
-        gpu="h100-96", time_s=2 * HOUR, partition="gpu", memory="8G", cpus=3, account="b",
+    wanted = JobRequest(
+        gpu="h100-96", time="2h", partition="gpu", memory="8G", cpus=3, account="b",
         qos="q", extra=("--nice",),
     )  # fmt: skip
     assert resource_options(plan(profile, wanted, FACTS)) == [
@@ -72,46 +73,50 @@ def test_what_a_person_chose_goes_before_the_profile() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said", "can"),
+    ("asked", "counts", "said", "can"),
     [
-        (Wanted(gpu="h100-96", num_gpus=5), "2 GPUs of type h100-96 at most, and 5",
+        (JobRequest(gpu="h100-96"), (5,), "2 GPUs of type h100-96 at most, and 5",
          "Take --num-gpus 2."),
-        (Wanted(gpu="h100-96", num_gpus=4), "at most, and 4",
+        (JobRequest(gpu="h100-96"), (4,), "at most, and 4",
          "--num-gpus 2 or --num-nodes 2 --num-gpus 2, or h200 (4 a node)"),
-        (Wanted(gpu="h100-96", num_gpus=2, num_nodes=3), "has 2", "--num-nodes 2"),
-        (Wanted(gpu="h200", time_s=10 * HOUR), "gives 03:00:00 at most, and 10:00:00",
+        (JobRequest(gpu="h100-96"), (2, 3), "has 2", "--num-nodes 2"),
+        (JobRequest(gpu="h200", time="10h"), (), "gives 03:00:00 at most, and 10:00:00",
          "Leave out --time"),
-        (Wanted(gpu="h100-96", partition="gpu", time_s=10 * HOUR), "gives 03:00:00",
+        (JobRequest(gpu="h100-96", partition="gpu", time="10h"), (), "gives 03:00:00",
          "gpu-long (3-00:00:00)"),
-        (Wanted(gpu="h100"), "no GPU 'h100'", "or 'h100-96'"),
-        (Wanted(), "No type of GPU was chosen", "--gpu auto"),
-        (Wanted(gpu="h200", partition="gpu-long"), "gpu-long has no h200", "It is in: gpu;"),
-        (Wanted(gpu="h200", partition="gpus"), "no partition 'gpus'", "Did you mean 'gpu'"),
-        (Wanted(gpu="h200", partition="old"), "takes no jobs", "gpu (03:00:00)"),
-        (Wanted(gpu="h200", memory="900G"), "512G of memory at most, and 900G", "--mem 512G"),
-        (Wanted(gpu="h200", memory="lots"), "'lots' is no amount", "64G"),
-        (Wanted(gpu="h200", cpus=65), "64 CPUs", "--cpus 64"),
+        (JobRequest(gpu="h100"), (), "no GPU 'h100'", "or 'h100-96'"),
+        (JobRequest(), (), "No type of GPU was chosen", "--gpu auto"),
+        (JobRequest(gpu="h200", partition="gpu-long"), (),
+         "gpu-long has no h200", "It is in: gpu;"),
+        (JobRequest(gpu="h200", partition="gpus"), (), "no partition 'gpus'", "Did you mean 'gpu'"),
+        (JobRequest(gpu="h200", partition="old"), (), "takes no jobs", "gpu (03:00:00)"),
+        (JobRequest(gpu="h200", memory="900G"), (), "512G of memory at most, and 900G",
+         "--mem 512G"),
+        (JobRequest(gpu="h200", memory="lots"), (), "'lots' is no amount", "64G"),
+        (JobRequest(gpu="h200", cpus=65), (), "64 CPUs", "--cpus 64"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_had_is_said_with_what_can(wanted: Wanted, said: str, can: str) -> None:
+def test_what_cannot_be_had_is_said_with_what_can(
+    asked: JobRequest, counts: tuple[int, ...], said: str, can: str
+) -> None:
     with pytest.raises(CannotGive) as caught:
-        plan(PROFILE, wanted, FACTS)
+        plan(PROFILE, asked, FACTS, *counts)
     assert said in caught.value.message
     assert can in caught.value.hint
 
 
 def test_the_usual_cpus_give_way_to_what_a_node_has() -> None:
     facts = replace(FACTS, nodes=(node("g1", "h200-141", 8, "gpu", cpus=16),))
-    assert plan(PROFILE, Wanted(gpu="h200", num_gpus=4), facts).cpus_per_gpu == 4
+    assert plan(PROFILE, JobRequest(gpu="h200"), facts, 4).cpus_per_gpu == 4
 
 
 def test_a_cluster_that_told_nothing_is_taken_at_the_profiles_word() -> None:
-    got = plan(PROFILE, Wanted(gpu="h100-96", num_gpus=2), Facts())
+    got = plan(PROFILE, JobRequest(gpu="h100-96"), Facts(), 2)
     assert got.time_s == 24 * HOUR
     with pytest.raises(CannotGive, match="2 GPUs of type h100-96 at most"):
-        plan(PROFILE, Wanted(gpu="h100-96", num_gpus=3), Facts())
+        plan(PROFILE, JobRequest(gpu="h100-96"), Facts(), 3)
     with pytest.raises(CannotGive, match="gives 3-00:00:00 at most"):
-        plan(PROFILE, Wanted(gpu="h100-96", time_s=100 * HOUR), Facts())
+        plan(PROFILE, JobRequest(gpu="h100-96", time="100h"), Facts())
 
 
 def test_without_a_table_the_cluster_makes_one() -> None:
@@ -121,16 +126,16 @@ def test_without_a_table_the_cluster_makes_one() -> None:
         max_per_node=2,
     )  # fmt: skip
     assert table["h200-141"].partition == "gpu"
-    got = plan(Profile(name="x"), Wanted(gpu="h200-141", num_gpus=8), FACTS)
+    got = plan(Profile(name="x"), JobRequest(gpu="h200-141"), FACTS, 8)
     assert got.gres == "gpu:h200-141"
     # No GPUs at all is a cluster too.
-    assert plan(Profile(name="x"), Wanted(), Facts()).gres == ""
+    assert plan(Profile(name="x"), JobRequest(), Facts()).gres == ""
 
 
 def test_a_one_type_cluster_needs_no_choice() -> None:
     profile = Profile(name="x", gpus={"a": GpuType(gres="gpu")})
     facts = Facts(nodes=(node("g", "", 4, "p"),), partitions={"p": Partition("p", HOUR)})
-    got = plan(profile, Wanted(num_gpus=4), facts)
+    got = plan(profile, JobRequest(), facts, 4)
     assert "--gres=gpu:4" in resource_options(got)
 
 
@@ -192,7 +197,7 @@ def test_soonest_sorts_by_start_and_keeps_what_cannot_be() -> None:
         "sbatch: Job 6 to start at 1795437224 using 8 processors on nodes g2 in partition gpu-long",
         "allocation failure: Requested node configuration is not available",
     )
-    rows = soonest(host, profile, Wanted(num_gpus=1), FACTS)  # type: ignore[arg-type]
+    rows = soonest(host, profile, JobRequest(), FACTS, 1)  # type: ignore[arg-type]
     assert [(row.gpu, row.free, row.total, row.start) for row in rows] == [
         ("h100-96", 2, 4, 1795437224), ("h200", 5, 8, 1795437999), ("a100-40", 0, 2, None),
     ]  # fmt: skip
@@ -206,7 +211,7 @@ def test_soonest_sorts_by_start_and_keeps_what_cannot_be() -> None:
 def test_types_that_do_not_fit_are_not_asked_about() -> None:
     profile = Profile(name="x", gpus={"h100-96": EXAMPLE_GPUS["h100-96"]})
     host = Scheduler()
-    (row,) = soonest(host, profile, Wanted(num_gpus=9), FACTS)  # type: ignore[arg-type]
+    (row,) = soonest(host, profile, JobRequest(), FACTS, 9)  # type: ignore[arg-type]
     assert row.start is None
     assert "at most" in row.why_not
     assert host.calls == []
@@ -215,7 +220,7 @@ def test_types_that_do_not_fit_are_not_asked_about() -> None:
 def test_a_scheduler_that_says_nothing_is_an_error() -> None:
     profile = Profile(name="x", gpus={"h100-96": EXAMPLE_GPUS["h100-96"]})
     with pytest.raises(HostError, match="did not say"):
-        soonest(Scheduler(), profile, Wanted(), FACTS)  # type: ignore[arg-type]
+        soonest(Scheduler(), profile, JobRequest(), FACTS)  # type: ignore[arg-type]
 
 
 def test_the_example_table_is_that_of_the_facts(tmp_path: Path) -> None:

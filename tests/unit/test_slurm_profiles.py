@@ -13,7 +13,6 @@ from cli.exits import Exit
 from core.errors import BadName, BatmanError
 from core.files import write_atomic
 from core.workspace import Workspace
-from slurm.choose import combinations
 from slurm.hosts import Completed, HostError
 from slurm.profiles import (
     EXAMPLE_GPUS,
@@ -30,6 +29,7 @@ from slurm.profiles import (
     save_profile,
     to_toml,
 )
+from slurm.request import combinations
 from slurm.site import open_site
 
 NASTY = 'it\'s "x" $(y) \\ é \x7f#'[:-2].strip()
