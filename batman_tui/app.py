@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -20,6 +19,7 @@ import themes
 from batman_tui import settings as settings_file
 from batman_tui.following import Following
 from batman_tui.keys import bindings, keymap
+from batman_tui.services import View
 from batman_tui.settings import Settings
 from batman_tui.widgets.base import Guarded
 from batman_tui.widgets.key_order import KeyOrder
@@ -33,15 +33,6 @@ if TYPE_CHECKING:
 
 STORM_ERRORS = 8
 STORM_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class View:
-    """A top-level view: its mode, the key that goes there and its name in the top bar."""
-
-    mode: str
-    key: str
-    title: str
 
 
 # Another view is a row here, a factory in `BatmanApp.MODES` and an action in `keys`.
@@ -106,7 +97,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
         self.workspace = workspace
         self.settings = settings or settings_file.load()
         self.wanted_graphics = self.settings.pictures
-        self.views = VIEWS
+        self.views: Sequence[View] = VIEWS
         self.shown_workspace = _short(workspace.root)
         self.errors: list[Exception] = []
         """Unexpected errors so far, oldest first."""

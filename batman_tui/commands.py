@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.markup import escape
 
 from batman_tui.keys import ACTIONS, room_title
+from batman_tui.services import AppServices, services_of
 from core.text import clean
-
-if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
 
 # Moving about is what keys are for; in the palette it would only be in the way.
 _LEFT_OUT = ("table", "filter", "dialog", "confirm")
@@ -33,9 +31,9 @@ class Commands(Provider):
     """Commands of the focused widget and the screen first, then the app's, then things by name."""
 
     @property
-    def batman(self) -> BatmanApp:
-        """The app, with its type."""
-        return cast("BatmanApp", self.app)
+    def batman(self) -> AppServices:
+        """What the app offers."""
+        return services_of(self.app)
 
     async def startup(self) -> None:
         """Collect what there is; the workspace is read in a thread."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 from weakref import WeakKeyDictionary
+
+from textual.app import App
 
 from slurm.hosts import Host
 from slurm.profiles import Profile
 
-if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
-
-_HOSTS: WeakKeyDictionary[BatmanApp, dict[tuple[str, ...], Host]] = WeakKeyDictionary()
+_HOSTS: WeakKeyDictionary[App[Any], dict[tuple[str, ...], Host]] = WeakKeyDictionary()
 
 
-def host_of(app: BatmanApp, profile: Profile) -> Host:
+def host_of(app: App[Any], profile: Profile) -> Host:
     """Return the cluster's host; over SSH it connects at its first use and asks in dialogs.
 
     The same one every time, so that a login which wants a code asks for it once. A profile that
@@ -30,6 +29,6 @@ def host_of(app: BatmanApp, profile: Profile) -> Host:
     return known[key]
 
 
-def use_host(app: BatmanApp, profile: Profile, host: Host) -> None:
+def use_host(app: App[Any], profile: Profile, host: Host) -> None:
     """Reach the cluster by `host` from now on."""
     _HOSTS.setdefault(app, {})[(profile.name, profile.host, profile.via, *profile.prelude)] = host

@@ -12,7 +12,7 @@ from cli.parser import Subcommands
 
 def add(commands: Subcommands) -> None:
     """Add the sub-commands to `batman import`."""
-    from cli.importer import add_files, add_report
+    from cli.import_shared import add_files, add_report
 
     video = commands.add("video", "frames of videos, at an interval", _video)
     video.add_argument(
@@ -41,7 +41,7 @@ def add(commands: Subcommands) -> None:
 
 
 def _video(args: argparse.Namespace) -> int:
-    from cli.importer import importing, show_report
+    from cli.import_shared import importing, show_report
     from core.importers import import_video
 
     with importing(args) as (project, progress):
@@ -58,7 +58,7 @@ def _video(args: argparse.Namespace) -> int:
 
 
 def _original(args: argparse.Namespace) -> int:
-    from cli.importer import importing, show_report
+    from cli.import_shared import importing, show_report
     from core.importers import import_original
     from core.importers.report import together
 

@@ -19,7 +19,7 @@ def add(commands: Subcommands) -> None:
     `--workspace` is Roboflow's here, as its users know it; Batman's own is `--workspace-dir`, or
     `batman --workspace DIR import roboflow …`.
     """
-    from cli.importer import add_report
+    from cli.import_shared import add_report
 
     parser = commands.add("roboflow", "Roboflow: a version of a project", _run)
     parser.add_argument(
@@ -57,7 +57,7 @@ def add(commands: Subcommands) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from cli.importer import importing, show_report
+    from cli.import_shared import importing, show_report
     from core.importers.roboflow import import_roboflow
 
     key = args.api_key or os.environ.get("ROBOFLOW_API_KEY", "").strip() or _ask()

@@ -12,7 +12,7 @@ from cli.parser import Subcommands
 
 def add(commands: Subcommands) -> None:
     """Add the sub-command to `batman import`."""
-    from cli.importer import add_report
+    from cli.import_shared import add_report
 
     parser = commands.add("coco", "COCO 2017: download images of some classes", _run)
     parser.add_argument(
@@ -59,7 +59,7 @@ def add(commands: Subcommands) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from cli.importer import importing, show_report
+    from cli.import_shared import importing, show_report
     from core.importers.zoo import import_coco_zoo
 
     names = [name for text in args.classes or [] for name in text.split(",") if name.strip()]

@@ -81,14 +81,6 @@ class ClassesScreen(CleanUpScreen):
             super().__init__()
             self.groups = groups
 
-    class MergeWanted(Message):
-        """A dialog over this screen asks for a merge."""
-
-        def __init__(self, sources: Sequence[str], target: str) -> None:
-            super().__init__()
-            self.sources = sources
-            self.target = target
-
     def __init__(self, project: Path) -> None:
         """Make the screen for the project in the folder `project`."""
         super().__init__(project)
@@ -282,10 +274,6 @@ class ClassesScreen(CleanUpScreen):
             self.table.clear_marks()
             self._merge_now(choice.sources, choice.target)
 
-    @on(MergeWanted)
-    def _merge_wanted(self, message: MergeWanted) -> None:
-        self._merge_now(message.sources, message.target)
-
     def _merge_now(self, sources: Sequence[str], target: str) -> None:
         from core.classes import merge
 
@@ -363,7 +351,7 @@ class ClassesScreen(CleanUpScreen):
             return
         from batman_tui.screens.suggest import SuggestDialog
 
-        self.app.push_screen(SuggestDialog(self, message.groups), self._edit_suggestion)
+        self.app.push_screen(SuggestDialog(message.groups, self._merge_now), self._edit_suggestion)
 
     def _edit_suggestion(self, group: Suggestion | None) -> None:
         if group is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -23,9 +23,6 @@ from slurm.discover import Facts, discover, suggest_profile
 from slurm.plan import gpu_table
 from slurm.profiles import Profile, make_profile, profile_file, save_profile
 from slurm.values import format_duration
-
-if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
 
 _FIELDS = {
     "name": ("Name", "what to call it"),
@@ -75,11 +72,6 @@ class ClusterDialog(FieldSteps, SayingDialog[Profile]):
         self._profile = profile
         self._new = profile is None or not profile_file(profile.name).is_file()
         self._asking = False
-
-    @property
-    def batman(self) -> BatmanApp:
-        """The app, with its type."""
-        return cast("BatmanApp", self.app)
 
     def compose(self) -> ComposeResult:
         """Lay out the fields, what the cluster has, and the keys."""
@@ -144,7 +136,7 @@ class ClusterDialog(FieldSteps, SayingDialog[Profile]):
     @work(thread=True, exclusive=True, exit_on_error=False, group="ask")
     def _ask(self, profile: Profile) -> None:
         try:
-            facts = discover(host_of(self.batman, profile))
+            facts = discover(host_of(self.app, profile))
         except BatmanError as error:
             self.post_message(self.Answered(profile, None, error))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -27,9 +27,6 @@ from slurm.profiles import Profile, load_profile
 from slurm.setup import Options, Setup, plan_facts, plan_setup, run_setup, steps
 from slurm.setup_check import Said, judge
 from slurm.site import open_site
-
-if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
 
 _FACTS = ("environment", "python", "packages", "installer", "free", "check")
 _BEFORE = (
@@ -93,11 +90,6 @@ class SetupDialog(ClusterWork[Profile]):
         self._made: Profile | None = None
         self._lines: deque[str] = deque()
 
-    @property
-    def batman(self) -> BatmanApp:
-        """The app, with its type."""
-        return cast("BatmanApp", self.app)
-
     def compose(self) -> ComposeResult:
         """Lay out what would be done, how it goes, and the keys."""
         with Vertical(classes="dialog") as dialog:
@@ -117,7 +109,7 @@ class SetupDialog(ClusterWork[Profile]):
     @work(thread=True, exclusive=True, exit_on_error=False, group="plan")
     def _plan(self) -> None:
         try:
-            host = host_of(self.batman, self._profile)
+            host = host_of(self.app, self._profile)
             site = open_site(host, self._profile, self.batman.workspace)
             setup = plan_setup(site, discover(host), self._options)
         except BatmanError as error:

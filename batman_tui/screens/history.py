@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -10,11 +10,11 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from batman_tui.clock import ago
+from batman_tui.services import services_of
 from batman_tui.widgets.panel import Panel
 from core.text import clean
 
 if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
     from core.store import HistoryEntry
 
 HISTORY_LINES = 200
@@ -35,7 +35,7 @@ class HistoryPanel(Panel):
 
     def watch_entries(self, entries: tuple[HistoryEntry, ...]) -> None:
         """List the changes."""
-        now = cast("BatmanApp", self.app).now()
+        now = services_of(self.app).now()
         parts: list[Content | str | tuple[str, str]] = []
         for entry in entries:
             undone = " · undone" if entry.undone else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from batman_tui.screens.images import DRAW
 from batman_tui.widgets.pick import Item
 from core.classes import list_classes
 from core.errors import ConfigError
@@ -14,6 +13,8 @@ from core.split_changes import NO_SPLIT
 from core.splits import SPLITS
 from core.store import Project
 
+# What stands for drawing every image's split anew, among the splits to choose from.
+DRAW = "draw"
 _SHARES = re.compile(r"^\s*([\d.]+)[\s,/]+([\d.]+)[\s,/]+([\d.]+)(?:[\s,]+seed\s+(\d+))?\s*$")
 
 

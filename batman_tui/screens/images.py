@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 NOTHING_YET = "No images yet. Press Escape, then i to import a data set."
 NO_MATCH = "No image matches. Press / and Escape to show all."
 PLACEHOLDER = "a name, class:crane, split:valid, import:2, is:unlabelled"
-DRAW = "draw"
 
 
 def _classes(line: ImageLine) -> str | None:
@@ -287,6 +286,8 @@ class ImagesScreen(ProjectScreen):
         self.app.push_screen(dialog, lambda split: self._put_into(chosen, split))
 
     def _put_into(self, ids: Sequence[int], split: str | None) -> None:
+        from batman_tui.screens.image_choices import DRAW
+
         if split is None:
             return
         if split == DRAW:

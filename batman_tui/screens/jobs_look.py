@@ -142,12 +142,12 @@ class JobsLook(JobsDetails):
 
     def _host_of(self, profile: Profile) -> Host:
         if self._open_host is None:
-            return host_of(self.batman, profile)
+            return host_of(self.app, profile)
         known = self._watches.get(profile.name)
         if known is not None:
             return known.host
         host = self._open_host(profile)
-        use_host(self.batman, profile, host)
+        use_host(self.app, profile, host)
         return host
 
     def _tick(self) -> None:

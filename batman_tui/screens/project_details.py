@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from batman_tui.clock import ago
+from batman_tui.services import services_of
 from batman_tui.widgets.cells import bar, fit
 from batman_tui.widgets.panel import Panel
 from core.text import clean, plural
 
 if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
-    from batman_tui.screens.projects import ProjectRow
     from core.overview import ImportLine, Overview
+    from core.store import ProjectSummary
 
 EMPTY = (
     "Nothing in it yet. Press i to import a data set, images of COCO, a Roboflow project, videos, "
     "or a project of the original Batman."
 )
 SPLIT_NAMES = {"train": "train", "valid": "valid", "test": "test", None: "no split"}
+
+
+@dataclass(frozen=True)
+class ProjectRow:
+    """A project in the list: `summary` comes later than the name, or `problem` instead of it."""
+
+    path: Path
+    summary: ProjectSummary | None = None
+    problem: str = ""
 
 
 class _Facts(Widget):
@@ -80,7 +91,7 @@ class _Facts(Widget):
         return Content("   ").join(parts).truncate(width, ellipsis=True)
 
     def _import(self, item: ImportLine, width: int) -> Content:
-        when = ago(item.at, cast("BatmanApp", self.app).now())
+        when = ago(item.at, services_of(self.app).now())
         kind = clean(item.kind)
         origin = clean(item.origin)
         room = width - len(kind) - len(when) - 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar
@@ -17,27 +16,18 @@ from textual.worker import get_current_worker
 
 from batman_tui.clock import ago
 from batman_tui.keys import bindings
-from batman_tui.screens.project_details import ProjectDetails
+from batman_tui.screens.project_details import ProjectDetails, ProjectRow
 from batman_tui.widgets.base import BatmanScreen
 from batman_tui.widgets.filter import FilterInput
 from batman_tui.widgets.panel import Panel
 from batman_tui.widgets.table import Column, VirtualTable
 from core.errors import BatmanError
 from core.overview import Overview, overview
-from core.store import Project, ProjectSummary
+from core.store import Project
 from core.text import plural
 
 BATCH_SECONDS = 0.1
 NOTHING_YET = "No projects here yet. Press n to create one, then i to import a data set into it."
-
-
-@dataclass(frozen=True)
-class ProjectRow:
-    """A project in the list: `summary` comes later than the name, or `problem` instead of it."""
-
-    path: Path
-    summary: ProjectSummary | None = None
-    problem: str = ""
 
 
 def _of(row: ProjectRow, field: str) -> Any:

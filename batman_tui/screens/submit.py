@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -34,9 +34,6 @@ from slurm.request import JobRequest
 from slurm.site import Site, open_site
 from slurm.soonest import Soonest, soonest
 from slurm.watching import clusters
-
-if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
 
 NO_CLUSTER = "No cluster is known. Add one on the jobs screen (3) with n, or batman clusters add."
 _HINTS = {
@@ -136,11 +133,6 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         self._facts: Facts | None = None
         self._order: Order | None = None
 
-    @property
-    def batman(self) -> BatmanApp:
-        """The app, with its type."""
-        return cast("BatmanApp", self.app)
-
     def compose(self) -> ComposeResult:
         """Lay out the cluster, its GPUs, the fields, what follows and the keys."""
         self._profiles = clusters()
@@ -204,7 +196,7 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
     @work(thread=True, exclusive=True, exit_on_error=False, group="ask")
     def _ask(self, profile: Profile, request: JobRequest) -> None:
         try:
-            host = host_of(self.batman, profile)
+            host = host_of(self.app, profile)
             site = open_site(host, profile, self.batman.workspace)
             facts = discover(host)
             config = parse_config(self._values)

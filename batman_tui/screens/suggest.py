@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -15,14 +15,13 @@ from batman_tui.widgets.table import Column, VirtualTable
 from core.text import plural
 
 if TYPE_CHECKING:
-    from batman_tui.screens.classes import ClassesScreen
     from core.naming import Suggestion
 
 REASONS = {"spelling": "spelling", "typo": "typing error?"}
 
 
 class SuggestDialog(BatmanDialog["Suggestion"]):
-    """Lists the groups. Merging one asks the classes screen below and takes it off the list.
+    """Lists the groups; `merge` is called with the names and the target of each that is merged.
 
     The result is the group that the person wants to look at before it is merged, or None.
     """
@@ -36,9 +35,11 @@ class SuggestDialog(BatmanDialog["Suggestion"]):
     }
     """
 
-    def __init__(self, owner: ClassesScreen, groups: Sequence[Suggestion]) -> None:
+    def __init__(
+        self, groups: Sequence[Suggestion], merge: Callable[[Sequence[str], str], object]
+    ) -> None:
         super().__init__()
-        self._owner = owner
+        self._merge = merge
         self._groups = list(groups)
         columns: list[Column[Suggestion]] = [
             Column("sources", "Merge", lambda group: ", ".join(group.sources), least=20),
@@ -70,7 +71,7 @@ class SuggestDialog(BatmanDialog["Suggestion"]):
         if group is None:
             return
         names = (group.target, *group.sources)
-        self._owner.post_message(self._owner.MergeWanted(names, group.target))
+        self._merge(names, group.target)
         self._groups.remove(group)
         if self._groups:
             self._list()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -21,7 +21,6 @@ from core.store import Project
 from core.text import clean, duration
 
 if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
     from core.importers import Progress
 
 Phase = Literal["form", "running", "report"]
@@ -69,11 +68,6 @@ class TaskDialog(BatmanDialog[Result]):
         self.report: Result | None = None
         self.began = 0.0
         self._working: Worker[None] | None = None
-
-    @property
-    def batman(self) -> BatmanApp:
-        """The app, with its type."""
-        return cast("BatmanApp", self.app)
 
     def form_again(self) -> None:
         """Put the focus where it belongs in the form; nothing was done."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -20,7 +20,6 @@ from core.errors import BatmanError, Cancelled
 from core.text import clean
 
 if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
     from core.training.config import TrainingConfig
     from core.training.prepare import Progress
 
@@ -85,7 +84,7 @@ class StartDialog(BatmanDialog[Path]):
         from core.training.start import ready_run
 
         worker = get_current_worker()
-        workspace = cast("BatmanApp", self.app).workspace
+        workspace = self.batman.workspace
         try:
             require_trainer()
             run = ready_run(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Static
@@ -15,9 +15,6 @@ from textual.worker import NoActiveWorker, get_current_worker
 from batman_tui.widgets.base import BatmanDialog
 from batman_tui.widgets.dialogs import ConfirmDialog
 from core.text import clean
-
-if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
 
 Answer = TypeVar("Answer")
 # How often a waiting thread looks whether the app is still there.
@@ -69,7 +66,7 @@ class ScreenAsker:
     app is closed meanwhile, nothing is answered. Answers are handed on and kept nowhere.
     """
 
-    def __init__(self, app: BatmanApp) -> None:
+    def __init__(self, app: App[Any]) -> None:
         self._app = app
 
     def ask(self, title: str, prompt: str, *, secret: bool) -> str | None:

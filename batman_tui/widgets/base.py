@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -13,11 +13,9 @@ from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
 from batman_tui.keys import ACTIONS, bindings
+from batman_tui.services import AppServices, services_of
 from batman_tui.widgets.keybar import KeyBar
 from batman_tui.widgets.topbar import TopBar
-
-if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
 
 Result = TypeVar("Result")
 
@@ -30,16 +28,21 @@ class Guarded:
     exceptions stay in the worker when `exit_on_error` is off.
     """
 
+    @property
+    def batman(self) -> AppServices:
+        """What the app offers."""
+        return services_of(self.app)  # type: ignore[attr-defined]
+
     async def _dispatch_message(self, message: Message) -> None:
         try:
             await super()._dispatch_message(message)  # type: ignore[misc]
         except Exception as error:
-            cast("BatmanApp", self.app).show_error(error)  # type: ignore[attr-defined]
+            self.batman.show_error(error)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Show what a worker failed of."""
         if event.state is WorkerState.ERROR and isinstance(event.worker.error, Exception):
-            cast("BatmanApp", self.app).show_error(event.worker.error)  # type: ignore[attr-defined]
+            self.batman.show_error(event.worker.error)
 
 
 class BatmanScreen(Guarded, Screen[None]):
@@ -51,11 +54,6 @@ class BatmanScreen(Guarded, Screen[None]):
 
     HELP = ""
     BINDINGS: ClassVar[list[BindingType]] = bindings("screen")
-
-    @property
-    def batman(self) -> BatmanApp:
-        """The app, with its type."""
-        return cast("BatmanApp", self.app)
 
     def body(self) -> Iterable[Widget]:
         """Return what stands between the top bar and the keys."""

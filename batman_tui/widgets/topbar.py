@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from textual import events
 from textual.content import Content
 from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
+from batman_tui.services import services_of
 from core.text import clean
-
-if TYPE_CHECKING:
-    from batman_tui.app import BatmanApp
 
 
 class TopBar(Widget):
@@ -48,15 +44,15 @@ class TopBar(Widget):
         """Go to the view that was clicked."""
         mode = event.style.meta.get("view")
         if mode:
-            cast("BatmanApp", self.app).action_view(mode)
+            services_of(self.app).action_view(mode)
 
     def render(self) -> Content:
         """Return the line, the least important part left out first when it is narrow."""
-        app = cast("BatmanApp", self.app)
+        app = services_of(self.app)
         style = {name: self.get_visual_style(name, partial=True) for name in self.COMPONENT_CLASSES}
         parts: list[Content] = [Content.styled("Batman", style["topbar--name"])]
         for view in app.views:
-            here = view.mode == app.current_mode
+            here = view.mode == self.app.current_mode
             name = style["topbar--here" if here else "topbar--view"]
             click = Style.from_meta({"view": view.mode})
             parts.append(

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.detector.base import Detector, Floats, Pixels, normalise
-from core.detector.load import choose_classes
+from core.detector.base import Detector, Floats, Pixels, choose_classes, normalise
 from core.detector.runtimes import RUNTIMES, Run
 from core.errors import BatmanError, ConfigError, RunError
 from core.files import read_json

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from core.detector.base import Detector
 from core.detector.find import EXPORTED, find_checkpoint
-from core.errors import ClassError
-from core.text import clean, plural
 
 
 def load_detector(
@@ -39,31 +37,3 @@ def load_detector(
     from core.detector.torch_model import TorchDetector
 
     return TorchDetector.open(path, device=device, batch_size=batch_size, classes=classes)
-
-
-def choose_classes(
-    path: Path, found: Sequence[str] | None, given: Sequence[str] | None, slots: int | None
-) -> list[str]:
-    """Return the class names of the model in `path`: those it holds, else those that were given.
-
-    `slots` is how many classes its head tells apart, None if that is not known. Raises ClassError.
-    """
-    shown = f"'{clean(path.name)}'"
-    if not found and not given:
-        raise ClassError(
-            f"{shown} does not say what its classes are called.",
-            "Name them in the model's order with --classes 'a,b', or use a checkpoint of a run.",
-        )
-    if found and given and list(found) != list(given):
-        raise ClassError(
-            f"{shown} has the classes {', '.join(clean(n) for n in found)}, not the given ones.",
-            "Leave out --classes: the model knows its own.",
-        )
-    names = list(found or given or [])
-    if slots is not None and len(names) > slots:
-        raise ClassError(
-            f"{plural(len(names), 'class', 'classes')} were named, "
-            f"and the model in {shown} tells {slots} apart.",
-            "Name the classes it was trained with, in its order.",
-        )
-    return names

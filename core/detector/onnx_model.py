@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.detector.base import Detector, Floats, Pixels, normalise
-from core.detector.load import choose_classes
+from core.detector.base import Detector, Floats, Pixels, choose_classes, normalise
 from core.errors import BatmanError, ConfigError, RunError
 from core.files import read_json
 from core.text import clean

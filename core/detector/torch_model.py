@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.detector.base import MEAN, STD, Detector, Floats, Pixels
-from core.detector.load import choose_classes
+from core.detector.base import MEAN, STD, Detector, Floats, Pixels, choose_classes
 from core.errors import BatmanError, ConfigError, RunError
 from core.files import read_json
 from core.text import clean

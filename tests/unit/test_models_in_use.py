@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from core.detector import Prediction, find_checkpoint, latest_run, load_detector
-from core.detector.base import decode, normalise
-from core.detector.load import choose_classes
+from core.detector.base import choose_classes, decode, normalise
 from core.detector.runtimes import _place
 from core.detector.stream import in_batches
 from core.errors import BatmanError, ClassError, ConfigError, ExportFailed, RunError
