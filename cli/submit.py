@@ -16,6 +16,7 @@ from cli.output import say, say_json, say_pairs, say_table
 from cli.progress import Stages
 from cli.train import add_option, say_findings, say_ready
 from core.errors import BatmanError
+from core.secrets import redact
 from core.text import plural
 from core.training.command import option_names
 from core.training.config import TrainingConfig
@@ -190,7 +191,7 @@ def _dry_run(
     if args.json:
         say_json({"command": submission.command(), "script": submission.script.text})
         return Exit.OK
-    sys.stdout.write(submission.script.text)
+    sys.stdout.write(redact(submission.script.text))
     return Exit.OK
 
 
