@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -61,11 +62,20 @@ def listen_for_stop() -> Callable[[], bool]:
     for number in numbers:
         signal.signal(number, lambda *_: came.append(True))
 
+    of_thread = threading.local()
+
+    def hold() -> None:  # one that comes in between would be taken by our handler, in the child
+        of_thread.mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+    def go_on() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, of_thread.mask)
+
     def forget() -> None:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
+        go_on()
 
-    os.register_at_fork(after_in_child=forget)
+    os.register_at_fork(before=hold, after_in_parent=go_on, after_in_child=forget)
     return lambda: bool(came)
 
 

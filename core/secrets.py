@@ -254,7 +254,7 @@ def _forms(secrets: Iterable[str]) -> tuple[str, ...]:
     for secret in filter(None, secrets):
         quoted = urllib.parse.quote(secret, safe="")
         written = {secret, quoted, urllib.parse.quote(secret), urllib.parse.quote_plus(secret)}
-        written.add(urllib.parse.quote(quoted, safe=""))
+        written |= {urllib.parse.quote_plus(secret, safe="/"), urllib.parse.quote(quoted, safe="")}
         forms |= written | {re.sub(r"%[0-9A-F]{2}", lambda at: at[0].lower(), w) for w in written}
         forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
         forms.add(repr(secret)[1:-1])
