@@ -64,7 +64,10 @@ def passwords_of(address: str) -> set[str]:
     """
     _, slashes, rest = address.partition("://")
     rest = rest if slashes else address
-    user, at, _ = re.split(r"[?#]", rest, maxsplit=1)[0].rpartition("@")
+    user, at, _ = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
+    if not at and re.match(r"[^/?#:@]*:(?!\d{1,5}[/?#])", rest):
+        # A password that should have been quoted; what stands after `host:` is a port.
+        user, at, _ = rest.rpartition("@")
     if not at:
         return set()
     name, colon, password = user.partition(":")
