@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual.app import App
 from textual.binding import BindingType
 from textual.command import Provider
@@ -25,6 +26,7 @@ from batman_tui.widgets.base import Guarded
 from batman_tui.widgets.key_order import KeyOrder
 from batman_tui.widgets.overlays import Overlays
 from core.errors import BatmanError
+from core.secrets import traceback_text
 from core.text import clean, did_you_mean
 from core.workspace import Workspace
 
@@ -107,6 +109,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
         """Of each project that was checked, the image ids of each kind of finding."""
         self._first_run = run
         self._error_times: deque[float] = deque(maxlen=STORM_ERRORS)
+        self._fatal: Exception = RuntimeError("The app ended without a reason.")
         self._problems = list(self.settings.problems)
         self._use_themes()
         usable, wrong = keymap(self.settings.keys)
@@ -290,9 +293,18 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
             and self._error_times[-1] - self._error_times[0] < STORM_SECONDS
         )
         if not self.is_running or not self._screen_stacks.get(self.current_mode) or storm:
+            self._fatal = error
             super()._handle_exception(error)
             return
         self.show_error(error)
+
+    def _fatal_error(self) -> None:
+        """Leave with the traceback alone: Textual's shows the values of all variables as well,
+        keys and passwords among them.
+        """
+        self.bell()
+        lines = traceback_text(self._fatal).splitlines()
+        self.panic(Text("\n".join(clean(line) for line in lines)))
 
 
 def _short(path: Path) -> str:

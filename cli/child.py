@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from typing import IO, Any
 
 from cli.progress import Stages
+from core.child_process import python_command, python_environment
 from core.errors import BatmanError, RunError
-from core.training.launcher import worker_environment
 
 # Of what a process that died has printed, its last lines tell why.
 _LAST_LINES = 20
@@ -38,16 +37,15 @@ def run_child(
     Its progress is shown, unless `quiet`. Raises the BatmanError that it tells of,
     KeyboardInterrupt when it was interrupted, and RunError with its last output when it died.
     """
-    command = [sys.executable, "-m", module, *words]
     with tempfile.TemporaryFile() as noise, tempfile.TemporaryFile() as given:
         given.write(stdin.encode())
         given.seek(0)
         process = subprocess.Popen(
-            command,
+            python_command(module, *words),
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=noise,
-            env=worker_environment(),
+            env=python_environment(),
             text=True,
             encoding="utf-8",
         )

@@ -275,7 +275,9 @@ def _test_folder(site: Site) -> str:
 def _test_python(site: Site) -> str:
     script = 'p=$1; [ -d "$p" ] && p=$p/bin/python; shift; exec "$p" "$@"'
     words = [site.python, "-c", _PROBE, *_MODULES]
-    done = site.host.run(["sh", "-c", script, "sh", *words], timeout=120)
+    # Where it runs may be a home folder full of scripts that are named as modules are.
+    quiet = {"PYTHONSAFEPATH": "1"}
+    done = site.host.run(["sh", "-c", script, "sh", *words], timeout=120, env=quiet)
     version, *missing = done.text.split() or [""]
     if done.code or not version:
         said = done.stderr.decode(errors="replace").strip().splitlines()

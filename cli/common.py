@@ -7,7 +7,6 @@ import contextlib
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +14,10 @@ from typing import TYPE_CHECKING
 from cli.exits import Exit
 from cli.output import is_terminal, say_error
 from cli.parser import BatmanParser
+from core.child_process import begin_process
 from core.errors import BatmanError, ProjectError
 from core.files import safe_name
+from core.secrets import traceback_text
 from core.text import clean, did_you_mean
 from core.workspace import Workspace
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 def guard(action: Callable[[], int]) -> int:
     """Call `action` and return its exit code; errors are printed and become exit codes."""
+    begin_process()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -47,8 +49,8 @@ def guard(action: Callable[[], int]) -> int:
         return Exit.INTERRUPTED
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else Exit.OK
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        sys.stderr.write(traceback_text(error))
         say_error(
             "This is a defect in Batman.",
             "Please report it with the lines above and what batman --version prints.",

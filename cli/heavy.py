@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from core.child_process import begin_process, listen_for_stop
 from core.errors import BatmanError, Cancelled
 from core.export import ExportOptions, export
 from core.inference import InferenceOptions, infer
@@ -31,11 +31,10 @@ _PATHS = ("target", "output", "images")
 
 def main() -> int:
     """Do the job on standard input and return the exit code: 0, 1 for an error, 130 cancelled."""
+    begin_process()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
-    stopped: list[bool] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.append(True))
+    stopped = listen_for_stop()
 
     def say(event: str, **values: Any) -> None:
         out.write(json.dumps({"event": event, **values}) + "\n")
@@ -50,7 +49,7 @@ def main() -> int:
         for name, value in job["options"].items()
     }
     try:
-        result = work(kind(**options), report, lambda: bool(stopped))
+        result = work(kind(**options), report, stopped)
     except BatmanError as error:
         say("failed", message=error.message, hint=error.hint)
         return 130 if isinstance(error, Cancelled) else 1

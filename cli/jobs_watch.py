@@ -14,6 +14,7 @@ from cli.jobs_shared import job_json, open_watch
 from cli.notify import tell
 from cli.output import is_terminal, say, say_error
 from core.errors import BatmanError
+from core.secrets import redact_json
 from slurm.actions import check_ids
 from slurm.arrays import why
 from slurm.jobs import Job
@@ -110,7 +111,7 @@ def _state_text(job: Job) -> str:
 def _say_change(job: Job, text: str, as_json: bool) -> None:
     if as_json:
         # One line each, for programs that read a stream.
-        sys.stdout.write(json.dumps(job_json(job)) + "\n")
+        sys.stdout.write(redact_json(json.dumps(job_json(job))) + "\n")
         return
     now = time.strftime("%H:%M:%S")
     style = "" if not is_terminal() else "green" if job.state.running else ""

@@ -15,6 +15,7 @@ from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from cli.exits import Exit
+from core.secrets import redact_json
 from core.text import clean
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def say_change(entry: HistoryEntry | None) -> int:
 
 
 def say_json(value: Any) -> None:
-    """Print `value` as JSON in ASCII, in which no control character can hide."""
-    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+    """Print `value` as JSON in ASCII, in which no control character can hide, nor a secret."""
+    sys.stdout.write(redact_json(json.dumps(value, indent=2, default=str)) + "\n")
 
 
 def say_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -17,6 +17,7 @@ from cli.output import say, say_json, say_pairs, say_table
 from cli.progress import Stages
 from cli.train import add_option, say_findings, say_ready
 from core.errors import BatmanError
+from core.secrets import redact
 from core.text import plural
 from core.training.command import option_names
 from core.training.form import SECTIONS, to_text
@@ -156,7 +157,7 @@ def _dry_run(submission: Submission, *, as_json: bool) -> int:
     if as_json:
         say_json({"command": submission.command(), "script": submission.script.text})
         return Exit.OK
-    sys.stdout.write(submission.script.text)
+    sys.stdout.write(redact(submission.script.text))
     return Exit.OK
 
 

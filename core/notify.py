@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from core.folders import config_dir
+from core.secrets import redact
 from core.text import clean, did_you_mean
 
 DESKTOP = ("auto", "osc9", "osc777", "notify-send", "off")
@@ -179,7 +180,8 @@ def _run(
     argv: list[str], variables: Mapping[str, str], failed: Callable[[str], None] | None
 ) -> None:
     # No NUL can stand in an environment.
-    env = {**os.environ, **{name: text.replace("\0", "") for name, text in variables.items()}}
+    told = {name: redact(text.replace("\0", "")) for name, text in variables.items()}
+    env = {**os.environ, **told}
     wrong = ""
     try:
         done = subprocess.run(

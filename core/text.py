@@ -6,6 +6,8 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
+from core.secrets import redact
+
 # Marks that reorder or break what follows them (Unicode TR 9 and the two separators).
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
 _NAMED = {"\n": "⏎", "\r": "⏎", "\t": " "}
@@ -15,8 +17,10 @@ def clean(text: str) -> str:
     """Return `text` as one line that is safe to print on a terminal.
 
     Control characters, escape codes and bidirectional overrides are replaced by `␣`, line ends by
-    `⏎`; names of files, classes and jobs come from other people's data.
+    `⏎`; names of files, classes and jobs come from other people's data. Secrets are hidden: all
+    that is shown passes here.
     """
+    text = redact(text)
     if text.isascii() and text.isprintable():
         return text
     return "".join(

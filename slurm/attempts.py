@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from core.child_process import begin_process
 from core.errors import RunError
 from core.training.events import (
     Checkpoint,
@@ -91,6 +92,7 @@ def saved_step(run_dir: Path) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Note what `argv` says and return the exit code: 0, or `STUCK`."""
+    begin_process()
     what, folder, *rest = sys.argv[1:] if argv is None else argv
     run_dir = Path(folder)
     if not run_dir.is_dir():

@@ -96,7 +96,7 @@ def show_job(host: Host, job_id: str) -> JobDetail | None:
     said = done.stderr.decode(errors="replace")
     if done.code and "nvalid job id" not in said:
         raise HostError(
-            f"Job {clean(job_id)} cannot be shown: {clean(said.strip()[:200]) or 'no answer'}.",
+            f"Job {clean(job_id)} cannot be shown: {clean(said.strip())[:200] or 'no answer'}.",
             "The cluster's controller may be busy; try again.",
         )
     return None if done.code else parse_show_job(done.text)
@@ -238,7 +238,7 @@ def _last(text: str) -> str:
     # srun repeats for every task that it "Exited with exit code": the reason stands before.
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     said = [line for line in lines if "Exited with exit code" not in line] or lines
-    return clean(said[-1][:200]) if said else ""
+    return clean(said[-1])[:200] if said else ""
 
 
 def _int(text: str) -> int | None:

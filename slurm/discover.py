@@ -118,7 +118,7 @@ def discover(host: Host) -> Facts:
     if version is None:
         raise HostError(
             f"There is no SLURM on {clean(host.name)}: sinfo does not answer"
-            f" ({clean(done.stderr.decode(errors='replace').strip()[:200]) or 'not found'}).",
+            f" ({clean(done.stderr.decode(errors='replace').strip())[:200] or 'not found'}).",
             "If it needs a module or a PATH there, say so in the profile's prelude.",
         )
     nodes, partitions = parse_nodes(sections.get("nodes", ""), mark)

@@ -268,7 +268,7 @@ class Mirror:
         if done.code:
             raise HostError(
                 f"The run's folder on {clean(self.site.host.name)} cannot be read:"
-                f" {clean(done.stderr.decode(errors='replace').strip()[:200])}.",
+                f" {clean(done.stderr.decode(errors='replace').strip())[:200]}.",
             )
         listed = {}
         for entry in done.text.split("\0"):

@@ -152,7 +152,7 @@ def ask_queue(
     if "squeue" not in sections:
         said = done.stderr.decode(errors="replace").strip()
         raise HostError(
-            f"The queue of {clean(host.name)} does not answer: {clean(said[:200]) or 'no output'}.",
+            f"The queue of {clean(host.name)} does not answer: {clean(said)[:200] or 'no output'}.",
             "It is asked again at the next look.",
         )
     errors = {
@@ -315,7 +315,7 @@ def _error(name: str, section: Section) -> str:
     if section.code == 127:
         return f"{name} was not found"
     said = [line.strip() for line in section.err.splitlines() if line.strip()]
-    return f"{name}: {clean(said[-1][:200])}" if said else f"{name} failed with code {section.code}"
+    return f"{name}: {clean(said[-1])[:200]}" if said else f"{name} failed with code {section.code}"
 
 
 def _no_slurm(host: Host, error: str) -> HostError:

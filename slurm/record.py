@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from core.files import write_json
+from core.secrets import redact_forms, redact_tree
 from core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def read_record(run_dir: Path) -> JobRecord | None:
 
 def write_record(run_dir: Path, record: JobRecord) -> JobRecord:
     """Write the record and return it."""
-    write_json(run_dir / JOB_FILE, msgspec.to_builtins(record))
+    write_json(run_dir / JOB_FILE, redact_tree(msgspec.to_builtins(record), redact_forms))
     return record
 
 

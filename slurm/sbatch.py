@@ -111,7 +111,7 @@ def find_job(host: Host, marker: str, token: str) -> tuple[str, str]:
     if kind != "nothing":
         raise HostError(
             f"{clean(host.name)} did not say whether the job was submitted:"
-            f" {clean(done.stderr.decode(errors='replace')[:200])}."
+            f" {clean(done.stderr.decode(errors='replace'))[:200]}."
         )
     return "nothing", ""
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import BatmanError
+from core.telemetry import shell_exports
 from core.text import clean
 from slurm.record import comment_of
 from slurm.resources import Resources, resource_options
@@ -121,7 +122,9 @@ def build_script(spec: JobSpec) -> BatchScript:
         f"PYTHON={shlex.quote(spec.python)}",
         '[ -d "$PYTHON" ] && PYTHON="$PYTHON/bin/python"',
         f"export BATMAN_TOKEN={shlex.quote(spec.token)}",
-        f"export PYTHONPATH={shlex.quote(spec.code)}${{PYTHONPATH:+:$PYTHONPATH}}",
+        f"CODE={shlex.quote(spec.code)}",
+        _SEARCH,
+        *shell_exports(),
         "export BATMAN_LOCK_WAIT=$(( ${SLURM_RESTART_COUNT:-0} > 0 ? 300 : 0 ))",
         "export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} PYTHONUNBUFFERED=1",
         "",
@@ -133,6 +136,12 @@ def build_script(spec: JobSpec) -> BatchScript:
     ]
     return BatchScript("\n".join(lines), beside)
 
+
+# As `core.child_process` does it: neither `python -m` nor an entry that is empty or relative may
+# lead to the current folder, whose files may be named as modules are.
+_SEARCH = r"""IFS=: read -ra given <<<"${PYTHONPATH:-}"
+for entry in ${given[@]+"${given[@]}"}; do case $entry in /*) CODE=$CODE:$entry ;; esac; done
+export PYTHONPATH=$CODE PYTHONSAFEPATH=1"""
 
 _START = r"""say() { printf '%s batman: %s\n' "$(date +%H:%M:%S)" "$*"; }
 

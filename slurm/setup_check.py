@@ -13,6 +13,7 @@ import msgspec
 from core.errors import BatmanError
 from core.errors import Cancelled as WasCancelled
 from core.progress import Cancelled, never
+from core.telemetry import shell_exports
 from core.text import clean
 from slurm.arrays import why
 from slurm.hosts import Host
@@ -117,7 +118,9 @@ class Check:
     def script(self) -> str:
         """Return the job's script, every value quoted."""
         words = [f"{self.env}/bin/python", f"{self.work}/check.py", self.result, *self.modules]
-        return "\n".join(["#!/bin/bash", *self.prelude, f"exec {shlex.join(words)}", ""])
+        return "\n".join(
+            ["#!/bin/bash", *self.prelude, *shell_exports(), f"exec {shlex.join(words)}", ""]
+        )
 
 
 def run_check(
@@ -194,7 +197,7 @@ def _result(host: Host, check: Check, cancelled: Cancelled, patience_s: float) -
 
 def _ended(host: Host, check: Check, number: str, words: str) -> BatmanError:
     text = host.read(check.log, 0, 1 << 16).decode(errors="replace").strip().splitlines()
-    last = clean(" ".join(text[-3:])[-400:]) or "it wrote nothing"
+    last = clean(" ".join(text[-3:]))[-400:] or "it wrote nothing"
     return BatmanError(
         f"The check job {number} ended without a result ({words}): {last}.",
         f"Its log is {clean(check.log)} there. Setting up again checks again.",

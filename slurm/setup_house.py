@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from core.child_process import python_command, python_environment
 from core.errors import BatmanError
 from core.errors import Cancelled as WasCancelled
 from core.files import remove_tree, write_atomic
@@ -39,7 +40,7 @@ _COMPLETE = ".complete"
 def pip_command() -> list[str]:
     """Return how pip is called here. Raises BatmanError where there is none."""
     if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip"]
+        return python_command("pip")
     found = shutil.which("pip") or shutil.which("pip3")
     if found:
         return [found]
@@ -158,6 +159,7 @@ def _run(argv: Sequence[str], line: Callable[[str], None], cancelled: Cancelled)
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            env=python_environment(),
             text=True,
             errors="replace",
             start_new_session=True,
@@ -181,9 +183,9 @@ def _run(argv: Sequence[str], line: Callable[[str], None], cancelled: Cancelled)
         process.wait()
     if process.returncode:
         wrong = [text for text in said if "error" in text.lower() or "×" in text] or said
-        name = " ".join(argv[1:3]) if argv[0] == sys.executable else f"{Path(argv[0]).name}"
+        name = "pip" if argv[0] == sys.executable else f"{Path(argv[0]).name}"
         raise BatmanError(
             f"{clean(name)} could not fetch what Batman needs:"
-            f" {clean(' '.join(wrong[-3:]).strip()[:400]) or 'no reason given'}.",
+            f" {clean(' '.join(wrong[-3:]).strip())[:400] or 'no reason given'}.",
             "Check the network here and the index that uv and pip are set to.",
         )

@@ -163,7 +163,7 @@ def run_install(
     if made.code:
         raise HostError(
             f"The folder for Batman cannot be made on {clean(host.name)}:"
-            f" {clean(made.stderr.decode(errors='replace').strip()[-200:])}.",
+            f" {clean(made.stderr.decode(errors='replace').strip())[-200:]}.",
             "Choose another with --folder.",
         )
     put_text(host, script, f"{work}/install.sh", cancelled, patience_s)
@@ -173,7 +173,7 @@ def run_install(
     if begun.text.strip() not in ("started", "running"):
         raise HostError(
             f"Installing could not be started on {clean(host.name)}:"
-            f" {clean(begun.stderr.decode(errors='replace').strip()[-200:]) or 'no answer'}."
+            f" {clean(begun.stderr.decode(errors='replace').strip())[-200:] or 'no answer'}."
         )
     offset, rest, last = 0, b"", [""]
     while True:
@@ -204,7 +204,7 @@ def run_install(
         # uv says what went wrong first, and then why.
         at = next((n for n, line in enumerate(last) if "error" in line.lower()), 0)
         raise BatmanError(
-            f"Installing failed on {clean(host.name)}: {clean('; '.join(last[at:])[:400])}.",
+            f"Installing failed on {clean(host.name)}: {clean('; '.join(last[at:]))[:400]}.",
             f"All it said is in {clean(work)}/log there.",
         )
 

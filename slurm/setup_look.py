@@ -36,7 +36,7 @@ folder=$1 probe=$2; shift 2
 echo "$MARK"
 for name do
   place=$(command -v "$name" 2>/dev/null) || continue
-  "$place" -c "$probe" 2>/dev/null
+  "$place" -I -c "$probe" 2>/dev/null
 done
 for place in "$(command -v uv 2>/dev/null)" "$HOME/.local/bin/uv" "$HOME/.cargo/bin/uv"; do
   [ -n "$place" ] && [ -x "$place" ] && "$place" --version >/dev/null 2>&1 || continue
@@ -110,7 +110,7 @@ def look_there(host: Host, folder: str, pythons: Sequence[str] = ()) -> There:
     if not found:
         raise HostError(
             f"{clean(host.name)} did not say what it has:"
-            f" {clean(done.stderr.decode(errors='replace').strip()[:200]) or 'no reason given'}.",
+            f" {clean(done.stderr.decode(errors='replace').strip())[:200] or 'no reason given'}.",
             "Check the profile's prelude: its lines run first.",
         )
     return parse_look(text)

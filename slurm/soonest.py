@@ -76,7 +76,7 @@ def soonest(
         if len(answers) != len(asked):
             raise HostError(
                 f"{clean(host.name)} did not say when jobs could start:"
-                f" {clean(done.stderr.decode(errors='replace')[:200])}.",
+                f" {clean(done.stderr.decode(errors='replace'))[:200]}.",
             )
         table = gpu_table(profile, facts)
         for (name, resources), answer in zip(asked, answers, strict=True):

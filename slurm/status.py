@@ -53,7 +53,7 @@ def ask_job(host: Host, record: JobRecord) -> Job | None:
     if done.code or kind not in ("squeue", "sacct"):
         raise HostError(
             f"The queue of {clean(host.name)} does not answer:"
-            f" {clean(done.stderr.decode(errors='replace').strip()[:200]) or 'no reason given'}.",
+            f" {clean(done.stderr.decode(errors='replace').strip())[:200] or 'no reason given'}.",
             "It is asked again at the next look.",
         )
     jobs = parse_squeue(rest, sep) if kind == "squeue" else parse_sacct(rest, sep)

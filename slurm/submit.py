@@ -17,6 +17,7 @@ from pathlib import Path
 
 from core.errors import BatmanError, RunError
 from core.progress import Cancelled, Report, never, nothing
+from core.secrets import redact
 from core.text import clean
 from core.training.config import TrainingConfig
 from core.training.models import weights_file
@@ -107,7 +108,7 @@ def submit(
         if made.code:
             raise HostError(
                 f"The folders for the run cannot be made on {clean(host.name)}:"
-                f" {clean(made.stderr.decode(errors='replace').strip()[-200:])}.",
+                f" {clean(made.stderr.decode(errors='replace').strip())[-200:]}.",
                 "Put the workspace right in the cluster's profile.",
             )
         _send_code(site, spec.code, report, cancelled, patience_s)
@@ -331,12 +332,19 @@ def _put_text(
     *,
     keep: bool = True,
 ) -> None:
-    """Write a small file into the run's folder there; `keep` writes it here as well."""
+    """Write a small file into the run's folder there; `keep` writes it here as well.
+
+    One that holds a secret, such as a prelude with a key in it, is for its owner's eyes only.
+    """
+    private = redact(text) != text
     if keep:
-        (run.path / name).write_text(text, encoding="utf-8")
+        source = run.path / name
+        source.touch(0o600 if private else 0o666)
+        if private:
+            source.chmod(0o600)
+        source.write_text(text, encoding="utf-8")
         if site.shared:
             return
-        source = run.path / name
         persist(lambda: site.host.put(source, f"{folder}/{name}"), cancelled, patience_s)
         return
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=name) as file:

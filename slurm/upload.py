@@ -176,6 +176,6 @@ def _refused(host: Host, target: str, stderr: bytes) -> HostError:
     lines = stderr.decode(errors="replace").strip().splitlines()
     return HostError(
         f"{clean(host.name)} cannot write '{clean(target)}':"
-        f" {clean(lines[-1][:200]) if lines else 'no reason given'}.",
+        f" {clean(lines[-1])[:200] if lines else 'no reason given'}.",
         "Check the workspace in the cluster's profile, its permissions and quota.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from batman_tui.keys import bindings
 from batman_tui.widgets.base import BatmanDialog
 from batman_tui.widgets.keybar import KeyBar
 from core.errors import BatmanError
+from core.secrets import traceback_text
 from core.text import clean
 
 
@@ -77,10 +77,9 @@ def error_dialog(error: Exception, file: Path) -> TextDialog:
 
     `file` is where `w` writes it.
     """
-    text = "".join(traceback.format_exception(error))
     return TextDialog(
         f"Unexpected error: {type(error).__name__}",
-        text,
+        traceback_text(error),
         file=file,
         lead=f"{clean(str(error)) or type(error).__name__}\n\n"
         "This is a defect in Batman. What you were doing may not have been done; everything "

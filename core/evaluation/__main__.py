@@ -11,11 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
+from core.child_process import begin_process, listen_for_stop
 from core.errors import BatmanError, Cancelled
 from core.evaluation.evaluate import EvaluationOptions, evaluate
 from core.evaluation.result import evaluation_folder
@@ -24,6 +24,7 @@ from core.progress import Progress
 
 def main(argv: list[str] | None = None) -> int:
     """Evaluate as the arguments say and return the exit code."""
+    begin_process()
     parser = argparse.ArgumentParser(prog="python -m core.evaluation", description=__doc__)
     parser.add_argument("--run", "--checkpoint", dest="target", required=True)
     parser.add_argument("--split", default="valid")
@@ -37,9 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     # Libraries print on standard output, which here is for our lines only.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
-    stopped = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.append(True))
+    stopped = listen_for_stop()
 
     def say(event: str, **values: Any) -> None:
         if arguments.json_progress:
@@ -58,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         worst=arguments.worst,
     )
     try:
-        result = evaluate(options, report, lambda: bool(stopped))
+        result = evaluate(options, report, stopped)
     except BatmanError as error:
         say("failed", message=error.message, hint=error.hint)
         if not arguments.json_progress:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from core.child_process import python_command, python_environment
 from core.errors import BatmanError, Cancelled, RunError
 from core.progress import Progress
 from core.text import clean
-from core.training.launcher import require_trainer, worker_environment
+from core.training.launcher import require_trainer
 
 # A child that does not end by itself after it was told to is ended.
 _PATIENCE_S = 20.0
@@ -51,14 +51,14 @@ class EvaluationProcess:
         command = self._command
         if command is None:
             require_trainer()
-            command = [sys.executable, "-m", "core.evaluation"]
+            command = python_command("core.evaluation")
         with tempfile.TemporaryFile() as noise:
             process = subprocess.Popen(
                 [*command, *self._words, "--json-progress"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=noise,
-                env=worker_environment(),
+                env=python_environment(),
                 text=True,
                 encoding="utf-8",
                 errors="replace",

@@ -18,6 +18,7 @@ from core.export.naming import check_classes
 from core.files import read_json, remove_tree, write_json
 from core.progress import Cancelled as IsCancelled
 from core.progress import Progress, Report, never, nothing
+from core.secrets import redact, redact_forms, redact_tree
 from core.text import clean
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def export(
     try:
         working.mkdir(parents=True)
         # Formats without a place for notes are read with what lies beside them.
-        write_json(working / FACTS, facts)
+        write_json(working / FACTS, redact_tree(facts, redact_forms))
         files: list[ExportedFile] = []
         for number, kind in enumerate(formats):
             if cancelled():
@@ -133,7 +134,7 @@ def export(
         progress(Progress("writing the model card", len(files), len(formats)))
         facts["files"] = [asdict(file) for file in files]
         facts["checked_on"] = checked_on
-        write_json(working / FACTS, facts)
+        write_json(working / FACTS, redact_tree(facts, redact_forms))
         _write_card(working, facts, files)
         _put_in_place(working, output)
     except OSError as error:
@@ -270,7 +271,7 @@ def _write_card(folder: Path, facts: dict[str, Any], files: Sequence[ExportedFil
         }
         for file in files
     ]
-    write_atomic(folder / CARD, model_card(facts, described))
+    write_atomic(folder / CARD, redact(model_card(facts, described)))
 
 
 def _put_in_place(working: Path, output: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
-import core
+from core.child_process import begin_process, python_command, python_environment
 from core.importers.coco_json import Lists, Part, Parts, Split
 from core.importers.coco_records import ANNOTATIONS, Columns, columns_of
 
@@ -59,14 +59,13 @@ class Half:
 
     def _start(self, path: Path, split: Split) -> None:
         place = [str(path), str(split.begins + split.start), str(split.begins + split.end)]
-        root = str(Path(core.__path__[0]).parent)
         try:
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "core.importers.coco_half", *place],
+                python_command("core.importers.coco_half", *place),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": root},
+                env=python_environment(),
             )
         except OSError:
             return
@@ -150,6 +149,7 @@ def _processors() -> int:
 
 def main() -> int:
     """Read the half that the arguments name; return 0, or 1 when it is not as it should be."""
+    begin_process()
     path, begin, end = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     with Path(path).open("rb") as file:
         stat = os.fstat(file.fileno())

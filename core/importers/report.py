@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from core.errors import Cancelled
 from core.progress import Progress
+from core.secrets import redact_tree
 
 Action = Literal["left out", "clipped", "kept"]
 
@@ -65,8 +66,8 @@ class ImportReport:
         return dict(self.problem_counts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain JSON values."""
-        return {
+        """Return the report as plain JSON values, for files and programs, without secrets."""
+        values = {
             "import_id": self.import_id,
             "kind": self.kind,
             "origin": self.origin,
@@ -81,6 +82,7 @@ class ImportReport:
                 for p in self.problems
             ],
         }
+        return dict(redact_tree(values))
 
 
 def together(reports: Sequence[ImportReport]) -> ImportReport:

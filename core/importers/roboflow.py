@@ -15,7 +15,6 @@ import os
 import re
 import selectors
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from core.archives import extract_zip
+from core.child_process import python_command, python_environment
 from core.download import PATIENCE, Patience, download
 from core.errors import Cancelled, ImportFailed
 from core.files import remove_tree
 from core.http import DownloadFailed
 from core.importers.coco import import_coco
 from core.importers.report import ImportReport, Progress
-from core.secrets import redact
+from core.secrets import learn, redact
 from core.store import Project
 from core.text import clean, did_you_mean
 
@@ -90,6 +90,7 @@ def import_roboflow(
             "The roboflow package is not installed here.",
             "Install it with uv sync --extra roboflow, or pip install 'batman-tui[roboflow]'.",
         )
+    learn(key)
     tell = progress or (lambda item: None)
     answer = _ask(asked, key, tell, cancelled)
     with _folder(project.path) as folder:
@@ -104,9 +105,7 @@ def import_roboflow(
                 shown=f"The export of {asked.workspace}/{asked.project}/{asked.version}",
             )
         except DownloadFailed as error:
-            raise DownloadFailed(
-                redact(error.message, [key]), redact(error.hint, [key]), error.status
-            ) from None
+            raise DownloadFailed(redact(error.message), redact(error.hint), error.status) from None
         extract_zip(
             archive,
             folder / "data",
@@ -125,7 +124,7 @@ def import_roboflow(
                 "workspace": asked.workspace,
                 "project": asked.project,
                 "version": asked.version,
-                "name": redact(str(answer.get("name", "")), [key]),
+                "name": redact(str(answer.get("name", ""))),
             },
         )
 
@@ -179,11 +178,7 @@ def _ask(
         "format": FORMAT,
     }
     environment = {name: value for name, value in os.environ.items() if name != "ROBOFLOW_API_KEY"}
-    root = str(Path(__file__).resolve().parents[2])
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
-    with _child(environment) as child:
+    with _child(python_environment(environment)) as child:
         assert child.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             child.stdin.write(json.dumps(request).encode() + b"\n")
@@ -207,7 +202,7 @@ def _ask(
 @contextlib.contextmanager
 def _child(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     child = subprocess.Popen(
-        [sys.executable, "-m", "core.importers.roboflow_child"],
+        python_command("core.importers.roboflow_child"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -242,7 +237,7 @@ def _lines(child: subprocess.Popen[bytes], cancelled: Callable[[], bool] | None)
 
 def _failure(asked: _Asked, said: dict[str, Any], key: str) -> ImportFailed:
     stage, status = str(said["failed"]), int(said.get("status") or 0)
-    known = [redact(clean(str(name)), [key]) for name in said.get("known") or []]
+    known = [clean(str(name)) for name in said.get("known") or []]
     place = f"{asked.workspace}/{asked.project}"
     if status in (401, 403) and stage in ("key", "workspace"):
         return ImportFailed("Roboflow does not accept this API key.", _KEY_HINT)
@@ -264,7 +259,7 @@ def _failure(asked: _Asked, said: dict[str, Any], key: str) -> ImportFailed:
             _offer(str(asked.version), known, "The versions there are")
             or "Generate one in Roboflow first.",
         )
-    text = redact(clean(str(said.get("text", ""))), [key])[:_TEXT]
+    text = clean(str(said.get("text", "")))[:_TEXT]
     if not status:
         return ImportFailed(
             f"Roboflow could not be reached ({clean(str(said.get('kind', '')))}).",

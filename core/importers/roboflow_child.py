@@ -16,19 +16,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.secrets import redact
+from core.child_process import begin_process
+from core.secrets import learn, redact
 
 CONNECT_S, READ_S = 15.0, 120.0
 
 
 def main() -> int:
     """Answer the one request on standard input; return the exit status."""
+    begin_process()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     asked = json.loads(sys.stdin.readline())
+    learn(asked["key"])
 
     def say(**what: Any) -> None:
         print(json.dumps(what), file=out, flush=True)
@@ -37,7 +40,7 @@ def main() -> int:
     try:
         say(**_link(asked, stage))
     except BaseException as error:
-        text = redact(f"{error}" or type(error).__name__, [asked["key"]])
+        text = redact(f"{error}" or type(error).__name__)
         say(
             failed=stage.name,
             status=stage.status,

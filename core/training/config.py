@@ -24,6 +24,7 @@ from pydantic import (
 
 from core.errors import BatmanError, ConfigError
 from core.files import read_json, write_json
+from core.secrets import redact_forms, redact_tree
 from core.text import clean, did_you_mean
 from core.training.models import get_model, resolve_image_size
 
@@ -315,8 +316,12 @@ class TrainingConfig(BaseModel):
         return (run_dir / self.dataset.dir).absolute()
 
     def save(self, path: Path) -> None:
-        """Write the config to `path` as JSON, atomically."""
-        write_json(path, self.model_dump(mode="json"))
+        """Write the config to `path` as JSON, atomically, and without secrets.
+
+        Paths and names of classes are needed as they are: of them goes what has a secret's form.
+        """
+        values = redact_tree(self.model_dump(mode="json"), redact_forms)
+        write_json(path, {**values, "notes": redact_tree(values["notes"])})
 
     @classmethod
     def load(cls, path: Path) -> TrainingConfig:

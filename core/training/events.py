@@ -13,6 +13,8 @@ from typing import Union
 
 import msgspec
 
+from core.secrets import redact_json
+
 
 class _Event(msgspec.Struct, tag_field="event", kw_only=True, frozen=True):
     t: float = msgspec.field(default_factory=time.time)
@@ -169,9 +171,11 @@ _encoder = msgspec.json.Encoder()
 def encode_event(event: Event) -> bytes:
     """Return one line of `events.jsonl`, its newline included; NaN and infinity become null.
 
+    Texts in it hold no secrets: messages of services come with the addresses they were sent to.
+
     JSON has no NaN: a loss that is not a number is told by a `warning` event.
     """
-    return _encoder.encode(event) + b"\n"
+    return redact_json(_encoder.encode(event).decode()).encode() + b"\n"
 
 
 def decode_event(line: bytes) -> Event | None:

@@ -15,6 +15,7 @@ import msgspec
 
 from core.errors import ConfigError, RunError
 from core.files import write_json
+from core.secrets import redact
 from core.text import clean
 
 NOTES_FILE = "notes.json"
@@ -130,7 +131,7 @@ def _read(run: Path) -> Notes:
 
 def _write(run: Path, notes: Notes) -> Notes:
     try:
-        write_json(run / NOTES_FILE, {"note": notes.text, "tags": list(notes.tags)})
+        write_json(run / NOTES_FILE, {"note": redact(notes.text), "tags": list(notes.tags)})
     except OSError as error:
         raise RunError(
             f"'{clean(str(run / NOTES_FILE))}' cannot be written: {error.strerror}."

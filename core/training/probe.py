@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from core.child_process import begin_process
 from core.errors import BatmanError, RunError
 from core.text import clean
 from core.training import build
@@ -77,6 +78,7 @@ def probe(config: TrainingConfig) -> tuple[int, str]:
 
 def main() -> int:
     """Probe for the config on standard input and return the exit code."""
+    begin_process()
     # Libraries print on standard output, which here is for our lines only.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.files import write_json
+from core.secrets import redact_tree
 from core.training.config import TrainingConfig
 from core.training.events import Validation
 
@@ -116,5 +117,5 @@ def write_results(
         "final": history[-1] if history else None,
         "history": history,
     }
-    write_json(run_dir / RESULTS, results)
+    write_json(run_dir / RESULTS, redact_tree(results))
     return results

@@ -21,6 +21,7 @@ from typing import Any, Literal, Protocol
 
 from core.errors import BatmanError, ConfigError
 from core.files import read_json, write_json
+from core.secrets import redact
 from core.text import clean
 from core.training.config import TrainingConfig
 from core.training.events import Epoch, Event, Warning_
@@ -121,15 +122,16 @@ class WandbLog:
 
     def __init__(self, config: TrainingConfig, run_dir: Path) -> None:
         wandb = importlib.import_module("wandb")
-        self._run = wandb.init(
-            project=_experiment(config),
-            name=run_dir.name,
-            id=_identifier(run_dir, "wandb") or _keep(run_dir, "wandb", secrets.token_hex(8)),
-            resume="allow",
-            dir=str(run_dir),
-            config=_settings(config),
-            settings=_wandb_settings(wandb),
-        )
+        with _without_slurm_secrets():
+            self._run = wandb.init(
+                project=_experiment(config),
+                name=run_dir.name,
+                id=_identifier(run_dir, "wandb") or _keep(run_dir, "wandb", secrets.token_hex(8)),
+                resume="allow",
+                dir=str(run_dir),
+                config=_settings(config),
+                settings=_wandb_settings(wandb),
+            )
         # A resumed run goes back a few steps, which wandb's own counter cannot.
         self._run.define_metric("step")
         self._run.define_metric("*", step_metric="step")
@@ -143,6 +145,25 @@ class WandbLog:
     def close(self, outcome: Outcome) -> None:
         """Send what is left and mark the run as finished or failed."""
         self._run.finish(exit_code=1 if outcome == "failed" else 0)
+
+
+@contextlib.contextmanager
+def _without_slurm_secrets() -> Iterator[None]:
+    """Keep a token of SLURM's, such as SLURM_JWT, out of what wandb's process is started with.
+
+    wandb 0.31 notes every variable that begins with SLURM_ in the run's metadata.
+    """
+    taken = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("SLURM_") and redact(value) != value
+    }
+    for name in taken:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(taken)
 
 
 def _wandb_settings(wandb: Any) -> Any:

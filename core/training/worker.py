@@ -28,6 +28,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import psutil
 
+from core.child_process import begin_process
 from core.errors import BatmanError, RunError
 from core.text import clean
 from core.training import checkpoints
@@ -42,6 +43,7 @@ from core.training.events import (
     read_events,
 )
 from core.training.failures import explain
+from core.training.log_pump import LogPump
 from core.training.peers import Peers
 from core.training.process import mark_stopping, read_worker, write_worker
 from core.training.quiet import quiet_warnings
@@ -71,6 +73,8 @@ def main(argv: Sequence[str] | None = None, *, callbacks: Sequence[Callback] = (
 
     `callbacks` are further Lightning callbacks, called before the recorder's.
     """
+    begin_process()
+    pump = LogPump.start()
     options = _parse(argv)
     run_dir: Path = options.run_dir.absolute()
     stop = StopRequest()
@@ -79,7 +83,7 @@ def main(argv: Sequence[str] | None = None, *, callbacks: Sequence[Callback] = (
     try:
         # One process of several works for all: the others write nothing.
         with _locked(run_dir) if is_rank_zero() else contextlib.nullcontext():
-            return _Worker(run_dir, options, stop).run(callbacks)
+            return _Worker(run_dir, options, stop, pump).run(callbacks)
     except TrainingStopped:
         # Still waiting for the lock: the events are another process's to write.
         _say(f"stopped by {stop.reason} before it began")
@@ -107,8 +111,6 @@ def _quiet_environment() -> None:
     os.environ.pop("FORCE_COLOR", None)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # Albumentations asks PyPI for a newer version on import.
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     quiet_warnings()
 
 
@@ -160,7 +162,14 @@ def _take(lock: IO[str]) -> bool:
 
 
 class _Worker:
-    def __init__(self, run_dir: Path, options: argparse.Namespace, stop: StopRequest) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        options: argparse.Namespace,
+        stop: StopRequest,
+        pump: LogPump | None,
+    ) -> None:
+        self.pump = pump
         self.run_dir = run_dir
         self.options = options
         self.stop = stop
@@ -329,11 +338,15 @@ class _Worker:
         )
         # exec keeps children: the loader's processes would wait for a parent that knows them not.
         for child in psutil.Process().children(recursive=True):
+            if self.pump is not None and child.pid == self.pump.pid:
+                continue
             with contextlib.suppress(psutil.Error):
                 child.kill()
         self.peers.forget()
         sys.stdout.flush()
         sys.stderr.flush()
+        if self.pump is not None:
+            self.pump.stop()
         os.execv(
             sys.executable,
             [

@@ -186,7 +186,7 @@ class OpenSshHost:
         if not found:
             said = (done.stderr or done.stdout).decode(errors="replace")
             raise HostError(
-                f"No command could be run on {clean(self.name)}: {clean(said[:300])}.",
+                f"No command could be run on {clean(self.name)}: {clean(said)[:300]}.",
                 "Check the login shell there, and the profile's commands before each command.",
             )
         self._wait = 0.0
@@ -274,6 +274,6 @@ class OpenSshHost:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             raise HostError(
                 f"{clean(self.name)}: {clean(what)} failed:"
-                f" {clean(said[-1][:200]) if said else f'code {done.code}'}.",
+                f" {clean(said[-1])[:200] if said else f'code {done.code}'}.",
                 "Check the path, the permissions and the space there.",
             )

@@ -252,7 +252,7 @@ class SshHost:
         if not found:
             raise HostError(
                 f"No command could be run on {clean(self.name)}:"
-                f" {clean((stderr or stdout).decode(errors='replace')[:300])}.",
+                f" {clean((stderr or stdout).decode(errors='replace'))[:300]}.",
                 "Check the login shell there, and the profile's commands before each command.",
             )
         if code == TIMED_OUT:

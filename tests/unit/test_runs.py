@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from core.child_process import python_environment
 from core.errors import BatmanError, ConfigError, RunError
 from core.files import write_json
 from core.training import launcher
@@ -30,7 +31,7 @@ from core.training.events import (
     Validation,
 )
 from core.training.follow import RunFollower
-from core.training.launcher import launch_local, require_trainer, worker_environment
+from core.training.launcher import launch_local, require_trainer
 from core.training.planning import create_run, plan_run, resume_run
 from core.training.process import (
     Worker,
@@ -518,7 +519,7 @@ def test_a_worker_outlives_its_parent(run: Run, fake_worker: list[str], tmp_path
     parent = subprocess.Popen(
         [sys.executable, "-c", code, str(run.path), *fake_worker],
         stdout=subprocess.PIPE,
-        env=worker_environment(),
+        env=python_environment(),
         start_new_session=True,
     )
     assert parent.stdout is not None
@@ -566,12 +567,3 @@ def test_several_nodes_need_a_cluster(
     with pytest.raises(RunError, match="cluster only") as caught:
         launch_local(run)
     assert "batman submit" in caught.value.hint
-
-
-def test_the_worker_can_import_core() -> None:
-    env = worker_environment({"PYTHONPATH": "/elsewhere", "OMP_WAIT_POLICY": "active"})
-    root, other = env["PYTHONPATH"].split(os.pathsep)
-    assert (Path(root) / "core" / "training").is_dir()
-    assert other == "/elsewhere"
-    assert env["OMP_WAIT_POLICY"] == "active"
-    assert worker_environment({})["OMP_WAIT_POLICY"] == "passive"

@@ -40,6 +40,30 @@ def spec(**values: object) -> JobSpec:
     return JobSpec(**{**given, **values})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, "/scratch/ada/code"),
+        ("", "/scratch/ada/code"),
+        (":/opt/tools:.:lib::/opt/it's $(touch hacked):", "/scratch/ada/code:/opt/tools:/opt/it's "
+         "$(touch hacked)"),
+    ],
+)  # fmt: skip
+def test_a_job_looks_for_modules_where_they_are_and_nowhere_else(
+    tmp_path: Path, given: str | None, expected: str
+) -> None:
+    """Not in the run's folder, to which empty and relative entries of PYTHONPATH lead."""
+    head = build_script(spec()).text.partition("\nsay() {")[0]
+    env = {"PATH": os.environ["PATH"]} | ({} if given is None else {"PYTHONPATH": given})
+    names = '"$PYTHONPATH" "$PYTHONSAFEPATH" "$ORT_DISABLE_TELEMETRY"'
+    done = subprocess.run(
+        ["bash", "-c", f"{head}\nprintf '%s\\n' {names}"],
+        env=env, cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [expected, "1", "1"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_plain_values_stand_in_the_script() -> None:
     script = build_script(spec())
     head = [line for line in script.text.splitlines() if line.startswith("#SBATCH")]

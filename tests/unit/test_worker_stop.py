@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from core.child_process import python_environment
 from core.training import events as ev
 from core.training.config import DatasetInfo, TrainingConfig
-from core.training.launcher import worker_environment
 from core.training.process import write_worker
 from core.training.run import Run
 from core.training.worker import LOCK_WAIT
@@ -68,7 +68,7 @@ def start(run: Run, script: str, wait_for: str, **env: str) -> Any:
         [sys.executable, "-c", script, str(run.path)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**worker_environment(), **env},
+        env={**python_environment(), **env},
     )
     write_worker(run.path, process.pid)
     assert process.stdout is not None
