@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from textual import on, work
@@ -15,9 +16,12 @@ from core.text import clean
 if TYPE_CHECKING:
     from batman_tui.settings import Settings
     from core.training.ends import EndWatch, RunEnd
+    from core.training.run_index import RunIndex
     from core.workspace import Workspace
 
 FOLLOW_SECONDS = 5.0
+# How much of a core it may take to look at all runs, however many and however slow their disk is.
+LOOK_SHARE = 0.01
 
 
 class Following(App[Any]):
@@ -39,6 +43,13 @@ class Following(App[Any]):
     _ends: EndWatch | None = None
     _ends_looking = False
 
+    @cached_property
+    def run_index(self) -> RunIndex:
+        """The runs of the workspace, which everything that follows them looks at together."""
+        from core.training.run_index import RunIndex
+
+        return RunIndex(self.workspace, share=LOOK_SHARE)
+
     def follow_runs(self) -> None:
         """Begin to follow, when the first screen is long up; what has ended by then is no news."""
         self.set_interval(FOLLOW_SECONDS, self._ends_due)
@@ -54,7 +65,7 @@ class Following(App[Any]):
             if self._ends is None:
                 from core.training.ends import EndWatch
 
-                self._ends = EndWatch(self.workspace)
+                self._ends = EndWatch(self.workspace, self.run_index)
             ends = self._ends.look()
         finally:
             self._ends_looking = False

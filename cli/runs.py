@@ -123,7 +123,7 @@ def _list(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-_NAMES = [field.name for field in dataclasses.fields(RunSummary) if field.name != "config"]
+_NAMES = [field.name for field in dataclasses.fields(RunSummary) if field.name != "settings"]
 
 
 def _row(run: RunSummary) -> list[Any]:

@@ -25,7 +25,7 @@ from batman_tui.widgets.table import Column, VirtualTable
 from core.text import clean
 from core.training.notes import said_of
 from core.training.process import AT_REST
-from core.training.run import Run, RunSummary
+from core.training.run import RunSummary
 from core.training.run_filter import read_filter
 
 LOOK_SECONDS = 2.0
@@ -77,7 +77,7 @@ class RunsScreen(RunsControl):
     def on_mount(self) -> None:
         """Read all runs, and then again and again what may change."""
         self.table.focus()
-        self._look(None)
+        self._look(None, fresh=True)
         self._timer = self.set_interval(LOOK_SECONDS, self._tick, pause=not self.is_active)
 
     def on_screen_resume(self) -> None:
@@ -85,7 +85,7 @@ class RunsScreen(RunsControl):
         if self._timer is not None:
             self._timer.resume()
             self._looks = 0
-            self._tick()
+            self._tick(fresh=True)
 
     def on_resize(self, event: Resize) -> None:
         """Draw the curves where that leaves room for the list."""
@@ -96,32 +96,46 @@ class RunsScreen(RunsControl):
         if self._timer is not None:
             self._timer.pause()
 
-    def _tick(self) -> None:
+    def _tick(self, fresh: bool = False) -> None:
         if self._looking:
             return
         self.query_one(RunsPreview).look()
         everything = self._looks % ALL_EVERY == 0
         self._looks += 1
-        active = [row.path for row in self.table.rows() if row.state not in AT_REST]
-        if everything or active:
-            self._look(None if everything else active)
+        if everything:
+            self._look(None, fresh=fresh)
+            return
+        wanted = {row.path for row in self.table.rows() if row.state not in AT_REST}
+        wanted.update(self.table.keys_in_sight)
+        if wanted:
+            self._look(tuple(wanted))
 
-    def _look(self, paths: Sequence[Path] | None) -> None:
+    def _look(self, paths: Sequence[Path] | None, *, fresh: bool = False) -> None:
         self._looking = True
-        self._read(paths)
+        self._read(paths, fresh)
 
     @work(thread=True, exit_on_error=False, group="look")
-    def _read(self, paths: Sequence[Path] | None) -> None:
+    def _read(self, paths: Sequence[Path] | None, fresh: bool) -> None:
         worker = get_current_worker()
-        rows: list[RunSummary] = []
+        index = self.batman.run_index
+        first = self.table.row_count == 0
+
+        def part(rows: Sequence[RunSummary]) -> None:
+            self.post_message(self.Read(rows, whole=True))
+
         try:
-            for path in self.batman.workspace.list_runs() if paths is None else paths:
-                if worker.is_cancelled:
-                    return
-                rows.append(Run(path).summary())
+            if paths is not None:
+                rows = index.read(paths)
+            else:
+                rows = index.list(
+                    fresh=fresh,
+                    part=part if first else None,
+                    cancelled=lambda: worker.is_cancelled,
+                )
         finally:
             self._looking = False
-        self.post_message(self.Read(rows, paths is None))
+        if not worker.is_cancelled:
+            self.post_message(self.Read(rows, paths is None))
 
     @on(RunsControl.Read)
     def _show(self, message: RunsControl.Read) -> None:
@@ -163,7 +177,8 @@ class RunsScreen(RunsControl):
 
     def _preview(self) -> None:
         """Draw the marked runs, in the order of the list, or the one with the cursor."""
-        marked = [path for path in self.table.visible_keys if path in self.table.marks]
+        marks = self.table.marks
+        marked = [path for path in self.table.visible_keys if path in marks] if marks else []
         chosen = [self.chosen.path] if self.chosen is not None else []
         self.query_one(RunsPreview).show(marked or chosen)
 

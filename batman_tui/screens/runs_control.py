@@ -117,19 +117,19 @@ class RunsControl(BatmanScreen):
     @work(thread=True, exit_on_error=False, group="control")
     def _write_note(self, path: Path, text: str) -> None:
         write_note(path, text)
-        self.post_message(self.Read([Run(path).summary()], whole=False))
+        self.post_message(self.Read(self.batman.run_index.read([path]), whole=False))
 
     @work(thread=True, exit_on_error=False, group="control")
     def _write_tags(self, path: Path, before: Sequence[str], after: Sequence[str]) -> None:
         wanted = {normal_tag(tag) for tag in after}
         # Only what was changed here: somebody else may have given it a tag meanwhile.
         change_tags(path, wanted - set(before), set(before) - wanted)
-        self.post_message(self.Read([Run(path).summary()], whole=False))
+        self.post_message(self.Read(self.batman.run_index.read([path]), whole=False))
 
     @work(thread=True, exit_on_error=False, group="control")
     def _stop(self, path: Path) -> None:
         Run(path).stop()
-        self.post_message(self.Read([Run(path).summary()], whole=False))
+        self.post_message(self.Read(self.batman.run_index.read([path]), whole=False))
 
     @work(thread=True, exit_on_error=False, group="control")
     def _resume(self, path: Path) -> None:
@@ -137,7 +137,7 @@ class RunsControl(BatmanScreen):
         from core.training.planning import resume_run
 
         launch_local(resume_run(Run(path)))
-        self.post_message(self.Read([Run(path).summary()], whole=False))
+        self.post_message(self.Read(self.batman.run_index.read([path]), whole=False))
 
     def action_delete(self) -> None:
         """Ask, and delete the marked runs that have ended, or the one with the cursor."""
@@ -193,5 +193,5 @@ class RunsControl(BatmanScreen):
             for path in paths:
                 delete_run(Run(path))
         finally:
-            rows = [Run(path).summary() for path in self.batman.workspace.list_runs()]
+            rows = self.batman.run_index.list(fresh=True)
             self.post_message(self.Read(rows, whole=True))

@@ -174,6 +174,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         return self._visible
 
     @property
+    def keys_in_sight(self) -> Sequence[Any]:
+        """The keys of the rows that are on the terminal now."""
+        top = round(self.scroll_offset.y)
+        return self._visible[top : top + max(0, self.size.height - 1)]
+
+    @property
     def cursor_key(self) -> Any:
         """The key of the row with the cursor, or None when no row is visible."""
         return self._visible[self.cursor] if self.cursor < len(self._visible) else None

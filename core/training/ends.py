@@ -10,6 +10,7 @@ from pathlib import Path
 from core.text import duration
 from core.training.process import ENDED, State
 from core.training.run import Run
+from core.training.run_index import RunIndex
 from core.training.summary import RunSummary
 from core.workspace import Workspace
 
@@ -98,49 +99,31 @@ def claim(run: Run) -> bool:
 class EndWatch:
     """Follows all runs of a workspace. One thread at a time.
 
-    The first look only learns what goes on: what ended before nobody is told of. After it, only
-    runs that went on, and folders that are new, are read.
+    The first look only learns what goes on: what ended before nobody is told of.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._ended: set[Path] | None = None
-        self._stamps: dict[Path, tuple[int, int]] = {}
+    def __init__(self, workspace: Workspace, index: RunIndex | None = None) -> None:
+        """Follow the runs of `workspace`, through `index` where others look at them as well."""
+        self._index = index or RunIndex(workspace)
+        self._seen: dict[Path, RunSummary] | None = None
 
     def look(self) -> list[RunEnd]:
         """Return the runs that ended since the last look and were told by nobody else."""
-        first = self._ended is None
-        before = self._ended or set()
-        ended: set[Path] = set()
+        before = self._seen
+        now: dict[Path, RunSummary] = {}
         found: list[RunEnd] = []
-        for path in self._workspace.list_runs():
-            run = Run(path)
-            stamp = _stamp(run)
-            # One that ended goes on only if somebody writes into it.
-            if path in before and self._stamps.get(path) == stamp:
-                ended.add(path)
+        for summary in self._index.list():
+            now[summary.path] = summary
+            if before is None or summary.state not in ENDED:
                 continue
-            self._stamps[path] = stamp
-            summary = run.summary()
-            if summary.state not in ENDED:
+            known = before.get(summary.path)
+            if known is summary or (known is not None and known.state in ENDED):
                 continue
-            ended.add(path)
-            if not first and path not in before and run.worker() is not None and claim(run):
+            run = Run(summary.path)
+            if run.worker() is not None and claim(run):
                 found.append(_end(summary))
-        self._ended = ended
+        self._seen = now
         return found
-
-
-def _stamp(run: Run) -> tuple[int, int]:
-    """Return what changes when a run that ended is started again."""
-
-    def when(path: Path) -> int:
-        try:
-            return path.stat().st_mtime_ns
-        except OSError:
-            return 0
-
-    return when(run.events_file), when(run.path / "worker.json")
 
 
 def _end(summary: RunSummary) -> RunEnd:

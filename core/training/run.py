@@ -163,7 +163,7 @@ class Run:
             error=error,
             note=said.text,
             tags=said.tags,
-            config=config,
+            settings=config.model_dump_json().encode(),
         )
 
     def _state(self, worker: Worker | None, alive: bool | None, events: list[Event]) -> State:
@@ -199,7 +199,9 @@ class Run:
 
 def list_runs(workspace: Workspace) -> list[RunSummary]:
     """Return the workspace's runs, the most recently active first."""
-    return [Run(path).summary() for path in workspace.list_runs()]
+    from core.training.run_index import RunIndex
+
+    return RunIndex(workspace).list()
 
 
 def find_run(workspace: Workspace, name: str) -> Run:

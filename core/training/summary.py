@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -34,7 +35,7 @@ class RunSummary:
     event to its last until it has finished. While a run goes on, `best_map50_95` is the best among
     its latest validations. `loss` is the newest epoch's mean training loss. `error` says what
     failed, or why the folder cannot be read. `note` and `tags` are a person's
-    (`core.training.notes`), `config` the settings, None where they cannot be read.
+    (`core.training.notes`), `settings` the run's settings as JSON, None where they cannot be read.
     """
 
     name: str
@@ -54,7 +55,23 @@ class RunSummary:
     error: str = ""
     note: str = ""
     tags: tuple[str, ...] = ()
-    config: TrainingConfig | None = field(default=None, repr=False)
+    settings: bytes | None = field(default=None, repr=False)
+
+    @property
+    def config(self) -> TrainingConfig | None:
+        """The settings, None where they cannot be read.
+
+        Ten thousand rows hold them as bytes; only those that are looked at are taken apart.
+        """
+        return None if self.settings is None else _config(self.settings)
+
+
+@lru_cache(maxsize=512)
+def _config(settings: bytes) -> TrainingConfig | None:
+    try:
+        return TrainingConfig.model_validate_json(settings)
+    except ValueError:  # kept by a version that had other settings
+        return None
 
 
 class Best(msgspec.Struct):

@@ -27,6 +27,9 @@ from core.training.summary import RunSummary
 
 def summary(name: str, **values: object) -> RunSummary:
     given: dict[str, object] = {"path": Path(name), "state": "finished", "model": "base", **values}
+    config = given.pop("config", None)
+    if isinstance(config, TrainingConfig):
+        given["settings"] = config.model_dump_json().encode()
     return RunSummary(name, **given)  # type: ignore[arg-type]
 
 
