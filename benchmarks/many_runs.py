@@ -54,15 +54,18 @@ def make_runs(root: Path, count: int) -> None:
                 step += 1
                 events.write(Step(
                     t=old + step, epoch=epoch, step=step, loss=9.0 / step, lr=1e-4,
-                    step_time=0.5, data_time=0.1,
+                    images_per_s=16.0, step_s=0.5,
                 ))  # fmt: skip
             events.write(Validation(
                 t=old + step, epoch=epoch, step=step, map50_95=epoch / 20, map50=epoch / 15,
-                map75=0.1, precision=0.5, recall=0.5,
+                map75=0.1, precision=0.5, recall=0.5, f1=0.5,
             ))  # fmt: skip
             events.write(Epoch(t=old + step, epoch=epoch, step=step, train_loss=9.0 / step,
                                seconds=STEPS / 2))  # fmt: skip
-        events.write(Finished(t=old + step + 1, epoch=EPOCHS, step=step, seconds=step / 2))
+        events.write(Finished(
+            t=old + step + 1, epoch=EPOCHS, step=step, best_epoch=EPOCHS, best_map50_95=0.5,
+            best_map50=0.66, seconds=step / 2,
+        ))  # fmt: skip
     config = (pattern.path / "training_config.json").read_bytes()
     data = pattern.events_file.read_bytes()
     results = b'{"best": {"epoch": 10, "map50_95": 0.5, "map50": 0.66}}\n'

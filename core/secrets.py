@@ -9,7 +9,6 @@ which all that is shown passes, calls it, and so does whatever writes texts into
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import json
 import re
@@ -272,6 +271,8 @@ def hide_argument(secret: str) -> None:
     sys.argv[:] = [item.replace(secret, MASK) if secret else item for item in sys.argv]
     if not secret or not sys.platform.startswith("linux"):
         return
+    import ctypes  # everything loads this module, and few need that
+
     with contextlib.suppress(OSError, ValueError, IndexError):
         raw = Path("/proc/self/cmdline").read_bytes()
         # The second field, the program's name, is in brackets and may hold spaces; `arg_start` is

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 
 from core.errors import ProjectError
 from core.images import Box
+from core.pixels import decoding, too_many
 from core.store import Project
 from core.text import clean
 from core.upright import QUARTER_TURNS, is_turned, orientation_of, turned
@@ -47,6 +48,10 @@ class Crop:
     box: tuple[float, float, float, float]
 
 
+# Bytes a pixel of the picture as RGB, and of that turned.
+_COPIES = 8
+
+
 def class_colour(class_id: int) -> Colour:
     """Return the colour that boxes of a class are drawn in; it stays with the class."""
     return COLOURS[class_id % len(COLOURS)]
@@ -68,8 +73,11 @@ def picture(file: Path, room: Size, recorded: Size | None = None) -> Image.Image
     with _opened(file) as image:
         turn = _turn(image, recorded)
         target = fitted(_seen(image.size, turn), room)
-        rgb = turned(_rgb(_drafted(image, _seen(target, turn))), turn)
-        return rgb.resize(target, Image.Resampling.BOX, reducing_gap=2.0)
+        whole = image.size
+        _drafted(image, _seen(target, turn))
+        with decoding(image, whole, extra=_COPIES):
+            rgb = turned(_rgb(image), turn)
+            return rgb.resize(target, Image.Resampling.BOX, reducing_gap=2.0)
 
 
 def _turn(image: Image.Image, recorded: Size | None) -> int:
@@ -125,7 +133,10 @@ def crop(wanted: Crop, room: Size, margin: float = MARGIN) -> Image.Image:
         target = fitted((round(right - left), round(bottom - top)), room)
         scale = max(target[0] / (right - left), target[1] / (bottom - top))
         need = (max(1, int(whole[0] * scale)), max(1, int(whole[1] * scale)))
-        rgb = turned(_rgb(_drafted(image, _seen(need, turn))), turn)
+        before = image.size
+        _drafted(image, _seen(need, turn))
+        with decoding(image, before, extra=_COPIES):
+            rgb = turned(_rgb(image), turn)
         shrunk = rgb.width / whole[0]
         area = (left * shrunk, top * shrunk, right * shrunk, bottom * shrunk)
         area = (
@@ -247,6 +258,8 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _unreadable(file: Path, error: Exception) -> ProjectError:
+    if isinstance(error, Image.DecompressionBombError):
+        return ProjectError(f"'{clean(file.name)}' is not shown: {too_many()}.")
     reason = clean(str(error)).split(": '")[0]
     return ProjectError(
         f"The picture '{clean(file.name)}' cannot be read: {reason[:80]}.", "See batman check."

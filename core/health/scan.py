@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISREG
-from typing import Literal, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import Cancelled
+from core.pixels import decoding, too_many
 from core.text import clean
 from core.upright import orientation_of
 
@@ -27,6 +28,10 @@ State = Literal["good", "missing", "bad"]
 THREADS = min(8, (os.cpu_count() or 2) + 2)
 SIDE = 16
 _BATCH = 256
+# Files up to this many bytes are held whole while they are read.
+_WHOLE = 16 * 1024 * 1024
+# Pixels of a deep picture that are reckoned with at one time.
+_STRIP = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,34 +150,51 @@ def _one(image_id: int, path: Path, read: bool, known: Known | None) -> ScannedI
 
 def _read(image_id: int, path: Path) -> ScannedImage:
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            return _read_open(image_id, file)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return ScannedImage(image_id, "missing")
     except OSError as error:
         return ScannedImage(image_id, "bad", error.strerror or str(error))
-    if not raw:
+
+
+def _read_open(image_id: int, file: BinaryIO) -> ScannedImage:
+    size = os.fstat(file.fileno()).st_size
+    if not size:
         return ScannedImage(image_id, "bad", "it is empty")
+    if size <= _WHOLE:
+        # Read once: most pictures are small, and file systems may be far away.
+        file = io.BytesIO(file.read())
+    digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+    file.seek(0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decode(image_id, raw)
+            return _decode(image_id, file, digest)
     except Exception as error:
         # Decoders raise whatever they like on damaged files.
         reason = clean(str(error).replace("<_io.BytesIO object", "").split(" at 0x")[0].strip())
         if "cannot identify" in reason:
             reason = "it is not an image"
-        return ScannedImage(image_id, "bad", reason[:120] or type(error).__name__)
+        if isinstance(error, Image.DecompressionBombError):
+            reason = too_many()
+        return ScannedImage(image_id, "bad", reason[:160] or type(error).__name__)
 
 
-def _decode(image_id: int, raw: bytes) -> ScannedImage:
-    with Image.open(io.BytesIO(raw)) as image:
+def _decode(image_id: int, file: BinaryIO, digest: bytes) -> ScannedImage:
+    with Image.open(file) as image:
         width, height, mode = *image.size, image.mode
         orientation = orientation_of(image)
         # A JPEG is read at a fraction of its size; every byte of it is still looked at.
         image.draft("L", (SIDE * 4, SIDE * 4))
-        grey = _grey(image)
-    # BOX is the mean over each cell, so noise and compression hardly move it.
-    thumb = grey.resize((SIDE, SIDE), Image.Resampling.BOX)
+        with decoding(image, (width, height), extra=1):
+            grey = _grey(image)
+            # BOX is the mean over each cell, so noise and compression hardly move it.
+            thumb = grey.resize((SIDE, SIDE), Image.Resampling.BOX)
+            looks = dhash(grey)
+            # Inside: the next one may begin when this one's pixels are gone.
+            del grey
+            image.close()
     return ScannedImage(
         id=image_id,
         state="good",
@@ -180,18 +202,32 @@ def _decode(image_id: int, raw: bytes) -> ScannedImage:
         height=height,
         mode=mode,
         orientation=orientation,
-        digest=hashlib.blake2b(raw, digest_size=16).digest(),
-        dhash=dhash(grey),
+        digest=digest,
+        dhash=looks,
         thumb=thumb.tobytes(),
     )
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, dtype=np.float64)
-        span = float(values.max() - values.min()) or 1.0
-        return Image.fromarray(((values - values.min()) * (255 / span)).astype(np.uint8))
-    return image.convert("L")
+    if not image.mode.startswith(("I", "F")):
+        return image.convert("L")
+    # In strips: as numbers that can be reckoned with, pixels take four times their room.
+    rows = max(1, _STRIP // image.width)
+    strips = [
+        (top, (0, top, image.width, min(top + rows, image.height)))
+        for top in range(0, image.height, rows)
+    ]
+    image.load()
+    low, high = np.inf, -np.inf
+    for _, box in strips:
+        values = np.asarray(image.crop(box))
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    scale = 255 / ((high - low) or 1.0)
+    grey = Image.new("L", image.size)
+    for top, box in strips:
+        values = np.asarray(image.crop(box), dtype=np.float64)
+        grey.paste(Image.fromarray(((values - low) * scale).astype(np.uint8)), (0, top))
+    return grey
 
 
 def dhash(grey: Image.Image) -> int:

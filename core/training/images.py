@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from core.hardware import usable_cores
+from core.pixels import decoding
 from core.upright import orientation_of
 
 # Where a JPEG's end marker is looked for: cameras append previews and padding after it.
@@ -49,11 +50,13 @@ def check_image(path: Path) -> FileCheck:
                 width, height = image.size
                 orientation = orientation_of(image)
                 if not _has_end(path, image.format, size):
-                    image.load()
+                    with decoding(image):
+                        image.load()
+                        image.close()
     except FileNotFoundError:
         return FileCheck(problem="missing")
     except Image.DecompressionBombError:
-        return FileCheck(problem="too many pixels")
+        return FileCheck(problem="too many pixels")  # 179 million, Pillow's limit
     except Exception as error:  # decoders raise nearly everything on damaged files
         return FileCheck(problem=_reason(error))
     return FileCheck(width, height, size, orientation=orientation)

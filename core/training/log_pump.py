@@ -3,8 +3,9 @@
 Libraries print from native code as well, so the process's own standard output and error are led
 into a pipe, and a small process of its own (`python -m core.training.log_pump`) writes what comes
 out of it. A thread could not: what a process prints as it crashes would die with it. The pipe's
-other end stays open in the trainer too, so a pump that is killed costs neither its lines nor the
-training: what waits in the pipe is read by the next one.
+other end stays open in the trainer too, so a pump that is killed does not cost the training: what
+waits in the pipe is read by the next one, and only what the first had just taken out, at most
+64 KiB, is lost with it.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from core.shapes import make_shapes
 pytestmark = pytest.mark.engine
 
 # Longer than any takes on two busy cores; a client that tries again and again takes minutes.
-BOUND_S = 150
+BOUND_S = 300
 _ALONE = ["unshare", "-n", "sh", "-c", 'ip link set lo up 2>/dev/null; exec "$@"', "sh"]
 _TRACE = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmsg", "--seccomp-bpf", "-o"]
 # Where a process spoke to: IPv4 and IPv6 as strace writes them; the loopback is this machine.

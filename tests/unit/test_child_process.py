@@ -189,6 +189,7 @@ ASK = {
     "huggingface_hub": (
         "from huggingface_hub import constants as c; quiet = c.HF_HUB_DISABLE_TELEMETRY"
     ),
+    "onnxruntime": "import onnxruntime; quiet = True",  # the home folder tells
     "albumentations": (
         "import urllib.request as u\n"
         "def no(*a, **k): raise SystemExit('asked')\n"
@@ -217,6 +218,8 @@ def test_installed_packages_understand_it(package: str, tmp_path: Path) -> None:
         check=False,
     )  # fmt: skip
     assert done.stdout.strip() == "True", done.stdout + done.stderr
+    left = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")]
+    assert not [name for name in left if re.search(r"device.?id|telemetry|onnxruntime", name)]
 
 
 def test_who_asked_openvino_to_report_is_not_overruled(tmp_path: Path) -> None:
