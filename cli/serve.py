@@ -11,6 +11,7 @@ import shlex
 import socket
 import sys
 import tempfile
+import threading
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,13 +86,18 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.socket).expanduser().absolute() if args.socket else None
     door = Door([*_names(args.host), *args.allow_host])
     sockets = [listen_socket(path)] if path else listen_port(args.host, args.port)
+    link = door.link(_address(args))
     try:
-        link = door.link(_address(args))
-        _say_how(args, path, link)
-        with _opened(link) if args.open else contextlib.nullcontext():
+        with contextlib.ExitStack() as stack:
+
+            def ready() -> None:
+                _say_how(args, path, link)
+                if args.open:
+                    stack.enter_context(_opened(link))
 
             async def main() -> None:
-                await serve(AppServer(door, command, worker_environment(), args.visitors), sockets)
+                server = AppServer(door, command, worker_environment(), args.visitors)
+                await serve(server, sockets, ready)
 
             asyncio.run(main())
     finally:
@@ -166,6 +172,7 @@ def _opened(link: str) -> Iterator[None]:
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
         say("There is no desktop here to open a browser on: open the link yourself.")
+        sys.stdout.flush()
         yield
         return
     from web.pages import moved_page
@@ -173,9 +180,14 @@ def _opened(link: str) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="batman-") as folder:  # of mode 0700
         page = Path(folder) / "open.html"
         page.write_text(moved_page(link), encoding="utf-8")
-        if not webbrowser.open(page.as_uri()):
-            say("No browser could be started: open the link yourself.")
+        # Some browsers only return when they are closed.
+        threading.Thread(target=_browse, args=(page.as_uri(),), daemon=True).start()
         yield
+
+
+def _browse(address: str) -> None:
+    if not webbrowser.open(address):
+        say("No browser could be started: open the link yourself.")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,10 +149,13 @@ class AppServer:
         await asyncio.gather(*(_end(socket, message) for socket in set(self._sockets)))
 
 
-async def serve(server: AppServer, sockets: Sequence[socket.socket]) -> None:
+async def serve(
+    server: AppServer, sockets: Sequence[socket.socket], ready: Callable[[], None]
+) -> None:
     """Serve at `sockets`, which listen already, until SIGINT, SIGTERM or SIGHUP.
 
-    When this returns, no visitor's app is left.
+    `ready` is called once a signal ends it as it should. When this returns, no visitor's app is
+    left.
     """
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -165,6 +168,7 @@ async def serve(server: AppServer, sockets: Sequence[socket.socket]) -> None:
     try:
         for opened in sockets:
             await web.SockSite(runner, opened).start()
+        ready()
         await ended.wait()
     finally:
         await runner.cleanup()

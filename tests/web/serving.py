@@ -46,9 +46,9 @@ class Served:
 
     def wait(self) -> int:
         """Wait for its end, add the rest of its output to `printed`, return its exit code."""
-        rest, _ = self.process.communicate(timeout=30)
-        self.printed += rest.splitlines()
-        return self.process.returncode
+        assert self.process.stdout is not None
+        self.printed += self.process.stdout.read().splitlines()
+        return self.process.wait(30)
 
 
 Start = Callable[..., Served]
