@@ -204,7 +204,7 @@ def _authority(text: str) -> tuple[str, int | None] | None:
 
 def _scheme(request: web.Request) -> str:
     """Return `https` where a proxy says that the browser speaks it; it only makes us stricter."""
-    forwarded = request.headers.get("X-Forwarded-Proto", "").strip().lower()
+    forwarded = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
     return "https" if forwarded == "https" else request.scheme
 
 

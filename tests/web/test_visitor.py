@@ -35,17 +35,15 @@ async def all_of(visitor: Visitor) -> tuple[list[tuple[bytes, bytes]], Ending]:
 async def test_the_app_itself(workspace: Workspace) -> None:
     command = [sys.executable, "-P", "-m", "cli.tui", "--workspace", str(workspace.root)]
     visitor = await Visitor.start(command, ENVIRONMENT, 100, 30)
-    seen = b""
+    seen, asked = b"", False
     async with asyncio.timeout(60):
-        async for kind, content in visitor.packets():
-            seen += content if kind == b"D" else b""
-            if b"night-watch" in seen:
-                break
-        await visitor.tell(type="quit")
-        while b"exit" not in seen:
-            seen = b"".join([content async for _, content in visitor.packets()]) or seen
-            break
+        async for packet in visitor.packets():
+            seen += packet[1]
+            if b"night-watch" in seen and not asked:
+                asked = True
+                await visitor.tell(type="quit")
         ending = await visitor.ending()
+    assert packet == (b"M", b'{"type": "exit"}')
     assert ending.code == 0
     assert ending.message()["title"] == "Batman is closed"
 
@@ -86,17 +84,22 @@ async def test_much_said_is_kept_short() -> None:
     assert len(ending.said) < 100
 
 
-async def test_packets_end_where_something_else_is_written() -> None:
+async def test_packets_end_where_something_else_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Such as by a library: where the next packet begins is unknown, so the app is ended."""
+    monkeypatch.setattr(visitor_module, "_QUIT_S", 0.2)
     packets, ending = await all_of(
         await child(
             """
-            import os
-            os.write(1, b"noise\\n__GANGLION__\\nD\\0\\0\\0\\2hi" + b"a library prints this\\n")
+            import os, time
+            os.write(1, b"noise\\n__GANGLION__\\nD\\0\\0\\0\\2hi" + b"a library prints\\n")
+            time.sleep(3600)
             """
         )
     )
     assert packets == [(b"D", b"hi")]
-    assert ending.code == 0
+    assert ending.code == -signal.SIGTERM
 
 
 async def test_a_child_that_lingers_without_output_is_ended(
