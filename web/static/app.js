@@ -36,11 +36,11 @@ class Heard extends WebSocket {
       if (typeof event.data === "string") {
         const [kind, ending] = JSON.parse(event.data);
         if (kind === "ended") show(ending);
+      } else if (document.activeElement === document.body) {
+        // Something is drawn: the keyboard is the app's.
+        document.querySelector(".xterm-helper-textarea")?.focus();
       }
     });
-    this.addEventListener("message", () => {
-      document.querySelector(".xterm-helper-textarea")?.focus();
-    }, { once: true });
     this.addEventListener("close", (event) => show(event.code === TOO_BIG ? TOO_MUCH : LOST));
   }
 }
