@@ -46,7 +46,7 @@ class AppServer:
         self._environment = dict(environment)
         self._limit = visitors
         self._places = asyncio.Semaphore(visitors)
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._visits: dict[web.WebSocketResponse, web.Request] = {}
         self._deliveries = Deliveries()
         self._ending = False
         self.app = web.Application(client_max_size=1 << 16)
@@ -71,10 +71,11 @@ class AppServer:
         """Join a browser and an app of its own until either ends."""
         socket = web.WebSocketResponse(heartbeat=15, timeout=_CLOSE_S, max_msg_size=_MESSAGE)
         await socket.prepare(request)
-        self._sockets.add(socket)
+        self._visits[socket] = request
         try:
             try:
-                await asyncio.wait_for(self._places.acquire(), _TURN_S)
+                async with asyncio.timeout(_TURN_S):
+                    await self._places.acquire()
             except TimeoutError:
                 await _end(socket, self._full())
                 return socket
@@ -83,7 +84,7 @@ class AppServer:
             finally:
                 self._places.release()
         finally:
-            self._sockets.discard(socket)
+            del self._visits[socket]
         return socket
 
     async def _visit(self, request: web.Request, socket: web.WebSocketResponse) -> None:
@@ -146,7 +147,10 @@ class AppServer:
             "text": "The server was ended. What was saved is safe, and training goes on.",
             "hint": "Start batman serve again, and open the link that it prints.",
         }
-        await asyncio.gather(*(_end(socket, message) for socket in set(self._sockets)))
+        await asyncio.gather(*(_end(socket, message) for socket in list(self._visits)))
+        for request in self._visits.values():
+            if request.transport is not None:  # a browser that took no notice, such as one asleep
+                request.transport.abort()
 
 
 async def serve(
@@ -196,9 +200,11 @@ async def _hand_on(socket: web.WebSocketResponse, visitor: Visitor) -> None:
 
 
 async def _end(socket: web.WebSocketResponse, message: Mapping[str, str]) -> None:
-    with contextlib.suppress(ConnectionError):
-        await socket.send_json(["ended", dict(message)])
-        await socket.close()
+    """Say how it ended and close; a browser that does not read is not waited for."""
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(_CLOSE_S):
+            await socket.send_json(["ended", dict(message)])
+            await socket.close()
 
 
 def _not_started(error: OSError) -> dict[str, str]:

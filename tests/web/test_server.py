@@ -7,14 +7,19 @@ import contextlib
 import os
 import re
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import psutil
 import pytest
+from aiohttp import web
 from serving import Served, Start
 from yarl import URL
+
+from web.door import Door
+from web.server import AppServer
 
 Session = aiohttp.ClientSession
 Socket = aiohttp.ClientWebSocketResponse
@@ -345,3 +350,59 @@ async def test_a_killed_server_leaves_no_app(start: Start, moment: str) -> None:
             await asyncio.sleep(0.01)
         os.kill(served.process.pid, signal.SIGKILL)
         await gone(apps)
+
+
+FLOOD = """
+import os
+os.write(1, b"__GANGLION__\\n")
+while True:
+    os.write(1, b"D" + (1 << 16).to_bytes(4, "big") + os.urandom(1 << 16))
+"""
+
+
+async def test_a_browser_that_does_not_read_holds_nothing_up() -> None:
+    """A laptop asleep: its connection is there, what is sent to it is taken by nobody."""
+    door = Door()
+    server = AppServer(door, [sys.executable, "-c", FLOOD], dict(os.environ), 1)
+    runner = web.AppRunner(server.app, access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with asyncio.timeout(60), Session(cookie_jar=jar) as session:
+        async with session.get(door.link(f"http://{host}:{port}")) as answer:
+            assert answer.status == 200
+        cookie = "; ".join(f"{item.key}={item.value}" for item in jar)
+        reader, writer = await asyncio.open_connection(host, port, limit=1 << 10)
+        writer.write(
+            f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: {cookie}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        assert b"101" in await reader.readline()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        [app] = await floods(1)
+        # It waits to be read: what it used of the processor no longer grows.
+        used = -1.0
+        while (now := sum(app.cpu_times()[:2])) != used:
+            used = now
+            await asyncio.sleep(0.5)
+        await runner.cleanup()
+        assert await floods(0) == []
+        writer.transport.abort()
+
+
+async def floods(wanted: int) -> list[psutil.Process]:
+    """Wait until so many children of this process run `FLOOD`, and return them."""
+
+    def is_one(process: psutil.Process) -> bool:
+        try:
+            return "urandom" in " ".join(process.cmdline())
+        except psutil.Error:  # it has just ended
+            return False
+
+    while True:
+        found = [process for process in psutil.Process().children() if is_one(process)]
+        if len(found) == wanted:
+            return found
+        await asyncio.sleep(0.02)
