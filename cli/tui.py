@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         from core.training.run import find_run
 
         path = find_run(workspace, args.run).path
-    # textual-serve draws through pipes, with a driver that it names in the environment.
+    # `batman serve` draws through pipes, with a driver that it names in the environment.
     served = "TEXTUAL_DRIVER" in os.environ
     if not served and not (is_terminal() and sys.stdin.isatty()):
         raise BatmanError(

@@ -19,7 +19,7 @@ from core.errors import BatmanError
 from slurm.site import CODE
 
 DISTRIBUTION = "batman-tui"
-PACKAGES = ("batman_tui", "cli", "core", "slurm", "themes")
+PACKAGES = ("batman_tui", "cli", "core", "slurm", "themes", "web")
 # The earliest time that a zip file can hold: the same content is the same file.
 _TIME = (1980, 1, 1, 0, 0, 0)
 

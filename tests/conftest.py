@@ -33,17 +33,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = Path(item.path).parent.name
         item.add_marker(pytest.mark.flaky(reruns=1))
-        if folder in ("engine", "cluster", "gpu"):
+        if folder in ("engine", "cluster", "gpu", "web"):
             item.add_marker(getattr(pytest.mark, folder))
             item.add_marker(pytest.mark.xdist_group(folder))
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
-    """In CI, a test that needs the engine or the cluster may not be skipped: it fails."""
+    """In CI, a test that needs the engine, the cluster or a browser may not skip: it fails."""
     outcome = yield
     report = outcome.get_result()
-    needed = item.get_closest_marker("engine") or item.get_closest_marker("cluster")
+    needed = any(item.get_closest_marker(name) for name in ("engine", "cluster", "web"))
     needed = needed and not item.get_closest_marker("may_skip")
     if report.skipped and needed and os.environ.get("CI") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"

@@ -1,0 +1,1 @@
+"""What Batman shows in a browser: the door that all of it is behind, and the app's page."""
