@@ -18,10 +18,11 @@ from pathlib import Path
 from core.errors import BatmanError, RunError
 from core.progress import Cancelled, Report, never, nothing
 from core.text import clean
+from core.training.checkpoints import BEST
 from core.training.config import TrainingConfig
 from core.training.models import weights_file
 from core.training.process import ENDED, WORKER_FILE, expect_worker
-from core.training.run import CONFIG_FILE, EVENTS_FILE, Run
+from core.training.run import CONFIG_FILE, EVENTS_FILE, RESULTS_FILE, Run
 from slurm.growing import Grown
 from slurm.hosts import HostError
 from slurm.mirror_state import MirrorState
@@ -32,6 +33,9 @@ from slurm.sbatch import SubmitError, SubmitUnknown, find_job, submit_once
 from slurm.script import BatchScript, JobSpec, build_script
 from slurm.site import CODE, Site
 from slurm.upload import persist, send
+
+# Puts the file $1 at $2, whole or not at all, unless one is there.
+_PLACE = 'test -e "$2" || { cp -- "$1" "$2.part" && mv -- "$2.part" "$2"; }'
 
 # What a job needs of our packages: no screens, no command line.
 _PACKAGES = ("core/", "slurm/")
@@ -290,6 +294,7 @@ def _send_resume(
         if persist(lambda: site.host.size(there), cancelled, patience_s) is not None:
             return there
         _send_events(site, run, folder, cancelled, patience_s)
+        _send_reached(site, run, folder, report, cancelled, patience_s)
     return _send_file(site, checkpoint, f"{site.root}/weights", report, cancelled, patience_s)
 
 
@@ -305,6 +310,28 @@ def _send_events(
         size = run.events_file.stat().st_size
         state.events = Grown(size, size)
     state.save(run.path)
+
+
+def _send_reached(
+    site: Site, run: Run, folder: str, report: Report, cancelled: Cancelled, patience_s: float
+) -> None:
+    """Send the run's best model and results, so that training there replaces neither by worse.
+
+    Without them there its first epoch would be its best, and would come back over the best here.
+    """
+    results = run.path / RESULTS_FILE
+    if results.is_file():
+        persist(lambda: site.host.put(results, f"{folder}/{RESULTS_FILE}"), cancelled, patience_s)
+    if not (run.path / BEST).is_file():
+        return
+    sent = _send_file(site, run.path / BEST, f"{site.root}/weights", report, cancelled, patience_s)
+    place = ["sh", "-c", _PLACE, "sh", sent, f"{folder}/{BEST}"]
+    placed = persist(lambda: site.host.run(place, timeout=300), cancelled, patience_s)
+    if placed.code:
+        raise HostError(
+            f"{BEST} cannot be put into the run's folder on {clean(site.host.name)}:"
+            f" {clean(placed.stderr.decode(errors='replace'))[:300]}"
+        )
 
 
 def _send_file(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -77,8 +78,11 @@ class Run:
         return TrainingConfig.load(self.path / CONFIG_FILE)
 
     def save_config(self, config: TrainingConfig) -> None:
-        """Write the run's settings."""
-        config.save(self.path / CONFIG_FILE)
+        """Write the run's settings. Raises RunError when its folder cannot be written to."""
+        try:
+            config.save(self.path / CONFIG_FILE)
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
 
     def worker(self) -> Worker | None:
         """Return the process that trains the run or last did, None if there was none."""
@@ -195,6 +199,21 @@ class Run:
         except OSError:
             return None
         return event.t if event else None
+
+
+def cannot_write(run_dir: Path, error: OSError) -> RunError:
+    """Return the error that nothing can be written into the folder of a run."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "Free some space, and try again."
+    elif error.errno == errno.EROFS:
+        hint = "It lies on a file system that can only be read: copy it to another, with its files."
+    else:
+        hint = "Ask whoever owns it, or copy it to a folder of yours, with its files."
+    return RunError(
+        f"The folder of the run '{clean(run_dir.name)}' cannot be written to: {error.strerror}"
+        f" ({clean(str(run_dir))}).",
+        hint,
+    )
 
 
 def list_runs(workspace: Workspace) -> list[RunSummary]:

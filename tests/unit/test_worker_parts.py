@@ -68,10 +68,18 @@ def test_a_config_resumes_once_and_then_its_own_checkpoint(tmp_path: Path) -> No
     os.utime(own, (120.0, 120.0))
     assert choose(fresh) == own  # a job that the scheduler starts again
     assert choose(config, 110.0) == own
-    assert choose(config, 90.0) == wanted  # the config is newer: someone asks for it now
+    assert choose(config, 90.0) == own  # a copied folder's config is newer than its training
+    earlier = run / "checkpoint_epoch_4.pth"
+    earlier.touch()
+    own_config = TrainingConfig(model="tiny", resume=earlier)
+    assert choose(own_config, 90.0) == earlier  # the config is newer: someone asks for it now
+    assert choose(own_config, 110.0) == own
     assert choose(TrainingConfig(model="tiny", resume=run), 90.0) == own
+    gone = TrainingConfig(model="tiny", resume=tmp_path / "gone.pth")
+    assert choose(gone) == own, "what the run began from is needed no more"
+    own.unlink()
     with pytest.raises(ConfigError, match="no checkpoint"):
-        choose(TrainingConfig(model="tiny", resume=tmp_path / "gone.pth"))
+        choose(gone)
     with pytest.raises(ConfigError, match=r"no checkpoint_last\.pth"):
         choose(TrainingConfig(model="tiny", resume=other))
 
