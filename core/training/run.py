@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,14 @@ class Run:
         except OSError:
             return None
         return event.t if event else None
+
+
+def require_writable(run_dir: Path) -> None:
+    """Raise RunError unless files can be made in the folder of a run."""
+    try:
+        tempfile.TemporaryFile(dir=run_dir).close()
+    except OSError as error:
+        raise cannot_write(run_dir, error) from None
 
 
 def cannot_write(run_dir: Path, error: OSError) -> RunError:

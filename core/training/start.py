@@ -11,7 +11,7 @@ from core.text import clean
 from core.training.config import TrainingConfig
 from core.training.planning import plan_run
 from core.training.prepare import ANNOTATIONS, Progress, prepare_run
-from core.training.run import CONFIG_FILE, Run
+from core.training.run import CONFIG_FILE, Run, require_writable
 from core.workspace import Workspace
 
 
@@ -29,6 +29,7 @@ def ready_run(
     """
     run, settings = plan_run(workspace, config)
     try:
+        require_writable(run.path)
         if not _is_ready(run, settings):
             if settings.project is None:
                 raise _no_project(run, settings)

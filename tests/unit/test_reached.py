@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from cli import train
 from cli.main import main
 from core.errors import RunError
 from core.training.checkpoints import BEST, LAST
+from core.training.command import option_names
 from core.training.config import DatasetInfo, TrainingConfig, parse_config
 from core.training.events import EventWriter, Finished, Started, Validation, read_events
 from core.training.origin import Origin
@@ -97,11 +100,11 @@ def test_the_way_out_is_a_command_that_makes_a_new_run(workspace: Workspace, run
     drop_checkpoints(run)
     with pytest.raises(Setback) as caught:
         resume_run(run)
-    words = commands(caught.value.hint)[0][2:]
-    values = {
-        k.removeprefix("--").replace("-", "_"): v
-        for k, v in zip(words[::2], words[1::2], strict=True)
-    }
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    typed = parser.parse_args(commands(caught.value.hint)[0][2:])
+    chosen = {name: getattr(typed, name) for name in option_names()}
+    values = {name: value for name, value in chosen.items() if value is not None}
     new, config = plan_run(workspace, parse_config(values))
     assert new.path != run.path
     assert (config.pretrained, config.epochs, config.model) == (run.path / BEST, 20, "tiny")
