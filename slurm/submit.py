@@ -18,10 +18,11 @@ from pathlib import Path
 from core.errors import BatmanError, RunError
 from core.progress import Cancelled, Report, never, nothing
 from core.text import clean
-from core.training.checkpoints import BEST
+from core.training.checkpoints import BEST, LAST
 from core.training.config import TrainingConfig
 from core.training.models import weights_file
 from core.training.process import ENDED, WORKER_FILE, expect_worker
+from core.training.reached import reached, refuse_setback
 from core.training.run import CONFIG_FILE, EVENTS_FILE, RESULTS_FILE, Run
 from slurm.growing import Grown
 from slurm.hosts import HostError
@@ -114,6 +115,8 @@ def submit(
                 f" {clean(made.stderr.decode(errors='replace').strip()[-200:])}.",
                 "Put the workspace right in the cluster's profile.",
             )
+        for run, folder in zip(submission.runs, spec.run_dirs, strict=True):
+            _refuse_setback(site, run, folder, cancelled, patience_s)
         _send_code(site, spec.code, report, cancelled, patience_s)
         for run, folder in zip(submission.runs, spec.run_dirs, strict=True):
             _send_run(site, run, folder, report, cancelled, patience_s)
@@ -260,6 +263,18 @@ def _send_run(
     there = config.with_changes(**changes)
     _put_text(site, run, folder, CONFIG_FILE, there.model_dump_json(indent=2), cancelled,
               patience_s, keep=False)  # fmt: skip
+
+
+def _refuse_setback(
+    site: Site, run: Run, folder: str, cancelled: Cancelled, patience_s: float
+) -> None:
+    """Raise Setback when a run would begin again there, because its last checkpoint is nowhere."""
+    config = run.config()
+    last = f"{folder}/{LAST}"
+    if config.resume is not None:
+        return
+    if persist(lambda: site.host.size(last), cancelled, patience_s) is None:
+        refuse_setback(run.path, config, reached(run.path, run.summary().epoch), None, None)
 
 
 def _weights(config: TrainingConfig) -> Path | None:

@@ -61,17 +61,19 @@ def resume_run(run: Run, checkpoint: Path | None = None, **changes: Any) -> Run:
     reached; RunError when it is running or has done all its epochs; ConfigError for changes that
     make no sense.
     """
-    run.save_config(_resumed(run, checkpoint, changes))
+    run.save_config(_resumed(run, checkpoint, changes, local=True))
     return run
 
 
-def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, TrainingConfig]:
+def plan_run(
+    workspace: Workspace, config: TrainingConfig, *, local: bool = False
+) -> tuple[Run, TrainingConfig]:
     """Return the run to start for `config` and its settings: a new one, or the one it resumes.
 
     Settings are as `plan_settings` says; the old ones of a run that goes on in its own folder stand
     there until the new ones are saved. Raises as `plan_settings` and `create_run` do.
     """
-    run, settings = plan_settings(workspace, config)
+    run, settings = plan_settings(workspace, config, local=local)
     if run is not None:
         return run, settings
     new = create_run(workspace, settings)
@@ -79,14 +81,16 @@ def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, Trainin
 
 
 def plan_settings(
-    workspace: Workspace, config: TrainingConfig
+    workspace: Workspace, config: TrainingConfig, *, local: bool = False
 ) -> tuple[Run | None, TrainingConfig]:
     """Return the settings of what would be started for `config`, and the run that would go on.
 
     With `resume` the settings are those of the run it names, with what was chosen in `config`
     instead; without an `output_dir` that run goes on in its own folder, else a new one (None) is to
     be made. A new one is made too for a checkpoint that the run has left behind. `resume` is a
-    run's folder or name, or a checkpoint in it. Nothing is written. Raises as `resume_run` does.
+    run's folder or name, or a checkpoint in it. `local` tells that it will be trained here: without
+    it a run that a cluster trained may go on from the checkpoint that lies there. Nothing is
+    written. Raises as `resume_run` does.
     """
     wanted = None if config.resume is None else existing(workspace, config.resume)
     if wanted is not None and not wanted.exists():
@@ -106,7 +110,7 @@ def plan_settings(
     at = reached(folder, summary.epoch)
     back = wanted != folder and falls_behind(at, wanted, named_epoch(wanted))
     if config.output_dir is None and not back:
-        return run, _resumed(run, None if wanted == folder else wanted, changes)
+        return run, _resumed(run, None if wanted == folder else wanted, changes, local)
     start = folder / LAST if wanted == folder else wanted
     origin = Origin(run=run.name, checkpoint=start)
     changes |= {"resume": start, "output_dir": config.output_dir, "dataset": None, "origin": origin}
@@ -137,7 +141,9 @@ def would_be_path(workspace: Workspace, config: TrainingConfig, skip: int = 0) -
     return workspace.runs_dir / f"{base}-{_next_number(workspace, base) + skip}"
 
 
-def _resumed(run: Run, checkpoint: Path | None, changes: Mapping[str, Any]) -> TrainingConfig:
+def _resumed(
+    run: Run, checkpoint: Path | None, changes: Mapping[str, Any], local: bool
+) -> TrainingConfig:
     """Return the settings with which `run` goes on; see `resume_run`."""
     shown = f"The run '{clean(run.name)}'"
     summary = run.summary()
@@ -154,7 +160,9 @@ def _resumed(run: Run, checkpoint: Path | None, changes: Mapping[str, Any]) -> T
     own = {"resume": start, "output_dir": run.path}  # it may have been moved or copied
     config = before.with_changes(**{**changes, **own}).resolved()
     at = reached(run.path, summary.epoch)
-    refuse_setback(run.path, before, at, start, named_epoch(start) if start else None)
+    worker = run.worker()
+    if local or start is not None or worker is None or not worker.elsewhere:
+        refuse_setback(run.path, before, at, start, named_epoch(start) if start else None)
     if any(getattr(before, name) != getattr(config, name) for name in _DATA_OPTIONS):
         config = config.with_changes(dataset=None)
     if checkpoint is not None:

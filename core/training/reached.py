@@ -19,6 +19,7 @@ from core.text import clean, plural
 from core.training.checkpoints import BEST, LAST, named_epoch, periodic
 from core.training.command import command_line
 from core.training.config import TrainingConfig
+from core.training.process import read_worker
 from core.training.run import EVENTS_FILE, RESULTS_FILE
 from core.training.summary import Best
 
@@ -108,12 +109,17 @@ def ways_out(run_dir: Path, config: TrainingConfig, start: Path | None = None) -
     They make new runs: from `start` or else its furthest checkpoint, and from its best weights.
     """
     ways = []
+    worker = read_worker(run_dir)
+    if worker is not None and worker.elsewhere:
+        line = clean(shlex.join(["batman", "submit", "--resume", str(run_dir)]))
+        ways.append(f"Go on where it was trained: {line}")
     whole = [*periodic(run_dir), *(file for file in (run_dir / LAST,) if file.is_file())]
     start = start or (whole[-1] if whole else None)
     if start is not None:
         new = run_dir.with_name(f"{run_dir.name}-again")
         words = ["batman", "train", "--resume", str(start), "--output-dir", str(new)]
-        ways.append(f"Go on from there in a new run: {clean(shlex.join(words))}")
+        begin = "Or go" if ways else "Go"
+        ways.append(f"{begin} on from there in a new run: {clean(shlex.join(words))}")
     best = run_dir / BEST
     if best.is_file():
         new_config = None

@@ -16,9 +16,10 @@ from core.errors import RunError
 from core.training.checkpoints import BEST, LAST
 from core.training.command import option_names
 from core.training.config import DatasetInfo, TrainingConfig, parse_config
-from core.training.events import EventWriter, Finished, Started, Validation, read_events
+from core.training.events import EventWriter, Finished, Started, Stopped, Validation, read_events
 from core.training.origin import Origin
 from core.training.planning import create_run, plan_run, plan_settings, resume_run, would_be_path
+from core.training.process import expect_worker
 from core.training.reached import Setback, reached
 from core.training.removal import drop_checkpoints
 from core.training.run import Run
@@ -231,8 +232,6 @@ def test_a_start_that_somebody_waits_for_is_told_why_it_failed(
 ) -> None:
     """A job that was submitted, and has lost its checkpoint by the time it runs."""
     pytest.importorskip("torch")
-    from core.training.process import expect_worker
-
     drop_checkpoints(run)
     best = (run.path / BEST).read_bytes()
     expect_worker(run.path, "cluster")
@@ -296,3 +295,20 @@ def test_the_origin_is_shown(
     assert f"checkpoint_epoch_10.pth of {run.name}" in capsys.readouterr().out
     shown = settings_text(RunFollower(new.path).poll()).plain
     assert f"checkpoint_epoch_10.pth of {run.name}" in shown
+
+
+def test_a_run_of_a_cluster_goes_on_from_the_checkpoint_there(
+    workspace: Workspace, run: Run
+) -> None:
+    """Its copy here has none: submitted, it goes on; here it would begin again."""
+    drop_checkpoints(run)
+    expect_worker(run.path, "cluster big")
+    writer = EventWriter(run.events_file)
+    writer.write(Stopped(epoch=20, step=100, reason="SIGTERM"))
+    writer.close()
+    chosen = TrainingConfig(resume=run.path, epochs=40)
+    same, config = plan_run(workspace, chosen)
+    assert (same.path, config.resume) == (run.path, None)
+    with pytest.raises(Setback) as caught:
+        plan_run(workspace, chosen, local=True)
+    assert commands(caught.value.hint)[0] == ["batman", "submit", "--resume", str(run.path)]
