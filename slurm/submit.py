@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shlex
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from core.progress import Cancelled, Report, never, nothing
 from core.text import clean
 from core.training.checkpoints import BEST, LAST
 from core.training.config import TrainingConfig
+from core.training.events import Epoch, read_events
 from core.training.models import weights_file
 from core.training.process import ENDED, WORKER_FILE, expect_worker
 from core.training.reached import reached, refuse_setback
@@ -307,10 +309,31 @@ def _send_resume(
         # What the job wrote there is newer than any copy of it here.
         there = f"{folder}/{checkpoint.name}"
         if persist(lambda: site.host.size(there), cancelled, patience_s) is not None:
+            persist(lambda: _refuse_left_behind(site, run, folder), cancelled, patience_s)
             return there
         _send_events(site, run, folder, cancelled, patience_s)
         _send_reached(site, run, folder, report, cancelled, patience_s)
     return _send_file(site, checkpoint, f"{site.root}/weights", report, cancelled, patience_s)
+
+
+def _refuse_left_behind(site: Site, run: Run, folder: str) -> None:
+    """Raise RunError when the run was trained on here since it was there.
+
+    What would go on there is older, and its curve and best model would come back over those here.
+    """
+    copied = MirrorState.load(run.path).events
+    if copied.here is None or not run.events_file.is_file():
+        return
+    more = run.events_file.read_bytes()[copied.here :]
+    if not any(isinstance(event, Epoch) for event in read_events(more)[0]):
+        return
+    if site.host.read(f"{folder}/{EVENTS_FILE}", copied.there, len(more)) == more:
+        return  # copied, and not yet noted
+    raise RunError(
+        f"The run '{clean(run.name)}' has been trained on here since it was on {clean(site.name)}.",
+        "Go on there in a new run: batman submit --resume"
+        f" {clean(shlex.quote(str(run.path)))} --output-dir NEW.",
+    )
 
 
 def _send_events(

@@ -160,8 +160,7 @@ def _resumed(
     own = {"resume": start, "output_dir": run.path}  # it may have been moved or copied
     config = before.with_changes(**{**changes, **own}).resolved()
     at = reached(run.path, summary.epoch)
-    worker = run.worker()
-    if local or start is not None or worker is None or not worker.elsewhere:
+    if local or start is not None or not run.is_copy:
         refuse_setback(run.path, before, at, start, named_epoch(start) if start else None)
     if any(getattr(before, name) != getattr(config, name) for name in _DATA_OPTIONS):
         config = config.with_changes(dataset=None)

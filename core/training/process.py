@@ -43,11 +43,6 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     stopping: bool = False
     again: bool = False
 
-    @property
-    def elsewhere(self) -> bool:
-        """Whether a cluster trains the run, or last did, in a folder of its own."""
-        return self.pid == 0
-
     def alive(self) -> bool | None:
         """Return whether the process lives; None if it is on another machine."""
         if self.host != hostname():

@@ -19,8 +19,7 @@ from core.text import clean, plural
 from core.training.checkpoints import BEST, LAST, named_epoch, periodic
 from core.training.command import command_line
 from core.training.config import TrainingConfig
-from core.training.process import read_worker
-from core.training.run import EVENTS_FILE, RESULTS_FILE
+from core.training.run import EVENTS_FILE, RESULTS_FILE, Run
 from core.training.summary import Best
 
 
@@ -109,8 +108,7 @@ def ways_out(run_dir: Path, config: TrainingConfig, start: Path | None = None) -
     They make new runs: from `start` or else its furthest checkpoint, and from its best weights.
     """
     ways = []
-    worker = read_worker(run_dir)
-    if worker is not None and worker.elsewhere:
+    if Run(run_dir).is_copy:
         line = clean(shlex.join(["batman", "submit", "--resume", str(run_dir)]))
         ways.append(f"Go on where it was trained: {line}")
     whole = [*periodic(run_dir), *(file for file in (run_dir / LAST,) if file.is_file())]

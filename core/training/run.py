@@ -40,6 +40,8 @@ CONFIG_FILE = "training_config.json"
 EVENTS_FILE = "events.jsonl"
 RESULTS_FILE = "results.json"
 LOG_FILE = "train.log"
+# How far the run was copied from a cluster that trains it in a folder of its own (`slurm`).
+MIRROR_FILE = ".mirror.json"
 
 # Enough for the newest epoch, validation and end even with per-class figures of 1,000 classes.
 _TAIL_BYTES = 256 * 1024
@@ -73,6 +75,11 @@ class Run:
     def dataset_dir(self) -> Path:
         """Where the run's own prepared data set lies."""
         return self.path / "dataset"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the run was copied from a cluster, where its checkpoints may lie."""
+        return (self.path / MIRROR_FILE).is_file()
 
     def config(self) -> TrainingConfig:
         """Return the run's settings. Raises ConfigError when they are missing or broken."""

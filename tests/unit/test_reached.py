@@ -16,7 +16,7 @@ from core.errors import RunError
 from core.training.checkpoints import BEST, LAST
 from core.training.command import option_names
 from core.training.config import DatasetInfo, TrainingConfig, parse_config
-from core.training.events import EventWriter, Finished, Started, Stopped, Validation, read_events
+from core.training.events import EventWriter, Finished, Started, Validation, read_events
 from core.training.origin import Origin
 from core.training.planning import create_run, plan_run, plan_settings, resume_run, would_be_path
 from core.training.process import expect_worker
@@ -26,6 +26,7 @@ from core.training.run import Run
 from core.training.worker import FAILED, UNUSABLE
 from core.training.worker import main as work
 from core.workspace import Workspace
+from slurm.mirror_state import MirrorState
 
 
 @pytest.fixture
@@ -302,10 +303,7 @@ def test_a_run_of_a_cluster_goes_on_from_the_checkpoint_there(
 ) -> None:
     """Its copy here has none: submitted, it goes on; here it would begin again."""
     drop_checkpoints(run)
-    expect_worker(run.path, "cluster big")
-    writer = EventWriter(run.events_file)
-    writer.write(Stopped(epoch=20, step=100, reason="SIGTERM"))
-    writer.close()
+    MirrorState().save(run.path)
     chosen = TrainingConfig(resume=run.path, epochs=40)
     same, config = plan_run(workspace, chosen)
     assert (same.path, config.resume) == (run.path, None)
