@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ class CheckpointFiles:
         if not self._keep_aside or not path.exists():
             return None
         self._keep_aside = False
-        names = (f"best_earlier{number}.pth" for number in ("", *(f"_{n}" for n in count(2))))
+        names = chain(["best_earlier.pth"], (f"best_earlier_{number}.pth" for number in count(2)))
         kept = next(p for name in names if not (p := path.with_name(name)).exists())
         checkpoints.duplicate(path, kept)
         return Warning_(
