@@ -266,14 +266,26 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
     # Errors
 
     def show_error(self, error: Exception) -> None:
-        """Show `error`: an expected one as a notification, any other in a panel with details."""
+        """Show `error`: an expected one as a notification, any other in a panel with details.
+
+        An expected one whose hint has lines of its own, which are to be copied, gets a panel too.
+        """
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
+        from batman_tui.widgets.text_dialog import TextDialog, error_dialog
+
         if isinstance(error, BatmanError):
+            if "\n" in error.hint:
+                lines = "\n\n".join(error.hint.splitlines())
+                file = self.workspace.logs_dir / "error.txt"
+                title = "This cannot be done"
+                self.push_screen(
+                    TextDialog(title, lines, lead=error.message, file=file, error=True)
+                )
+                return
             text = clean(f"{error.message} {error.hint}".strip())
             self.notify(text, severity="error", timeout=8, markup=False)
             return
-        from batman_tui.widgets.text_dialog import TextDialog, error_dialog
 
         self.errors.append(error)
         if isinstance(self.screen, TextDialog) and self.screen.has_class("-error"):

@@ -12,6 +12,7 @@ from textual.app import App
 
 if TYPE_CHECKING:
     from batman_tui.settings import Settings
+    from core.training.run_index import RunIndex
     from core.workspace import Workspace
     from slurm.clone import Clone
 
@@ -38,6 +39,10 @@ class AppServices(Protocol):
     shown_workspace: str
     busy: dict[object, str]
     findings: dict[Path, dict[str, frozenset[int]]]
+
+    @property
+    def run_index(self) -> RunIndex:
+        """What lists show of the workspace's runs, read once and kept."""
 
     def now(self) -> datetime:
         """Return the time, with its zone."""

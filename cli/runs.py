@@ -246,6 +246,7 @@ def _show(args: argparse.Namespace) -> int:
             ("state", summary.state),
             ("model", f"{config.model}, {config.image_size} pixels"),
             ("project", config.project),
+            ("began from", str(config.origin) if config.origin else None),
             ("tags", " ".join(f"#{tag}" for tag in summary.tags)),
             ("note", summary.note),
             ("classes", ", ".join(config.dataset.class_names) if config.dataset else None),

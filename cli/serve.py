@@ -19,8 +19,8 @@ from pathlib import Path
 from cli.common import add_workspace, run_module, workspace_of
 from cli.exits import Exit
 from cli.output import say
+from core.child_process import python_command, python_environment
 from core.errors import BatmanError
-from core.training.launcher import worker_environment
 
 DESCRIPTION = "Serve the app to a browser. Only who has the link that is printed comes in."
 _LOCAL = ("localhost", "127.0.0.1", "::1", "[::1]")
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
                     stack.enter_context(_opened(link))
 
             async def main() -> None:
-                server = AppServer(door, command, worker_environment(), args.visitors)
+                server = AppServer(door, command, python_environment(), args.visitors)
                 await serve(server, sockets, ready)
 
             asyncio.run(main())
@@ -107,11 +107,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def app_command(workspace: str) -> list[str]:
-    """Return the argument list that starts the app for one visitor.
-
-    `-P` keeps the folder that the server was started in off the module path.
-    """
-    return [sys.executable, "-P", "-m", "cli.tui", "--workspace", workspace]
+    """Return the argument list that starts the app for one visitor."""
+    return python_command("cli.tui", "--workspace", workspace)
 
 
 def _names(host: str) -> list[str]:

@@ -119,7 +119,9 @@ def run(args: argparse.Namespace) -> int:
         require_services(config)
     say_findings(workspace, config)
     with Stages() as show:
-        ready = ready_run(workspace, config, lambda at: show(at.stage, at.done, at.total))
+        ready = ready_run(
+            workspace, config, lambda at: show(at.stage, at.done, at.total), local=True
+        )
     say_ready(ready)
     if args.prepare_only:
         say(f"Start it with: batman train --resume {typed(ready, workspace)}", "dim")
@@ -208,7 +210,7 @@ def _counts(config: TrainingConfig) -> str:
 
 def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
     """Print the settings as training would have them, and what they would train on."""
-    resumed, settings = plan_settings(workspace, config)
+    resumed, settings = plan_settings(workspace, config, local=True)
     settings = settings.resolved()
     model = get_model(settings.model)
     say("Nothing is started: this is what would be trained.", "bold")

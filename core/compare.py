@@ -23,7 +23,7 @@ from core.training.follow import RunSnapshot
 from core.training.form import SECTIONS, label, to_text
 
 # A run folder and where it went on from say nothing about how it was trained.
-_NOT_COMPARED = ("output_dir", "resume", "dataset", "notes", "project")
+_NOT_COMPARED = ("output_dir", "resume", "dataset", "notes", "origin", "project")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

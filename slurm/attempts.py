@@ -165,8 +165,11 @@ def _tell(run_dir: Path, event: Event) -> None:
 
 
 def _append(run_dir: Path, attempt: Attempt) -> None:
-    with (run_dir / FILE).open("ab") as file:
-        file.write(msgspec.json.encode(attempt) + b"\n")
+    try:
+        with (run_dir / FILE).open("ab") as file:
+            file.write(msgspec.json.encode(attempt) + b"\n")
+    except OSError as error:  # a full disk: the job's own words are what is left
+        sys.stdout.write(f"batman: '{attempt.what}' could not be noted: {error.strerror}\n")
 
 
 def _known(run_dir: Path) -> list[Attempt]:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from core.errors import BatmanError
 from core.files import read_json, write_json
+from core.training.run import MIRROR_FILE as FILE
 from slurm.growing import Grown
-
-FILE = ".mirror.json"
 
 
 @dataclass

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shlex
 import tempfile
 import time
 from collections.abc import Sequence
@@ -19,10 +20,13 @@ from core.errors import BatmanError, RunError
 from core.progress import Cancelled, Report, never, nothing
 from core.secrets import redact
 from core.text import clean
+from core.training.checkpoints import BEST, LAST
 from core.training.config import TrainingConfig
+from core.training.events import Epoch, read_events
 from core.training.models import weights_file
 from core.training.process import ENDED, WORKER_FILE, expect_worker
-from core.training.run import CONFIG_FILE, EVENTS_FILE, Run
+from core.training.reached import reached, refuse_setback
+from core.training.run import CONFIG_FILE, EVENTS_FILE, RESULTS_FILE, Run
 from slurm.growing import Grown
 from slurm.hosts import HostError
 from slurm.mirror_state import MirrorState
@@ -33,6 +37,9 @@ from slurm.sbatch import SubmitError, SubmitUnknown, find_job, submit_once
 from slurm.script import BatchScript, JobSpec, build_script
 from slurm.site import CODE, Site
 from slurm.upload import persist, send
+
+# Puts the file $1 at $2, whole or not at all, unless one is there.
+_PLACE = 'test -e "$2" || { cp -- "$1" "$2.part" && mv -- "$2.part" "$2"; }'
 
 # What a job needs of our packages: no screens, no command line.
 _PACKAGES = ("core/", "slurm/")
@@ -111,6 +118,8 @@ def submit(
                 f" {clean(made.stderr.decode(errors='replace').strip())[-200:]}.",
                 "Put the workspace right in the cluster's profile.",
             )
+        for run, folder in zip(submission.runs, spec.run_dirs, strict=True):
+            _refuse_setback(site, run, folder, cancelled, patience_s)
         _send_code(site, spec.code, report, cancelled, patience_s)
         for run, folder in zip(submission.runs, spec.run_dirs, strict=True):
             _send_run(site, run, folder, report, cancelled, patience_s)
@@ -259,6 +268,18 @@ def _send_run(
               patience_s, keep=False)  # fmt: skip
 
 
+def _refuse_setback(
+    site: Site, run: Run, folder: str, cancelled: Cancelled, patience_s: float
+) -> None:
+    """Raise Setback when a run would begin again there, because its last checkpoint is nowhere."""
+    config = run.config()
+    last = f"{folder}/{LAST}"
+    if config.resume is not None:
+        return
+    if persist(lambda: site.host.size(last), cancelled, patience_s) is None:
+        refuse_setback(run.path, config, reached(run.path, run.summary().epoch), None, None)
+
+
 def _weights(config: TrainingConfig) -> Path | None:
     """Return the weights to send: those named, or the published ones if they are here.
 
@@ -289,9 +310,31 @@ def _send_resume(
         # What the job wrote there is newer than any copy of it here.
         there = f"{folder}/{checkpoint.name}"
         if persist(lambda: site.host.size(there), cancelled, patience_s) is not None:
+            persist(lambda: _refuse_left_behind(site, run, folder), cancelled, patience_s)
             return there
         _send_events(site, run, folder, cancelled, patience_s)
+        _send_reached(site, run, folder, report, cancelled, patience_s)
     return _send_file(site, checkpoint, f"{site.root}/weights", report, cancelled, patience_s)
+
+
+def _refuse_left_behind(site: Site, run: Run, folder: str) -> None:
+    """Raise RunError when the run was trained on here since it was there.
+
+    What would go on there is older, and its curve and best model would come back over those here.
+    """
+    copied = MirrorState.load(run.path).events
+    if copied.here is None or not run.events_file.is_file():
+        return
+    more = run.events_file.read_bytes()[copied.here :]
+    if not any(isinstance(event, Epoch) for event in read_events(more)[0]):
+        return
+    if site.host.read(f"{folder}/{EVENTS_FILE}", copied.there, len(more)) == more:
+        return  # copied, and not yet noted
+    raise RunError(
+        f"The run '{clean(run.name)}' has been trained on here since it was on {clean(site.name)}.",
+        "Go on there in a new run: batman submit --resume"
+        f" {clean(shlex.quote(str(run.path)))} --output-dir NEW.",
+    )
 
 
 def _send_events(
@@ -306,6 +349,28 @@ def _send_events(
         size = run.events_file.stat().st_size
         state.events = Grown(size, size)
     state.save(run.path)
+
+
+def _send_reached(
+    site: Site, run: Run, folder: str, report: Report, cancelled: Cancelled, patience_s: float
+) -> None:
+    """Send the run's best model and results, so that training there replaces neither by worse.
+
+    Without them there its first epoch would be its best, and would come back over the best here.
+    """
+    results = run.path / RESULTS_FILE
+    if results.is_file():
+        persist(lambda: site.host.put(results, f"{folder}/{RESULTS_FILE}"), cancelled, patience_s)
+    if not (run.path / BEST).is_file():
+        return
+    sent = _send_file(site, run.path / BEST, f"{site.root}/weights", report, cancelled, patience_s)
+    place = ["sh", "-c", _PLACE, "sh", sent, f"{folder}/{BEST}"]
+    placed = persist(lambda: site.host.run(place, timeout=300), cancelled, patience_s)
+    if placed.code:
+        raise HostError(
+            f"{BEST} cannot be put into the run's folder on {clean(site.host.name)}:"
+            f" {clean(placed.stderr.decode(errors='replace'))[:300]}"
+        )
 
 
 def _send_file(

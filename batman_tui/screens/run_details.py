@@ -117,6 +117,8 @@ def settings_text(run: RunSnapshot) -> Content:
             _line("Fingerprint", data.fingerprint[:16], chosen=False),
         ]
     lines.append(_line("Project", str(config.project or "–"), chosen=False))
+    if config.origin is not None:
+        lines.append(_line("Began from", str(config.origin), chosen=False))
     for section in SECTIONS:
         lines += [Content(""), Content.styled(section.title, "bold $accent")]
         for name in section.names:

@@ -92,6 +92,7 @@ class StartDialog(BatmanDialog[Path]):
                 self._config,
                 progress=self._report,
                 cancelled=lambda: worker.is_cancelled,
+                local=True,
             )
             launch_local(run)
         except Cancelled:

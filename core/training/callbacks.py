@@ -34,7 +34,7 @@ from core.training.events import (
 )
 from core.training.meter import StepMeter
 from core.training.ranks import is_rank_zero
-from core.training.results import best_by, validation_event, validation_record
+from core.training.results import validation_event, validation_record, worth
 from core.training.saving import CheckpointFiles, RunState
 from core.training.stopping import StopRequest, TrainingStopped
 from core.training.val_images import ValImages
@@ -79,6 +79,7 @@ class RunRecorder(Callback):
         self._step = 0
         self._watch: RunWatch | None = None
         self._validation: Validation | None = None
+        self._worth: dict[str, float] = {}
         self._validating = False
         self._begun = self._epoch_begun = self._validation_begun = time.monotonic()
         self.stopped_early = False
@@ -108,8 +109,6 @@ class RunRecorder(Callback):
         if self._config.patience and self.state.since_best >= self._config.patience:
             # It had stopped early and someone wants it to go on: patience starts again.
             self.state.since_best = 0
-        if not self._files.adopt_best(self._resumed_from, self.state.best_epoch):
-            self.state.best_epoch, self.state.best_value, self.state.since_best = 0, -1.0, 0
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -156,6 +155,7 @@ class RunRecorder(Callback):
         pl_module.criterion.register_forward_hook(self._meter.criterion_hook)
         if self._rng is not None:
             progress.set_rng_state(self._rng)
+        self._files.adopt_best(self._resumed_from, self.state, config.best_metric, self._earlier)
         self._complete_events()
         self._watch = RunWatch(
             config,
@@ -269,11 +269,14 @@ class RunRecorder(Callback):
         self._validating = False
         self._beat()
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        value = best_by(metrics, self._config.best_metric)
-        best = value > self.state.best_value
+        self._worth = worth(metrics)
+        value, epoch = self._worth[self._config.best_metric], trainer.current_epoch + 1
+        # A kill between the best model and its checkpoint has the epoch trained and found again.
+        again = epoch == self.state.best_epoch and value == self.state.best_value
+        best = value > self.state.best_value or again
         if best:
             self.state.best_value, self.state.since_best = value, 0
-            self.state.best_epoch = trainer.current_epoch + 1
+            self.state.best_epoch = epoch
         else:
             self.state.since_best += 1
         self._validation = validation_event(
@@ -297,7 +300,10 @@ class RunRecorder(Callback):
         done: list[Event] = []
         validation, self._validation = self._validation, None
         if validation is not None:
-            self.state.history.append(validation_record(validation, train_loss))
+            record = validation_record(validation, train_loss)
+            self.state.history.append(record)
+            if validation.best:
+                self.state.best_record = record
             done.append(msgspec.structs.replace(validation, t=time.time()))
         seconds = round(self._epoch_seconds, 3)
         done.append(Epoch(epoch=epoch, step=step, train_loss=train_loss, seconds=seconds))
@@ -305,7 +311,10 @@ class RunRecorder(Callback):
         self.state.epoch_seconds, self._epoch_begun = 0.0, time.monotonic()
         written: list[Event] = []
         if validation is not None and validation.best and trainer.is_global_zero:
-            written.append(self._files.save_best(trainer, pl_module, self.state.best_epoch))
+            unknown = self._files.keep_unknown_best(epoch)
+            written += [unknown] if unknown is not None else []
+            best = self.state.best_record
+            written.append(self._files.save_best(trainer, pl_module, epoch, self._worth, best))
         stopping = self._stop_asked(trainer) and epoch < self._config.epochs
         written.append(self._files.save_last(trainer, epoch, "stop" if stopping else "last"))
         if epoch % self._config.checkpoint_interval == 0 and trainer.is_global_zero:

@@ -54,10 +54,18 @@ def periodic_name(epoch: int) -> str:
     return f"checkpoint_epoch_{epoch}.pth"
 
 
+def named_epoch(path: Path) -> int | None:
+    """Return the epoch that the name of a periodic checkpoint tells, None for any other file."""
+    match = _PERIODIC.fullmatch(path.name)
+    return int(match[1]) if match else None
+
+
 def save_checkpoint(content: object, path: Path) -> int:
     """Write `content` with `torch.save` so that a crash leaves the old file or the new one.
 
-    Returns the size in bytes. Raises OSError (a full disk, say); nothing is left behind then.
+    When this returns the file outlives a loss of power under its name: the folder is synchronised
+    too, so that no event that tells of it outlives it. Returns the size in bytes. Raises OSError (a
+    full disk, say); nothing is left behind then.
     """
     import torch
 
@@ -69,6 +77,7 @@ def save_checkpoint(content: object, path: Path) -> int:
             os.fsync(file.fileno())
             size = file.tell()
         temporary.replace(path)
+        _sync_folder(path.parent)
     except RuntimeError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -82,6 +91,15 @@ def save_checkpoint(content: object, path: Path) -> int:
             temporary.unlink(missing_ok=True)
         raise
     return size
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # some file systems take no fsync of a folder
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def duplicate(source: Path, target: Path) -> int:
@@ -109,9 +127,9 @@ def remove_leftovers(run_dir: Path) -> None:
 def periodic(run_dir: Path) -> list[Path]:
     """Return the periodic checkpoints in `run_dir`, by epoch."""
     numbered = sorted(
-        (int(match[1]), path)
+        (epoch, path)
         for path in run_dir.glob("checkpoint_epoch_*.pth")
-        if (match := _PERIODIC.fullmatch(path.name))
+        if (epoch := named_epoch(path)) is not None
     )
     return [path for _, path in numbered]
 
@@ -150,18 +168,24 @@ def choose_resume(
 
     The config's `resume` counts the first time that the config (changed at `config_time`, Unix
     seconds) is started. Afterwards the folder's own last checkpoint does, so that a job that is
-    started again by a scheduler, or after running out of memory, loses nothing. `earlier` are the
-    events that are in the folder. Raises ConfigError when the named checkpoint is not there.
+    started again by a scheduler, or after running out of memory, loses nothing; and whenever there
+    is one, if `resume` lies elsewhere: the run has come beyond what it began from. `earlier` are
+    the events that are in the folder. Raises ConfigError when the named checkpoint is not there.
     """
     own = run_dir / LAST
     starts = [event.t for event in earlier if isinstance(event, Started)]
-    if config.resume is not None:
+    elsewhere = config.resume is not None and not _lies_in(config.resume, run_dir)
+    if config.resume is not None and not (elsewhere and own.is_file()):
         wanted = resume_file(config.resume)
         first = next((t for t in starts if t >= config_time), None)
         if first is None or not own.is_file() or own.stat().st_mtime < first:
             return wanted
         return own
     return own if own.is_file() else None
+
+
+def _lies_in(path: Path, run_dir: Path) -> bool:
+    return run_dir.resolve() in (path.resolve(), path.resolve().parent)
 
 
 def require_state(path: Path) -> None:
@@ -219,15 +243,34 @@ def read_info(path: Path) -> CheckpointInfo:
     )
 
 
-def best_epoch(path: Path) -> int:
-    """Return the epoch that a `best.pth` is from, 0 if it is not there or not ours."""
+@dataclass(frozen=True, slots=True)
+class BestInfo:
+    """What a `best.pth` says about itself.
+
+    `epoch` is the one that it is from, 0 if the file is damaged or not ours. `worth` is what it was
+    measured at by each best metric of the config, `record` its validation as `results.json` holds
+    it; both are empty in files that
+    were written before they said so.
+    """
+
+    epoch: int = 0
+    worth: dict[str, float] = field(default_factory=dict)
+    record: dict[str, Any] | None = None
+
+
+def read_best(path: Path) -> BestInfo | None:
+    """Return what the `best.pth` at `path` says about itself, None if there is none."""
     import torch
 
+    if not path.is_file():
+        return None
     try:
         content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-        return int(content[STATE_KEY]["epoch"])
-    except Exception:  # not there, cut short, foreign: in each case it is not the run's best
-        return 0
+        said = content[STATE_KEY]
+        worth = {str(name): float(value) for name, value in said.get("worth", {}).items()}
+        return BestInfo(int(said["epoch"]), worth, said.get("record"))
+    except Exception:  # cut short, foreign: torch raises many kinds
+        return BestInfo()
 
 
 def check_resume(info: CheckpointInfo, config: TrainingConfig, finishing: bool = False) -> None:

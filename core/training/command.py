@@ -10,7 +10,7 @@ from typing import Any
 from core.training.config import TrainingConfig, default_for
 
 # What a command line does not say: it is worked out on the way.
-_NOT_OPTIONS = ("dataset", "notes")
+_NOT_OPTIONS = ("dataset", "notes", "origin")
 
 
 def option_names() -> list[str]:

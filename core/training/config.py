@@ -27,6 +27,7 @@ from core.files import read_json, write_json
 from core.secrets import redact_forms, redact_tree
 from core.text import clean, did_you_mean
 from core.training.models import get_model, resolve_image_size
+from core.training.origin import Origin
 
 SPLITS = ("train", "valid", "test")
 
@@ -190,6 +191,7 @@ class TrainingConfig(BaseModel):
     mlflow: bool = Field(default=False, description="log to MLflow too (pip install mlflow)")
     dataset: DatasetInfo | None = Field(default=None, description="the prepared data set")
     notes: list[str] = Field(default_factory=list, description="what was decided on the way")
+    origin: Origin | None = Field(default=None, description="the checkpoint it began from")
 
     @field_validator("model")
     @classmethod

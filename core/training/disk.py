@@ -7,6 +7,9 @@ written beside the one that it replaces. `checkpoint_epoch_N.pth` is a last one 
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import random
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,45 @@ _TRAINED = {"tiny": 3.2}
 
 # Less than this is soon filled by logs and pictures.
 _LOW = 500_000_000
+
+
+# Holds the room for a run's last words: a failure with its traceback takes a few kilobytes.
+RESERVE_FILE = ".reserve"
+_RESERVE_BYTES = 64 * 1024
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether `error`, or what it was raised for, says that a disk or a quota is full."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def reserve(run_dir: Path) -> None:
+    """Hold a little room in `run_dir`, by which a full disk lets a run still say how it ended.
+
+    Where there is no room already, nothing is held.
+    """
+    path = run_dir / RESERVE_FILE
+    with contextlib.suppress(OSError):
+        if path.is_file() and path.stat().st_size == _RESERVE_BYTES:
+            return
+        try:
+            # Bytes that differ, lest a file system that compresses holds no room for them.
+            path.write_bytes(random.randbytes(_RESERVE_BYTES))
+        except OSError:
+            path.unlink(missing_ok=True)
+
+
+def release(run_dir: Path) -> None:
+    """Give back what `reserve` held in `run_dir`."""
+    with contextlib.suppress(OSError):
+        (run_dir / RESERVE_FILE).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,8 @@ def read_events(data: bytes) -> tuple[list[Event], int]:
 class EventWriter:
     """Appends events to a file, each line by one `write`, so that readers see whole lines.
 
-    A torn last line left by a crash is closed first, so that the next event stands on its own.
+    A torn last line left by a crash is closed first, so that the next event stands on its own. One
+    that a full disk cuts short is taken back.
     """
 
     def __init__(self, path: Path) -> None:
@@ -214,10 +215,18 @@ class EventWriter:
             os.write(self._fd, b"\n")
 
     def write(self, event: Event) -> None:
-        """Append one event; it is in the operating system's hands when this returns."""
+        """Append one event; it is in the operating system's hands when this returns.
+
+        Raises OSError (a full disk, say); the file is as it was then.
+        """
         data = memoryview(encode_event(event))
-        while data:
-            data = data[os.write(self._fd, data) :]
+        begin = os.lseek(self._fd, 0, os.SEEK_END)
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError:
+            os.ftruncate(self._fd, begin)
+            raise
 
     def close(self) -> None:
         """Close the file; further writes fail."""

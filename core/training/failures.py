@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import traceback
 
 from core.errors import BatmanError, ConfigError, RunError, WeightsMissing
 from core.text import clean
+from core.training.disk import is_full
 from core.training.events import Failed
 
 # How torch says that memory ran out where it does not raise its OutOfMemoryError.
@@ -69,11 +69,11 @@ def explain(error: Exception) -> Failed:
             "shared memory (docker run --shm-size).",
             traceback=lines,
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return Failed(
             kind="disk",
             message=f"The disk is full: {text}",
-            hint="Free some space, then resume the run: its last checkpoint is whole.",
+            hint="Free some space, then resume the run: what it has written is whole.",
             traceback=lines,
         )
     if isinstance(error, FileNotFoundError):

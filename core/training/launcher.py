@@ -7,13 +7,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from core.child_process import python_command, python_environment
 from core.errors import RunError
 from core.text import clean
-from core.training.disk import require_room
+from core.training.disk import require_room, reserve
 from core.training.process import write_worker
-from core.training.run import Run
+from core.training.run import Run, cannot_write
 from core.training.services import require_services
 
 # What the worker imports, and where it comes from.
@@ -37,12 +38,20 @@ def worker_command(run: Run) -> list[str]:
     return python_command("core.training.worker", str(run.path.absolute()))
 
 
+def _log(run: Run) -> BinaryIO:
+    try:
+        return run.log_file.open("ab")
+    except OSError as error:
+        raise cannot_write(run.path, error) from None
+
+
 def launch_local(run: Run, command: Sequence[str] | None = None) -> int:
     """Start training `run` in a detached process and return its process number.
 
     The process has its own session, so that neither our end nor a lost terminal reaches it; its
     output goes to `train.log`. `command` replaces `worker_command`. Raises RunError when the run is
-    running already, training is not installed, or the disk cannot hold a checkpoint.
+    running already, training is not installed, its folder cannot be written to, or the disk cannot
+    hold a checkpoint.
     """
     worker = run.worker()
     if worker is not None and worker.alive() is not False and run.state() in _ACTIVE:
@@ -61,7 +70,8 @@ def launch_local(run: Run, command: Sequence[str] | None = None) -> int:
         require_room(run.config(), run.path)
         command = worker_command(run)
     since = time.time()
-    with run.log_file.open("ab") as log:
+    reserve(run.path)
+    with _log(run) as log:
         process = subprocess.Popen(
             list(command),
             cwd=run.path,

@@ -1,20 +1,25 @@
-"""Makes the folder of a new run, and readies one to go on: what cannot go on is said first."""
+"""Makes the folder of a new run, and readies one to go on: what cannot go on is said first.
+
+A run goes on in its own folder only from the furthest that it has reached. From an earlier
+checkpoint of it a new run begins, which names the run as its origin.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.errors import BatmanError, ConfigError, RunError
+from core.errors import ConfigError, RunError
 from core.files import safe_name
 from core.text import clean, plural
-from core.training.checkpoints import LAST, require_state
+from core.training.checkpoints import BEST, LAST, named_epoch, periodic, require_state, resume_file
 from core.training.config import TrainingConfig
+from core.training.origin import Origin
 from core.training.process import ENDED
-from core.training.run import CONFIG_FILE, EVENTS_FILE, Run, existing, find_run
+from core.training.reached import Reached, falls_behind, reached, refuse_setback, ways_out
+from core.training.run import CONFIG_FILE, EVENTS_FILE, RESULTS_FILE, Run, existing, find_run
 from core.training.summary import RunSummary
 from core.workspace import Workspace
 
@@ -51,21 +56,24 @@ def resume_run(run: Run, checkpoint: Path | None = None, **changes: Any) -> Run:
     """Ready `run` to go on in its own folder from `checkpoint` (default: its last one).
 
     `changes` to its settings are written, such as more epochs; its data set is forgotten when they
-    say what goes into it. Without any checkpoint the run was lost before its first one, and begins
-    again. Raises RunError when it is running or has done all its epochs, ConfigError for changes
-    that make no sense.
+    say what goes into it. Without any checkpoint a run that was lost before its first epoch's end
+    begins again. Raises Setback when that, or `checkpoint`, would throw away what the run has
+    reached; RunError when it is running or has done all its epochs; ConfigError for changes that
+    make no sense.
     """
-    run.save_config(_resumed(run, checkpoint, changes))
+    run.save_config(_resumed(run, checkpoint, changes, local=True))
     return run
 
 
-def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, TrainingConfig]:
+def plan_run(
+    workspace: Workspace, config: TrainingConfig, *, local: bool = False
+) -> tuple[Run, TrainingConfig]:
     """Return the run to start for `config` and its settings: a new one, or the one it resumes.
 
     Settings are as `plan_settings` says; the old ones of a run that goes on in its own folder stand
     there until the new ones are saved. Raises as `plan_settings` and `create_run` do.
     """
-    run, settings = plan_settings(workspace, config)
+    run, settings = plan_settings(workspace, config, local=local)
     if run is not None:
         return run, settings
     new = create_run(workspace, settings)
@@ -73,14 +81,16 @@ def plan_run(workspace: Workspace, config: TrainingConfig) -> tuple[Run, Trainin
 
 
 def plan_settings(
-    workspace: Workspace, config: TrainingConfig
+    workspace: Workspace, config: TrainingConfig, *, local: bool = False
 ) -> tuple[Run | None, TrainingConfig]:
     """Return the settings of what would be started for `config`, and the run that would go on.
 
     With `resume` the settings are those of the run it names, with what was chosen in `config`
     instead; without an `output_dir` that run goes on in its own folder, else a new one (None) is to
-    be made. `resume` is a run's folder or name, or a checkpoint in it. Nothing is written. Raises
-    as `resume_run` does.
+    be made. A new one is made too for a checkpoint that the run has left behind. `resume` is a
+    run's folder or name, or a checkpoint in it. `local` tells that it will be trained here: without
+    it a run that a cluster trained may go on from the checkpoint that lies there. Nothing is
+    written. Raises as `resume_run` does.
     """
     wanted = None if config.resume is None else existing(workspace, config.resume)
     if wanted is not None and not wanted.exists():
@@ -88,36 +98,52 @@ def plan_settings(
     if wanted is not None and wanted.is_file():
         require_state(wanted)
     folder = wanted.parent if wanted is not None and wanted.is_file() else wanted
-    if folder is None or not (folder / CONFIG_FILE).is_file():
+    if folder is None or wanted is None:
         return None, config
-    skipped = ("resume", "output_dir", "dataset", "notes")
+    if not (folder / CONFIG_FILE).is_file():
+        return None, config.with_changes(origin=Origin(run=None, checkpoint=resume_file(wanted)))
+    skipped = ("resume", "output_dir", "dataset", "notes", "origin")
     chosen = _absolute(workspace, config)
     changes = {n: getattr(chosen, n) for n in config.model_fields_set if n not in skipped}
     run = Run(folder)
-    if config.output_dir is None:
-        return run, _resumed(run, None if wanted == folder else wanted, changes)
-    changes |= {"resume": wanted, "output_dir": config.output_dir, "dataset": None, "notes": []}
+    summary = run.summary()
+    at = reached(folder, summary.epoch)
+    back = wanted != folder and falls_behind(at, wanted, named_epoch(wanted))
+    if config.output_dir is None and not back:
+        return run, _resumed(run, None if wanted == folder else wanted, changes, local)
+    start = folder / LAST if wanted == folder else wanted
+    origin = Origin(run=run.name, checkpoint=start)
+    changes |= {"resume": start, "output_dir": config.output_dir, "dataset": None, "origin": origin}
+    changes["notes"] = [f"It begins from {origin}, which stays as it is."]
     before = run.config()
     config = before.with_changes(**changes)
     shown = f"The run '{clean(run.name)}'"
+    if not start.is_file():
+        raise RunError(f"{shown} has no {LAST} to go on from.", ways_out(folder, before))
     _refuse_changed(shown, before, config.resolved())
-    if wanted in (folder, folder / LAST):
-        _refuse_done(shown, run.summary(), config)
+    if start == folder / LAST:
+        _refuse_done(shown, summary, at, config)
     return None, config
 
 
 def would_be_path(workspace: Workspace, config: TrainingConfig, skip: int = 0) -> Path:
-    """Return the folder that a new run for `config` would get, `skip` others before it."""
+    """Return the folder in which `config` would be trained, with `skip` new ones before it.
+
+    Raises as `plan_settings` does.
+    """
     if config.output_dir is not None:
         return (workspace.root / config.output_dir.expanduser()).absolute()
     if config.resume is not None:
-        with contextlib.suppress(BatmanError):
-            return find_run(workspace, str(config.resume)).path
+        run, config = plan_settings(workspace, config)
+        if run is not None:
+            return run.path
     base = _base_name(config)
     return workspace.runs_dir / f"{base}-{_next_number(workspace, base) + skip}"
 
 
-def _resumed(run: Run, checkpoint: Path | None, changes: Mapping[str, Any]) -> TrainingConfig:
+def _resumed(
+    run: Run, checkpoint: Path | None, changes: Mapping[str, Any], local: bool
+) -> TrainingConfig:
     """Return the settings with which `run` goes on; see `resume_run`."""
     shown = f"The run '{clean(run.name)}'"
     summary = run.summary()
@@ -133,13 +159,16 @@ def _resumed(run: Run, checkpoint: Path | None, changes: Mapping[str, Any]) -> T
         start = before.resume  # another run's, which it began from and has not come beyond
     own = {"resume": start, "output_dir": run.path}  # it may have been moved or copied
     config = before.with_changes(**{**changes, **own}).resolved()
+    at = reached(run.path, summary.epoch)
+    if local or start is not None or not run.is_copy:
+        refuse_setback(run.path, before, at, start, named_epoch(start) if start else None)
     if any(getattr(before, name) != getattr(config, name) for name in _DATA_OPTIONS):
         config = config.with_changes(dataset=None)
     if checkpoint is not None:
         require_state(checkpoint)
         _refuse_changed(shown, before, config)
         if checkpoint == run.path / LAST:
-            _refuse_done(shown, summary, config)
+            _refuse_done(shown, summary, at, config)
     return config
 
 
@@ -165,9 +194,9 @@ def _refuse_changed(shown: str, before: TrainingConfig, config: TrainingConfig) 
         )
 
 
-def _refuse_done(shown: str, summary: RunSummary, config: TrainingConfig) -> None:
+def _refuse_done(shown: str, summary: RunSummary, at: Reached, config: TrainingConfig) -> None:
     """Raise RunError when the run has no epoch left; one that was lost at its end may finish."""
-    done, epochs = summary.epoch, plural(summary.epoch, "epoch", "epochs")
+    done, epochs = at.epoch, plural(at.epoch, "epoch", "epochs")
     if done > config.epochs:
         raise RunError(
             f"{shown} has {epochs} behind it, and --epochs is {config.epochs}.",
@@ -228,7 +257,9 @@ def _refuse_used(path: Path) -> None:
         raise RunError(
             f"'{clean(str(path))}' is a file, not a folder.", "Choose another --output-dir."
         )
-    if (path / EVENTS_FILE).exists() or Run(path).worker() is not None:
+    files = (EVENTS_FILE, RESULTS_FILE, BEST, LAST)
+    trained = any((path / name).exists() for name in files) or bool(periodic(path))
+    if trained or Run(path).worker() is not None:
         raise RunError(
             f"'{clean(str(path))}' already holds a run.",
             f"Go on with it by --resume {clean(str(path))}, or choose another --output-dir.",

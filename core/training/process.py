@@ -93,29 +93,34 @@ def write_worker(run_dir: Path, pid: int | None = None, since: float | None = No
     )
     if before is not None and before.stopping and _same(before, worker):
         worker = msgspec.structs.replace(worker, stopping=True)
-    _save(run_dir, worker)
+    save_worker(run_dir, worker)
     return worker
+
+
+def forget_worker(run_dir: Path) -> None:
+    """Record that no process has trained the run in `run_dir`."""
+    (run_dir / WORKER_FILE).unlink(missing_ok=True)
 
 
 def mark_stopping(run_dir: Path) -> None:
     """Note that the run in `run_dir` was asked to stop; nothing happens if no process is known."""
     worker = read_worker(run_dir)
     if worker is not None and not worker.stopping:
-        _save(run_dir, msgspec.structs.replace(worker, stopping=True))
+        save_worker(run_dir, msgspec.structs.replace(worker, stopping=True))
 
 
 def mark_again(run_dir: Path, again: bool) -> None:
     """Note whether the run in `run_dir` is started again by itself when it has stopped."""
     worker = read_worker(run_dir)
     if worker is not None and worker.again != again:
-        _save(run_dir, msgspec.structs.replace(worker, again=again))
+        save_worker(run_dir, msgspec.structs.replace(worker, again=again))
 
 
 def expect_worker(run_dir: Path, host: str) -> Worker:
     """Record that `host` (a cluster) will train the run in `run_dir`, from now on."""
     now = time.time()
     worker = Worker(pid=0, host=host, create_time=now, since=now)
-    _save(run_dir, worker)
+    save_worker(run_dir, worker)
     return worker
 
 
@@ -154,6 +159,7 @@ def _same(one: Worker, other: Worker) -> bool:
     return near and (one.pid, one.host) == (other.pid, other.host)
 
 
-def _save(run_dir: Path, worker: Worker) -> None:
+def save_worker(run_dir: Path, worker: Worker) -> None:
+    """Record `worker` as it is."""
     values: dict[str, Any] = msgspec.to_builtins(worker)
     write_json(run_dir / WORKER_FILE, values)

@@ -12,7 +12,7 @@ from core.files import remove_tree
 from core.text import clean
 from core.training.checkpoints import LAST, periodic
 from core.training.process import AT_REST
-from core.training.run import Run
+from core.training.run import Run, cannot_write
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,15 @@ def drop_checkpoints(run: Run) -> int:
     """Remove a run's resumable checkpoints and return how many bytes that frees.
 
     The best model, the curve and the results stay; the run can no longer be resumed. Raises
-    RunError while the run goes on.
+    RunError while the run goes on, and when its folder cannot be written to.
     """
     require_ended(run)
     freed = room(run.path).checkpoints
-    for file in _resumable(run.path):
-        file.unlink(missing_ok=True)
+    try:
+        for file in _resumable(run.path):
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(run.path, error) from None
     return freed
 
 

@@ -19,9 +19,18 @@ MAX_DETECTIONS = 500
 _METRICS = ("map50_95", "map50", "map75", "precision", "recall", "f1")
 
 
+# The metrics that the config's `best_metric` may name, as rfdetr names them.
+_BEST_BY = {"map": "mAP_50_95", "mar": "mAR"}
+
+
+def worth(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return what `metrics` are worth by each metric that may choose the best model."""
+    return {name: best_by(metrics, name) for name in _BEST_BY}
+
+
 def best_by(metrics: Mapping[str, float], best_metric: str) -> float:
     """Return what `metrics`, as rfdetr names them, are worth by the config's `best_metric`."""
-    return _share(metrics, {"map": "mAP_50_95", "mar": "mAR"}[best_metric])
+    return _share(metrics, _BEST_BY[best_metric])
 
 
 def validation_event(
@@ -88,15 +97,18 @@ def write_results(
     best_epoch: int,
     batch: dict[str, int],
     device: str,
+    best: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write `results.json` into the run folder and return what it holds.
 
     `state` is finished or stopped, `epoch` and `step` what is complete, `seconds` the training time
-    of all attempts, `history` one `validation_record` an epoch. Metrics lie between 0 and 1 and are
+    of all attempts, `history` one `validation_record` an epoch, `best` that of the best model, by
+    default the one of `best_epoch` in the history. Metrics lie between 0 and 1 and are
     of the validation split; precision, recall and F1 are at the confidence with the best F1, as
     rfdetr counts them.
     """
-    best = next((record for record in history if record["epoch"] == best_epoch), None)
+    own = (record for record in history if record["epoch"] == best_epoch)
+    best = best or next(own, None)
     results = {
         "run": run_dir.name,
         "state": state,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,8 @@ CONFIG_FILE = "training_config.json"
 EVENTS_FILE = "events.jsonl"
 RESULTS_FILE = "results.json"
 LOG_FILE = "train.log"
+# How far the run was copied from a cluster that trains it in a folder of its own (`slurm`).
+MIRROR_FILE = ".mirror.json"
 
 # Enough for the newest epoch, validation and end even with per-class figures of 1,000 classes.
 _TAIL_BYTES = 256 * 1024
@@ -72,13 +76,21 @@ class Run:
         """Where the run's own prepared data set lies."""
         return self.path / "dataset"
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether the run was copied from a cluster, where its checkpoints may lie."""
+        return (self.path / MIRROR_FILE).is_file()
+
     def config(self) -> TrainingConfig:
         """Return the run's settings. Raises ConfigError when they are missing or broken."""
         return TrainingConfig.load(self.path / CONFIG_FILE)
 
     def save_config(self, config: TrainingConfig) -> None:
-        """Write the run's settings."""
-        config.save(self.path / CONFIG_FILE)
+        """Write the run's settings. Raises RunError when its folder cannot be written to."""
+        try:
+            config.save(self.path / CONFIG_FILE)
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
 
     def worker(self) -> Worker | None:
         """Return the process that trains the run or last did, None if there was none."""
@@ -195,6 +207,29 @@ class Run:
         except OSError:
             return None
         return event.t if event else None
+
+
+def require_writable(run_dir: Path) -> None:
+    """Raise RunError unless files can be made in the folder of a run."""
+    try:
+        tempfile.TemporaryFile(dir=run_dir).close()
+    except OSError as error:
+        raise cannot_write(run_dir, error) from None
+
+
+def cannot_write(run_dir: Path, error: OSError) -> RunError:
+    """Return the error that nothing can be written into the folder of a run."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "Free some space, and try again."
+    elif error.errno == errno.EROFS:
+        hint = "It lies on a file system that can only be read: copy it to another, with its files."
+    else:
+        hint = "Ask whoever owns it, or copy it to a folder of yours, with its files."
+    return RunError(
+        f"The folder of the run '{clean(run_dir.name)}' cannot be written to: {error.strerror}"
+        f" ({clean(str(run_dir))}).",
+        hint,
+    )
 
 
 def list_runs(workspace: Workspace) -> list[RunSummary]:

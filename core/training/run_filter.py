@@ -48,9 +48,10 @@ NUMBERS: dict[str, Callable[[RunSummary], float | None]] = {
 }
 FIELDS = (*TEXTS, *NUMBERS)
 SORTABLE = (*FIELDS, "started")
-# What training was told; the data set and the notes are no settings that one chooses.
+# What training was told; the data set, the notes and the origin are no settings that one chooses.
+_NO_SETTINGS = ("dataset", "notes", "origin")
 SETTINGS = tuple(
-    name for name in TrainingConfig.model_fields if name not in (*FIELDS, "dataset", "notes")
+    name for name in TrainingConfig.model_fields if name not in (*FIELDS, *_NO_SETTINGS)
 )
 _OTHER_NAMES = {"map": "map50_95", "map50-95": "map50_95", "run": "name", "tags": "tag"}
 _OTHER_NAMES |= {"time": "took", "seconds": "took", "notes": "note", "batch": "batch_size"}

@@ -309,9 +309,8 @@ class Session:
             self._write_event(event)
 
     def _record(self, state: RunState, device: str) -> None:
-        self.best = next(
-            (record for record in state.history if record["epoch"] == state.best_epoch), None
-        )
+        own = (record for record in state.history if record["epoch"] == state.best_epoch)
+        self.best = state.best_record or next(own, None)
         if not is_rank_zero() or self.batching is None:
             return
         write_results(
@@ -324,6 +323,7 @@ class Session:
             seconds=self.seconds,
             history=state.history,
             best_epoch=state.best_epoch,
+            best=self.best,
             batch={
                 "batch_size": self.batching.batch,
                 "grad_accum": self.batching.accum,

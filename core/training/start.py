@@ -11,7 +11,7 @@ from core.text import clean
 from core.training.config import TrainingConfig
 from core.training.planning import plan_run
 from core.training.prepare import ANNOTATIONS, Progress, prepare_run
-from core.training.run import CONFIG_FILE, Run
+from core.training.run import CONFIG_FILE, Run, require_writable
 from core.workspace import Workspace
 
 
@@ -20,15 +20,18 @@ def ready_run(
     config: TrainingConfig,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    *,
+    local: bool = False,
 ) -> Run:
     """Return the run to launch for `config`: its folder made or resumed, its data set prepared.
 
-    A resumed run keeps its data set unless what goes into it was changed. When something fails, a
-    resumed run keeps its settings, and a folder that was made for a new one is gone again. Raises
-    RunError, ConfigError, ProjectError and Cancelled.
+    `local` is as for `plan_settings`. A resumed run keeps its data set unless what goes into it was
+    changed. When something fails, a resumed run keeps its settings, and a folder that was made for
+    a new one is gone again. Raises RunError, ConfigError, ProjectError and Cancelled.
     """
-    run, settings = plan_run(workspace, config)
+    run, settings = plan_run(workspace, config, local=local)
     try:
+        require_writable(run.path)
         if not _is_ready(run, settings):
             if settings.project is None:
                 raise _no_project(run, settings)

@@ -296,7 +296,8 @@ class Watchdog:
         """Return the command of a new run like this one with `changes`."""
         if self._config.project is None:
             return None
-        new = {"output_dir": None, "resume": None, "dataset": None, "notes": [], **changes}
+        new: dict[str, Any] = {"output_dir": None, "resume": None, "origin": None}
+        new |= {"dataset": None, "notes": [], **changes}
         return command_line(self._config.with_changes(**new), shown=("model", *changes))
 
 

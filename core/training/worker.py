@@ -2,7 +2,8 @@
 
 Reads `training_config.json` in the run folder, trains rfdetr on the prepared data set, and writes
 the run folder's files; it talks to nobody. Exit codes: 0 finished, 1 failed (a `failed` event says
-why), 2 could not begin (no run folder, or another worker has it), 3 stopped on request with a
+why), 2 could not begin (no run folder, another worker has it, or the run is finished and this start
+would add nothing to it or take it back: its folder stays as it is), 3 stopped on request with a
 checkpoint. SIGTERM, SIGINT and SIGUSR1 stop it after the step under way, or at once before the
 first one.
 
@@ -24,7 +25,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import psutil
 
@@ -33,6 +34,7 @@ from core.errors import BatmanError, RunError
 from core.text import clean
 from core.training import checkpoints
 from core.training.config import TrainingConfig
+from core.training.disk import release, reserve
 from core.training.events import (
     Event,
     EventWriter,
@@ -43,11 +45,21 @@ from core.training.events import (
     read_events,
 )
 from core.training.failures import explain
+from core.training.log import drop_unsaid, say, tell
 from core.training.log_pump import LogPump
 from core.training.peers import Peers
-from core.training.process import mark_stopping, read_worker, write_worker
+from core.training.process import (
+    Worker,
+    forget_worker,
+    mark_stopping,
+    read_worker,
+    save_worker,
+    write_worker,
+)
 from core.training.quiet import quiet_warnings
 from core.training.ranks import is_rank_zero
+from core.training.reached import reached, refuse_setback
+from core.training.run import cannot_write
 from core.training.stall import Ticker
 from core.training.stopping import StopRequest, TrainingStopped
 from core.training.summary import epochs_done
@@ -86,13 +98,13 @@ def main(argv: Sequence[str] | None = None, *, callbacks: Sequence[Callback] = (
             return _Worker(run_dir, options, stop, pump).run(callbacks)
     except TrainingStopped:
         # Still waiting for the lock: the events are another process's to write.
-        _say(f"stopped by {stop.reason} before it began")
+        say(f"stopped by {stop.reason} before it began")
         worker = read_worker(run_dir)
         if worker is not None and worker.pid == os.getpid():
             mark_stopping(run_dir)
         return STOPPED
     except BatmanError as error:
-        _say(f"error: {error.message} {error.hint}".rstrip(), sys.stderr)
+        say(f"error: {error.message} {error.hint}".rstrip(), sys.stderr)
         return UNUSABLE
 
 
@@ -114,13 +126,6 @@ def _quiet_environment() -> None:
     quiet_warnings()
 
 
-def _say(text: str, stream: Any = None) -> None:
-    out = stream or sys.stdout
-    stamp = time.strftime("%H:%M:%S")
-    out.write(f"{stamp} {clean(text)}\n")
-    out.flush()
-
-
 # Where a scheduler starts the run again, its last process may hold the lock for a while: a file
 # server frees the locks of a node that has gone after a minute or two (NFS's lease is 90 s).
 LOCK_WAIT = "BATMAN_LOCK_WAIT"
@@ -140,7 +145,11 @@ def _locked(run_dir: Path) -> Iterator[None]:
         )
     seconds = os.environ.get(LOCK_WAIT, "")
     until = time.monotonic() + (float(seconds) if seconds.isdigit() else 0.0)
-    with (run_dir / ".worker.lock").open("a") as lock:
+    try:
+        file = (run_dir / ".worker.lock").open("a")
+    except OSError as error:
+        raise cannot_write(run_dir, error) from None
+    with file as lock:
         while not _take(lock):
             if time.monotonic() >= until:
                 raise RunError(
@@ -157,8 +166,16 @@ def _take(lock: IO[str]) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        _say("this file system has no locks: mind that nobody else trains this run")
+        say("this file system has no locks: mind that nobody else trains this run")
     return True
+
+
+class _NotBegun(Exception):
+    """Training was not begun, for the reason `why`; nothing in the folder was touched."""
+
+    def __init__(self, why: BatmanError) -> None:
+        super().__init__(why.message)
+        self.why = why
 
 
 class _Worker:
@@ -176,23 +193,35 @@ class _Worker:
         self.session: Session | None = None
         path = run_dir / "events.jsonl"
         self.earlier: list[Event] = read_events(path.read_bytes())[0] if path.exists() else []
-        self.events = EventWriter(path)
+        try:
+            self.events = EventWriter(path)
+        except OSError as error:
+            raise cannot_write(run_dir, error) from None
         self.peers = Peers(run_dir, first=is_rank_zero())
         self._ending = threading.Lock()
         self._heard_at: float | None = None
 
     def run(self, callbacks: Sequence[Callback]) -> int:
-        if self.peers.first:
-            write_worker(self.run_dir)
+        announced = read_worker(self.run_dir)
         clock = Ticker(self._look_at_peers, _LOOK_S)
         try:
+            if self.peers.first:
+                reserve(self.run_dir)
+                write_worker(self.run_dir)
             code = self._train(callbacks)
         except TrainingStopped:
             code = self._stopped_early()
+        except _NotBegun as error:
+            if self.peers.first and self._at_rest(announced):
+                self._as_it_was(announced)
+                raise error.why from None
+            code = self._ended_by(error.why)
         except Exception as error:  # whatever it is, the run folder must say that it ended
             code = self._ended_by(error)
         finally:
             clock.close()
+            if self.peers.first:
+                release(self.run_dir)
         # Lightning takes another code of a process that it started for a crash, and kills us all.
         return FINISHED if self.peers.ours and not self.peers.first else code
 
@@ -209,28 +238,55 @@ class _Worker:
         if hanging and self._ending.acquire(blocking=False):
             os._exit(self._ended_with(failed))
 
+    def _at_rest(self, announced: Worker | None) -> bool:
+        """Tell whether the run is finished and nobody waits for news of this start of it."""
+        last = self.earlier[-1] if self.earlier else None
+        waited_for = announced is not None and last is not None and announced.since > last.t
+        return isinstance(last, Finished) and not waited_for
+
+    def _as_it_was(self, announced: Worker | None) -> None:
+        if announced is None:
+            forget_worker(self.run_dir)
+        else:
+            save_worker(self.run_dir, announced)
+
+    def _begin_from(
+        self, config: TrainingConfig, config_time: float
+    ) -> checkpoints.CheckpointInfo | None:
+        """Return the checkpoint to go on from, None for a start from the beginning.
+
+        Raises _NotBegun when training from there would add nothing, or throw something away.
+        """
+        try:
+            resume = checkpoints.choose_resume(self.run_dir, config, self.earlier, config_time)
+            info = None if resume is None else checkpoints.read_info(resume)
+            best = checkpoints.read_best(self.run_dir / checkpoints.BEST)
+            # A kill between a best model and its checkpoint leaves the model an epoch ahead.
+            told = max(epochs_done(self.earlier), best.epoch - 1 if best else 0)
+            at = reached(self.run_dir, told)
+            refuse_setback(self.run_dir, config, at, resume, info.epoch if info else None)
+            if info is not None:
+                ended = bool(self.earlier) and isinstance(self.earlier[-1], Finished)
+                own = info.path.parent.resolve() == self.run_dir.resolve()
+                checkpoints.check_resume(info, config, finishing=own and not ended)
+        except BatmanError as error:
+            raise _NotBegun(error) from None
+        return info
+
     def _train(self, callbacks: Sequence[Callback]) -> int:
         path = self.run_dir / "training_config.json"
         config = TrainingConfig.load(path)
         checkpoints.remove_leftovers(self.run_dir)
-        resume = checkpoints.choose_resume(self.run_dir, config, self.earlier, path.stat().st_mtime)
-        weights = None if resume else start_weights(config)
-        info = None
-        if resume is not None:
-            info = checkpoints.read_info(resume)
-            ended = bool(self.earlier) and isinstance(self.earlier[-1], Finished)
-            own = resume.parent.resolve() == self.run_dir.resolve()
-            checkpoints.check_resume(info, config, finishing=own and not ended)
-        _say(
-            f"training {self.run_dir.name}: {config.model}, {config.epochs} epochs; loading rfdetr"
-        )
+        info = self._begin_from(config, path.stat().st_mtime)
+        weights = None if info else start_weights(config)
+        say(f"training {self.run_dir.name}: {config.model}, {config.epochs} epochs; loading rfdetr")
         from core.training.session import Session
 
         self.session = session = Session(
             self.run_dir,
             config,
             write=self.events.write,
-            say=_say,
+            say=say,
             earlier=self.earlier,
             config_time=path.stat().st_mtime,
             resume=info,
@@ -259,7 +315,7 @@ class _Worker:
 
     def _stopped_early(self) -> int:
         """Say that it stopped before its first step: the folder stays as it is."""
-        _say(f"stopped by {self.stop.reason} before the first step")
+        say(f"stopped by {self.stop.reason} before the first step")
         if self.session is not None:
             return self._stopped(self.session.epoch, self.session.step)
         steps = (event.step for event in reversed(self.earlier) if hasattr(event, "step"))
@@ -279,7 +335,7 @@ class _Worker:
         failed = explain(error)
         if not self.peers.first:
             self.peers.tell(failed)
-            sys.stderr.write(failed.traceback)
+            tell(failed.traceback, sys.stderr)
             return FAILED
         if self._several() and failed.kind in ("error", "run"):
             # This may be no more than the loss of a process that knows better.
@@ -295,11 +351,15 @@ class _Worker:
                 self._end(smaller)
                 self._leave()
                 self._again(smaller)
-        _say(f"failed: {failed.message} {failed.hint}".rstrip(), sys.stderr)
-        sys.stderr.write(failed.traceback)
-        sys.stderr.flush()
-        with contextlib.suppress(OSError):  # a full disk must not hide what went wrong
+        # First of all the run says its end, for which it has held room on a full disk.
+        if self.peers.first:
+            release(self.run_dir)
+        try:
             self._end(failed)
+        except OSError as error:
+            say(f"its end could not be written: {error.strerror}", sys.stderr)
+        say(f"failed: {failed.message} {failed.hint}".rstrip(), sys.stderr)
+        tell(failed.traceback, sys.stderr)
         self._leave()
         return FAILED
 
@@ -332,7 +392,7 @@ class _Worker:
 
     def _again(self, event: Oom) -> None:
         """Replace this process by one with the smaller batch: a fresh one, its memory unbroken."""
-        _say(
+        say(
             f"out of memory: going on with batch {event.new_batch_size} "
             f"and {event.new_grad_accum} batches a step"
         )
@@ -360,4 +420,6 @@ class _Worker:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    drop_unsaid()
+    sys.exit(code)

@@ -15,6 +15,7 @@ from core.errors import ConfigError, RunError
 from core.training import events as ev
 from core.training.checkpoints import check_resume, read_info, resume_file
 from core.training.config import TrainingConfig
+from core.training.process import expect_worker
 from core.training.run import Run
 
 
@@ -145,8 +146,15 @@ def test_what_cannot_be_resumed_is_refused_with_a_way_out(trained: Path, tmp_pat
         resume_file(tmp_path / "nowhere.pth")
 
 
-def test_a_run_that_is_complete_says_so(runs: Runs, trained: Path) -> None:
+def test_a_run_that_is_complete_stays_so(runs: Runs, trained: Path) -> None:
+    """Started by hand it says that nothing is left; a start that was announced is answered."""
     run = runs.copy(trained, "complete")
+    before = (run / "events.jsonl").read_bytes()
+    assert runs.train(run) == 2
+    assert "above 6" in (run / "train.log").read_text()
+    assert (run / "events.jsonl").read_bytes() == before
+    assert Run(run).state() == "finished"
+    expect_worker(run, "cluster")
     assert runs.train(run) == 1
     last = events_of(run)[-1]
     assert isinstance(last, ev.Failed)

@@ -342,6 +342,32 @@ async def test_a_finished_run_is_asked_for_more_epochs(tmp_path: Path, opened, s
         Run(path).stop()
 
 
+async def test_more_epochs_do_not_begin_a_finished_run_again(
+    tmp_path: Path, opened, sleeper
+) -> None:
+    """Its checkpoints were removed: it would have begun at epoch 0 over its best model."""
+    path = make_run(tmp_path, NAME, finished(NAME))
+    (path / "best.pth").write_bytes(b"the best")
+    before = {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()}
+    app = FrozenApp(tmp_path, run=path)
+    async with opened(app) as pilot:
+        screen = await shown(pilot, app)
+        await pilot.press("r")
+        await settled(pilot)
+        await pilot.press("ctrl+u", *"30", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        text = app.screen.text
+        shown_text = " ".join(screen_text(app).replace("│", " ").split())
+        assert "no checkpoint left to go on from" in shown_text
+        assert f"--pretrained {path / 'best.pth'}" in text
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.run.state == "finished"
+    after = {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()}
+    assert {name: after[name] for name in before} == before
+    assert after.keys() - before.keys() <= {".told-0"}
+
+
 async def test_a_run_that_cannot_go_on_says_why(tmp_path: Path, opened, sleeper) -> None:
     """A run on another machine is not stopped from here."""
     app = FrozenApp(tmp_path, run=make_run(tmp_path, NAME, running(NAME)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from cli.main import main
@@ -29,8 +28,8 @@ def test_locate_follows_the_environment(tmp_path: Path, monkeypatch, capsys) -> 
 
 
 def test_the_workspace_is_one_argument_whatever_it_is_called() -> None:
-    words = shlex.split(app_command("/data/it's $(here)"))
-    assert words[1:] == ["-m", "cli.tui", "--workspace", "/data/it's $(here)"]
+    words = app_command("/data/it's $(here)")
+    assert words[1:] == ["-P", "-m", "cli.tui", "--workspace", "/data/it's $(here)"]
 
 
 def test_a_port_that_is_none(capsys) -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,10 +69,18 @@ def test_a_config_resumes_once_and_then_its_own_checkpoint(tmp_path: Path) -> No
     os.utime(own, (120.0, 120.0))
     assert choose(fresh) == own  # a job that the scheduler starts again
     assert choose(config, 110.0) == own
-    assert choose(config, 90.0) == wanted  # the config is newer: someone asks for it now
+    assert choose(config, 90.0) == own  # a copied folder's config is newer than its training
+    earlier = run / "checkpoint_epoch_4.pth"
+    earlier.touch()
+    own_config = TrainingConfig(model="tiny", resume=earlier)
+    assert choose(own_config, 90.0) == earlier  # the config is newer: someone asks for it now
+    assert choose(own_config, 110.0) == own
     assert choose(TrainingConfig(model="tiny", resume=run), 90.0) == own
+    gone = TrainingConfig(model="tiny", resume=tmp_path / "gone.pth")
+    assert choose(gone) == own, "what the run began from is needed no more"
+    own.unlink()
     with pytest.raises(ConfigError, match="no checkpoint"):
-        choose(TrainingConfig(model="tiny", resume=tmp_path / "gone.pth"))
+        choose(gone)
     with pytest.raises(ConfigError, match=r"no checkpoint_last\.pth"):
         choose(TrainingConfig(model="tiny", resume=other))
 
@@ -263,3 +272,51 @@ def test_pictures_show_truth_and_confident_predictions(tmp_path: Path) -> None:
     assert bright(101, 50)  # left side of the predicted box
     assert not bright(161, 50)  # the background class is no prediction
     assert not bright(4, 2)  # too unsure to show
+
+
+def test_a_best_model_of_unknown_worth_is_kept_under_a_free_name(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from core.training.saving import CheckpointFiles, RunState
+
+    best = tmp_path / "best.pth"
+    for kept in ("best_earlier.pth", "best_earlier_2.pth", "best_earlier_3.pth"):
+        best.write_bytes(kept.encode())
+        state = RunState(best_epoch=4, best_value=0.5)
+        files = CheckpointFiles(tmp_path, keep=1, images=None)
+        files.adopt_best(None, state, "map")
+        assert (state.best_epoch, state.best_value) == (0, -1.0)
+        told = files.keep_unknown_best(1)
+        assert told is not None
+        assert kept in told.hint
+        assert (tmp_path / kept).read_bytes() == kept.encode()
+        assert files.keep_unknown_best(2) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "metric", "worth"),
+    [
+        ({"epoch": 3, "worth": {"map": 0.7, "mar": 0.8}, "record": {"epoch": 3}}, "map", 0.7),
+        ({"epoch": 3, "worth": {"map": 0.7, "mar": 0.8}, "record": {"epoch": 3}}, "mar", 0.8),
+        ({"epoch": 2}, "map", 0.5),  # an older file: the checkpoint knows it, or an event does
+        ({"epoch": 3}, "map", 0.6),
+        ({"epoch": 3}, "mar", None),
+        ({"epoch": 1}, "map", None),
+    ],
+)
+def test_what_the_best_model_is_worth(
+    tmp_path: Path, said: dict[str, Any], metric: str, worth: float | None
+) -> None:
+    pytest.importorskip("torch")
+    from core.training.saving import CheckpointFiles, RunState
+
+    checkpoints.save_checkpoint({"model": {}, "batman": said}, tmp_path / "best.pth")
+    told = Validation(
+        epoch=3, step=9, map50_95=0.6, map50=0.6, map75=0.6, precision=0.6, recall=0.6, f1=0.6
+    )
+    state = RunState(best_epoch=2, best_value=0.5, since_best=1)
+    CheckpointFiles(tmp_path, keep=1, images=None).adopt_best(None, state, metric, [told])
+    if worth is None:
+        assert (state.best_epoch, state.best_value) == (0, -1.0)
+    else:
+        assert (state.best_epoch, state.best_value) == (said["epoch"], worth)
+        assert state.since_best == (1 if said["epoch"] == 2 else 0)
