@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISREG
-from typing import BinaryIO, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +158,7 @@ def _read(image_id: int, path: Path) -> ScannedImage:
         return ScannedImage(image_id, "bad", error.strerror or str(error))
 
 
-def _read_open(image_id: int, file: BinaryIO) -> ScannedImage:
+def _read_open(image_id: int, file: io.BufferedReader | io.BytesIO) -> ScannedImage:
     size = os.fstat(file.fileno()).st_size
     if not size:
         return ScannedImage(image_id, "bad", "it is empty")
@@ -181,7 +181,7 @@ def _read_open(image_id: int, file: BinaryIO) -> ScannedImage:
         return ScannedImage(image_id, "bad", reason[:160] or type(error).__name__)
 
 
-def _decode(image_id: int, file: BinaryIO, digest: bytes) -> ScannedImage:
+def _decode(image_id: int, file: io.BufferedReader | io.BytesIO, digest: bytes) -> ScannedImage:
     with Image.open(file) as image:
         width, height, mode = *image.size, image.mode
         orientation = orientation_of(image)

@@ -24,6 +24,8 @@ from core.training.run_cache import Files, Kept, RunCache, Stamp
 from core.training.summary import RunSummary
 from core.workspace import Workspace
 
+Rows = list[RunSummary]
+
 # All that a summary is read from. Every one but the events is replaced as a whole when it is
 # written, which changes its folder too.
 READ = (CONFIG_FILE, EVENTS_FILE, RESULTS_FILE, NOTES_FILE, WORKER_FILE)
@@ -86,7 +88,7 @@ class RunIndex:
         self._lock = threading.Lock()
         self._entries: dict[str, _Entry] | None = None
         self._cache = RunCache(workspace.runs_dir)
-        self._rows: list[RunSummary] = []
+        self._rows: Rows = []
         self._next = 0.0
         self._saved = float("-inf")
         self._dirty = 0
@@ -95,9 +97,9 @@ class RunIndex:
         self,
         *,
         fresh: bool = False,
-        part: Callable[[list[RunSummary]], None] | None = None,
+        part: Callable[[Rows], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
-    ) -> list[RunSummary]:
+    ) -> Rows:
         """Return all runs, the most recently active first; a run that has not changed is the same
         object as before.
 
@@ -116,7 +118,7 @@ class RunIndex:
                 self._save()
             return self._rows
 
-    def read(self, paths: Iterable[Path]) -> list[RunSummary]:
+    def read(self, paths: Iterable[Path]) -> Rows:
         """Return these runs as they are now; those that are gone are left out."""
         with self._lock:
             found = []
@@ -135,9 +137,9 @@ class RunIndex:
 
     def _look(
         self,
-        part: Callable[[list[RunSummary]], None] | None,
+        part: Callable[[Rows], None] | None,
         cancelled: Callable[[], bool] | None,
-    ) -> list[RunSummary] | None:
+    ) -> Rows | None:
         known = self._entries if self._entries is not None else self._load()
         there = _folders(self._workspace.runs_dir)
         # The newest first: they are what a list shows at its top.
@@ -235,7 +237,7 @@ def _summary(path: Path) -> RunSummary:
         return RunSummary(path.name, path, "lost", error=said)
 
 
-def _sorted(entries: Iterable[_Entry]) -> list[RunSummary]:
+def _sorted(entries: Iterable[_Entry]) -> Rows:
     runs = [entry for entry in entries if entry.row is not None]
     runs.sort(key=lambda entry: entry.path.name)
     runs.sort(key=lambda entry: entry.order, reverse=True)

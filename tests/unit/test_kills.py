@@ -1,0 +1,41 @@
+"""A small part of `benchmarks/kills.py`: commands killed at any moment, seeded."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def test_commands_killed_at_any_moment_are_before_or_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    for name in ("BATMAN_CONFIG_DIR", "BATMAN_CACHE_DIR", "BATMAN_WORKSPACE"):
+        monkeypatch.setenv(name, str(tmp_path / "unused"))
+    path = list(sys.path)
+    import kills
+    import writing
+
+    chosen = [
+        command
+        for command in writing.COMMANDS
+        if command.words[:2] in (("classes", "merge"), ("images", "delete"), ("runs", "note"))
+    ]
+    assert len(chosen) == 3
+    made = writing.template(tmp_path / "made")
+    writing.warm(made, tmp_path, chosen)
+    inside = killed = 0
+    for command in chosen:
+        count, wrong, _ = kills.sweep(made, tmp_path, command, 5, random.Random(8))
+        assert wrong == []
+        assert count["before"] + count["after"] == 5
+        inside += count["inside"]
+        killed += count["kills"]
+    assert inside, "some kills fell inside a transaction"
+    assert killed > 5
+    sys.path[:] = path
