@@ -25,6 +25,7 @@ from batman_tui.widgets.base import Guarded
 from batman_tui.widgets.key_order import KeyOrder
 from batman_tui.widgets.overlays import Overlays
 from core.errors import BatmanError
+from core.full_disk import disk_full
 from core.text import clean, did_you_mean
 from core.workspace import Workspace
 
@@ -275,6 +276,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
         """Show `error`: an expected one as a notification, any other in a panel with details."""
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
+        error = disk_full(error, [self.workspace.root]) or error
         if isinstance(error, BatmanError):
             text = clean(f"{error.message} {error.hint}".strip())
             self.notify(text, severity="error", timeout=8, markup=False)

@@ -17,6 +17,7 @@ from cli.output import is_terminal, say_error
 from cli.parser import BatmanParser
 from core.errors import BatmanError, ProjectError
 from core.files import safe_name
+from core.full_disk import disk_full
 from core.text import clean, did_you_mean
 from core.workspace import Workspace
 
@@ -35,6 +36,10 @@ def guard(action: Callable[[], int]) -> int:
         code = action()
         sys.stdout.flush()
     except BatmanError as error:
+        full = disk_full(error)
+        if full is not None:
+            say_error(full.message, full.hint)
+            return Exit.FAILED
         say_error(error.message, error.hint)
         return Exit.WRONG
     except BrokenPipeError:
@@ -47,7 +52,11 @@ def guard(action: Callable[[], int]) -> int:
         return Exit.INTERRUPTED
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else Exit.OK
-    except Exception:
+    except Exception as error:
+        full = disk_full(error)
+        if full is not None:
+            say_error(full.message, full.hint)
+            return Exit.FAILED
         traceback.print_exc()
         say_error(
             "This is a defect in Batman.",

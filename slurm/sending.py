@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import BatmanError, Cancelled
-from core.files import remove_tree
 from core.progress import Cancelled as IsCancelled
 from core.progress import Progress, Report, never, nothing
+from core.temporary import remove_tree
 from core.training.config import TrainingConfig
 from core.training.planning import would_be_path
 from core.training.run import Run
