@@ -87,10 +87,10 @@ def _folders_with(parent: Path, file: str) -> list[Path]:
             f"The folder '{clean(str(parent))}' cannot be read: {error.strerror}.",
             "Ask its owner, or check the permissions.",
         ) from error
-    return [parent / name for name in names if _holds(parent / name, file)]
+    return [parent / name for name in names if holds(parent / name, file)]
 
 
-def _holds(folder: Path, file: str) -> bool:
+def holds(folder: Path, file: str) -> bool:
     """Tell whether `folder` has the file, or may have it: what may not be read is not hidden."""
     try:
         return stat.S_ISREG((folder / file).stat().st_mode)

@@ -20,8 +20,8 @@ State = Literal[
     "unreadable",
 ]  # fmt: skip
 ENDED: tuple[State, ...] = ("stopped", "finished", "failed", "lost")
-# What nobody trains: it can be started, and it can be deleted.
-AT_REST: tuple[State, ...] = (*ENDED, "prepared")
+# What nobody is known to train.
+AT_REST: tuple[State, ...] = (*ENDED, "prepared", "unreadable")
 
 # A process's start is reckoned from the machine's start, which moves when the clock is set; no
 # system gives a process number out again within this many seconds.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from core.training.summary import (
     loss_of,
     seconds_of,
 )
-from core.workspace import Workspace
+from core.workspace import Workspace, holds
 
 CONFIG_FILE = "training_config.json"
 EVENTS_FILE = "events.jsonl"
@@ -239,7 +238,7 @@ def list_runs(workspace: Workspace) -> list[RunSummary]:
 def find_run(workspace: Workspace, name: str) -> Run:
     """Return the run with this name, or in this folder. Raises RunError naming the nearest."""
     for path in _candidates(workspace, name):
-        if is_run(path):
+        if holds(path, CONFIG_FILE):
             return Run(path)
     names = [path.name for path in workspace.list_runs()]
     guess = did_you_mean(name, names)
@@ -247,16 +246,6 @@ def find_run(workspace: Workspace, name: str) -> Run:
         f"There is no run '{clean(name)}' in {clean(str(workspace.runs_dir))}.",
         sentence(guess) if guess else "List them with batman runs list.",
     )
-
-
-def is_run(path: Path) -> bool:
-    """Tell whether `path` is a run's folder, or one that may not be looked into."""
-    try:
-        return stat.S_ISREG((path / CONFIG_FILE).stat().st_mode)
-    except PermissionError:
-        return True
-    except (OSError, ValueError):
-        return False
 
 
 def latest_run(workspace: Workspace) -> Run:
