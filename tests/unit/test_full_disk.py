@@ -21,7 +21,10 @@ from core.importers import import_coco
 from core.store import Project
 from core.store.failures import store_error
 from core.training.config import TrainingConfig
+from core.training.events import Finished, encode_event
 from core.training.run import Run
+
+END = Finished(t=1.0, epoch=1, step=1, best_epoch=1, best_map50_95=0.5, best_map50=0.6, seconds=1.0)
 
 
 @pytest.fixture
@@ -67,6 +70,7 @@ def workspace_with_all(place: Path, source: Path) -> Path:
     run = Run(work / "runs" / "r")
     run.path.mkdir(parents=True)
     run.save_config(TrainingConfig(model="tiny"))
+    run.events_file.write_bytes(encode_event(END))
     (run.path / "checkpoint_last.pth").write_bytes(b"0" * 100_000)
     return work
 
@@ -75,9 +79,9 @@ def workspace_with_all(place: Path, source: Path) -> Path:
     "words",
     [
         "project create other",
-        "classes merge hook boom --into both --project p",
-        "import coco-dir SOURCE --project p --copy",
-        "export coco --project p --output work/exports/e",
+        "classes merge --source hook boom --target both --project p",
+        "import coco-dir SOURCE --project p --copy --again",
+        "export coco --project p work/exports/e",
         "runs note r something",
         "runs tag r +new",
     ],
