@@ -26,6 +26,7 @@ from batman_tui.widgets.base import Guarded
 from batman_tui.widgets.key_order import KeyOrder
 from batman_tui.widgets.overlays import Overlays
 from core.errors import BatmanError
+from core.full_disk import disk_full
 from core.secrets import traceback_text
 from core.text import clean, did_you_mean
 from core.workspace import Workspace
@@ -274,6 +275,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
             error = error.error
         from batman_tui.widgets.text_dialog import TextDialog, error_dialog
 
+        error = disk_full(error, [self.workspace.root]) or error
         if isinstance(error, BatmanError):
             if "\n" in error.hint:
                 lines = "\n\n".join(error.hint.splitlines())

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from cli.progress import Stages
 from core.child_process import python_command, python_environment
-from core.errors import BatmanError, RunError
+from core.errors import BatmanError, DiskFull, RunError
 
 # Of what a process that died has printed, its last lines tell why.
 _LAST_LINES = 20
@@ -63,7 +63,8 @@ def run_child(
         if code == 130:
             raise KeyboardInterrupt
         if end.get("event") == "failed":
-            raise BatmanError(str(end.get("message")), str(end.get("hint", "")))
+            kind = DiskFull if end.get("full") else BatmanError
+            raise kind(str(end.get("message")), str(end.get("hint", "")))
         raise RunError(
             f"{module} ended with code {code}.", " ⏎ ".join(_last(noise)) or "It printed nothing."
         )

@@ -17,9 +17,10 @@ from cli.parser import BatmanParser
 from core.child_process import begin_process
 from core.errors import BatmanError, ProjectError
 from core.files import safe_name
+from core.full_disk import disk_full
 from core.secrets import traceback_text
 from core.text import clean, did_you_mean
-from core.workspace import Workspace
+from core.workspace import Workspace, holds
 
 if TYPE_CHECKING:
     from core.store import Project
@@ -37,6 +38,10 @@ def guard(action: Callable[[], int]) -> int:
         code = action()
         sys.stdout.flush()
     except BatmanError as error:
+        full = disk_full(error)
+        if full is not None:
+            say_error(full.message, full.hint)
+            return Exit.FAILED
         say_error(error.message, error.hint)
         return Exit.WRONG
     except BrokenPipeError:
@@ -50,6 +55,16 @@ def guard(action: Callable[[], int]) -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else Exit.OK
     except Exception as error:
+        full = disk_full(error)
+        if full is not None:
+            say_error(full.message, full.hint)
+            return Exit.FAILED
+        if isinstance(error, PermissionError) and error.filename is not None:
+            say_error(
+                f"'{clean(str(error.filename))}' cannot be used: {error.strerror}.",
+                "Ask its owner, or check the permissions.",
+            )
+            return Exit.WRONG
         sys.stderr.write(traceback_text(error))
         say_error(
             "This is a defect in Batman.",
@@ -124,7 +139,7 @@ def project_path(workspace: Workspace, text: str) -> Path:
     name is a project of the workspace. Raises `BadName` for a name no folder can have.
     """
     given = Path(text).expanduser()
-    if given.is_absolute() or text.startswith((".", "~")) or (given / "project.db").is_file():
+    if given.is_absolute() or text.startswith((".", "~")) or holds(given, "project.db"):
         path = given.absolute()
     elif "/" in text:
         path = workspace.root / given
@@ -146,16 +161,26 @@ def open_project(args: argparse.Namespace, text: str | None = None) -> Project:
     workspace = workspace_of(args)
     given = args.project if text is None else text
     path = project_path(workspace, given)
-    if not (path / "project.db").is_file():
-        if getattr(args, "create", False):
-            return Project.create(path)
+    if not holds(path, "project.db") and getattr(args, "create", False):
+        return Project.create(path)
+    return Project.open(found_project(args, given))
+
+
+def found_project(args: argparse.Namespace, text: str) -> Path:
+    """Return the folder of the project that `text` means; it may be one that cannot be read.
+
+    Raises ProjectError that names the projects spelt most like it when there is none.
+    """
+    workspace = workspace_of(args)
+    path = project_path(workspace, text)
+    if not holds(path, "project.db"):
         names = [found.name for found in workspace.list_projects()]
         guess = _sentence(did_you_mean(path.name, [name for name in names if name != path.name]))
         raise ProjectError(
             f"There is no project at '{clean(str(path))}'.",
             guess or "Create it with batman project create, or import with --create.",
         )
-    return Project.open(path)
+    return path
 
 
 def confirm(question: str, *, yes: bool, option: str = "--yes") -> bool:

@@ -17,10 +17,10 @@ from cli.live import end, follow
 from cli.output import is_terminal, say, say_error, say_pairs, say_table
 from core.classes import list_classes, merge
 from core.evaluation import EvaluationResult
-from core.files import remove_tree
 from core.importers import import_coco
 from core.shapes import SPELLINGS, make_shapes
 from core.store import Project
+from core.temporary import remove_tree
 from core.text import plural
 from core.training.config import parse_config
 from core.training.follow import RunFollower

@@ -11,7 +11,7 @@ class Exit(IntEnum):
     OK = 0
     """What was asked for is done."""
     FAILED = 1
-    """A run failed or was lost, or Batman itself has a defect."""
+    """A run failed or was lost, a disk is full, or Batman itself has a defect."""
     WRONG = 2
     """Something to put right: an option, a name, a file. Nothing was changed."""
     STOPPED = 3
@@ -24,7 +24,7 @@ class Exit(IntEnum):
 
 TABLE = """exit codes:
   0    done
-  1    a run failed or was lost, or a defect in Batman
+  1    a run failed or was lost, a full disk, or a defect in Batman
   2    something to put right: an option, a name, a file; nothing was changed
   3    a run was stopped before its end; it can be resumed
   130  Ctrl-C"""

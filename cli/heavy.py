@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 
 from core.child_process import begin_process, listen_for_stop
-from core.errors import BatmanError, Cancelled
+from core.errors import BatmanError, Cancelled, DiskFull
 from core.export import ExportOptions, export
+from core.full_disk import disk_full
 from core.inference import InferenceOptions, infer
 from core.progress import Progress
 
@@ -50,8 +51,12 @@ def main() -> int:
     }
     try:
         result = work(kind(**options), report, stopped)
-    except BatmanError as error:
-        say("failed", message=error.message, hint=error.hint)
+    except Exception as error:
+        told = disk_full(error) or error
+        if not isinstance(told, BatmanError):
+            raise
+        full = isinstance(told, DiskFull)
+        say("failed", message=told.message, hint=told.hint, full=full)
         return 130 if isinstance(error, Cancelled) else 1
     say("finished", result=msgspec.to_builtins(result, enc_hook=str))
     return 0

@@ -55,6 +55,8 @@ def follow(run: Run, workspace: Workspace, *, ours: bool, plain: bool = False) -
             show.update(snapshot)
             if snapshot.state in ENDED:
                 break
+            if snapshot.state == "unreadable" and run.path.is_dir():
+                raise RunError(run.summary().error, "Ask its owner, or check the permissions.")
             if not run.path.is_dir():
                 break
             if interrupts.count and not ours:

@@ -13,6 +13,7 @@ from cli.common import (
     add_json,
     add_workspace,
     confirm,
+    found_project,
     open_project,
     project_path,
     run_module,
@@ -89,12 +90,15 @@ def _list(args: argparse.Namespace) -> int:
             [_row(*entry) for entry in found],
             right=("images", "annotations", "classes", "imports"),
         )
+        for path, _, problem in found:
+            if problem:
+                say(f"{path.name}: {problem}", "yellow")
     return Exit.OK
 
 
-def _row(path: Path, summary: ProjectSummary | None, error: str) -> list[object]:
+def _row(path: Path, summary: ProjectSummary | None, _error: str) -> list[object]:
     if summary is None:
-        return [path.name, None, None, None, None, None, error]
+        return [path.name, None, None, None, None, "unreadable", None]
     return [
         summary.name,
         f"{summary.images:,}",
@@ -108,7 +112,7 @@ def _row(path: Path, summary: ProjectSummary | None, error: str) -> list[object]
 
 def _facts(path: Path, summary: ProjectSummary | None, error: str) -> dict[str, Any]:
     if summary is None:
-        return {"name": path.name, "path": str(path), "error": error}
+        return {"name": path.name, "path": str(path), "state": "unreadable", "error": error}
     return {
         "name": summary.name,
         "path": str(summary.path),
@@ -182,17 +186,23 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _delete(args: argparse.Namespace) -> int:
-    with open_project(args, args.project) as project:
-        path, summary = project.path, project.summary()
-    question = (
-        f"Delete the project {summary.name} with {plural(summary.images, 'image')} and"
-        f" {plural(summary.annotations, 'annotation')} in {path}?"
-    )
+    path = found_project(args, args.project)
+    try:
+        with Project.open(path) as project:
+            summary = project.summary()
+        holds = (
+            f"with {plural(summary.images, 'image')} and"
+            f" {plural(summary.annotations, 'annotation')}"
+        )
+    except BatmanError as error:
+        # Damaged, or the disk is too full to bring it up to date: it can go nevertheless.
+        holds = f"({error.message.rstrip('.')})"
+    question = f"Delete the project {path.name} {holds} in {path}?"
     if not confirm(question, yes=args.yes):
         say("Nothing was deleted.")
         return Exit.OK
     Project.delete(path)
-    say(f"Deleted the project {summary.name}.")
+    say(f"Deleted the project {path.name}.")
     return Exit.OK
 
 

@@ -159,6 +159,9 @@ def _say_list(runs: Sequence[RunSummary]) -> None:
         right=("epoch", "mAP50-95", "mAP50", "loss", "time"),
         spare=("started", "tags and note", "project", "model", "time", "loss", "mAP50", "epoch"),
     )
+    for run in runs:
+        if run.state == "unreadable":
+            say(f"{run.name}: {run.error}", "yellow")
 
 
 def _compare(args: argparse.Namespace) -> int:

@@ -17,6 +17,10 @@ class BatmanError(Exception):
         self.hint = hint
 
 
+class DiskFull(BatmanError):
+    """A disk or a quota is full; nothing was changed."""
+
+
 class BadName(BatmanError):
     """A name or relative path that cannot be used for a file."""
 

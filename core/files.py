@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import re
 import shutil
-import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from core.errors import BadName, BatmanError
+from core.temporary import file_beside, sweep
 from core.text import clean
 
 FileMode = Literal["link", "copy", "move", "reference"]
@@ -63,19 +62,11 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     """Write `data` to `path` so that a reader, or a crash, sees the old file or the new one."""
     raw = data.encode() if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files private; runs and exports are read by colleagues.
-        temporary.chmod(0o666 & ~umask())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    sweep(path.parent)
+    with file_beside(path) as making, making.open("wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def umask() -> int:
@@ -99,16 +90,39 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the JSON in `path`. Raises `BatmanError` that names the file when it is not JSON."""
+    """Return the JSON in `path`. Raises `BatmanError` that names the file when it cannot.
+
+    That is: it is missing, may not be read, or is not JSON (also numbers of thousands of digits and
+    nesting that is deeper than Python can follow).
+    """
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         raise BatmanError(f"There is no file '{clean(str(path))}'.") from None
-    except (ValueError, RecursionError) as error:
+    except OSError as error:
+        raise BatmanError(
+            f"'{clean(str(path))}' cannot be read: {error.strerror}.",
+            "Ask its owner, or check the permissions.",
+        ) from error
+    except RecursionError:
+        raise BatmanError(
+            f"'{clean(str(path))}' is not valid JSON: it is nested too deeply.",
+            "Put a copy from a backup in its place, or remove it.",
+        ) from None
+    except ValueError as error:
         raise BatmanError(
             f"'{clean(str(path))}' is not valid JSON: {clean(str(error))}.",
-            "Restore it from a copy, or remove it.",
+            "Put a copy from a backup in its place, or remove it.",
         ) from None
+
+
+def reason(error: Exception) -> str:
+    """Return in words why a file could not be read, without the path that the error may hold."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return str(error)
 
 
 def link_or_copy(source: Path, target: Path, mode: FileMode = "link") -> None:
@@ -128,16 +142,3 @@ def link_or_copy(source: Path, target: Path, mode: FileMode = "link") -> None:
         else:
             return
     shutil.copyfile(source, target)
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder and what is in it, if it is there: renamed first, so it goes at once."""
-    if not path.exists() and not path.is_symlink():
-        return
-    if path.is_symlink() or not path.is_dir():
-        path.unlink()
-        return
-    aside = path.with_name(f".{path.name}.removed-{os.getpid()}")
-    with contextlib.suppress(OSError):
-        path = path.rename(aside)
-    shutil.rmtree(path)

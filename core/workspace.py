@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,11 +61,17 @@ class Workspace:
         return self.runs_dir / safe_name(name)
 
     def list_projects(self) -> list[Path]:
-        """Return the project folders, sorted by name; a folder without `project.db` is none."""
+        """Return the project folders, sorted by name; a folder without `project.db` is none.
+
+        One that may not be read is among them. Raises `BatmanError` when their folder may not be.
+        """
         return _folders_with(self.projects_dir, "project.db")
 
     def list_runs(self) -> list[Path]:
-        """Return the run folders, the most recently changed first."""
+        """Return the run folders, the most recently changed first.
+
+        One that may not be read is among them. Raises `BatmanError` when their folder may not be.
+        """
         runs = _folders_with(self.runs_dir, "training_config.json")
         return sorted(runs, key=_changed, reverse=True)
 
@@ -75,7 +82,22 @@ def _folders_with(parent: Path, file: str) -> list[Path]:
             names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [parent / name for name in names if (parent / name / file).is_file()]
+    except OSError as error:
+        raise BatmanError(
+            f"The folder '{clean(str(parent))}' cannot be read: {error.strerror}.",
+            "Ask its owner, or check the permissions.",
+        ) from error
+    return [parent / name for name in names if holds(parent / name, file)]
+
+
+def holds(folder: Path, file: str) -> bool:
+    """Tell whether `folder` has the file, or may have it: what may not be read is not hidden."""
+    try:
+        return stat.S_ISREG((folder / file).stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return folder.is_dir()
 
 
 def _changed(run: Path) -> float:

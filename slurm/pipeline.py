@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.files import remove_tree, write_atomic
+from core.files import write_atomic
 from core.progress import Cancelled as IsCancelled
 from core.progress import Progress, Report, never, nothing
+from core.temporary import remove_tree
 from core.text import clean
 from core.training.config import TrainingConfig
 from core.training.models import get_model

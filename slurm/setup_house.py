@@ -20,8 +20,9 @@ from pathlib import Path
 from core.child_process import python_command, python_environment
 from core.errors import BatmanError
 from core.errors import Cancelled as WasCancelled
-from core.files import remove_tree, write_atomic
+from core.files import write_atomic
 from core.progress import Cancelled, Progress, Report, never, nothing
+from core.temporary import remove_tree
 from core.text import clean
 from slurm.setup_look import Python
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from core.errors import BatmanError
+from core.temporary import file_beside, sweep
 from slurm.site import CODE
 
 DISTRIBUTION = "batman-tui"
@@ -73,17 +74,16 @@ def write_wheel(
     everything[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""]).encode()
     path = folder / f"{stem}-py3-none-any.whl"
     folder.mkdir(parents=True, exist_ok=True)
-    part_file = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with zipfile.ZipFile(part_file, "w", zipfile.ZIP_DEFLATED) as zipped:
-            for place, data in everything.items():
-                entry = zipfile.ZipInfo(place, _TIME)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                zipped.writestr(entry, data)
-        part_file.replace(path)
-    finally:
-        part_file.unlink(missing_ok=True)
+    sweep(folder)
+    with (
+        file_beside(path) as part_file,
+        zipfile.ZipFile(part_file, "w", zipfile.ZIP_DEFLATED) as zipped,
+    ):
+        for place, data in everything.items():
+            entry = zipfile.ZipInfo(place, _TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            zipped.writestr(entry, data)
     return path
 
 

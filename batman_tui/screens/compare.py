@@ -40,7 +40,7 @@ from core.compare import (
 from core.text import duration
 from core.training.charts import SMOOTHING, X_AXES, Options, is_smoothed
 from core.training.follow import RunFollower, RunSnapshot
-from core.training.process import ENDED
+from core.training.process import AT_REST
 
 TABS = {"outcomes": "Results", "settings": "Settings", "classes": "Classes"}
 LOOK_SECONDS = 2.0
@@ -219,7 +219,7 @@ class CompareScreen(BatmanScreen):
         self.call_after_refresh(self._arrange)
 
     def _tick(self) -> None:
-        if any(run.state not in ENDED for run in self.runs):
+        if any(run.state not in AT_REST for run in self.runs):
             self._look()
 
     def _look(self) -> None:

@@ -167,7 +167,9 @@ class RunsScreen(RunsControl):
     @on(VirtualTable.Highlighted)
     def _moved(self) -> None:
         row = self.chosen
-        said = said_of(row.tags, row.note) if row is not None else ""
+        said = ""
+        if row is not None:
+            said = row.error if row.state == "unreadable" else said_of(row.tags, row.note)
         below = Content.styled(clean(self._problem), "$text-warning")
         self.query_one("#runs-panel").border_subtitle = (
             below if self._problem else Content(clean(said))

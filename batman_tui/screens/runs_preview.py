@@ -18,7 +18,7 @@ from core.compare import METRICS, Overlay
 from core.text import clean
 from core.training.charts import Options
 from core.training.follow import RunFollower, RunSnapshot
-from core.training.process import ENDED
+from core.training.process import AT_REST
 
 # Past this many, curves in one plot can no longer be told apart.
 MOST = 6
@@ -75,7 +75,7 @@ class RunsPreview(Guarded, Horizontal):
 
     def look(self) -> None:
         """Read again the runs that are still going on."""
-        if any(run.state not in ENDED for run in self._runs):
+        if any(run.state not in AT_REST for run in self._runs):
             self._poll()
 
     def _poll(self) -> None:

@@ -22,6 +22,7 @@ BADGES = {
     "finished": ("✔", "$primary"),
     "failed": ("✖", "$error"),
     "lost": ("?", "$error"),
+    "unreadable": ("!", "$error"),
 }
 MEANINGS = {
     "prepared": "press r to start it",
@@ -29,6 +30,7 @@ MEANINGS = {
     "stopping": "stops after this step and writes a checkpoint",
     "stopped": "press r to go on",
     "lost": "its process is gone",
+    "unreadable": "its files cannot be read",
 }
 
 

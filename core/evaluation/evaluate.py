@@ -7,7 +7,6 @@ results only.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +23,10 @@ from core.evaluation.result import (
     evaluation_folder,
 )
 from core.evaluation.truth import Truth, read_truth
-from core.files import read_json, remove_tree, write_atomic
+from core.files import read_json, write_atomic
 from core.progress import Cancelled as IsCancelled
 from core.progress import Progress, Report, never, nothing
+from core.temporary import folder_beside, put_in_place
 from core.text import clean, plural
 from core.training.results import MAX_DETECTIONS
 
@@ -86,10 +86,7 @@ def evaluate(
     from core.evaluation.coco import measure
 
     metrics = measure(truth, predictions, MAX_DETECTIONS)
-    working = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    remove_tree(working)
-    working.mkdir(parents=True)
-    try:
+    with folder_beside(output) as working:
         result = _result(
             options, checkpoint, dataset, detector, truth, predictions, metrics, working, progress
         )
@@ -98,10 +95,7 @@ def evaluate(
         write_atomic(working / PREDICTIONS, json.dumps(predictions, separators=(",", ":")))
         if cancelled():
             raise Cancelled("The evaluation was cancelled.")
-        remove_tree(output)
-        working.rename(output)
-    finally:
-        remove_tree(working)
+        put_in_place(working, output)
     return result
 
 

@@ -5,7 +5,6 @@ The heavy libraries are imported inside functions.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -15,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from core.errors import BatmanError, Cancelled, ExportFailed
 from core.export.formats import DEFAULT, FORMATS, Format, require_formats
 from core.export.naming import check_classes
-from core.files import read_json, remove_tree, write_json
+from core.files import read_json, write_json
 from core.progress import Cancelled as IsCancelled
 from core.progress import Progress, Report, never, nothing
 from core.secrets import redact, redact_forms, redact_tree
+from core.temporary import folder_beside, put_in_place
 from core.text import clean
 
 if TYPE_CHECKING:
@@ -107,43 +107,40 @@ def export(
     folder = options.images or _validation_images(source.parent)
     images, checked_on = verify.load_images(folder, options.verify_images, original.resolution)
     output = options.output.absolute()
-    working = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     facts = _facts(original, source, names)
-    remove_tree(working)
     try:
-        working.mkdir(parents=True)
-        # Formats without a place for notes are read with what lies beside them.
-        write_json(working / FACTS, redact_tree(facts, redact_forms))
-        files: list[ExportedFile] = []
-        for number, kind in enumerate(formats):
-            if cancelled():
-                raise Cancelled("The export was cancelled.")
-            progress(Progress(f"writing {kind.name}", number, len(formats)))
-            path = write_model(kind, original, source, facts, working)
-            progress(Progress(f"checking {kind.name}", number, len(formats)))
-            tolerance = kind.tolerance if options.tolerance is None else options.tolerance
-            difference = _verify(original, path, images, names)
-            if not difference.largest <= tolerance:
-                raise ExportFailed(
-                    f"{path.name} does not agree with the original: scores differ by up to "
-                    f"{difference.scores:.2g} and boxes by {difference.pixels:.2g} pixels, "
-                    f"and {tolerance:g} is allowed. Nothing was exported.",
-                    f"Report it with the versions of torch, rfdetr and {kind.title}'s packages.",
-                )
-            files.append(_described(path, kind, difference, tolerance))
-        progress(Progress("writing the model card", len(files), len(formats)))
-        facts["files"] = [asdict(file) for file in files]
-        facts["checked_on"] = checked_on
-        write_json(working / FACTS, redact_tree(facts, redact_forms))
-        _write_card(working, facts, files)
-        _put_in_place(working, output)
+        with folder_beside(output) as working:
+            # Formats without a place for notes are read with what lies beside them.
+            write_json(working / FACTS, redact_tree(facts, redact_forms))
+            files: list[ExportedFile] = []
+            for number, kind in enumerate(formats):
+                if cancelled():
+                    raise Cancelled("The export was cancelled.")
+                progress(Progress(f"writing {kind.name}", number, len(formats)))
+                path = write_model(kind, original, source, facts, working)
+                progress(Progress(f"checking {kind.name}", number, len(formats)))
+                tolerance = kind.tolerance if options.tolerance is None else options.tolerance
+                difference = _verify(original, path, images, names)
+                if not difference.largest <= tolerance:
+                    raise ExportFailed(
+                        f"{path.name} does not agree with the original: scores differ by up to "
+                        f"{difference.scores:.2g} and boxes by {difference.pixels:.2g} pixels, "
+                        f"and {tolerance:g} is allowed. Nothing was exported.",
+                        "Report it with the versions of torch, rfdetr and "
+                        f"{kind.title}'s packages.",
+                    )
+                files.append(_described(path, kind, difference, tolerance))
+            progress(Progress("writing the model card", len(files), len(formats)))
+            facts["files"] = [asdict(file) for file in files]
+            facts["checked_on"] = checked_on
+            write_json(working / FACTS, redact_tree(facts, redact_forms))
+            _write_card(working, facts, files)
+            put_in_place(working, output)
     except OSError as error:
         raise ExportFailed(
             f"'{clean(str(output))}' cannot be written: {clean(str(error))}.",
             "Free some space, or choose another folder.",
         ) from error
-    finally:
-        remove_tree(working)
     return ExportReport(
         output=output,
         files=files,
@@ -272,9 +269,3 @@ def _write_card(folder: Path, facts: dict[str, Any], files: Sequence[ExportedFil
         for file in files
     ]
     write_atomic(folder / CARD, redact(model_card(facts, described)))
-
-
-def _put_in_place(working: Path, output: Path) -> None:
-    remove_tree(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    working.rename(output)

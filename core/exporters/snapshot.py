@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +15,11 @@ from pathlib import Path
 import msgspec
 
 from core.errors import ExportFailed
-from core.files import FileMode, link_or_copy, remove_tree, umask
+from core.files import FileMode, link_or_copy
 from core.importers.folders import Folders
 from core.importers.report import Watch
 from core.store import Project
+from core.temporary import folder_beside
 from core.text import clean
 
 SPLITS = ("train", "valid", "test")
@@ -230,20 +230,11 @@ def staged(out: Path) -> Iterator[Path]:
                 f"There is something at '{clean(str(out))}' already.",
                 "Choose a new folder, or empty this one.",
             )
-        out.parent.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(prefix=f".{out.name[:100]}.", dir=out.parent))
+        with folder_beside(out) as making:
+            yield making
+            making.replace(out)
     except OSError as error:
-        raise _unwritable(out, error) from None
-    try:
-        yield making
-        making.chmod(0o777 & ~umask())
-        making.replace(out)
-    except OSError as error:
-        remove_tree(making)
         raise _unwritable(out, error) from error
-    except BaseException:
-        remove_tree(making)
-        raise
 
 
 def _unwritable(out: Path, error: OSError) -> ExportFailed:

@@ -9,10 +9,10 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from core.errors import BatmanError, ProjectError
-from core.files import umask
 from core.health.images import USUAL_MODES
 from core.health.report import Finding
 from core.store import Change, HistoryEntry, Project
+from core.temporary import file_beside
 from core.text import clean, plural
 from core.upright import QUARTER_TURNS, orientation_of
 
@@ -185,13 +185,12 @@ def _copy(source: Path, stem: Path, *, turn: bool) -> Path | None:
         if picture.mode not in USUAL_MODES:
             picture = picture.convert("RGB")
         target = stem.with_name(stem.name + (".jpg" if jpeg else ".png"))
-        making = target.with_name(f".{target.name}.part")
-        if jpeg:
-            picture.save(making, "JPEG", quality=_QUALITY, subsampling=0, exif=exif)
-        else:
-            picture.save(making, "PNG", exif=exif)
-    making.chmod(0o666 & ~umask())
-    return making.replace(target)
+        with file_beside(target) as making:
+            if jpeg:
+                picture.save(making, "JPEG", quality=_QUALITY, subsampling=0, exif=exif)
+            else:
+                picture.save(making, "PNG", exif=exif)
+    return target
 
 
 def _delete_classes(project: Project, change: Change, finding: Finding) -> tuple[int, str]:

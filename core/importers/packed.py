@@ -6,19 +6,17 @@ without a copy, and which is gone when the import ends.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from core.archives import extract_zip
 from core.errors import ImportFailed
 from core.files import FileMode
 from core.importers.folders import place_of
-from core.importers.place import scratch_name
 from core.importers.report import Progress
 from core.store import Project
+from core.temporary import folder_beside
 from core.text import clean
 
 _DEEPEST = 6
@@ -73,18 +71,16 @@ def scratch(project: Project) -> Iterator[Path]:
 
     It is gone afterwards; what a crash leaves of it, the next import removes.
     """
+    stack = ExitStack()
     try:
-        project.images_dir.mkdir(exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=scratch_name(), dir=project.images_dir))
+        folder = stack.enter_context(folder_beside(project.images_dir / "incoming"))
     except OSError as error:
         raise ImportFailed(
             f"The project's folder cannot be written: {error.strerror}.",
             f"Check the space and permissions of '{clean(str(project.path))}'.",
-        ) from None
-    try:
+        ) from error
+    with stack:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _innermost(folder: Path) -> Path:

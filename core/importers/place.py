@@ -13,21 +13,19 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
-
 from core.errors import ImportFailed
-from core.files import FileMode, remove_tree
+from core.files import FileMode
 from core.hardware import usable_cores
 from core.importers import links
 from core.importers.dataset import Picture
 from core.importers.links import Links
 from core.importers.report import Watch
-from core.store.lock import hostname
+from core.temporary import remove_tree
+from core.temporary import sweep as sweep_temporary
 from core.text import clean
 
 _TICK = 256
 _MARK = ".importing"
-_SCRATCH = ".incoming-"
 # Another file system, no permission to link (protected_hardlinks), no support, too many links.
 _NO_LINK = frozenset(
     {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
@@ -165,17 +163,7 @@ def sweep(images_dir: Path, known: set[int]) -> None:
         if number.isdecimal() and int(number) not in known:
             remove_tree(images_dir / number)
         mark.unlink(missing_ok=True)
-    for left in images_dir.glob(".*.removed-*"):
-        remove_tree(left)
-    for scratch in images_dir.glob(f"{_SCRATCH}*"):
-        host, _, rest = scratch.name.removeprefix(_SCRATCH).rpartition("-")[0].rpartition("-")
-        if host == hostname() and rest.isdecimal() and not psutil.pid_exists(int(rest)):
-            remove_tree(scratch)
-
-
-def scratch_name() -> str:
-    """Return how the name of a folder for files on their way begins: it says whose it is."""
-    return f"{_SCRATCH}{hostname()}-{os.getpid()}-"
+    sweep_temporary(images_dir)
 
 
 def _free(folder: Path) -> Path:

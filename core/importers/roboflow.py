@@ -15,8 +15,6 @@ import os
 import re
 import selectors
 import subprocess
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,18 +24,16 @@ from core.archives import extract_zip
 from core.child_process import python_command, python_environment
 from core.download import PATIENCE, Patience, download
 from core.errors import Cancelled, ImportFailed
-from core.files import remove_tree
 from core.http import DownloadFailed
 from core.importers.coco import import_coco
 from core.importers.report import ImportReport, Progress
 from core.secrets import learn, redact
 from core.store import Project
+from core.temporary import folder_beside
 from core.text import clean, did_you_mean
 
 FORMAT = "coco"
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_PREFIX = ".roboflow-"
-_STALE_S = 86_400.0
 _POLL_S = 0.1
 _TEXT = 300
 _STAGES = {
@@ -132,20 +128,16 @@ def import_roboflow(
 @contextlib.contextmanager
 def _folder(project: Path) -> Iterator[Path]:
     """Make a folder for the download in the project, so that images can be linked, not copied."""
-    for old in project.glob(f"{_PREFIX}*"):
-        # What a killed import left; a younger one may be another's at work.
-        with contextlib.suppress(OSError):
-            if time.time() - old.stat().st_mtime > _STALE_S:
-                remove_tree(old)
+    stack = contextlib.ExitStack()
     try:
-        made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=project, ignore_cleanup_errors=True)
+        made = stack.enter_context(folder_beside(project / "roboflow"))
     except OSError as error:
         raise ImportFailed(
             f"The project's folder cannot be written: {error.strerror}.",
             f"Check the space and permissions of '{clean(str(project))}'.",
-        ) from None
-    with made as name:
-        yield Path(name)
+        ) from error
+    with stack:
+        yield made
 
 
 _KEY_HINT = (

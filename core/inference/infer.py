@@ -5,7 +5,6 @@ The heavy libraries are imported inside functions.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from core.errors import BatmanError, Cancelled, ClassError
 from core.inference.inputs import Names, Skipped, Source, find_sources
 from core.progress import Cancelled as IsCancelled
 from core.progress import Progress, Report, never, nothing
+from core.temporary import file_beside, sweep
 from core.text import clean, did_you_mean, plural, sentence
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def infer(
     )
     try:
         options.output.mkdir(parents=True, exist_ok=True)
+        sweep(options.output)
         return _Session(options, detector, progress, cancelled).run(sources, skipped)
     except OSError as error:
         raise BatmanError(
@@ -172,6 +173,7 @@ class _Session:
         self.painter: Painter | None = Painter(detector.classes) if options.annotate else None
         self.folder = options.output / ANNOTATED
         self.names = Names()
+        self.swept: set[Path] = set()
         self.counts: Counter[int] = Counter()
         self.images = self.videos = self.frames = self.tracks = 0
 
@@ -261,16 +263,12 @@ class _Session:
         # Losslessly compressed pictures stay so; the others become JPEG.
         lossless = Path(name).suffix.lower() in (".png", ".bmp", ".tif", ".tiff", ".ppm")
         target = self._target(Path(name).with_suffix(".png" if lossless else ".jpg").as_posix())
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
+        with file_beside(target) as temporary:
             picture = Image.fromarray(pixels)
             if lossless:
                 picture.save(temporary, format="PNG", compress_level=3)
             else:
                 picture.save(temporary, format="JPEG", quality=92)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def _look_at_video(self, source: Source, records: RecordWriter, skipped: list[Skipped]) -> None:
         from core.detector.stream import in_batches
@@ -333,7 +331,10 @@ class _Session:
 
     def _target(self, name: str) -> Path:
         target = self.folder / self.names.take(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent not in self.swept:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            sweep(target.parent)
+            self.swept.add(target.parent)
         return target
 
     def _strong(self, found: Prediction) -> Prediction:

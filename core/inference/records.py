@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from core.detector import Prediction
+from core.temporary import name_beside
 
 CSV = "detections.csv"
 COCO = "detections.coco.json"
@@ -38,8 +39,7 @@ class RecordWriter:
         self._classes = list(classes)
         self._images = 0
         self._annotations = 0
-        suffix = f".{os.getpid()}.tmp"
-        self._temporary = [folder / f".{name}{suffix}" for name in (CSV, COCO, "images")]
+        self._temporary = [name_beside(folder / name) for name in (CSV, COCO, "images")]
         self._files: list[IO[str]] = []
         try:
             for path in self._temporary:

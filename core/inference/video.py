@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +14,7 @@ import numpy as np
 from core.detector import Prediction
 from core.detector.base import Pixels
 from core.errors import BatmanError
+from core.temporary import name_beside
 from core.text import clean
 
 # ByteTrack's second association takes weak detections down to here (its paper, section 3).
@@ -97,7 +97,7 @@ class VideoWriter:
 
     def __init__(self, path: Path, source: VideoReader) -> None:
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._temporary = name_beside(path)
         self._source = source
         self._container: Any = None
         self._stream: Any = None

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ProjectError, ProjectLocked
+from core.full_disk import is_full
 from core.text import clean
 
 WAIT_S = 2.0
@@ -35,7 +36,7 @@ def read_note(path: Path) -> dict[str, Any]:
     """Return what the holder of the lock wrote: host, pid, what, at; empty when nobody does."""
     try:
         note = json.loads(path.read_text(encoding="utf-8") or "{}")
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return note if isinstance(note, dict) else {}
 
@@ -50,15 +51,24 @@ def write_lock(path: Path, what: str, wait_s: float = WAIT_S) -> Iterator[None]:
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
+        if is_full(error) and not path.exists():
+            # No room to make it for us, nor for anybody else: there is nobody to keep out.
+            yield
+            return
         raise ProjectError(
             f"The project '{clean(path.parent.name)}' cannot be changed: {error.strerror}.",
             f"Check the permissions of '{clean(str(path.parent))}'.",
-        ) from None
+        ) from error
     try:
         _take(fd, path, wait_s)
         note = {"host": hostname(), "pid": os.getpid(), "what": what, "at": int(time.time())}
         os.ftruncate(fd, 0)
-        os.pwrite(fd, json.dumps(note).encode(), 0)
+        try:
+            os.pwrite(fd, json.dumps(note).encode(), 0)
+        except OSError as error:
+            # What makes room must go on a full disk, and what needs some ends soon enough.
+            if not is_full(error):
+                raise
         try:
             yield
         finally:
@@ -98,7 +108,7 @@ def _locked(path: Path) -> ProjectLocked:
         return ProjectLocked(
             f"Another process is changing the project '{name}'.", "Try again when it is done."
         )
-    since = time.strftime("%H:%M:%S", time.localtime(float(note.get("at", 0))))
+    since = _clock(note.get("at"))
     message = (
         f"The project '{name}' is being changed by process {note.get('pid')} on {host}"
         f" ({what}, since {since})."
@@ -106,14 +116,22 @@ def _locked(path: Path) -> ProjectLocked:
     if host == hostname():
         return ProjectLocked(message, "Try again when it is done.")
     return ProjectLocked(
-        message, f"Try again when it is done; if {host} is gone for good, delete '{path}'."
+        message,
+        f"Try again when it is done; if {host} is gone for good, delete '{clean(str(path))}'.",
     )
+
+
+def _clock(at: Any) -> str:
+    try:
+        return time.strftime("%H:%M:%S", time.localtime(float(at)))
+    except (TypeError, ValueError, OverflowError, OSError):
+        return "?"
 
 
 def _alive(pid: Any) -> bool:
     try:
         os.kill(int(pid), 0)
-    except (ProcessLookupError, TypeError, ValueError):
+    except (ProcessLookupError, TypeError, ValueError, OverflowError):
         return False
     except PermissionError:
         return True

@@ -6,9 +6,8 @@ import contextlib
 import getpass
 import json
 import os
-import shutil
 import sqlite3
-import tempfile
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,10 +16,12 @@ from types import TracebackType
 from typing import Any
 
 from core.errors import ProjectError
-from core.files import remove_tree, safe_name, umask
+from core.files import safe_name
 from core.store.changes import Change, replay
+from core.store.failures import damaged, store_error
 from core.store.lock import hostname, write_lock
 from core.store.schema import APPLICATION_ID, MIGRATIONS, migrate, version
+from core.temporary import folder_beside, remove_tree, sweep
 from core.text import clean
 
 BUSY_S = 30.0
@@ -80,30 +81,17 @@ class Project:
                 "Choose another name, or import into the project that is there.",
             )
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Made aside and renamed: a crash leaves no half a project.
-            making = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
+            with folder_beside(path) as making:
+                _create_store(making / "project.db", description)
+                (making / "images").mkdir()
+                making.rename(path)
         except OSError as error:
             raise ProjectError(
                 f"The project cannot be made in '{clean(str(path.parent))}': {error.strerror}.",
                 "Choose a folder that you may write to.",
-            ) from None
-        try:
-            db = sqlite3.connect(making / "project.db", isolation_level=None)
-            _prepare(db)
-            migrate(db)
-            with db:
-                db.executemany(
-                    "INSERT INTO project VALUES (?, ?)",
-                    [("description", description), ("created_at", _now())],
-                )
-            db.close()
-            (making / "images").mkdir()
-            making.chmod(0o777 & ~umask())
-            making.rename(path)
-        except BaseException:
-            shutil.rmtree(making, ignore_errors=True)
-            raise
+            ) from error
+        except sqlite3.Error as error:
+            raise store_error(error, path) or error from error
         return cls.open(path)
 
     @classmethod
@@ -113,14 +101,10 @@ class Project:
         Raises `ProjectError` when there is none, it is damaged, or a newer Batman made it.
         """
         path = path.expanduser().absolute()
-        file = path / "project.db"
-        if not file.is_file():
-            raise ProjectError(
-                f"There is no project at '{clean(str(path))}'.",
-                "Create it with `batman project create`, or import with --create.",
-            )
-        db = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
+        file = _require(path)
+        db: sqlite3.Connection | None = None
         try:
+            db = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
             _prepare(db)
             if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
                 raise ProjectError(
@@ -129,27 +113,30 @@ class Project:
             if version(db) != len(MIGRATIONS):
                 with write_lock(path / "project.lock", "updating the project's format"):
                     migrate(db)
-        except sqlite3.DatabaseError as error:
-            db.close()
-            raise ProjectError(
-                f"'{clean(str(file))}' cannot be read: {clean(str(error))}.",
-                "Restore it from a copy.",
-            ) from None
-        except BaseException:
-            db.close()
-            raise
+        except BaseException as error:
+            if db is not None:
+                db.close()
+            told = store_error(error, path) if isinstance(error, sqlite3.Error) else None
+            raise told or error from error
         return cls(path, db)
 
     @staticmethod
     def delete(path: Path) -> None:
-        """Remove the project at `path` with its images. Raises as `open` does, and when locked.
+        """Remove the project at `path` with its images; it needs no room on the disk.
 
-        Images that other folders share by hard link stay there.
+        Images that other folders share by hard link stay there. A damaged project can go as well.
+        Raises `ProjectError` when there is none or it cannot be removed, and `ProjectLocked`.
         """
-        with Project.open(path) as project:
-            path = project.path
+        path = path.expanduser().absolute()
+        _require_ours(_require(path))
         with write_lock(path / "project.lock", "deleting the project"):
-            remove_tree(path)
+            try:
+                remove_tree(path)
+            except OSError as error:
+                raise ProjectError(
+                    f"The project '{clean(path.name)}' cannot be removed: {error.strerror}.",
+                    f"Check the permissions of '{clean(str(error.filename or path))}'.",
+                ) from error
 
     def close(self) -> None:
         """Close the database; the object is of no use afterwards."""
@@ -165,6 +152,10 @@ class Project:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+        # What a query finds wrong with the file, wherever it is made, is told here.
+        told = store_error(error, self.path) if isinstance(error, sqlite3.Error) else None
+        if told is not None:
+            raise told from error
 
     # What it is
 
@@ -207,8 +198,14 @@ class Project:
             annotations=annotations,
             classes=classes,
             imports=imports,
-            updated_at=datetime.fromisoformat(changed or self.setting("created_at", _now())),
+            updated_at=self._moment(changed or self.setting("created_at", _now())),
         )
+
+    def _moment(self, text: str) -> datetime:
+        try:
+            return datetime.fromisoformat(text)
+        except (TypeError, ValueError) as error:
+            raise damaged(self.path, str(error)) from None
 
     # Changing it
 
@@ -275,22 +272,16 @@ class Project:
     @contextlib.contextmanager
     def _writing(self, what: str) -> Iterator[None]:
         with write_lock(self.path / "project.lock", what):
+            # What killed changes and deletions left, here and beside.
+            sweep(self.path)
+            sweep(self.path.parent)
             try:
                 self.db.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                raise ProjectError(
-                    f"The project '{clean(self.name)}' cannot be changed: {clean(str(error))}.",
-                    f"Check the disk and the permissions of '{clean(str(self.path))}'.",
-                ) from None
-            try:
                 yield
                 self.db.execute("COMMIT")
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 self._roll_back()
-                raise ProjectError(
-                    f"The project '{clean(self.name)}' could not be changed: {clean(str(error))}.",
-                    "Nothing was changed. Check that the disk is not full.",
-                ) from error
+                raise store_error(error, self.path) or error from error
             except BaseException:
                 self._roll_back()
                 raise
@@ -322,6 +313,57 @@ class Project:
             " (SELECT id FROM history WHERE undone = 1)"
         )
         self.db.execute("DELETE FROM history WHERE undone = 1")
+
+
+def _require(path: Path) -> Path:
+    """Return the file of the project at `path`. Raises `ProjectError` when there is none."""
+    file = path / "project.db"
+    try:
+        there = stat.S_ISREG(file.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        there = False
+    except OSError as error:
+        raise ProjectError(
+            f"The project at '{clean(str(path))}' cannot be read: {error.strerror}.",
+            "Ask its owner, or check the permissions of the folder.",
+        ) from error
+    if not there:
+        raise ProjectError(
+            f"There is no project at '{clean(str(path))}'.",
+            "Create it with `batman project create`, or import with --create.",
+        )
+    return file
+
+
+def _require_ours(file: Path) -> None:
+    """Raise `ProjectError` unless the header of `file` is that of a `project.db`.
+
+    Read without SQLite, which reads more, and damaged files not at all: the application id is the
+    four bytes at 68 (https://www.sqlite.org/fileformat.html).
+    """
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(72)
+    except OSError as error:
+        raise ProjectError(
+            f"'{clean(str(file))}' cannot be read: {error.strerror}.",
+            "Ask its owner, or check the permissions.",
+        ) from error
+    if head[:16] != b"SQLite format 3\0" or head[68:] != APPLICATION_ID.to_bytes(4, "big"):
+        raise ProjectError(
+            f"'{clean(str(file))}' is not a Batman project.", "Choose another folder."
+        )
+
+
+def _create_store(file: Path, description: str) -> None:
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
+        _prepare(db)
+        migrate(db)
+        with db:
+            db.executemany(
+                "INSERT INTO project VALUES (?, ?)",
+                [("description", description), ("created_at", _now())],
+            )
 
 
 def _prepare(db: sqlite3.Connection) -> None:

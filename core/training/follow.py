@@ -149,8 +149,18 @@ class RunFollower:
 
         At most about `max_bytes` of events (default: all there is), so that a first look at a long
         run can be shown in parts: go on while `behind` is not 0. The same object comes back when
-        nothing has changed. Raises OSError when the source cannot be read.
+        nothing has changed. A folder of this machine that may not be read is `unreadable`; raises
+        OSError when another source cannot be read.
         """
+        try:
+            return self._poll(max_bytes)
+        except OSError:
+            if not isinstance(self.source, LocalFiles):
+                raise
+            self._snapshot = replace(self._snapshot, state="unreadable", behind=0)
+            return self._snapshot
+
+    def _poll(self, max_bytes: int | None) -> RunSnapshot:
         worker = decode_worker(self.source.read(f"{self.path}/{WORKER_FILE}", 0, 65536))
         # Asked before the events are read: a worker writes how it ended, and then it is gone.
         alive = self._alive(worker)
@@ -260,7 +270,7 @@ class RunFollower:
         data = self.source.read(f"{self.path}/{CONFIG_FILE}", 0, _SMALL_FILE)
         try:
             config = parse_config(json.loads(data))
-        except (ValueError, TypeError, ConfigError):
+        except (ValueError, TypeError, RecursionError, ConfigError):
             return False  # not there yet, or made by another version: the curve is good without
         self._config_due = False
         changed = config != self._snapshot.config
@@ -278,12 +288,12 @@ def _decode(lines: bytes) -> list[_Known]:
     try:
         # One list in one call is several times faster than line by line.
         return _many.decode(b"[" + lines[:-1].replace(b"\n", b",") + b"]")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     events: list[_Known] = []
     for line in lines.split(b"\n"):
         try:
             events.append(_one.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
     return events

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from core.errors import ConfigError, RunError
-from core.files import write_json
+from core.files import reason, write_json
 from core.secrets import redact
 from core.text import clean
 
@@ -117,9 +117,9 @@ def _read(run: Path) -> Notes:
         found = msgspec.json.decode(path.read_bytes(), type=_File)
     except FileNotFoundError:
         return Notes()
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(
-            f"'{clean(str(path))}' cannot be read: {clean(str(error))}.",
+            f"'{clean(str(path))}' cannot be read: {clean(reason(error))}.",
             "Mend the file, or remove it.",
         ) from None
     tags: set[str] = set()
@@ -135,5 +135,5 @@ def _write(run: Path, notes: Notes) -> Notes:
     except OSError as error:
         raise RunError(
             f"'{clean(str(run / NOTES_FILE))}' cannot be written: {error.strerror}."
-        ) from None
+        ) from error
     return notes

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from core.errors import Cancelled, ConfigError
-from core.files import link_or_copy, remove_tree, umask
+from core.files import link_or_copy
 from core.splits import SPLITS, assign_splits
+from core.temporary import folder_beside, put_in_place
 from core.text import clean, did_you_mean, plural, sentence
 from core.training.clip import clip
 from core.training.config import DatasetInfo, TrainingConfig
@@ -129,25 +128,20 @@ def prepare(
         notes.append(f"No image of train shows {_listed(missing)}: they cannot be learnt.")
 
     class_names = list(names.values())
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}.", dir=out_dir.parent))
     try:
-        total = sum(len(part) for part in by_split.values())
-        done = 0
-        for split, part in by_split.items():
-            if part:
-                _write_split(making / split, part, labels, class_names, report, done, total)
-                done += len(part)
-        making.chmod(0o777 & ~umask())
-        remove_tree(out_dir)
-        making.rename(out_dir)
+        with folder_beside(out_dir) as making:
+            total = sum(len(part) for part in by_split.values())
+            done = 0
+            for split, part in by_split.items():
+                if part:
+                    _write_split(making / split, part, labels, class_names, report, done, total)
+                    done += len(part)
+            put_in_place(making, out_dir)
     except OSError as error:
         raise ConfigError(
             f"The data set cannot be written to '{clean(str(out_dir))}': {error.strerror}.",
             "Free some space, or choose another --output-dir.",
-        ) from None
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
+        ) from error
     return DatasetInfo(
         dir=out_dir.absolute(),
         fingerprint=_fingerprint(by_split, labels, class_names),

@@ -16,11 +16,12 @@ from core.store.lock import hostname
 WORKER_FILE = "worker.json"
 
 State = Literal[
-    "prepared", "preparing", "running", "stopping", "stopped", "finished", "failed", "lost"
-]
+    "prepared", "preparing", "running", "stopping", "stopped", "finished", "failed", "lost",
+    "unreadable",
+]  # fmt: skip
 ENDED: tuple[State, ...] = ("stopped", "finished", "failed", "lost")
-# What nobody trains: it can be started, and it can be deleted.
-AT_REST: tuple[State, ...] = (*ENDED, "prepared")
+# What nobody is known to train.
+AT_REST: tuple[State, ...] = (*ENDED, "prepared", "unreadable")
 
 # A process's start is reckoned from the machine's start, which moves when the clock is set; no
 # system gives a process number out again within this many seconds.
@@ -51,7 +52,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.create_time) < _SAME_START_S
             return same and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, OverflowError, ValueError):
             return False
         except psutil.Error:
             return True  # it is there, and belongs to somebody else
@@ -61,7 +62,7 @@ def decode_worker(data: bytes) -> Worker | None:
     """Return the worker in the bytes of a `worker.json`, None if they hold none."""
     try:
         return msgspec.json.decode(data, type=Worker)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

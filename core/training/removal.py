@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import RunError
-from core.files import remove_tree
+from core.temporary import remove_tree
 from core.text import clean
 from core.training.checkpoints import LAST, periodic
 from core.training.process import AT_REST
@@ -51,6 +51,12 @@ def room(path: Path) -> Room:
 def require_ended(run: Run) -> None:
     """Raise RunError unless nobody trains the run."""
     state = run.state()
+    if state == "unreadable":
+        raise RunError(
+            f"The run '{clean(run.name)}' may not be read, so that nobody can tell whether it goes"
+            " on.",
+            f"Ask its owner, or check the permissions of '{clean(str(run.path))}'.",
+        )
     if state not in AT_REST:
         raise RunError(
             f"The run '{clean(run.name)}' is {state}.",

@@ -34,7 +34,7 @@ from core.training.summary import (
     loss_of,
     seconds_of,
 )
-from core.workspace import Workspace
+from core.workspace import Workspace, holds
 
 CONFIG_FILE = "training_config.json"
 EVENTS_FILE = "events.jsonl"
@@ -99,14 +99,28 @@ class Run:
     def results(self) -> dict[str, Any] | None:
         """Return `results.json`, None while there is none. Raises BatmanError if it is broken."""
         path = self.path / RESULTS_FILE
-        return dict(read_json(path)) if path.is_file() else None
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError:
+            pass  # Reading says what is wrong.
+        found = read_json(path)
+        if not isinstance(found, dict):
+            raise RunError(
+                f"'{clean(str(path))}' does not hold a run's results.",
+                "Put a copy from a backup in its place, or remove it.",
+            )
+        return found
 
     def state(self) -> State:
         """Return the run's state.
 
         `lost` means that its process ended without saying how, `prepared` that nobody has started
-        it.
+        it, `unreadable` that the folder may not be read.
         """
+        if self._refused():
+            return "unreadable"
         worker = self.worker()
         alive = worker.alive() if worker else None
         return self._state(worker, alive, self._tail())
@@ -136,7 +150,13 @@ class Run:
             ) from None
 
     def summary(self) -> RunSummary:
-        """Return what a list shows; reads the ends of the event file, not all of it."""
+        """Return what a list shows; reads the ends of the event file, not all of it.
+
+        Never raises for what is wrong in the folder: the summary says it in `error`.
+        """
+        refused = self._refused()
+        if refused:
+            return RunSummary(self.name, self.path, "unreadable", error=refused)
         worker = self.worker()
         alive = worker.alive() if worker else None
         events = self._tail()
@@ -150,7 +170,7 @@ class Run:
             return RunSummary(
                 self.name,
                 self.path,
-                state,
+                "unreadable" if state in AT_REST or alive is False else state,
                 error=problem.message,
                 note=said.text,
                 tags=said.tags,
@@ -185,6 +205,19 @@ class Run:
             with contextlib.suppress(BatmanError):
                 prepared = self.config().dataset is not None
         return derive_state(end_of(events), last, worker, alive, prepared)
+
+    def _refused(self) -> str:
+        """Return why the folder, or what it says of itself, may not be read; empty if it may."""
+        for file in (CONFIG_FILE, EVENTS_FILE, "worker.json"):
+            path = self.path / file
+            try:
+                with path.open("rb"):
+                    pass
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                return f"'{clean(str(path))}' cannot be read: {error.strerror}."
+        return ""
 
     def _tail(self) -> list[Event]:
         """Return the last events; what a later start took back is still among them."""
@@ -242,7 +275,7 @@ def list_runs(workspace: Workspace) -> list[RunSummary]:
 def find_run(workspace: Workspace, name: str) -> Run:
     """Return the run with this name, or in this folder. Raises RunError naming the nearest."""
     for path in _candidates(workspace, name):
-        if (path / CONFIG_FILE).is_file():
+        if holds(path, CONFIG_FILE):
             return Run(path)
     names = [path.name for path in workspace.list_runs()]
     guess = did_you_mean(name, names)
@@ -272,4 +305,4 @@ def _candidates(workspace: Workspace, name: str) -> Iterator[Path]:
 def existing(workspace: Workspace, path: Path) -> Path:
     """Return `path` made absolute: from the current folder if it is there, else the workspace."""
     here = path.expanduser().absolute()
-    return here if here.exists() else (workspace.root / path.expanduser()).absolute()
+    return here if os.path.lexists(here) else (workspace.root / path.expanduser()).absolute()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.errors import ConfigError
-from core.files import remove_tree
 from core.store import Project
+from core.temporary import remove_tree
 from core.text import clean
 from core.training.config import TrainingConfig
 from core.training.planning import plan_run

@@ -92,7 +92,7 @@ def best_of(results: Path, events: Sequence[Event]) -> Best:
     Results are written when a run ends, so that a resumed one may be better by now.
     """
     written = Best()
-    with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
+    with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         written = msgspec.json.decode(results.read_bytes(), type=_Results).best or written
     seen: list[Validation] = []
     for event in events:

@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from core.temporary import file_beside
 from core.text import clean
 
 # Predictions below this score are noise in the early epochs; a picture shows at most this many.
@@ -86,9 +87,8 @@ class ValImages:
             target = self._out / f"epoch_{epoch:04d}_{Path(file_name).stem}.jpg"
             with Image.open(self._folder / file_name) as picture:
                 drawn = self._draw(picture, image)
-            temporary = target.with_name(f".{target.name}.tmp")
-            drawn.save(temporary, format="JPEG", quality=88)
-            temporary.replace(target)
+            with file_beside(target) as temporary:
+                drawn.save(temporary, format="JPEG", quality=88)
             written.append(target)
         self._found.clear()
         return written

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from core.temporary import file_beside, sweep
 from core.text import clean
 from core.training.sources import LocalFiles
 from slurm.hosts.base import Completed, HostError
@@ -70,9 +71,6 @@ class LocalHost(LocalFiles):
 
 def _copy_whole(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    sweep(target.parent)
+    with file_beside(target) as part:
         shutil.copyfile(source, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from core.temporary import file_beside, sweep
 from core.text import clean
 from slurm.hosts.base import Completed, HostError, NeedsPerson, NotConnected
 from slurm.hosts.ssh_command import TIMED_OUT, command_line
@@ -257,17 +258,13 @@ class OpenSshHost:
         if size is None:
             raise FileNotFoundError(f"{self.name}: fetching {remote}")
         local.parent.mkdir(parents=True, exist_ok=True)
-        part = local.with_name(f".{local.name}.{secrets.token_hex(4)}.part")
-        try:
-            with part.open("wb") as file:
-                while file.tell() < size:
-                    data = self.read(remote, file.tell(), min(_CHUNK, size - file.tell()))
-                    if not data:
-                        raise FileNotFoundError(f"{self.name}: {remote} became shorter")
-                    file.write(data)
-            part.replace(local)
-        finally:
-            part.unlink(missing_ok=True)
+        sweep(local.parent)
+        with file_beside(local) as part, part.open("wb") as file:
+            while file.tell() < size:
+                data = self.read(remote, file.tell(), min(_CHUNK, size - file.tell()))
+                if not data:
+                    raise FileNotFoundError(f"{self.name}: {remote} became shorter")
+                file.write(data)
 
     def _check(self, done: Completed, what: str) -> None:
         if done.code:

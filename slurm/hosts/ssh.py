@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import paramiko
 
+from core.temporary import file_beside, sweep
 from core.text import clean
 from slurm.hosts.base import Completed, HostError, NeedsPerson, NotConnected
 from slurm.hosts.channels import Room
@@ -335,16 +336,9 @@ class SshHost:
     def get(self, remote: str, local: Path) -> None:
         """See `Host.get`."""
         local.parent.mkdir(parents=True, exist_ok=True)
-        part = local.with_name(f".{local.name}.{secrets.token_hex(4)}.part")
-
-        def act(sftp: paramiko.SFTPClient) -> None:
-            sftp.get(remote, str(part))
-            part.replace(local)
-
-        try:
-            self._with_sftp(f"fetching {remote}", act)
-        finally:
-            part.unlink(missing_ok=True)
+        sweep(local.parent)
+        with file_beside(local) as part:
+            self._with_sftp(f"fetching {remote}", lambda sftp: sftp.get(remote, str(part)))
 
     def _with_sftp(self, what: str, act: Callable[[paramiko.SFTPClient], T]) -> T:
         transport = self._ready()

@@ -12,12 +12,12 @@ from core.errors import BadName, BatmanError
 from core.files import (
     link_or_copy,
     read_json,
-    remove_tree,
     safe_name,
     safe_relative,
     write_atomic,
     write_json,
 )
+from core.temporary import remove_tree
 from core.text import clean, did_you_mean, duration, nearest, plural, size
 from core.workspace import Workspace
 

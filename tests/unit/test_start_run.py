@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from core.errors import Cancelled, ConfigError, ProjectError, RunError
-from core.files import remove_tree
 from core.store import Project
+from core.temporary import remove_tree
 from core.training.config import TrainingConfig
 from core.training.events import EventWriter, Stopped
 from core.training.prepare import Progress
