@@ -31,7 +31,7 @@ def safe_name(name: str) -> str:
     hint = "Use letters, digits, spaces, '-', '_' and '.', up to 100 characters."
     if not stripped:
         raise BadName("A name cannot be empty.", hint)
-    if len(stripped.encode()) > 100:
+    if len(os.fsencode(stripped)) > 100:
         raise BadName(f"The name '{clean(stripped[:30])}…' is too long.", hint)
     if any(char in '/\\:*?"<>|' or not char.isprintable() for char in stripped):
         raise BadName(f"The name '{clean(stripped)}' holds a character files cannot have.", hint)
@@ -57,6 +57,21 @@ def safe_relative(path: str) -> PurePosixPath:
     if any(len(part.encode(errors="surrogateescape")) > 255 for part in parts):
         raise BadName(f"'{clean(path[:40])}…' is too long for a file name.", "Rename the file.")
     return PurePosixPath(*parts)
+
+
+def expand_user(path: str | Path) -> Path:
+    """Return `path` with a `~` or `~user` in front replaced by that home folder.
+
+    Raises `BatmanError` for a user that this machine does not know.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        user = Path(path).parts[0]
+        raise BatmanError(
+            f"There is no home folder '{clean(user)}' on this machine.",
+            f"Write ./{clean(user)} for a file that is called so, or the whole path.",
+        ) from None
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

@@ -18,14 +18,8 @@ import paramiko
 from core.text import clean
 from slurm.hosts.base import Completed, HostError, NeedsPerson, NotConnected
 from slurm.hosts.channels import Room
-from slurm.hosts.ssh_auth import (
-    Asker,
-    LoginFailed,
-    Nobody,
-    check_host_key,
-    log_in,
-    preferred_key_types,
-)
+from slurm.hosts.host_key import Transport, check_host_key, known_keys
+from slurm.hosts.ssh_auth import Asker, LoginFailed, Nobody, log_in
 from slurm.hosts.ssh_command import TIMED_OUT, command_line, talk
 from slurm.hosts.ssh_config import read_target
 
@@ -130,14 +124,12 @@ class SshHost:
     def _open(self) -> bool:
         """Open and log in; return whether a person had to answer."""
         target = self.target
-        transport = paramiko.Transport(self._socket())
+        sock = self._socket()
+        transport = Transport(sock)
+        # A server has several keys; ask first for one that we know.
+        transport.known = known_keys(target)
         self._transport = transport
         transport.banner_timeout = transport.auth_timeout = target.connect_timeout + 45
-        # A server has several keys; ask first for one that we know.
-        options = transport.get_security_options()
-        known = [kind for kind in preferred_key_types(target) if kind in options.key_types]
-        if known:
-            options.key_types = [*known, *(k for k in options.key_types if k not in known)]
         try:
             transport.start_client(timeout=target.connect_timeout)
             key = transport.get_remote_server_key()
@@ -147,8 +139,9 @@ class SshHost:
                 f" {clean(str(error)) or 'the connection was closed'}.",
                 "It may be overloaded or limit new connections; try again in a minute.",
             ) from None
-        check_host_key(target, key, self._asker)
-        asked = log_in(transport, target, self._asker)
+        address = sock.getpeername()[0] if isinstance(sock, socket.socket) else None
+        trusted = check_host_key(target, key, self._asker, address)
+        asked = log_in(transport, target, self._asker, passwords=trusted)
         transport.set_keepalive(KEEPALIVE_S)
         return asked or (self._jump is not None and self._jump._needs_person)
 
