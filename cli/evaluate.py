@@ -14,6 +14,7 @@ from cli.plots import say_chart
 from core.evaluation import EvaluationResult
 from core.evaluation.result import Confusion
 from core.evaluation.walk import NOTHING, curves_chart, mixups
+from core.files import expand_user
 from core.text import plural
 
 DESCRIPTION = (
@@ -67,9 +68,9 @@ def run(args: argparse.Namespace) -> int:
     require_trainer()
     workspace = workspace_of(args)
     if args.checkpoint is not None:
-        target = Path(args.checkpoint).expanduser().absolute()
+        target = expand_user(args.checkpoint).absolute()
     elif args.run is not None:
-        file = Path(args.run).expanduser()
+        file = expand_user(args.run)
         target = file.absolute() if file.is_file() else find_run(workspace, args.run).path
     else:
         target = latest_run(workspace).path

@@ -17,6 +17,7 @@ from core.text import clean
 
 FileMode = Literal["link", "copy", "move", "reference"]
 
+_SHOWN = 120
 # Reserved on Windows shares, which network file systems often are.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
@@ -72,6 +73,21 @@ def expand_user(path: str | Path) -> Path:
             f"There is no home folder '{clean(user)}' on this machine.",
             f"Write ./{clean(user)} for a file that is called so, or the whole path.",
         ) from None
+
+
+def path_problem(error: OSError) -> BatmanError:
+    """Return an error that the system has with a file as one for a person, with a way out."""
+    name = error.filename if isinstance(error.filename, str) else os.fsdecode(error.filename)
+    shown = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+    hint = {
+        errno.ENAMETOOLONG: "Use a shorter name: most file systems take 255 bytes for each part.",
+        errno.EACCES: "Ask its owner for the permission, or use another folder.",
+        errno.EPERM: "Ask its owner for the permission, or use another folder.",
+        errno.EROFS: "Use a folder that can be written.",
+        errno.ENOSPC: "Make room on that disk, then do it again.",
+        errno.EDQUOT: "Make room within your quota, then do it again.",
+    }.get(error.errno or 0, "Check the path.")
+    return BatmanError(f"'{clean(shown)}': {error.strerror or type(error).__name__}.", hint)
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

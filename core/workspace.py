@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import BatmanError
-from core.files import safe_name
+from core.files import expand_user, safe_name
 from core.text import clean
 
 
@@ -23,7 +23,7 @@ class Workspace:
 
         Raises `BatmanError` when the path is there and is no folder.
         """
-        root = Path(chosen or os.environ.get("BATMAN_WORKSPACE") or ".").expanduser().absolute()
+        root = expand_user(chosen or os.environ.get("BATMAN_WORKSPACE") or ".").absolute()
         if root.exists() and not root.is_dir():
             raise BatmanError(
                 f"The workspace '{clean(str(root))}' is not a folder.",

@@ -127,7 +127,7 @@ def parse_look(text: str) -> There:
             continue
         try:
             path, version, machine, libc, pip = json.loads(rest)
-        except ValueError:
+        except (ValueError, TypeError, RecursionError):
             continue
         match = re.search(r"(\d+)\.(\d+)", libc)
         glibc = (int(match[1]), int(match[2])) if match else None

@@ -35,7 +35,7 @@ def read_note(path: Path) -> dict[str, Any]:
     """Return what the holder of the lock wrote: host, pid, what, at; empty when nobody does."""
     try:
         note = json.loads(path.read_text(encoding="utf-8") or "{}")
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return note if isinstance(note, dict) else {}
 

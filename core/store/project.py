@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from core.errors import ProjectError
-from core.files import remove_tree, safe_name, umask
+from core.files import expand_user, remove_tree, safe_name, umask
 from core.store.changes import Change, replay
 from core.store.lock import hostname, write_lock
 from core.store.schema import APPLICATION_ID, MIGRATIONS, migrate, version
@@ -72,7 +72,7 @@ class Project:
 
         Raises `ProjectError` when something is there already and `BadName` for a bad folder name.
         """
-        path = path.expanduser().absolute()
+        path = expand_user(path).absolute()
         safe_name(path.name)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise ProjectError(
@@ -112,7 +112,7 @@ class Project:
 
         Raises `ProjectError` when there is none, it is damaged, or a newer Batman made it.
         """
-        path = path.expanduser().absolute()
+        path = expand_user(path).absolute()
         file = path / "project.db"
         if not file.is_file():
             raise ProjectError(

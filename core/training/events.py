@@ -178,7 +178,7 @@ def decode_event(line: bytes) -> Event | None:
     """Return the event in `line`, or None for a torn, foreign or unknown line."""
     try:
         return _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -278,12 +278,12 @@ def _decode(lines: bytes) -> list[_Known]:
     try:
         # One list in one call is several times faster than line by line.
         return _many.decode(b"[" + lines[:-1].replace(b"\n", b",") + b"]")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     events: list[_Known] = []
     for line in lines.split(b"\n"):
         try:
             events.append(_one.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
     return events

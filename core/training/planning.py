@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BatmanError, ConfigError, RunError
-from core.files import safe_name
+from core.files import expand_user, safe_name
 from core.text import clean, plural
 from core.training.checkpoints import LAST, require_state
 from core.training.config import TrainingConfig
@@ -36,7 +36,7 @@ def create_run(workspace: Workspace, config: TrainingConfig) -> Run:
     if config.output_dir is None:
         path = _new_folder(workspace, config)
     else:
-        path = (workspace.root / config.output_dir.expanduser()).absolute()
+        path = (workspace.root / expand_user(config.output_dir)).absolute()
         _refuse_used(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ def plan_settings(
 def would_be_path(workspace: Workspace, config: TrainingConfig, skip: int = 0) -> Path:
     """Return the folder that a new run for `config` would get, `skip` others before it."""
     if config.output_dir is not None:
-        return (workspace.root / config.output_dir.expanduser()).absolute()
+        return (workspace.root / expand_user(config.output_dir)).absolute()
     if config.resume is not None:
         with contextlib.suppress(BatmanError):
             return find_run(workspace, str(config.resume)).path
