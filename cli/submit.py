@@ -12,6 +12,7 @@ from cli.cluster import kept_up, profile_for, site_for
 from cli.common import add_json, add_workspace, open_project, run_module, workspace_of
 from cli.exits import Exit
 from cli.live import follow
+from cli.numbers import whole
 from cli.output import say, say_json, say_pairs, say_table
 from cli.progress import Stages
 from cli.train import add_option, say_findings, say_ready
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     job.add_argument("--time", metavar="TIME", help="time limit, such as 10h or 2-00:00:00")
     job.add_argument("--partition", default="", metavar="NAME", help="partition")
     job.add_argument("--mem", default="", metavar="SIZE", help="memory on each node, such as 64G")
-    job.add_argument("--cpus", type=int, metavar="N", help="CPUs for each GPU")
+    job.add_argument("--cpus", type=whole(1, 65_536), metavar="N", help="CPUs for each GPU")
     job.add_argument("--account", default="", metavar="NAME", help="account to charge")
     job.add_argument("--qos", default="", metavar="NAME", help="quality of service")
     job.add_argument(
@@ -69,7 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train every combination, as one array: --sweep lr=1e-4,5e-5 model=base,medium",
     )  # fmt: skip
     job.add_argument(
-        "--sweep-parallel", type=int, metavar="N", help="runs of a sweep at once (default: any)"
+        "--sweep-parallel",
+        type=whole(1),
+        metavar="N",
+        help="runs of a sweep at once (default: any)",
     )
     job.add_argument(
         "--checkpoints", choices=CHECKPOINTS, default="none",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import BatmanError, RunError
-from core.text import clean
+from core.text import clean, whole_number
 from core.training.command import option_names
 from core.training.config import TrainingConfig, default_for
 from core.training.form import to_text
@@ -103,7 +103,7 @@ def clone_run(run_dir: Path) -> Clone:
         profile = load_profile(record.cluster)
     asked = _asked(run_dir, record)
     nodes, gpus = record.num_nodes, max(1, record.num_gpus)
-    cpus = asked.get("cpus-per-task", "")
+    cpus = whole_number(asked.get("cpus-per-task", ""))
     usual = tuple(profile.sbatch) if profile else ()
     return Clone(
         run=run_dir,
@@ -114,7 +114,7 @@ def clone_run(run_dir: Path) -> Clone:
         time=asked.get("time", ""),
         partition=record.partition,
         memory=asked.get("mem", ""),
-        cpus=max(1, int(cpus) // (gpus if nodes == 1 else 1)) if cpus.isdigit() else None,
+        cpus=None if cpus is None else max(1, cpus // (gpus if nodes == 1 else 1)),
         account=asked.get("account", ""),
         qos=asked.get("qos", ""),
         checkpoints=record.checkpoints,

@@ -49,8 +49,8 @@ class GpuType(BaseModel):
     partition: str = ""
     memory: str = ""
     time: str = ""
-    batch: Annotated[int, Field(ge=1)] | None = None
-    max_per_node: int = Field(default=0, ge=0)
+    batch: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    max_per_node: int = Field(default=0, ge=0, le=1024)
 
     _plain = field_validator("gres", "partition", "memory", "time")(_no_control)
 

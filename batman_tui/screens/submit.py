@@ -24,7 +24,7 @@ from batman_tui.widgets.keybar import KeyBar
 from batman_tui.widgets.table import Column, VirtualTable
 from core.errors import BatmanError, Cancelled
 from core.progress import Progress
-from core.text import duration, plural
+from core.text import duration, plural, whole_number
 from core.training.config import parse_config
 from slurm.discover import Facts, discover
 from slurm.profiles import Profile
@@ -249,7 +249,7 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
             extra=begun.extra,
             sweep=tuple(texts["sweep"].split()),
             checkpoints=texts["checkpoints"],
-            parallel=int(number) if number.isdigit() and int(number) else None,
+            parallel=whole_number(number) or None,
         )
 
     def _follow(self) -> None:
