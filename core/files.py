@@ -63,16 +63,29 @@ def safe_relative(path: str) -> PurePosixPath:
 def expand_user(path: str | Path) -> Path:
     """Return `path` with a `~` or `~user` in front replaced by that home folder.
 
-    Raises `BatmanError` for a user that this machine does not know.
+    Raises `BatmanError` for a user that this machine does not know, and for a path that is not
+    UTF-8: neither SQLite nor JSON can hold it.
     """
     try:
-        return Path(path).expanduser()
+        return utf8_path(Path(path).expanduser())
     except RuntimeError:
         user = Path(path).parts[0]
         raise BatmanError(
             f"There is no home folder '{clean(user)}' on this machine.",
             f"Write ./{clean(user)} for a file that is called so, or the whole path.",
         ) from None
+
+
+def utf8_path(path: Path) -> Path:
+    """Return `path`. Raises `BatmanError` for one that is not UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise BatmanError(
+            f"The path '{clean(str(path))}' is not UTF-8, so it cannot be recorded.",
+            "Rename the folder or file, or reach it by a link with another name.",
+        ) from None
+    return path
 
 
 def path_problem(error: OSError) -> BatmanError:
@@ -125,8 +138,11 @@ def umask() -> int:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented UTF-8 JSON, atomically."""
-    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write `value` as indented UTF-8 JSON, atomically; halves of characters as escapes."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    # JSON has an escape for half of a character, UTF-8 has nothing.
+    text = re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
+    write_atomic(path, text + "\n")
 
 
 def read_json(path: Path) -> Any:

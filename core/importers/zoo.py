@@ -301,7 +301,12 @@ def _split(split: str) -> str:
 
 
 def _base(base_url: str | None) -> str:
-    return (base_url or os.environ.get("BATMAN_COCO_URL") or BASE_URL).rstrip("/")
+    base = (base_url or os.environ.get("BATMAN_COCO_URL") or BASE_URL).rstrip("/")
+    if not re.fullmatch(r"https?://[!-~]+", base):
+        raise ImportFailed(
+            f"'{clean(base)}' is no address to download from.", "Give one that begins with http://."
+        )
+    return base
 
 
 def _origin(split: str, wanted: Sequence[str] | None, max_samples: int | None) -> str:

@@ -172,10 +172,11 @@ class SshHost:
             return paramiko.ProxyCommand(target.proxy_command)
         try:
             return socket.create_connection((target.hostname, target.port), target.connect_timeout)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            # A name of the wrong length or letters is an error of its encoding.
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise NotConnected(
-                f"{clean(target.hostname)}:{target.port} cannot be reached:"
-                f" {clean(error.strerror or str(error))}.",
+                f"{clean(target.hostname)}:{target.port} cannot be reached: {clean(why)}.",
                 "Check the name, the network and the VPN.",
             ) from None
 
