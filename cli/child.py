@@ -8,14 +8,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import Any
 
 from cli.progress import Stages
-from core.errors import BatmanError, RunError
+from core.child_output import died
+from core.errors import BatmanError
 from core.training.launcher import worker_environment
-
-# Of what a process that died has printed, its last lines tell why.
-_LAST_LINES = 20
 
 
 def run_heavy(what: str, options: object, *, quiet: bool = False) -> Any:
@@ -66,9 +64,7 @@ def run_child(
             raise KeyboardInterrupt
         if end.get("event") == "failed":
             raise BatmanError(str(end.get("message")), str(end.get("hint", "")))
-        raise RunError(
-            f"{module} ended with code {code}.", " ⏎ ".join(_last(noise)) or "It printed nothing."
-        )
+        raise died(module, code, noise)
 
 
 def _read(process: subprocess.Popen[str], quiet: bool) -> dict[str, Any]:
@@ -88,8 +84,3 @@ def _read(process: subprocess.Popen[str], quiet: bool) -> dict[str, Any]:
             else:
                 end = event
     return end
-
-
-def _last(noise: IO[bytes]) -> list[str]:
-    noise.seek(0)
-    return noise.read().decode(errors="replace").splitlines()[-_LAST_LINES:]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.checkpoint_file import load_checkpoint
 from core.detector.base import MEAN, STD, Detector, Floats, Pixels
 from core.detector.load import choose_classes
 from core.errors import BatmanError, ConfigError, RunError
@@ -43,22 +43,9 @@ def read_content(path: Path) -> dict[str, Any]:
 
     Only data is read, never code. Raises RunError for a file that is none.
     """
-    import argparse
-
-    import torch
-
-    try:
-        # Checkpoints of old rfdetr releases hold their settings as an argparse Namespace.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is cut short or foreign
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if not zipfile.is_zipfile(path):  # torch talks of its own ways to open files then
-            text = "torch.save writes no such file"
-        raise RunError(
-            f"'{clean(path.name)}' cannot be read as a checkpoint: {clean(text)[:200]}.",
-            "Use another checkpoint of the run; this one is damaged or no RF-DETR checkpoint.",
-        ) from error
+    content = load_checkpoint(
+        path, "Use another checkpoint of the run; this one is damaged or no RF-DETR checkpoint."
+    )
     if not isinstance(content, dict) or not ({"model", "state_dict"} & content.keys()):
         raise RunError(
             f"'{clean(path.name)}' holds no RF-DETR weights.",
@@ -284,6 +271,12 @@ def _build(path: Path, header: CheckpointHeader, device: str) -> Any:
             ) from error
         except Exception as error:  # rfdetr's own errors are many and deep
             raise RunError(
-                f"rfdetr cannot load '{clean(path.name)}': {clean(str(error))[:300]}",
+                f"rfdetr cannot load '{clean(path.name)}': {_own_words(error)}",
                 "Use a checkpoint written by rfdetr 1.8 or later, such as best.pth of a run.",
             ) from error
+
+
+def _own_words(error: Exception) -> str:
+    """Return what an error says, without advice to load files unsafely."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return "it is not made by it" if "weights_only" in text else f"{clean(text)[:300]}."

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from core.checkpoint_file import load_checkpoint
 from core.errors import ConfigError, RunError
 from core.files import link_or_copy
 from core.text import clean, plural
@@ -193,16 +194,9 @@ def read_info(path: Path) -> CheckpointInfo:
 
     Raises RunError for a file that is no checkpoint, and for one that holds weights only.
     """
-    import torch
-
-    shown = f"'{clean(path.name)}'"
-    try:
-        content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is cut short or foreign
-        raise RunError(
-            f"{shown} cannot be read as a checkpoint: {clean(str(error))[:300]}",
-            "Resume from another one: checkpoint_last.pth, or the newest checkpoint_epoch_N.pth.",
-        ) from error
+    content = load_checkpoint(
+        path, "Resume from another one: checkpoint_last.pth, or the newest checkpoint_epoch_N.pth."
+    )
     if not isinstance(content, dict) or "loops" not in content or not content["optimizer_states"]:
         raise _weights_only(path)
     arguments = content.get("args") or {}

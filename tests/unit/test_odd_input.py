@@ -9,6 +9,9 @@ import argparse
 import contextlib
 import importlib
 import io
+import os
+import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +28,8 @@ from core.training.config import TrainingConfig
 ROOT = Path(__file__).parents[2]
 # These open the app or a port once their options are right; their numbers are tried still.
 OPENING = {"tui", "serve", "demo"}
+# These start a child process once their options are right.
+SLOW = {"roboflow", "submit", "evaluate", "add"}
 NO_NUMBERS = ["nan", "1e999", "-1", "10" * 40, "9" * 5000, "²", ""]
 ODD_WORDS = ["~nobody-is-called-so/x", "a" * 300, "a\udcffb/c", "/proc/self/nothing/here"]
 
@@ -106,6 +111,11 @@ def alone(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("core.download._Fetch._back_off", lambda self, tries: 0.0)
     monkeypatch.setenv("HOME", str(workspace / "home"))
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+
+    def nobody(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
     return workspace
 
 
@@ -131,7 +141,7 @@ def test_no_option_ends_in_a_traceback(
         values = NO_NUMBERS if number else ODD_WORDS
         if words[0] in ("train", "submit") and action.dest in TrainingConfig.model_fields:
             values = [*ODD_WORDS, "nan", "1e999", "9" * 5000]
-        for value in values:
+        for value in values[:1] if words[-1] in SLOW and not number else values:
             if words[0] in OPENING and value == "":
                 continue
             command = line(words, parser, action, value)
@@ -142,3 +152,66 @@ def test_no_option_ends_in_a_traceback(
             if number and action.dest != "api_key":
                 assert code == 2, (shown, said[-500:])
             assert code in (0, 1, 2), (shown, code, said[-500:])
+
+
+BATMAN = f"{sys.executable} -m cli.main"
+FULL = "Error: The output cannot be written: No space"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        (f"{BATMAN} project list >/dev/full", 1, FULL), (f"{BATMAN} --help >/dev/full", 1, FULL),
+        (f"{BATMAN} train --help >/dev/full", 1, FULL),
+        (f"{BATMAN} project list --json >/dev/full", 1, FULL),
+        (f"{BATMAN} nonsense 2>/dev/full", 1, ""),
+        (f"{BATMAN} nonsense >/dev/full 2>/dev/full", 1, ""),
+        (f"{BATMAN} project list >&-", 0, ""), (f"{BATMAN} nonsense 2>&-", 2, ""),
+        (f"{BATMAN} project list <&- >&- 2>&-", 0, ""),
+        (f"{BATMAN} project delete cranes <&-", 2, "Nobody is here to answer"),
+        (f"set -o pipefail; {BATMAN} --help | true", 141, ""),
+        (f"set -o pipefail; {BATMAN} nonsense 2>&1 | true", 141, ""),
+        (f"{BATMAN} project list --workspace '~nobody-is-called-so'", 2, "no home folder '~nobody"),
+        (f"BATMAN_WORKSPACE='~nobody-is-called-so' {BATMAN} runs list", 2, "no home folder"),
+        (f"BATMAN_CONFIG_DIR='~nobody-is-called-so' {BATMAN} clusters list", 2, "no home folder"),
+        (f"BATMAN_CACHE_DIR='~nobody-is-called-so' {BATMAN} locate", 2, "no home folder"),
+        (f"{BATMAN} project list --workspace {'a' * 300}", 2, "File name too long"),
+        (f"{BATMAN} project create $'\\xff'", 2, "is not UTF-8"),
+        (f"{BATMAN} project list --workspace $'\\xff'", 2, "is not UTF-8"),
+        (f"mkdir -p $'\\xff' && cd $'\\xff' && {BATMAN} project list", 2, "is not UTF-8"),
+        (f"LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 {BATMAN} project show é", 2, "?"),
+        (f"PYTHONIOENCODING=latin-1 {BATMAN} project show 鉤", 2, "projects/?'"),
+    ],
+)  # fmt: skip
+def test_streams_and_names_that_are_broken_end_in_one_error(
+    workspace: Path, line: str, code: int, says: str
+) -> None:
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=workspace, capture_output=True, check=False, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "BATMAN_CONFIG_DIR": str(workspace / "c")},
+    )  # fmt: skip
+    said = (done.stdout + done.stderr).decode("latin-1")
+    assert done.returncode == code, said
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+    assert says in said
+    assert not says or "Error: " in said
+
+
+def test_nothing_that_is_printed_gets_into_a_file(tmp_path: Path) -> None:
+    """With closed streams the next file would get the number of the output."""
+    program = (
+        "import os, sys; from cli.common import guard\n"
+        "def act():\n"
+        "    file = os.open('kept', os.O_RDWR | os.O_CREAT); print('not into the file')\n"
+        "    sys.stdout.flush(); assert file > 2; return 0\n"
+        "sys.exit(guard(act))"
+    )
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        line = f'{sys.executable} -c "$PROGRAM" {closed}'
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=tmp_path, capture_output=True, check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PROGRAM": program},
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert (tmp_path / "kept").read_bytes() == b""
