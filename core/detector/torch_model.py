@@ -58,8 +58,19 @@ def read_header(path: Path, content: Mapping[str, Any]) -> CheckpointHeader:
     """Return what the checkpoint in `path` with `content` says about itself.
 
     Class names come from the checkpoint, else from what its writer put beside it: batman.json, the
-    original Batman's class_info.json, or rfdetr's or our training_config.json.
+    original Batman's class_info.json, or rfdetr's or our training_config.json. Raises RunError for
+    content that is of another make.
     """
+    try:
+        return _header(path, content)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"'{clean(path.name)}' is no checkpoint of RF-DETR: {clean(repr(error))[:200]}.",
+            "Use best.pth of a run, or a checkpoint_best_*.pth of rfdetr.",
+        ) from None
+
+
+def _header(path: Path, content: Mapping[str, Any]) -> CheckpointHeader:
     args = content.get("args") or {}
     args = dict(args) if isinstance(args, Mapping) else dict(vars(args))
     names = args.get("class_names") or content.get("class_names")

@@ -197,9 +197,24 @@ def read_info(path: Path) -> CheckpointInfo:
     content = load_checkpoint(
         path, "Resume from another one: checkpoint_last.pth, or the newest checkpoint_epoch_N.pth."
     )
-    if not isinstance(content, dict) or "loops" not in content or not content["optimizer_states"]:
+    if (
+        not isinstance(content, dict) or "loops" not in content
+        or not content.get("optimizer_states")
+    ):  # fmt: skip
         raise _weights_only(path)
+    try:
+        return _info(path, content)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise RunError(
+            f"'{clean(path.name)}' is no checkpoint of Batman's: {clean(repr(error))[:200]}.",
+            "Resume from another one, or start afresh from its weights with --pretrained.",
+        ) from None
+
+
+def _info(path: Path, content: dict[str, Any]) -> CheckpointInfo:
     arguments = content.get("args") or {}
+    if not isinstance(arguments, dict):  # a Namespace, in rfdetr's own
+        arguments = vars(arguments)
     model = content.get("model_config") or {}
     progress = content["loops"]["fit_loop"]["epoch_progress"]["current"]
     return CheckpointInfo(
