@@ -6,7 +6,7 @@ COUNT cases are shared out among the formats (see `mutated_formats.py`). Each ca
 example with one file of it damaged by its seed: bytes flipped, cut, repeated; numbers of thousands
 of digits; brackets nested thousands of levels deep; values of other types; bytes that are no UTF-8.
 They are read in a child process. What may not happen: an exception that Batman does not expect, the
-end of the process by a signal, a reading of more than 20 s, more than 1 GB of memory, a file that
+end of the process by a signal, more than 20 s of work, more than 1 GB of memory, a file that
 is made or changed outside of the case's own folder. Prints a line for each, with the seed that
 makes it again, and a table. Exit code 1 when there was any.
 """
@@ -97,7 +97,7 @@ def cases(name: str, start: int, stop: int, root: Path) -> Iterator[tuple[int, s
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(damage(file, data, rng) if file == victim and seed >= 0 else data)
         outcome, details = "fine", ""
-        signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+        set_limit(LIMIT_S)
         try:
             kind.read(place, shared)
         except BatmanError as error:
@@ -108,7 +108,7 @@ def cases(name: str, start: int, stop: int, root: Path) -> Iterator[tuple[int, s
         except BaseException as error:
             lines = traceback.format_exception(error)
             outcome, details = type(error).__name__, "".join(lines[-4:])
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        set_limit(0)
         found = sorted(entry.name for entry in root.iterdir())
         if found != sorted(known) or list(here.iterdir()):
             outcome, details = "wrote outside", str(set(found) ^ set(known))
@@ -116,8 +116,21 @@ def cases(name: str, start: int, stop: int, root: Path) -> Iterator[tuple[int, s
         shutil.rmtree(place)
 
 
-def _hung(*_: Any) -> None:
-    raise Hung
+def set_limit(seconds: float) -> None:
+    """Raise `Hung` after so many seconds of work, or when nothing is done for long; 0 for never.
+
+    Seconds of the processor: on a busy machine the clock says little.
+    """
+
+    def hung(*_: Any) -> None:
+        raise Hung
+
+    for number, timer, factor in (
+        (signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIMER_REAL, 15),
+    ):  # fmt: skip
+        if seconds:
+            signal.signal(number, hung)
+        signal.setitimer(timer, seconds * factor)
 
 
 def work(name: str, start: int, stop: int) -> int:
@@ -125,7 +138,6 @@ def work(name: str, start: int, stop: int) -> int:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
-    signal.signal(signal.SIGALRM, _hung)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         os.environ.update(BATMAN_CONFIG_DIR=f"{folder}/config", BATMAN_CACHE_DIR=f"{folder}/cache")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from mutated_files import Hung, cases, damage
+from mutated_files import cases, damage, set_limit
 from mutated_formats import FORMATS
 
 # A project is made or a video decoded for each case of these, and torch reads the last.
@@ -39,11 +38,6 @@ def test_damaged_files_end_in_a_value_or_one_error(
     for variable in ("BATMAN_CONFIG_DIR", "BATMAN_CACHE_DIR"):
         (tmp_path / variable).mkdir()
         monkeypatch.setenv(variable, str(tmp_path / variable))
-
-    def hung(*_: object) -> None:
-        raise Hung
-
-    before = signal.signal(signal.SIGALRM, hung)
     outcomes: Counter[str] = Counter()
     try:
         for seed, outcome, details in cases(name, 0, FEW.get(name, CASES), tmp_path):
@@ -54,7 +48,7 @@ def test_damaged_files_end_in_a_value_or_one_error(
             outcomes[outcome] += 1
     finally:
         os.chdir(tmp_path)
-        signal.signal(signal.SIGALRM, before)
+        set_limit(0)
     assert sum(outcomes.values()) == FEW.get(name, CASES)
     assert name in LENIENT or len(outcomes) == 2, "some is read over, some is refused"
 
