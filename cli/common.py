@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.exits import Exit
-from cli.output import drop_output, is_terminal, open_streams, say_error
+from cli.output import drop_output, is_terminal, open_streams, output_fails, say_error
 from cli.parser import BatmanParser
 from core.errors import BatmanError, ProjectError
 from core.files import expand_user, path_problem, safe_name
@@ -56,13 +56,14 @@ def _told(action: Callable[[], int]) -> int:
     except SystemExit as error:
         sys.stdout.flush()
         return error.code if isinstance(error.code, int) else Exit.OK
-    except OSError as error:
-        if error.filename is None:
-            raise
-        told = path_problem(error)
-        say_error(told.message, told.hint)
-        return Exit.WRONG
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError):
+            if isinstance(error, BrokenPipeError) or output_fails():
+                raise
+            told = path_problem(error)
+            if told is not None:
+                say_error(told.message, told.hint)
+                return Exit.FAILED if error.filename is None else Exit.WRONG
         traceback.print_exc()
         say_error(
             "This is a defect in Batman.",

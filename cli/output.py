@@ -50,6 +50,16 @@ def open_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
+def output_fails() -> bool:
+    """Return whether what was printed cannot be written: it is still there, and fails again."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            return True
+    return False
+
+
 def drop_output(stream: TextIO) -> None:
     """Let what is still buffered go nowhere: Python writes it when it ends, and would complain."""
     with contextlib.suppress(OSError, ValueError):

@@ -88,9 +88,14 @@ def utf8_path(path: Path) -> Path:
     return path
 
 
-def path_problem(error: OSError) -> BatmanError:
-    """Return an error that the system has with a file as one for a person, with a way out."""
-    name = error.filename if isinstance(error.filename, str) else os.fsdecode(error.filename)
+def path_problem(error: OSError) -> BatmanError | None:
+    """Return an error that the system has with a file as one for a person, with a way out.
+
+    None for an error that names no file and is not about the disk itself.
+    """
+    if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return None
+    name = "" if error.filename is None else os.fsdecode(error.filename)
     shown = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
     hint = {
         errno.ENAMETOOLONG: "Use a shorter name: most file systems take 255 bytes for each part.",
@@ -100,7 +105,8 @@ def path_problem(error: OSError) -> BatmanError:
         errno.ENOSPC: "Make room on that disk, then do it again.",
         errno.EDQUOT: "Make room within your quota, then do it again.",
     }.get(error.errno or 0, "Check the path.")
-    return BatmanError(f"'{clean(shown)}': {error.strerror or type(error).__name__}.", hint)
+    what = error.strerror or type(error).__name__
+    return BatmanError(f"'{clean(shown)}': {what}." if shown else f"{what}.", hint)
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

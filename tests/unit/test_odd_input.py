@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 from import_data import put_coco
 
+from cli.common import guard
 from cli.main import COMMANDS, main
 from cli.parser import BatmanParser
 from core.importers import import_coco
@@ -155,7 +157,7 @@ def test_no_option_ends_in_a_traceback(
 
 
 BATMAN = f"{sys.executable} -m cli.main"
-FULL = "Error: The output cannot be written: No space"
+FULL = "No space left on device."
 
 
 @pytest.mark.parametrize(
@@ -215,3 +217,25 @@ def test_nothing_that_is_printed_gets_into_a_file(tmp_path: Path) -> None:
         )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, b"")
         assert (tmp_path / "kept").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "Error: No space left on device."),
+        (OSError(errno.ENOSPC, "No space left on device", "x"), 2, "'x': No space left on device."),
+        (PermissionError(errno.EACCES, "Permission denied", "a/b"), 2, "'a/b': Permission denied."),
+        (PermissionError(errno.EACCES, "Permission denied", b"\xff"), 2, "'?': Permission denied."),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), 1, "a defect in"),
+    ],
+)  # fmt: skip
+def test_what_the_system_refuses_is_told_as_it_is(error: OSError, code: int, says: str) -> None:
+    def fail() -> int:
+        raise error
+
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        assert guard(fail) == code
+    said = out.buffer.getvalue().decode("ascii")
+    assert says in said
+    assert "output" not in said
