@@ -9,7 +9,6 @@ import sys
 
 from cli.common import add_workspace, run_module, workspace_of
 from cli.exits import Exit
-from cli.numbers import whole
 from cli.output import say
 from core.errors import BatmanError
 
@@ -22,10 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", default="localhost", help="address to listen on (default: %(default)s)"
     )
     parser.add_argument(
-        "--port",
-        type=whole(1, 65_535),
-        default=8000,
-        help="port to listen on (default: %(default)s)",
+        "--port", type=int, default=8000, help="port to listen on (default: %(default)s)"
     )
     add_workspace(parser)
 
@@ -36,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
         raise BatmanError(
             "Serving needs the 'serve' extra.", "Install it: pip install 'batman-tui[serve]'."
         )
+    if not 0 < args.port < 65536:
+        raise BatmanError(f"There is no port {args.port}.", "Choose one from 1 to 65535.")
     from textual_serve.server import Server
 
     command = app_command(str(workspace_of(args).root))
