@@ -30,11 +30,18 @@ def load_checkpoint(path: Path, hint: str) -> Any:
         raise _unreadable(path, error, hint) from None
 
 
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # raised, and not answered, for a damaged end of a ZIP64 archive
+        return True
+
+
 def _unreadable(path: Path, error: Exception, hint: str) -> RunError:
     shown = f"'{clean(path.name)}'"
     if isinstance(error, OSError) and error.strerror:
         return RunError(f"{shown} cannot be read: {error.strerror}.", hint)
-    if not zipfile.is_zipfile(path):
+    if not _is_zip(path):
         return RunError(
             f"{shown} cannot be read as a checkpoint: torch.save writes no such file.", hint
         )

@@ -260,7 +260,7 @@ class RunFollower:
         data = self.source.read(f"{self.path}/{CONFIG_FILE}", 0, _SMALL_FILE)
         try:
             config = parse_config(json.loads(data))
-        except (ValueError, TypeError, ConfigError):
+        except (RecursionError, ValueError, TypeError, ConfigError):
             return False  # not there yet, or made by another version: the curve is good without
         self._config_due = False
         changed = config != self._snapshot.config

@@ -62,3 +62,25 @@ def test_the_damage_is_the_same_for_a_seed_and_of_many_kinds() -> None:
     assert len(set(made)) > 250
     assert any(len(text) > 5_000 and text.count(b"[") > 1_000 for text in made), "nesting"
     assert any(b"9" * 5_000 in text for text in made), "numbers of thousands of digits"
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        ("run", 703), ("checkpoint", 163), ("checkpoint", 179), ("checkpoint", 327),
+        ("video", 153), ("video", 269), ("truth", 9), ("truth", 25),
+    ],
+)  # fmt: skip
+def test_what_the_long_sweep_found_stays_mended(
+    name: str, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BATMAN_CACHE_DIR", str(tmp_path.parent))
+    try:
+        found = list(cases(name, seed, seed + 1, tmp_path))
+    finally:
+        os.chdir(tmp_path)
+        set_limit(0)
+    assert {outcome for _, outcome, _ in found} <= {"fine", "error"}
