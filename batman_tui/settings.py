@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from core.errors import BatmanError
 from core.files import write_atomic
 from core.folders import config_dir
 from core.notify import NotifySettings, read_notify
+from core.parse import parse_toml
 from core.text import clean, did_you_mean
 
 FILE = "config.toml"
@@ -78,10 +78,10 @@ def load(folder: Path | None = None) -> Settings:
     """
     path = (folder or config_dir()) / FILE
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = parse_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Settings()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         return Settings(problems=(f"{FILE}: {clean(str(error))}",))
     values: dict[str, Any] = {}
     problems: list[str] = []
@@ -126,10 +126,10 @@ def _save(name: str, value: str, folder: Path | None) -> None:
         head, found = re.subn(rf"(?m)^{name}\s*=.*$", line.replace("\\", r"\\"), head, count=1)
         if not found:
             head = f"{line}\n{head}"
-        tomllib.loads(head + table + rest)
+        parse_toml(head + table + rest)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, head + table + rest)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise BatmanError(
             f"{name} could not be saved in {clean(str(path))}.", clean(str(error))
         ) from error

@@ -7,6 +7,7 @@ import sys
 
 from cli.common import add_json, add_project, open_project, run_module
 from cli.exits import Exit
+from cli.numbers import whole
 from cli.output import say, say_json
 from cli.progress import Stages
 from core.errors import BatmanError
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_project(parser)
     parser.add_argument(
         "--image-size",
-        type=int,
+        type=whole(1, 100_000),
         default=640,
         metavar="PIXELS",
         help="the size that training will use (default: 640)",

@@ -7,14 +7,12 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import Any
 
 from cli.progress import Stages
+from core.child_output import died
 from core.child_process import python_command, python_environment
-from core.errors import BatmanError, DiskFull, RunError
-
-# Of what a process that died has printed, its last lines tell why.
-_LAST_LINES = 20
+from core.errors import BatmanError, DiskFull
 
 
 def run_heavy(what: str, options: object, *, quiet: bool = False) -> Any:
@@ -65,9 +63,7 @@ def run_child(
         if end.get("event") == "failed":
             kind = DiskFull if end.get("full") else BatmanError
             raise kind(str(end.get("message")), str(end.get("hint", "")))
-        raise RunError(
-            f"{module} ended with code {code}.", " ⏎ ".join(_last(noise)) or "It printed nothing."
-        )
+        raise died(module, code, noise)
 
 
 def _read(process: subprocess.Popen[str], quiet: bool) -> dict[str, Any]:
@@ -87,8 +83,3 @@ def _read(process: subprocess.Popen[str], quiet: bool) -> dict[str, Any]:
             else:
                 end = event
     return end
-
-
-def _last(noise: IO[bytes]) -> list[str]:
-    noise.seek(0)
-    return noise.read().decode(errors="replace").splitlines()[-_LAST_LINES:]

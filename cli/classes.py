@@ -8,6 +8,7 @@ import sys
 from cli.cleanup import add_commands as add_cleanup
 from cli.common import add_json, add_project, open_project, run_module
 from cli.exits import Exit
+from cli.numbers import whole
 from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
 from core import classes
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     history = commands.add("history", "list what was changed, newest first", _history)
     history.add_argument(
-        "--limit", type=int, metavar="N", help="entries to show (default: all of them)"
+        "--limit", type=whole(1), metavar="N", help="entries to show (default: all of them)"
     )
     add_json(history)
     for command in (

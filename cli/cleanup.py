@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cli.common import add_json, open_project
 from cli.exits import Exit
+from cli.numbers import whole
 from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
 from core import classes
@@ -22,7 +23,7 @@ def add_commands(commands: Subcommands) -> list[argparse.ArgumentParser]:
         "--merge",
         nargs="+",
         action="extend",
-        type=int,
+        type=whole(1),
         default=[],
         metavar="N",
         help="merge these groups",

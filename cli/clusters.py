@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from cli.exits import Exit
 from cli.output import say, say_error, say_json, say_pairs, say_table
 from cli.parser import Subcommands
 from core.errors import BatmanError
+from core.parse import ParseError, parse_toml
 from core.text import clean, size
 from slurm.discover import Facts, discover, suggest_profile
 from slurm.plan import gpu_table
@@ -308,8 +308,8 @@ def _edit(args: argparse.Namespace) -> int:
         if code:
             raise BatmanError(f"The editor ended with code {code}; nothing was changed.")
         try:
-            values = tomllib.loads(copy.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            values = parse_toml(copy.read_text(encoding="utf-8"))
+        except ValueError as error:
             raise ProfileError(
                 f"What was written is no TOML: {clean(str(error))}.", "Nothing was changed."
             ) from None
@@ -332,8 +332,8 @@ def _with_settings(profile: Profile, settings: Sequence[str]) -> Profile:
             if not isinstance(place, dict):
                 raise ProfileError(f"'{clean(name)}' cannot be set.")
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            value = parse_toml(f"value = {text}")["value"]
+        except ParseError:
             value = text
         # TOML takes 10:00:00 for a time of day.
         place[last] = value if isinstance(value, (int, float, list)) else text.strip("\"'")

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.exits import Exit
-from cli.output import is_terminal, say_error
+from cli.output import drop_output, is_terminal, open_streams, output_fails, say_error
 from cli.parser import BatmanParser
 from core.child_process import begin_process
 from core.errors import BatmanError, ProjectError
-from core.files import safe_name
+from core.files import expand_user, path_problem, safe_name
 from core.full_disk import disk_full
 from core.secrets import traceback_text
 from core.text import clean, did_you_mean
@@ -28,15 +28,28 @@ if TYPE_CHECKING:
 
 def guard(action: Callable[[], int]) -> int:
     """Call `action` and return its exit code; errors are printed and become exit codes."""
+    open_streams()
     begin_process()
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            # A terminal that cannot show a character shows a '?', not a traceback.
-            reconfigure(errors="replace")
+    try:
+        return _told(action)
+    except OSError as error:
+        # What was printed cannot be written, and nor can another word about it.
+        broken = isinstance(error, BrokenPipeError)
+        if not broken:
+            drop_output(sys.stdout)
+            with contextlib.suppress(OSError):
+                say_error(f"The output cannot be written: {error.strerror}.")
+        for stream in (sys.stdout, sys.stderr):
+            drop_output(stream)
+        return Exit.PIPE if broken else Exit.FAILED
+
+
+def _told(action: Callable[[], int]) -> int:
+    """Call `action`; say what went wrong. Raises OSError when that, or its output, cannot be."""
     try:
         code = action()
         sys.stdout.flush()
+        return code
     except BatmanError as error:
         full = disk_full(error)
         if full is not None:
@@ -44,26 +57,22 @@ def guard(action: Callable[[], int]) -> int:
             return Exit.FAILED
         say_error(error.message, error.hint)
         return Exit.WRONG
-    except BrokenPipeError:
-        with contextlib.suppress(OSError, ValueError):
-            # What is still buffered has nowhere to go; Python flushes it when it ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.PIPE
     except KeyboardInterrupt:
         say_error("Interrupted.")
         return Exit.INTERRUPTED
     except SystemExit as error:
+        sys.stdout.flush()
         return error.code if isinstance(error.code, int) else Exit.OK
     except Exception as error:
+        if isinstance(error, OSError) and (isinstance(error, BrokenPipeError) or output_fails()):
+            raise
         full = disk_full(error)
         if full is not None:
             say_error(full.message, full.hint)
             return Exit.FAILED
-        if isinstance(error, PermissionError) and error.filename is not None:
-            say_error(
-                f"'{clean(str(error.filename))}' cannot be used: {error.strerror}.",
-                "Ask its owner, or check the permissions.",
-            )
+        told = path_problem(error) if isinstance(error, OSError) else None
+        if told is not None:
+            say_error(told.message, told.hint)
             return Exit.WRONG
         sys.stderr.write(traceback_text(error))
         say_error(
@@ -71,7 +80,6 @@ def guard(action: Callable[[], int]) -> int:
             "Please report it with the lines above and what batman --version prints.",
         )
         return Exit.FAILED
-    return code
 
 
 def run_module(
@@ -138,7 +146,7 @@ def project_path(workspace: Workspace, text: str) -> Path:
     A path is taken from the current folder if there is a project, else from the workspace; a bare
     name is a project of the workspace. Raises `BadName` for a name no folder can have.
     """
-    given = Path(text).expanduser()
+    given = expand_user(text)
     if given.is_absolute() or text.startswith((".", "~")) or holds(given, "project.db"):
         path = given.absolute()
     elif "/" in text:

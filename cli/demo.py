@@ -14,6 +14,7 @@ from cli.evaluate import evaluate_in_child
 from cli.evaluate import show as show_evaluation
 from cli.exits import Exit
 from cli.live import end, follow
+from cli.numbers import whole
 from cli.output import is_terminal, say, say_error, say_pairs, say_table
 from core.classes import list_classes, merge
 from core.evaluation import EvaluationResult
@@ -47,10 +48,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-tui", action="store_true", help="print progress instead of opening the app"
     )
     parser.add_argument(
-        "--epochs", type=int, default=20, metavar="N", help="epochs (default: %(default)s)"
+        "--epochs",
+        type=whole(1, 100_000),
+        default=20,
+        metavar="N",
+        help="epochs (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=42, metavar="N", help="seed of pictures and training"
+        "--seed",
+        type=whole(0, 2**32 - 1),
+        default=42,
+        metavar="N",
+        help="seed of pictures and training",
     )
     add_workspace(parser)
 

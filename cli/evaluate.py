@@ -9,11 +9,13 @@ from pathlib import Path
 from cli.child import run_child
 from cli.common import add_workspace, run_module, workspace_of
 from cli.exits import Exit
+from cli.numbers import whole
 from cli.output import say, say_json, say_pairs, say_table
 from cli.plots import say_chart
 from core.evaluation import EvaluationResult
 from core.evaluation.result import Confusion
 from core.evaluation.walk import NOTHING, curves_chart, mixups
+from core.files import expand_user
 from core.text import plural
 
 DESCRIPTION = (
@@ -47,10 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="DIR", help="folder to write (default: RUN/evaluation/SPLIT)"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="images at once")
+    parser.add_argument("--batch-size", type=whole(1, 65_536), metavar="N", help="images at once")
     parser.add_argument(
         "--worst",
-        type=int,
+        type=whole(0, 10_000),
         default=24,
         metavar="N",
         help="worst images to draw (default: %(default)s)",
@@ -67,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
     require_trainer()
     workspace = workspace_of(args)
     if args.checkpoint is not None:
-        target = Path(args.checkpoint).expanduser().absolute()
+        target = expand_user(args.checkpoint).absolute()
     elif args.run is not None:
-        file = Path(args.run).expanduser()
+        file = expand_user(args.run)
         target = file.absolute() if file.is_file() else find_run(workspace, args.run).path
     else:
         target = latest_run(workspace).path

@@ -9,6 +9,7 @@ from typing import get_args
 from cli.chosen import WHERE, add_chosen, chosen_images, filter_of
 from cli.common import add_json, add_project, confirm, joined, open_project, run_module
 from cli.exits import Exit
+from cli.numbers import whole
 from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
 from core.images import ImageLine, Order, delete_images, find_images, image_lines
@@ -29,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     list_.add_argument("--sort", choices=get_args(Order), default="id", help="default: %(default)s")
     list_.add_argument("--reverse", action="store_true", help="the other way round")
     list_.add_argument(
-        "--limit", type=int, metavar="N", help=f"at most N (default: {_SHOWN}, with --json all)"
+        "--limit",
+        type=whole(1),
+        metavar="N",
+        help=f"at most N (default: {_SHOWN}, with --json all)",
     )
     add_json(list_)
 

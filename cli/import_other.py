@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cli.common import add_project
 from cli.exits import Exit
+from cli.numbers import number, whole
 from cli.parser import Subcommands
 
 
@@ -20,9 +21,12 @@ def add(commands: Subcommands) -> None:
     )
     interval = video.add_mutually_exclusive_group()
     interval.add_argument(
-        "--every-s", type=float, metavar="S", help="a frame every S seconds (default: 1)"
+        "--every-s",
+        type=number(above=True),
+        metavar="S",
+        help="a frame every S seconds (default: 1)",
     )
-    interval.add_argument("--every-frames", type=int, metavar="N", help="every Nth frame")
+    interval.add_argument("--every-frames", type=whole(1), metavar="N", help="every Nth frame")
     video.add_argument(
         "--skip-similar",
         action="store_true",

@@ -8,6 +8,7 @@ import os
 import sys
 
 from cli.exits import Exit
+from cli.numbers import whole
 from cli.parser import Subcommands
 from core.errors import ImportFailed
 from core.secrets import hide_argument
@@ -32,7 +33,7 @@ def add(commands: Subcommands) -> None:
     parser.add_argument(
         "--rf-project", required=True, metavar="NAME", help="Roboflow project, as in the address"
     )
-    parser.add_argument("--version", type=int, required=True, metavar="N", help="its version")
+    parser.add_argument("--version", type=whole(1), required=True, metavar="N", help="its version")
     parser.add_argument(
         "--api-key",
         type=_hidden,

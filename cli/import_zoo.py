@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cli.common import add_project
 from cli.exits import Exit
+from cli.numbers import whole
 from cli.parser import Subcommands
 
 
@@ -26,10 +27,17 @@ def add(commands: Subcommands) -> None:
         "--split", default="validation", help="validation (default) or train", metavar="SPLIT"
     )
     parser.add_argument(
-        "--max-samples", type=int, metavar="N", help="take at most N images, of each class in turn"
+        "--max-samples",
+        type=whole(1),
+        metavar="N",
+        help="take at most N images, of each class in turn",
     )
     parser.add_argument(
-        "--seed", type=int, default=42, metavar="N", help="draws the images (default: 42)"
+        "--seed",
+        type=whole(0, 2**32 - 1),
+        default=42,
+        metavar="N",
+        help="draws the images (default: 42)",
     )
     parser.add_argument(
         "--base-url",
@@ -44,7 +52,11 @@ def add(commands: Subcommands) -> None:
         " user's cache folder)",
     )
     parser.add_argument(
-        "--threads", type=int, default=16, metavar="N", help="downloads at a time (default: 16)"
+        "--threads",
+        type=whole(1, 256),
+        default=16,
+        metavar="N",
+        help="downloads at a time (default: 16)",
     )
     parser.add_argument(
         "--copy",

@@ -6,6 +6,7 @@ import argparse
 
 from cli.common import add_json, add_project, open_project
 from cli.exits import Exit
+from cli.numbers import whole
 from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
 
@@ -16,7 +17,9 @@ def add(commands: Subcommands) -> None:
     add_json(listing)
     add_project(listing)
     remove = commands.add("remove", "take an import out as a whole; can be undone", _remove)
-    remove.add_argument("number", type=int, metavar="ID", help="its number in batman import list")
+    remove.add_argument(
+        "number", type=whole(1), metavar="ID", help="its number in batman import list"
+    )
     add_project(remove)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from cli.child import run_heavy
 from cli.common import add_json, add_workspace, run_module, workspace_of
 from cli.exits import Exit
+from cli.numbers import number, whole
 from cli.output import say, say_json, say_pairs, say_table
 from core.detector import find_checkpoint
 from core.errors import BatmanError
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--confidence",
-        type=float,
+        type=number(0, 1),
         default=0.5,
         metavar="X",
         help="least score, 0 to 1 (default: %(default)s)",
@@ -80,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)",
     )
-    parser.add_argument("--batch-size", type=int, metavar="N", help="images at once")
+    parser.add_argument("--batch-size", type=whole(1, 65_536), metavar="N", help="images at once")
     add_json(parser)
     add_workspace(parser)
 
@@ -140,13 +141,14 @@ def run(args: argparse.Namespace) -> int:
 def _threshold(text: str) -> tuple[str, float]:
     name, equals, value = text.rpartition("=")
     try:
-        score = float(value)
-    except ValueError:
+        score = number(0, 1)(value)
+    except argparse.ArgumentTypeError:
         equals = ""
         score = 0.0
     if not equals or not name:
         raise BatmanError(
-            f"'{clean(text)}' is no class with its confidence.", "Write NAME=X, such as person=0.7."
+            f"'{clean(text)}' is no class with its confidence.",
+            "Write NAME=X with X from 0 to 1, such as person=0.7.",
         )
     return name, score
 

@@ -6,9 +6,11 @@ people's data and may hold escape codes. Rich is loaded on a terminal only.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Container, Iterable, Sequence
@@ -27,6 +29,43 @@ if TYPE_CHECKING:
 def is_terminal(stream: TextIO | None = None) -> bool:
     """Return whether `stream` (default: standard output) is a terminal."""
     return (stream or sys.stdout).isatty()
+
+
+def open_streams() -> None:
+    """Give the process its three streams: where one is closed, nothing is read or written there.
+
+    Else the next file that is opened would get its number, and what is printed would go into it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is taken: this one.
+            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(number, True)
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+        elif mode == "w" and hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a character shows a '?', not a traceback.
+            stream.reconfigure(errors="replace")
+
+
+def output_fails() -> bool:
+    """Return whether what was printed cannot be written: it is still there, and fails again."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            return True
+    return False
+
+
+def drop_output(stream: TextIO) -> None:
+    """Let what is still buffered go nowhere: Python writes it when it ends, and would complain."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        stream.flush()
 
 
 def say(text: str = "", style: str = "") -> None:

@@ -8,6 +8,7 @@ import sys
 from cli.chosen import add_chosen, chosen_images
 from cli.common import add_json, add_project, open_project, run_module
 from cli.exits import Exit
+from cli.numbers import number, whole
 from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
 from core.split_changes import NO_SPLIT, draw_splits, set_splits, split_counts
@@ -39,12 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     draw.add_argument(
         "--splits",
         nargs=3,
-        type=float,
+        type=number(0, 1),
         default=(0.7, 0.15, 0.15),
         metavar=("TRAIN", "VALID", "TEST"),
         help="shares that sum to 1 (default: 0.7 0.15 0.15)",
     )
-    draw.add_argument("--seed", type=int, default=42, metavar="N", help="default: %(default)s")
+    draw.add_argument(
+        "--seed", type=whole(0, 2**32 - 1), default=42, metavar="N", help="default: %(default)s"
+    )
     draw.add_argument(
         "--keep", action="store_true", help="draw only for images that have no split yet"
     )

@@ -331,7 +331,7 @@ class _Fetch:
     def _read_note(self) -> dict[str, Any] | None:
         try:
             note = json.loads(self.note.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return note if isinstance(note, dict) and note.get("validator") else None
 

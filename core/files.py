@@ -16,6 +16,7 @@ from core.text import clean
 
 FileMode = Literal["link", "copy", "move", "reference"]
 
+_SHOWN = 120
 # Reserved on Windows shares, which network file systems often are.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
@@ -30,7 +31,7 @@ def safe_name(name: str) -> str:
     hint = "Use letters, digits, spaces, '-', '_' and '.', up to 100 characters."
     if not stripped:
         raise BadName("A name cannot be empty.", hint)
-    if len(stripped.encode()) > 100:
+    if len(os.fsencode(stripped)) > 100:
         raise BadName(f"The name '{clean(stripped[:30])}…' is too long.", hint)
     if any(char in '/\\:*?"<>|' or not char.isprintable() for char in stripped):
         raise BadName(f"The name '{clean(stripped)}' holds a character files cannot have.", hint)
@@ -56,6 +57,55 @@ def safe_relative(path: str) -> PurePosixPath:
     if any(len(part.encode(errors="surrogateescape")) > 255 for part in parts):
         raise BadName(f"'{clean(path[:40])}…' is too long for a file name.", "Rename the file.")
     return PurePosixPath(*parts)
+
+
+def expand_user(path: str | Path) -> Path:
+    """Return `path` with a `~` or `~user` in front replaced by that home folder.
+
+    Raises `BatmanError` for a user that this machine does not know, and for a path that is not
+    UTF-8: neither SQLite nor JSON can hold it.
+    """
+    try:
+        return utf8_path(Path(path).expanduser())
+    except RuntimeError:
+        user = Path(path).parts[0]
+        raise BatmanError(
+            f"There is no home folder '{clean(user)}' on this machine.",
+            f"Write ./{clean(user)} for a file that is called so, or the whole path.",
+        ) from None
+
+
+def utf8_path(path: Path) -> Path:
+    """Return `path`. Raises `BatmanError` for one that is not UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise BatmanError(
+            f"The path '{clean(str(path))}' is not UTF-8, so it cannot be recorded.",
+            "Rename the folder or file, or reach it by a link with another name.",
+        ) from None
+    return path
+
+
+def path_problem(error: OSError) -> BatmanError | None:
+    """Return an error that the system has with a file as one for a person, with a way out.
+
+    None for an error that names no file and is not about the disk itself.
+    """
+    if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return None
+    name = "" if error.filename is None else os.fsdecode(error.filename)
+    shown = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+    hint = {
+        errno.ENAMETOOLONG: "Use a shorter name: most file systems take 255 bytes for each part.",
+        errno.EACCES: "Ask its owner for the permission, or use another folder.",
+        errno.EPERM: "Ask its owner for the permission, or use another folder.",
+        errno.EROFS: "Use a folder that can be written.",
+        errno.ENOSPC: "Make room on that disk, then do it again.",
+        errno.EDQUOT: "Make room within your quota, then do it again.",
+    }.get(error.errno or 0, "Check the path.")
+    what = error.strerror or type(error).__name__
+    return BatmanError(f"'{clean(shown)}': {what}." if shown else f"{what}.", hint)
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
@@ -85,8 +135,11 @@ def umask() -> int:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented UTF-8 JSON, atomically."""
-    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write `value` as indented UTF-8 JSON, atomically; halves of characters as escapes."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    # JSON has an escape for half of a character, UTF-8 has nothing.
+    text = re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
+    write_atomic(path, text + "\n")
 
 
 def read_json(path: Path) -> Any:

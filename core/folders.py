@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from core.files import expand_user
+
 
 def config_dir() -> Path:
     """Return the configuration folder: `$BATMAN_CONFIG_DIR`, else the platform's place for it."""
     chosen = os.environ.get("BATMAN_CONFIG_DIR")
     if chosen:
-        return Path(chosen).expanduser()
+        return expand_user(chosen)
     from platformdirs import user_config_path
 
     return user_config_path("batman")
@@ -23,7 +25,7 @@ def cache_dir() -> Path:
     """
     chosen = os.environ.get("BATMAN_CACHE_DIR")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return expand_user(chosen).absolute()
     from platformdirs import user_cache_path
 
     return user_cache_path("batman")

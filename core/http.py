@@ -11,7 +11,7 @@ from email.message import Message
 from typing import IO, Any
 
 from core.errors import BatmanError
-from core.text import clean
+from core.text import clean, whole_number
 
 
 class DownloadFailed(BatmanError):
@@ -92,7 +92,7 @@ def span(status: int, answer: Message) -> tuple[int, int | None]:
             return -1, None
         return int(found[1]), None if found[2] == "*" else int(found[2])
     length = str(answer.get("Content-Length", ""))
-    return 0, int(length) if length.isdigit() else None
+    return 0, whole_number(length)
 
 
 def reason_of(reason: object) -> str:

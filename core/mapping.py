@@ -126,7 +126,7 @@ def write_mapping(mapping: Mapping[str, str | None], path: Path) -> None:
 def _from_yaml(path: Path, text: str) -> list[tuple[str, str | None]]:
     try:
         node = yaml.compose(text, Loader=_Names)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise ClassError(

@@ -12,7 +12,6 @@ import shlex
 import shutil
 import subprocess
 import threading
-import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.folders import config_dir
+from core.parse import parse_toml
 from core.secrets import redact
 from core.text import clean, did_you_mean
 
@@ -85,8 +85,8 @@ def load_notify(folder: Path | None = None) -> NotifySettings:
     """
     try:
         text = ((folder or config_dir()) / _FILE).read_text(encoding="utf-8")
-        return read_notify(tomllib.loads(text).get("notify", {}))[0]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return read_notify(parse_toml(text).get("notify", {}))[0]
+    except (OSError, ValueError):
         return NotifySettings()
 
 

@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from core.files import expand_user
+
 Kind = Literal["coco", "yolo", "voc"]
 KINDS: tuple[Kind, ...] = ("coco", "yolo", "voc")
 
@@ -68,7 +70,7 @@ def typed_paths(text: str) -> list[Path]:
     finds, in order, and itself when that is nothing. Terminals paste dropped files like this.
     """
     text = text.strip()
-    whole = Path(text).expanduser()
+    whole = expand_user(text)
     if text and whole.exists():
         return [whole]
     try:
@@ -77,7 +79,7 @@ def typed_paths(text: str) -> list[Path]:
         words = [text]  # A quote that is still open.
     found: list[Path] = []
     for word in words:
-        path = Path(word).expanduser()
+        path = expand_user(word)
         matching: list[Path] = []
         if not path.exists() and set(word) & set("*?["):
             matching = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))

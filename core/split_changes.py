@@ -133,7 +133,9 @@ def draw_splits(
     when nothing changed, and the plan with its notes. Raises ConfigError for shares that are
     negative or do not sum to 1, and for a project without images.
     """
-    if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6 or shares[0] <= 0:
+    # Asked so that a share that is no number fails each question.
+    whole = len(shares) == 3 and all(share >= 0 for share in shares) and shares[0] > 0
+    if not (whole and abs(sum(shares) - 1) <= 1e-6):
         raise ConfigError(
             "The shares of train, valid and test must be from 0 to 1 and sum to 1.",
             "Give for example 0.7, 0.15 and 0.15.",

@@ -59,6 +59,14 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else many}"
 
 
+def whole_number(text: str) -> int | None:
+    """Return the number that up to 15 digits say, None for any other text.
+
+    `str.isdigit` takes digits such as ² that `int` does not, and `int` no more than 4300 of them.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+
+
 def duration(seconds: float) -> str:
     """Return a length of time as `8s`, `2m 05s`, `3h 07m` or `2d 04h`."""
     whole = max(0, round(seconds))

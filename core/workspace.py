@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import BatmanError
-from core.files import safe_name
+from core.files import expand_user, safe_name, utf8_path
 from core.text import clean
 
 
@@ -22,9 +22,10 @@ class Workspace:
     def find(cls, chosen: str | Path | None = None) -> Workspace:
         """Return the workspace: `chosen`, else `$BATMAN_WORKSPACE`, else the current folder.
 
-        Raises `BatmanError` when the path is there and is no folder.
+        Raises `BatmanError` when the path is there and is no folder, or is not UTF-8.
         """
-        root = Path(chosen or os.environ.get("BATMAN_WORKSPACE") or ".").expanduser().absolute()
+        given = chosen or os.environ.get("BATMAN_WORKSPACE") or "."
+        root = utf8_path(expand_user(given).absolute())
         if root.exists() and not root.is_dir():
             raise BatmanError(
                 f"The workspace '{clean(str(root))}' is not a folder.",

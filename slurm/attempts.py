@@ -17,6 +17,7 @@ import msgspec
 
 from core.child_process import begin_process
 from core.errors import RunError
+from core.parse import ParseError, parse_json
 from core.training.events import (
     Checkpoint,
     Event,
@@ -58,8 +59,8 @@ def read_attempts(data: bytes) -> list[Attempt]:
     attempts = []
     for line in data.splitlines():
         try:
-            attempts.append(msgspec.json.decode(line, type=Attempt))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            attempts.append(parse_json(line, Attempt))
+        except ParseError:
             continue
     return attempts
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BatmanError, RunError
-from core.text import clean
+from core.text import clean, whole_number
 from core.training.command import option_names
 from core.training.config import TrainingConfig, default_for
 from core.training.form import to_text
@@ -98,7 +98,7 @@ def clone_run(run_dir: Path) -> Clone:
         profile = load_profile(record.cluster)
     asked = _asked(run_dir, record)
     nodes, gpus = record.num_nodes, max(1, record.num_gpus)
-    cpus = asked.get("cpus-per-task", "")
+    cpus = whole_number(asked.get("cpus-per-task", ""))
     usual = tuple(profile.sbatch) if profile else ()
     told: dict[str, Any] = {w.name: asked.get(w.metadata["sbatch"], "") for w in _TOLD}
     return Clone(
@@ -108,7 +108,7 @@ def clone_run(run_dir: Path) -> Clone:
         cluster=record.cluster,
         request=JobRequest(
             gpu=record.gpu,
-            cpus=max(1, int(cpus) // (gpus if nodes == 1 else 1)) if cpus.isdigit() else None,
+            cpus=None if cpus is None else max(1, cpus // (gpus if nodes == 1 else 1)),
             checkpoints=record.checkpoints,
             extra=tuple(
                 option

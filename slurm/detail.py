@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.errors import BatmanError
-from core.text import clean
+from core.text import clean, whole_number
 from core.training.sources import LogTail
 from slurm.actions import check_ids
 from slurm.hosts import Host, HostError
@@ -242,7 +242,7 @@ def _last(text: str) -> str:
 
 
 def _int(text: str) -> int | None:
-    return int(text) if text.isdigit() else None
+    return whole_number(text)
 
 
 def _path(text: str) -> str:

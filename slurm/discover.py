@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from core.text import clean
+from core.text import clean, whole_number
 from slurm.hosts import Host, HostError
 from slurm.profiles import EXAMPLE_GPUS, GpuType, Profile
 from slurm.values import Gpus, format_duration, parse_duration, parse_gres
@@ -198,7 +198,7 @@ def parse_nodes(text: str, sep: str) -> tuple[list[Node], dict[str, Partition]]:
             found[name] = Node(**{**vars(node), "partitions": partitions_of})
             continue
         # CPUsState is allocated/idle/other/total.
-        counts = [int(part) if part.isdigit() else 0 for part in cpus.split("/")] + [0] * 4
+        counts = [whole_number(part) or 0 for part in cpus.split("/")] + [0] * 4
         found[name] = Node(
             name=name,
             partitions=(partition,),
@@ -207,7 +207,7 @@ def parse_nodes(text: str, sep: str) -> tuple[list[Node], dict[str, Partition]]:
             state=state or brief,
             cpus=counts[3],
             free_cpus=counts[1],
-            memory=int(memory) if memory.isdigit() else 0,
+            memory=whole_number(memory) or 0,
         )
     return list(found.values()), partitions
 
@@ -278,6 +278,7 @@ def _places(text: str) -> list[Place]:
     places: dict[str, Place] = {}
     for line in text.splitlines():
         free, _, path = line.partition(" ")
-        if free.isdigit() and path:
-            places.setdefault(path, Place(path, int(free) * 1024))
+        blocks = whole_number(free)
+        if blocks is not None and path:
+            places.setdefault(path, Place(path, blocks * 1024))
     return list(places.values())

@@ -13,6 +13,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.text import whole_number
 from slurm.states import JobState, parse_state, reason_words
 from slurm.values import Gpus, parse_duration, parse_gres
 
@@ -109,7 +110,7 @@ class Job:
             return True
         match = re.fullmatch(r"(\d+)_\[([^\]%]*)(?:%\d+)?\]", self.id)
         base, _, task = job_id.partition("_")
-        if match is None or match.group(1) != base or not task.isdigit():
+        if match is None or match.group(1) != base or whole_number(task) is None:
             return False
         return any(int(task) in part for part in _task_ranges(match.group(2)))
 
@@ -286,7 +287,7 @@ def _int(text: str) -> int | None:
 
 
 def _time(text: str) -> int | None:
-    return int(text) if text.isdigit() and int(text) > 0 else None
+    return whole_number(text) or None
 
 
 def _duration(text: str) -> int | None:

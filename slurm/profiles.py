@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from core.errors import BadName, BatmanError
 from core.files import safe_name, write_atomic
 from core.folders import config_dir
+from core.parse import parse_toml
 from core.text import clean, did_you_mean, sentence
 from slurm.values import parse_duration, parse_memory
 
@@ -49,8 +49,8 @@ class GpuType(BaseModel):
     partition: str = ""
     memory: str = ""
     time: str = ""
-    batch: Annotated[int, Field(ge=1)] | None = None
-    max_per_node: int = Field(default=0, ge=0)
+    batch: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    max_per_node: int = Field(default=0, ge=0, le=1024)
 
     _plain = field_validator("gres", "partition", "memory", "time")(_no_control)
 
@@ -213,7 +213,7 @@ def load_profile(name: str) -> Profile:
     """Return the profile `name`. Raises `ProfileError` naming the nearest, or what is wrong."""
     path = profile_file(name)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = parse_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         known = list_profiles()
         guess = did_you_mean(name, known)
@@ -222,7 +222,7 @@ def load_profile(name: str) -> Profile:
             sentence(guess) or (f"There are: {', '.join(map(clean, known))}." if known else
                                    "Add it with batman clusters add."),
         ) from None  # fmt: skip
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ProfileError(
             f"'{clean(str(path))}' cannot be read: {clean(str(error))}.",
             f"Put it right with batman clusters edit {clean(name)}.",

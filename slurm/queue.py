@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from core.text import clean
+from core.text import clean, whole_number
 from slurm.discover import Node, Partition, parse_nodes
 from slurm.hosts import Host, HostError
 from slurm.jobs import (
@@ -190,8 +190,8 @@ def split_sections(text: str, mark: str) -> dict[str, Section]:
     for piece in ("\n" + text).split(f"\n{mark} ")[1:]:
         head, _, body = piece.partition("\n")
         if head.startswith("end ") and name:
-            code = head[4:].strip()
-            sections[name] = Section(out, int(code) if code.isdigit() else 1, body.strip())
+            code = whole_number(head[4:].strip())
+            sections[name] = Section(out, 1 if code is None else code, body.strip())
             name = ""
         else:
             name, out = head.strip(), body

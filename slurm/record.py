@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from core.files import write_json
+from core.parse import ParseError, parse_json
 from core.secrets import redact_forms, redact_tree
 from core.workspace import Workspace
 
@@ -78,8 +79,8 @@ def comment_of(token: str) -> str:
 def read_record(run_dir: Path) -> JobRecord | None:
     """Return the record in `run_dir`, None if the run was never submitted."""
     try:
-        return msgspec.json.decode((run_dir / JOB_FILE).read_bytes(), type=JobRecord)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return parse_json((run_dir / JOB_FILE).read_bytes(), JobRecord)
+    except (OSError, ParseError):
         return None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from core.errors import BatmanError
 from core.progress import Cancelled, never
-from core.text import clean
+from core.text import clean, whole_number
 from slurm.hosts import Completed, Host, HostError, NeedsPerson, NotConnected
 from slurm.jobs import new_separator
 from slurm.record import comment_of
@@ -101,7 +101,7 @@ def find_job(host: Host, marker: str, token: str) -> tuple[str, str]:
     kind, _, rest = done.text.partition("\n")
     if kind.startswith("answered"):
         code = kind.split()[-1]
-        return "found", _number(done, int(code) if code.isdigit() else 1, rest)
+        return "found", _number(done, 1 if (number := whole_number(code)) is None else number, rest)
     if kind == "begun":
         for line in rest.splitlines():
             fields = line.split(sep)

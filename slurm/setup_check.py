@@ -12,6 +12,7 @@ import msgspec
 
 from core.errors import BatmanError
 from core.errors import Cancelled as WasCancelled
+from core.parse import ParseError, parse_json
 from core.progress import Cancelled, never
 from core.telemetry import shell_exports
 from core.text import clean
@@ -187,8 +188,8 @@ def _result(host: Host, check: Check, cancelled: Cancelled, patience_s: float) -
     if not data:
         return None
     try:
-        return msgspec.json.decode(data, type=Said)
-    except msgspec.DecodeError as error:
+        return parse_json(data, Said)
+    except ParseError as error:
         raise BatmanError(
             f"What the check job found cannot be read: {clean(str(error))}.",
             f"Remove {clean(check.result)} there and try again.",

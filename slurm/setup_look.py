@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.text import clean
+from core.text import clean, whole_number
 from slurm.hosts import Host, HostError
 
 # What Batman runs on (`requires-python`), and the last version that torch has wheels for.
@@ -127,7 +127,7 @@ def parse_look(text: str) -> There:
             continue
         try:
             path, version, machine, libc, pip = json.loads(rest)
-        except ValueError:
+        except (ValueError, TypeError, RecursionError):
             continue
         match = re.search(r"(\d+)\.(\d+)", libc)
         glibc = (int(match[1]), int(match[2])) if match else None
@@ -146,6 +146,6 @@ def parse_look(text: str) -> There:
         uv=told.get("uv", ""),
         network=told.get("network") == "yes",
         machine=told.get("machine", ""),
-        free=int(free) * 1024 if free.isdigit() else None,
+        free=None if (blocks := whole_number(free)) is None else blocks * 1024,
         writable=told.get("writable") == "yes",
     )

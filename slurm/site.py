@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.files import expand_user
 from core.text import clean
 from core.workspace import Workspace
 from slurm.hosts import Host, HostError, LocalHost
@@ -65,7 +66,7 @@ def open_site(host: Host, profile: Profile, workspace: Workspace) -> Site:
     Raises `HostError` when the host does not answer or a variable is not set there.
     """
     if profile.is_local:
-        python = str(Path(profile.python).expanduser()) if profile.python else sys.executable
+        python = str(expand_user(profile.python)) if profile.python else sys.executable
         return Site(host, profile, str(workspace.root.absolute()), python, True)
     root, python = expand_paths(host, [profile.workspace or "~/batman", profile.python])
     return Site(host, profile, root, python or f"{root}/env", False)

@@ -26,7 +26,7 @@ def parse_duration(text: str) -> int | None:
     text = text.strip()
     if text.upper() in _UNLIMITED:
         return None
-    match = re.fullmatch(r"(?:(\d+)-)?(\d+(?::\d+){0,2})(?:\.\d+)?", text)
+    match = re.fullmatch(r"(?:(\d{1,9})-)?(\d{1,9}(?::\d{1,9}){0,2})(?:\.\d+)?", text)
     if match is None:
         raise ValueError(f"no time: {text!r}")
     parts = [int(part) for part in match.group(2).split(":")]
@@ -49,7 +49,7 @@ def format_duration(seconds: int) -> str:
 
 def parse_memory(text: str) -> int | None:
     """Return mebibytes from `256G`, `4000M`, `1.5T`, `4000` (M), `2Gn`, `2Gc`; None for nothing."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGTP]?)i?B?[nc]?", text.strip(), re.IGNORECASE)
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d+)?)([KMGTP]?)i?B?[nc]?", text.strip(), re.IGNORECASE)
     if match is None:
         return None
     return int(float(match.group(1)) * _UNITS[match.group(2).upper()])
@@ -68,7 +68,7 @@ def parse_gres(text: str) -> list[Gpus]:
     text = text.replace("gpu:(null)", "gpu")
     for part in re.split(r",(?![^(]*\))", re.sub(r"\([^)]*\)", "", text)):
         match = re.fullmatch(
-            r"(?:gres[:/])?gpu(?::([^:=]+?))??(?:[:=](\d+))?", part.strip(), re.IGNORECASE
+            r"(?:gres[:/])?gpu(?::([^:=]+?))??(?:[:=](\d{1,9}))?", part.strip(), re.IGNORECASE
         )
         if match:
             kind, count = match.group(1) or "", int(match.group(2) or 1)

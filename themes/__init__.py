@@ -7,12 +7,13 @@ CSS variables. The ones beside this module are Batman's own; a person puts other
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
+
+from core.parse import parse_toml
 
 OWN = Path(__file__).parent
 DARK = "batman-dark"
@@ -42,8 +43,8 @@ def read_theme(path: Path) -> Theme:
     Raises `BadTheme` when the file cannot be read, a name is unknown or a colour is none.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        data = parse_toml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise BadTheme(f"{path.name}: {error}") from error
     if unknown := set(data) - {"name", "dark", "colors", "variables"}:
         raise BadTheme(f"{path.name}: unknown entry '{min(unknown)}'")

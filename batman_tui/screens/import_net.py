@@ -11,7 +11,7 @@ from textual.widgets import Input, RadioSet, Static
 from batman_tui.screens.import_way import ImportJob, Line, Way
 from batman_tui.widgets.choice import Choice
 from core.errors import BatmanError
-from core.text import clean
+from core.text import clean, whole_number
 
 SPLITS = ("validation", "train")
 KEY_VARIABLE = "ROBOFLOW_API_KEY"
@@ -61,7 +61,7 @@ class ZooWay(Way):
         text = self.query_one("#zoo-images", Input).value.strip()
         if not text:
             return None
-        return int(text) if text.isdecimal() else 0
+        return whole_number(text) or 0
 
     @on(Input.Changed)
     def _typing(self) -> None:
@@ -133,7 +133,7 @@ class RoboflowWay(Way):
     @on(Input.Changed)
     def _typing(self) -> None:
         version = self._text("version")
-        number = version.isdecimal() and int(version) > 0
+        number = (whole_number(version) or 0) > 0
         self.query_one("#rf-version", Input).set_class(not number, "-wrong")
         self.judge(bool(number and self._text("space") and self._text("project") and self._key))
 

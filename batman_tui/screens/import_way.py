@@ -17,6 +17,7 @@ from textual.worker import get_current_worker
 from batman_tui.widgets.base import Guarded
 from batman_tui.widgets.choice import Choice
 from batman_tui.widgets.path_suggester import PathSuggester
+from core.errors import BatmanError
 from core.files import FileMode
 from core.text import clean
 
@@ -172,7 +173,7 @@ class PathWay(Way):
     def _look(self, typed: str) -> None:
         try:
             there, kind = self.look(typed) if typed else (False, None)
-        except (OSError, RuntimeError, ValueError):
+        except (OSError, RuntimeError, ValueError, BatmanError):
             there, kind = False, None  # Such as `~nobody`, or a name with a NUL.
         if not get_current_worker().is_cancelled:
             self.post_message(self.Looked(there, kind))

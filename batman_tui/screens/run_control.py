@@ -10,6 +10,7 @@ from textual.reactive import reactive
 
 from batman_tui.widgets.base import BatmanScreen
 from core.errors import BatmanError
+from core.text import whole_number
 from core.training.follow import RunSnapshot
 
 
@@ -66,7 +67,7 @@ class RunControl(BatmanScreen):
         done = run.epoch
 
         def check(text: str) -> str:
-            if not text.isdigit() or int(text) <= done:
+            if (whole_number(text) or 0) <= done:
                 raise BatmanError(f"Give a whole number above the {done} epochs that are done.")
             return f"{int(text) - done} more"
 

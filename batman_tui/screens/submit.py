@@ -24,7 +24,7 @@ from batman_tui.widgets.keybar import KeyBar
 from batman_tui.widgets.table import Column, VirtualTable
 from core.errors import BatmanError, Cancelled
 from core.progress import Progress
-from core.text import duration, plural
+from core.text import duration, plural, whole_number
 from core.training.config import parse_config
 from slurm.discover import Facts, discover
 from slurm.pipeline import Order, make_order, preview, send_order
@@ -240,7 +240,7 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
             cpus=begun.cpus if row is not None and row.gpu == begun.gpu else None,
             sweep=tuple(texts["sweep"].split()),
             checkpoints=texts["checkpoints"],
-            parallel=int(number) if number.isdigit() and int(number) else None,
+            parallel=whole_number(number) or None,
         )
 
     def _follow(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from core.errors import RunError
+from core.files import expand_user
 from core.text import clean, did_you_mean, sentence
 from core.workspace import Workspace
 
@@ -62,7 +63,7 @@ def find_checkpoint(target: str | Path, workspace: Workspace | None = None) -> P
     A file, the folder of a run or an export, or the name of a run of the workspace. Raises RunError
     that says what is there instead.
     """
-    path = Path(target).expanduser()
+    path = expand_user(target)
     # A Core ML model is a folder.
     if path.is_file() or (path.is_dir() and path.suffix in EXPORTED):
         return path.absolute()

@@ -94,7 +94,7 @@ def read_facts(path: Path, session: Any) -> dict[str, Any]:
     notes = session.get_modelmeta().custom_metadata_map.get(_NOTES, "")
     try:
         facts = json.loads(notes)
-    except ValueError:
+    except (ValueError, RecursionError):
         facts = None
     if isinstance(facts, dict) and isinstance(facts.get("classes"), list):
         return facts

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.checkpoint_file import load_checkpoint
 from core.detector.base import MEAN, STD, Detector, Floats, Pixels, choose_classes
 from core.errors import BatmanError, ConfigError, RunError
 from core.files import read_json
@@ -42,22 +42,9 @@ def read_content(path: Path) -> dict[str, Any]:
 
     Only data is read, never code. Raises RunError for a file that is none.
     """
-    import argparse
-
-    import torch
-
-    try:
-        # Checkpoints of old rfdetr releases hold their settings as an argparse Namespace.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is cut short or foreign
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if not zipfile.is_zipfile(path):  # torch talks of its own ways to open files then
-            text = "torch.save writes no such file"
-        raise RunError(
-            f"'{clean(path.name)}' cannot be read as a checkpoint: {clean(text)[:200]}.",
-            "Use another checkpoint of the run; this one is damaged or no RF-DETR checkpoint.",
-        ) from error
+    content = load_checkpoint(
+        path, "Use another checkpoint of the run; this one is damaged or no RF-DETR checkpoint."
+    )
     if not isinstance(content, dict) or not ({"model", "state_dict"} & content.keys()):
         raise RunError(
             f"'{clean(path.name)}' holds no RF-DETR weights.",
@@ -70,8 +57,19 @@ def read_header(path: Path, content: Mapping[str, Any]) -> CheckpointHeader:
     """Return what the checkpoint in `path` with `content` says about itself.
 
     Class names come from the checkpoint, else from what its writer put beside it: batman.json, the
-    original Batman's class_info.json, or rfdetr's or our training_config.json.
+    original Batman's class_info.json, or rfdetr's or our training_config.json. Raises RunError for
+    content that is of another make.
     """
+    try:
+        return _header(path, content)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"'{clean(path.name)}' is no checkpoint of RF-DETR: {clean(repr(error))[:200]}.",
+            "Use best.pth of a run, or a checkpoint_best_*.pth of rfdetr.",
+        ) from None
+
+
+def _header(path: Path, content: Mapping[str, Any]) -> CheckpointHeader:
     args = content.get("args") or {}
     args = dict(args) if isinstance(args, Mapping) else dict(vars(args))
     names = args.get("class_names") or content.get("class_names")
@@ -283,6 +281,12 @@ def _build(path: Path, header: CheckpointHeader, device: str) -> Any:
             ) from error
         except Exception as error:  # rfdetr's own errors are many and deep
             raise RunError(
-                f"rfdetr cannot load '{clean(path.name)}': {clean(str(error))[:300]}",
+                f"rfdetr cannot load '{clean(path.name)}': {_own_words(error)}",
                 "Use a checkpoint written by rfdetr 1.8 or later, such as best.pth of a run.",
             ) from error
+
+
+def _own_words(error: Exception) -> str:
+    """Return what an error says, without advice to load files unsafely."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return "it is not made by it" if "weights_only" in text else f"{clean(text)[:300]}."

@@ -9,17 +9,16 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from core.child_output import died
 from core.child_process import python_command, python_environment
-from core.errors import BatmanError, Cancelled, RunError
+from core.errors import BatmanError, Cancelled
 from core.progress import Progress
-from core.text import clean
 from core.training.launcher import require_trainer
 
 # A child that does not end by itself after it was told to is ended.
 _PATIENCE_S = 20.0
-_LAST_LINES = 12
 
 
 class EvaluationProcess:
@@ -83,7 +82,7 @@ class EvaluationProcess:
                 return Path(str(end["folder"]))
             if end.get("event") == "failed":
                 raise BatmanError(str(end.get("message", "")), str(end.get("hint", "")))
-            raise RunError(f"The evaluation ended with code {code}.", _last(noise))
+            raise died("The evaluation", code, noise)
 
     def cancel(self) -> None:
         """Ask the child to stop, and end it if it does not; returns at once."""
@@ -115,9 +114,3 @@ def _follow(process: subprocess.Popen[str], progress: Callable[[Progress], None]
         else:
             end = event
     return end
-
-
-def _last(noise: IO[bytes]) -> str:
-    noise.seek(0)
-    lines = noise.read().decode(errors="replace").splitlines()[-_LAST_LINES:]
-    return clean(" ⏎ ".join(lines)) or "It printed nothing."

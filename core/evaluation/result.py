@@ -8,6 +8,7 @@ import msgspec
 
 from core.errors import BatmanError
 from core.files import write_atomic
+from core.parse import ParseError, parse_json
 from core.text import clean
 
 RESULT = "evaluation.json"
@@ -145,13 +146,13 @@ class EvaluationResult(msgspec.Struct, kw_only=True, frozen=True):
         """Return the evaluation in `folder`. Raises BatmanError if there is no good one."""
         path = folder / RESULT
         try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
+            return parse_json(path.read_bytes(), cls)
         except (FileNotFoundError, NotADirectoryError):
             raise BatmanError(
                 f"There is no evaluation in '{clean(str(folder))}'.",
                 "Make one with batman evaluate.",
             ) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except ParseError as error:
             raise BatmanError(
                 f"'{clean(str(path))}' is no evaluation: {clean(str(error))}.",
                 "Make it again with batman evaluate.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,8 +49,10 @@ def read_truth(dataset: Path, split: str, classes: Sequence[str]) -> Truth:
     try:
         images = [_image(record) for record in content["images"]]
         names = {int(c["id"]): str(c["name"]).strip() for c in content["categories"]}
-        records = [dict(record) for record in content["annotations"]]
-    except (KeyError, TypeError, ValueError) as error:
+        records = [
+            _annotation(record, number) for number, record in enumerate(content["annotations"], 1)
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BatmanError(
             f"'{clean(str(file))}' is not in COCO's format: {clean(repr(error))}.",
             "Export the data set again with batman export coco.",
@@ -78,11 +81,11 @@ def read_truth(dataset: Path, split: str, classes: Sequence[str]) -> Truth:
     kept: list[dict[str, Any]] = []
     left_out: set[str] = set()
     for record in records:
-        if record.get("image_id") not in known:
+        if record["image_id"] not in known:
             continue
         record["category_id"] = same.get(record["category_id"], record["category_id"])
         if record["category_id"] in category_of:
-            kept.append(_annotation(record, len(kept) + 1))
+            kept.append({**record, "id": len(kept) + 1})
         else:
             left_out.add(names.get(record["category_id"], str(record["category_id"])))
     notes = []
@@ -121,12 +124,15 @@ def _image(record: dict[str, Any]) -> dict[str, Any]:
 def _annotation(record: dict[str, Any], number: int) -> dict[str, Any]:
     """Return the record as pycocotools needs it: an id, an area and a crowd flag in any case."""
     x, y, w, h = (float(value) for value in record["bbox"])
+    area = float(record.get("area") or w * h)
+    if not all(map(math.isfinite, (x, y, w, h, area))):
+        raise ValueError(f"the box of annotation {number} is not finite")
     return {
         "id": number,
-        "image_id": record["image_id"],
-        "category_id": record["category_id"],
+        "image_id": int(record["image_id"]),
+        "category_id": int(record["category_id"]),
         "bbox": [x, y, w, h],
-        "area": float(record.get("area") or w * h),
+        "area": area,
         "iscrowd": int(record.get("iscrowd") or 0),
     }
 

@@ -18,7 +18,7 @@ import msgspec
 
 from core.errors import ExportFailed
 from core.exporters.snapshot import ExportReport, Image, Snapshot, at_one_moment, staged, unique
-from core.files import FileMode, link_or_copy
+from core.files import FileMode, expand_user, link_or_copy
 from core.importers.coco_files import SPLITS
 from core.importers.manage import ImportRow, list_imports
 from core.importers.report import Progress, Watch
@@ -52,7 +52,7 @@ def export_original(
     Raises `ExportFailed` when `out` is not empty or cannot be written, and `Cancelled`; nothing is
     left then.
     """
-    out = Path(out).expanduser().absolute()
+    out = expand_user(out).absolute()
     watch = Watch(progress, cancelled, "export")
     with staged(out) as folder:
         with at_one_moment(project):

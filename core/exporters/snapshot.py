@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from core.errors import ExportFailed
-from core.files import FileMode, link_or_copy
+from core.files import FileMode, expand_user, link_or_copy
 from core.importers.folders import Folders
 from core.importers.report import Watch
 from core.store import Project
@@ -223,7 +223,7 @@ def staged(out: Path) -> Iterator[Path]:
 
     Raises `ExportFailed` when there is something at `out`, or it cannot be written.
     """
-    out = Path(out).expanduser().resolve()
+    out = expand_user(out).resolve()
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ExportFailed(

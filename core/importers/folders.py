@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import ImportFailed
+from core.files import expand_user
 from core.text import clean
 from core.upright import QUARTER_TURNS, orientation_of
 
@@ -152,7 +153,7 @@ def place_of(source: Path | str) -> Path:
     It is kept as the origin of an import and shown; and where images are left in place, a path by
     way of another folder would end with that folder.
     """
-    path = Path(source).expanduser().absolute()
+    path = expand_user(source).absolute()
     flat = os.path.normpath(path)
     return Path(flat) if os.path.realpath(flat) == os.path.realpath(path) else path
 

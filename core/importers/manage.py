@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ProjectError
+from core.files import expand_user
 from core.store import HistoryEntry, Project
 from core.text import plural
 
@@ -53,7 +54,7 @@ def list_imports(project: Project) -> list[ImportRow]:
 
 def imported_before(project: Project, source: Path) -> ImportRow | None:
     """Return the newest import of the files at `source` that the project consists of, if any."""
-    place = source.expanduser().resolve()
+    place = expand_user(source).resolve()
     # Only the origins, until one fits: a dialog asks this with every letter that is typed.
     for number, origin in project.db.execute(
         "SELECT id, origin FROM imports WHERE active = 1 ORDER BY id DESC"

@@ -27,6 +27,7 @@ from core.http import DownloadFailed
 from core.importers.commit import commit
 from core.importers.dataset import DataSet, Picture
 from core.importers.report import ImportReport, Progress, Watch
+from core.parse import ParseError, parse_json
 from core.store import Project
 from core.text import clean, did_you_mean, plural
 
@@ -198,7 +199,7 @@ class _Source:
         try:
             with zipfile.ZipFile(archive) as file:
                 raw = file.read(member)
-            found = msgspec.json.decode(raw, type=_Instances)
+            found = parse_json(raw, _Instances)
             # The names become paths in the cache: a mirror must not choose where those lead.
             strange = [i.file_name for i in found.images if not _FILE_NAME.fullmatch(i.file_name)]
             if not strange:
@@ -208,7 +209,7 @@ class _Source:
             wrong = f"it has no {member}"
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
             wrong = clean(str(error)) or "it is cut"
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except ParseError as error:
             wrong = f"{member} is not COCO: {clean(str(error))}"
         raise ImportFailed(
             f"The annotation archive of {clean(self.base)} cannot be used: {wrong}.",
@@ -300,7 +301,12 @@ def _split(split: str) -> str:
 
 
 def _base(base_url: str | None) -> str:
-    return (base_url or os.environ.get("BATMAN_COCO_URL") or BASE_URL).rstrip("/")
+    base = (base_url or os.environ.get("BATMAN_COCO_URL") or BASE_URL).rstrip("/")
+    if not re.fullmatch(r"https?://[!-~]+", base):
+        raise ImportFailed(
+            f"'{clean(base)}' is no address to download from.", "Give one that begins with http://."
+        )
+    return base
 
 
 def _origin(split: str, wanted: Sequence[str] | None, max_samples: int | None) -> str:

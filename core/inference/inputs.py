@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.files import expand_user
+
 IMAGES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"}
 )
@@ -46,7 +48,7 @@ def find_sources(
     found: dict[Path, Source] = {}
     skipped: list[Skipped] = []
     for given in inputs:
-        path = Path(given).expanduser()
+        path = expand_user(given)
         if path.is_dir():
             files = _in_folder(path, leave_out)
             sources = [_source(file, file.relative_to(path).as_posix()) for file in files]

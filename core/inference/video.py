@@ -23,6 +23,8 @@ LOW_SCORE = 0.1
 # turns. Boxes of a class that share this much of their union are one object; of any class, boxes
 # that are as good as the same.
 _SAME_CLASS, _SAME_BOX = 0.7, 0.95
+# Beside av's own errors: numbers in a damaged header make arithmetic and conversions fail.
+_UNREADABLE = (OSError, ValueError, LookupError, ArithmeticError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,11 @@ class VideoReader:
     def __init__(self, path: Path) -> None:
         av = _av()
         self.path = path
+        self._unreadable = (av.FFmpegError, *_UNREADABLE)
         shown = f"'{clean(path.name)}'"
         try:
             self._container = av.open(str(path))
-        except (OSError, ValueError) as error:  # av's errors derive from both
+        except self._unreadable as error:
             raise BatmanError(f"{shown} cannot be read as a video: {_why(error)}.") from error
         if not self._container.streams.video:
             self._container.close()
@@ -79,7 +82,7 @@ class VideoReader:
                 last = pts
                 turn = round((picture.rotation or 0) / 90) % 4
                 yield Frame(number, float(pts * self.time_base), pts, picture, turn)
-        except (OSError, ValueError) as error:
+        except self._unreadable as error:
             where = f"after frame {number}" if number >= 0 else "from its first frame on"
             shown = f"'{clean(self.path.name)}'"
             raise BatmanError(f"{shown} is damaged {where}: {_why(error)}.") from error

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from core.errors import ProjectError
-from core.files import safe_name
+from core.files import expand_user, safe_name
 from core.store.changes import Change, replay
 from core.store.failures import damaged, store_error
 from core.store.lock import hostname, write_lock
@@ -73,7 +73,7 @@ class Project:
 
         Raises `ProjectError` when something is there already and `BadName` for a bad folder name.
         """
-        path = path.expanduser().absolute()
+        path = expand_user(path).absolute()
         safe_name(path.name)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise ProjectError(
@@ -100,7 +100,7 @@ class Project:
 
         Raises `ProjectError` when there is none, it is damaged, or a newer Batman made it.
         """
-        path = path.expanduser().absolute()
+        path = expand_user(path).absolute()
         file = _require(path)
         db: sqlite3.Connection | None = None
         try:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from core.checkpoint_file import load_checkpoint
 from core.errors import ConfigError, RunError
 from core.files import link_or_copy
 from core.text import clean, plural
@@ -198,7 +199,7 @@ def require_state(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith("/data.pkl")]
             described = b"".join(archive.read(name) for name in names)
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # zipfile raises nearly everything on a damaged archive
         return
     if b"optimizer_states" not in described:
         raise _weights_only(path)
@@ -217,19 +218,27 @@ def read_info(path: Path) -> CheckpointInfo:
 
     Raises RunError for a file that is no checkpoint, and for one that holds weights only.
     """
-    import torch
-
-    shown = f"'{clean(path.name)}'"
-    try:
-        content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is cut short or foreign
-        raise RunError(
-            f"{shown} cannot be read as a checkpoint: {clean(str(error))[:300]}",
-            "Resume from another one: checkpoint_last.pth, or the newest checkpoint_epoch_N.pth.",
-        ) from error
-    if not isinstance(content, dict) or "loops" not in content or not content["optimizer_states"]:
+    content = load_checkpoint(
+        path, "Resume from another one: checkpoint_last.pth, or the newest checkpoint_epoch_N.pth."
+    )
+    if (
+        not isinstance(content, dict) or "loops" not in content
+        or not content.get("optimizer_states")
+    ):  # fmt: skip
         raise _weights_only(path)
+    try:
+        return _info(path, content)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise RunError(
+            f"'{clean(path.name)}' is no checkpoint of Batman's: {clean(repr(error))[:200]}.",
+            "Resume from another one, or start afresh from its weights with --pretrained.",
+        ) from None
+
+
+def _info(path: Path, content: dict[str, Any]) -> CheckpointInfo:
     arguments = content.get("args") or {}
+    if not isinstance(arguments, dict):  # a Namespace, in rfdetr's own
+        arguments = vars(arguments)
     model = content.get("model_config") or {}
     progress = content["loops"]["fit_loop"]["epoch_progress"]["current"]
     return CheckpointInfo(

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from core.errors import BatmanError, ConfigError
-from core.files import read_json, write_json
+from core.files import expand_user, read_json, write_json
 from core.secrets import redact_forms, redact_tree
 from core.text import clean, did_you_mean
 from core.training.models import get_model, resolve_image_size
@@ -55,7 +55,7 @@ class DatasetInfo(BaseModel):
     notes: list[str] = Field(default_factory=list)
 
 
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class TrainingConfig(BaseModel):
@@ -85,7 +85,10 @@ class TrainingConfig(BaseModel):
     )
     lr: float = Field(default=1e-4, gt=0, le=1, description="learning rate")
     patience: int = Field(
-        default=10, ge=0, description="epochs without improvement before stopping early (0: never)"
+        default=10,
+        ge=0,
+        le=100_000,
+        description="epochs without improvement before stopping early (0: never)",
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
     num_gpus: int = Field(default=1, ge=1, le=1024, description="GPUs on each node")
@@ -127,10 +130,10 @@ class TrainingConfig(BaseModel):
     )
     seed: int = Field(default=42, ge=0, le=2**32 - 1, description="seed of splits and training")
     checkpoint_interval: int = Field(
-        default=10, ge=1, description="epochs between the checkpoints that are kept"
+        default=10, ge=1, le=100_000, description="epochs between the checkpoints that are kept"
     )
     keep_checkpoints: int = Field(
-        default=5, ge=0, description="newest checkpoint_epoch_N.pth to keep (0: all)"
+        default=5, ge=0, le=100_000, description="newest checkpoint_epoch_N.pth to keep (0: all)"
     )
     best_metric: Literal["map", "mar"] = Field(
         default="map",
@@ -145,7 +148,10 @@ class TrainingConfig(BaseModel):
     )
     augment: bool = Field(default=True, description="flip, crop and recolour training images")
     warmup_epochs: float = Field(
-        default=0.0, ge=0, description="epochs over which the learning rate rises from zero"
+        default=0.0,
+        ge=0,
+        le=100_000,
+        description="epochs over which the learning rate rises from zero",
     )
     lr_encoder: float | None = Field(
         default=None, gt=0, le=1, description="learning rate of the encoder (default: 1.5 times lr)"
@@ -168,7 +174,9 @@ class TrainingConfig(BaseModel):
     weight_decay: float = Field(
         default=1e-4, ge=0, le=1, description="weight decay of the optimiser"
     )
-    clip_max_norm: float = Field(default=0.1, ge=0, description="largest gradient norm (0: any)")
+    clip_max_norm: float = Field(
+        default=0.1, ge=0, le=1e9, description="largest gradient norm (0: any)"
+    )
     precision: Literal["auto", "bf16", "fp16", "fp32"] = Field(
         default="auto", description="number format on a GPU; auto takes bf16 where the GPU has it"
     )
@@ -219,6 +227,18 @@ class TrainingConfig(BaseModel):
             value = [part.strip() for part in value.split("|") if part.strip()]
         if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
             return list(dict.fromkeys(value)) or None
+        return value
+
+    @field_validator("project", "output_dir", "resume", "pretrained")
+    @classmethod
+    def _a_place(cls, value: Path | None) -> Path | None:
+        try:
+            if value is not None:
+                expand_user(value)
+        except BatmanError as error:
+            raise ValueError(f"{error.message} {error.hint}".rstrip(".")) from None
+        if value is not None and "\0" in str(value):
+            raise ValueError("a path holds no NUL")
         return value
 
     @field_validator("splits", mode="before")

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from core.errors import ConfigError
 from core.hardware import Gpu
+from core.text import whole_number
 from core.training.config import TrainingConfig, default_for, errors_by_field, parse_config
 from core.training.memory import EFFECTIVE, recommend_here
 from core.training.models import MODELS, get_model, resolve_image_size, valid_sizes
@@ -265,9 +266,9 @@ class Form:
                 texts["grad_accum"] = values["grad_accum"] = str(advice.grad_accum)
         elif "grad_accum" not in values and "batch_size" not in errors:
             batch = values["batch_size"]
-            if batch.isdigit():
+            if (size := whole_number(batch)) is not None:
                 devices = config.num_gpus * config.num_nodes
-                accum = max(1, EFFECTIVE // (int(batch) * devices))
+                accum = max(1, EFFECTIVE // (size * devices))
                 texts["grad_accum"] = values["grad_accum"] = str(accum)
         return advice.reason
 
@@ -277,9 +278,9 @@ def size_choices(model: str, text: str) -> str:
 
     The size it trains at where it cannot take the typed one, and what sizes it can take.
     """
-    if not text.strip().isdigit() or model not in MODELS:
+    size = whole_number(text.strip())
+    if size is None or model not in MODELS:
         return ""
-    size = int(text)
     every = get_model(model).divisor
     if valid_sizes(model, size) == [size]:
         return f"multiples of {every}"

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from core.errors import ConfigError
+from core.files import expand_user
 from core.text import clean, did_you_mean, sentence
 
 APACHE: Final = "Apache-2.0"
@@ -273,7 +274,7 @@ def weights_folder() -> Path:
     `RF_HOME`, else `ROBOFLOW_HOME`, else `~/.roboflow/models` (rfdetr's `get_model_cache_dir`).
     """
     folder = os.environ.get("RF_HOME") or os.environ.get("ROBOFLOW_HOME") or "~/.roboflow/models"
-    return Path(folder).expanduser().absolute()
+    return expand_user(folder).absolute()
 
 
 def weights_file(model: str) -> Path | None:

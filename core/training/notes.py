@@ -15,6 +15,7 @@ import msgspec
 
 from core.errors import ConfigError, RunError
 from core.files import reason, write_json
+from core.parse import ParseError, parse_json
 from core.secrets import redact
 from core.text import clean
 
@@ -114,10 +115,10 @@ def said_of(tags: Sequence[str], note: str) -> str:
 def _read(run: Path) -> Notes:
     path = run / NOTES_FILE
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_File)
+        found = parse_json(path.read_bytes(), _File)
     except FileNotFoundError:
         return Notes()
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (OSError, ParseError) as error:
         raise RunError(
             f"'{clean(str(path))}' cannot be read: {clean(reason(error))}.",
             "Mend the file, or remove it.",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigError, RunError
-from core.files import safe_name
+from core.files import expand_user, safe_name
 from core.text import clean, plural
 from core.training.checkpoints import BEST, LAST, named_epoch, periodic, require_state, resume_file
 from core.training.config import TrainingConfig
@@ -41,7 +41,7 @@ def create_run(workspace: Workspace, config: TrainingConfig) -> Run:
     if config.output_dir is None:
         path = _new_folder(workspace, config)
     else:
-        path = (workspace.root / config.output_dir.expanduser()).absolute()
+        path = (workspace.root / expand_user(config.output_dir)).absolute()
         _refuse_used(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def would_be_path(workspace: Workspace, config: TrainingConfig, skip: int = 0) -
     Raises as `plan_settings` does.
     """
     if config.output_dir is not None:
-        return (workspace.root / config.output_dir.expanduser()).absolute()
+        return (workspace.root / expand_user(config.output_dir)).absolute()
     if config.resume is not None:
         run, config = plan_settings(workspace, config)
         if run is not None:

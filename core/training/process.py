@@ -11,6 +11,7 @@ import msgspec
 import psutil
 
 from core.files import write_json
+from core.parse import ParseError, parse_json
 from core.store.lock import hostname
 
 WORKER_FILE = "worker.json"
@@ -61,8 +62,8 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
 def decode_worker(data: bytes) -> Worker | None:
     """Return the worker in the bytes of a `worker.json`, None if they hold none."""
     try:
-        return msgspec.json.decode(data, type=Worker)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return parse_json(data, Worker)
+    except ParseError:
         return None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BadName, BatmanError, RunError
-from core.files import read_json
+from core.files import expand_user, read_json
 from core.store.lock import hostname
 from core.text import clean, did_you_mean, sentence
 from core.training.config import TrainingConfig
@@ -304,5 +304,6 @@ def _candidates(workspace: Workspace, name: str) -> Iterator[Path]:
 
 def existing(workspace: Workspace, path: Path) -> Path:
     """Return `path` made absolute: from the current folder if it is there, else the workspace."""
-    here = path.expanduser().absolute()
-    return here if os.path.lexists(here) else (workspace.root / path.expanduser()).absolute()
+    path = expand_user(path)
+    here = path.absolute()
+    return here if os.path.lexists(here) else (workspace.root / path).absolute()

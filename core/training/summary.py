@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from core.parse import ParseError, parse_json
 from core.training.config import TrainingConfig
 from core.training.events import (
     Epoch,
@@ -92,8 +93,8 @@ def best_of(results: Path, events: Sequence[Event]) -> Best:
     Results are written when a run ends, so that a resumed one may be better by now.
     """
     written = Best()
-    with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        written = msgspec.json.decode(results.read_bytes(), type=_Results).best or written
+    with contextlib.suppress(OSError, ParseError):
+        written = parse_json(results.read_bytes(), _Results).best or written
     seen: list[Validation] = []
     for event in events:
         if isinstance(event, Started):

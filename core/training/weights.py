@@ -11,6 +11,7 @@ import socket
 from pathlib import Path
 
 from core.errors import WeightsMissing
+from core.files import expand_user
 from core.text import clean
 from core.training.config import TrainingConfig
 from core.training.models import get_model, weights_file
@@ -27,7 +28,7 @@ def start_weights(config: TrainingConfig) -> Path | None:
     machine and the network does not lead to it.
     """
     if config.pretrained is not None:
-        path = config.pretrained.expanduser().absolute()
+        path = expand_user(config.pretrained).absolute()
         if not path.is_file():
             raise WeightsMissing(
                 f"There are no weights at '{clean(str(path))}'.",

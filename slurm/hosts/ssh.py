@@ -19,14 +19,8 @@ from core.temporary import file_beside, sweep
 from core.text import clean
 from slurm.hosts.base import Completed, HostError, NeedsPerson, NotConnected
 from slurm.hosts.channels import Room
-from slurm.hosts.ssh_auth import (
-    Asker,
-    LoginFailed,
-    Nobody,
-    check_host_key,
-    log_in,
-    preferred_key_types,
-)
+from slurm.hosts.host_key import Transport, check_host_key, known_keys
+from slurm.hosts.ssh_auth import Asker, LoginFailed, Nobody, log_in
 from slurm.hosts.ssh_command import TIMED_OUT, command_line, talk
 from slurm.hosts.ssh_config import read_target
 
@@ -131,14 +125,12 @@ class SshHost:
     def _open(self) -> bool:
         """Open and log in; return whether a person had to answer."""
         target = self.target
-        transport = paramiko.Transport(self._socket())
+        sock = self._socket()
+        transport = Transport(sock)
+        # A server has several keys; ask first for one that we know.
+        transport.known = known_keys(target)
         self._transport = transport
         transport.banner_timeout = transport.auth_timeout = target.connect_timeout + 45
-        # A server has several keys; ask first for one that we know.
-        options = transport.get_security_options()
-        known = [kind for kind in preferred_key_types(target) if kind in options.key_types]
-        if known:
-            options.key_types = [*known, *(k for k in options.key_types if k not in known)]
         try:
             transport.start_client(timeout=target.connect_timeout)
             key = transport.get_remote_server_key()
@@ -148,8 +140,9 @@ class SshHost:
                 f" {clean(str(error)) or 'the connection was closed'}.",
                 "It may be overloaded or limit new connections; try again in a minute.",
             ) from None
-        check_host_key(target, key, self._asker)
-        asked = log_in(transport, target, self._asker)
+        address = sock.getpeername()[0] if isinstance(sock, socket.socket) else None
+        trusted = check_host_key(target, key, self._asker, address)
+        asked = log_in(transport, target, self._asker, passwords=trusted)
         transport.set_keepalive(KEEPALIVE_S)
         return asked or (self._jump is not None and self._jump._needs_person)
 
@@ -180,10 +173,11 @@ class SshHost:
             return paramiko.ProxyCommand(target.proxy_command)
         try:
             return socket.create_connection((target.hostname, target.port), target.connect_timeout)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            # A name of the wrong length or letters is an error of its encoding.
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise NotConnected(
-                f"{clean(target.hostname)}:{target.port} cannot be reached:"
-                f" {clean(error.strerror or str(error))}.",
+                f"{clean(target.hostname)}:{target.port} cannot be reached: {clean(why)}.",
                 "Check the name, the network and the VPN.",
             ) from None
 

@@ -1,11 +1,10 @@
-"""Who is at the other end, and who we are: host keys and logins."""
+"""Who we are: logging in by keys, by the server's own questions, by a password."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +12,7 @@ import paramiko
 
 from core.text import clean
 from slurm.hosts.base import HostError
+from slurm.hosts.host_key import fingerprint
 from slurm.hosts.ssh_config import SshTarget
 
 # OpenSSH's server ends a connection after six failed tries (MaxAuthTries).
@@ -44,57 +44,16 @@ class Nobody:
         return False
 
 
-class HostKeyChanged(HostError):
-    """The host shows another key than the one that is known: it is refused."""
-
-
 class LoginFailed(HostError):
     """The host did not let us in. Trying again by itself would lock the account out."""
 
 
-def fingerprint(key: paramiko.PKey) -> str:
-    """Return a key's fingerprint as OpenSSH prints it: SHA256 in base64 without padding."""
-    digest = hashlib.sha256(key.asbytes()).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
-
-
-def preferred_key_types(target: SshTarget) -> list[str]:
-    """Return the types of the keys known for the host, which the server is asked for first."""
-    return [kind for _, entry in _known(target) for kind in entry]
-
-
-def check_host_key(target: SshTarget, key: paramiko.PKey, asker: Asker) -> None:
-    """Let a known key pass, ask about a new one, refuse a changed one.
-
-    A key that the person trusts is added to the first known_hosts file. Raises `HostKeyChanged`,
-    or `HostError` when the person does not trust it.
-    """
-    kind, shown = key.get_name(), fingerprint(key)
-    for file, entry in _known(target):
-        # A host may have keys of several types; only one of the same type can contradict.
-        if kind in entry:
-            if entry[kind].asbytes() == key.asbytes():
-                return
-            raise HostKeyChanged(
-                f"The host key of {clean(target.key_name)} has changed to {shown}."
-                " Somebody may be listening in, or the machine was set up anew.",
-                f"Ask its administrators. If the new key is right:"
-                f" ssh-keygen -R '{clean(target.key_name)}' -f '{clean(str(file))}'",
-            )
-    if not asker.trust(target.key_name, kind, shown):
-        raise HostError(
-            f"The host key of {clean(target.key_name)} ({kind} {shown}) is not known.",
-            "Connect once and confirm its fingerprint.",
-        )
-    file = target.known_hosts[0]
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with file.open("a", encoding="ascii") as opened:
-        opened.write(f"{target.key_name} {kind} {key.get_base64()}\n")
-
-
-def log_in(transport: paramiko.Transport, target: SshTarget, asker: Asker) -> bool:
+def log_in(
+    transport: paramiko.Transport, target: SshTarget, asker: Asker, *, passwords: bool = True
+) -> bool:
     """Log in by whatever the server takes: keys, then its own questions, then a password.
 
+    Without `passwords` only keys are offered: nothing that a false host could use is told to it.
     Returns whether the person had to answer anything. Raises `LoginFailed`.
     """
     asked = _Counting(asker, f"{target.user}@{target.hostname}")
@@ -115,9 +74,8 @@ def log_in(transport: paramiko.Transport, target: SshTarget, asker: Asker) -> bo
                 # Right, but not enough: the server wants something besides.
                 allowed = rest
                 break
-        for method, act in (
-            ("keyboard-interactive", _interactive), ("password", _password),
-        ):  # fmt: skip
+        ways = {"keyboard-interactive": _interactive, "password": _password} if passwords else {}
+        for method, act in ways.items():
             while method in allowed:
                 rest = act(transport, target, asked)
                 if not rest:
@@ -126,13 +84,20 @@ def log_in(transport: paramiko.Transport, target: SshTarget, asker: Asker) -> bo
                     break
                 allowed = rest
     except paramiko.BadAuthenticationType as error:
-        raise _refused(target, tried, f"it takes only {', '.join(error.allowed_types)}") from None
+        why = f"it takes only {', '.join(error.allowed_types)}"
     except paramiko.AuthenticationException:
-        raise _refused(target, tried, "the answers were not accepted") from None
+        why = "the answers were not accepted" if asked.answered else "no key of yours was accepted"
     except (paramiko.SSHException, EOFError, OSError) as error:
         why = clean(str(error)) or "the connection was closed"
-        raise _refused(target, tried, why) from None
-    raise _refused(target, tried, f"it wants {', '.join(allowed)}")
+    except LoginFailed as error:
+        if not asked.locked:
+            raise
+        why = error.message
+    else:
+        why = f"it wants {', '.join(allowed)}"
+        if not passwords:
+            why += ", which is not sent to a host whose key is not the known one"
+    raise _refused(target, tried, why, asked.locked)
 
 
 def _none(transport: paramiko.Transport, user: str) -> list[str] | None:
@@ -182,7 +147,9 @@ def _keys(target: SshTarget, asker: _Counting) -> Iterator[tuple[str, paramiko.P
             continue
     for file in locked:
         unlocked = _unlock(file, asker)
-        if unlocked is not None:
+        if unlocked is None:
+            asker.locked.append(file)
+        else:
             yield str(file), unlocked
 
 
@@ -206,34 +173,37 @@ def _public(file: Path) -> bytes | None:
         return None
 
 
-def _known(target: SshTarget) -> Iterator[tuple[Path, dict[str, paramiko.PKey]]]:
-    for file in target.known_hosts:
-        keys = paramiko.HostKeys()
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            keys.load(str(file))
-        if found := keys.lookup(target.key_name):
-            yield file, dict(found.items())
-
-
-def _refused(target: SshTarget, tried: list[str], why: str) -> LoginFailed:
+def _refused(
+    target: SshTarget, tried: list[str], why: str, locked: Sequence[Path] = ()
+) -> LoginFailed:
     offered = f" Keys offered: {', '.join(clean(name) for name in tried)}." if tried else ""
+    hint = "Check the user and the key (`ssh` with the same name shows more), then connect again."
+    if locked:
+        files = ", ".join(f"'{clean(str(file))}'" for file in locked)
+        offered += f" Locked by a passphrase that was not given: {files}."
+        hint = f"Unlock it once with 'ssh-add {clean(str(locked[0]))}', or connect in a terminal."
     return LoginFailed(
-        f"{clean(target.user)}@{clean(target.hostname)} did not let us in: {why}.{offered}",
-        "Check the user and the key (`ssh` with the same name shows more), then connect again.",
+        f"{clean(target.user)}@{clean(target.hostname)} did not let us in: {why.rstrip('.')}."
+        f"{offered}",
+        hint,
     )
 
 
 class _Counting:
-    """An asker that knows whether it was asked anything."""
+    """An asker that knows whether it was asked and answered, and which keys stayed locked."""
 
     def __init__(self, asker: Asker, who: str) -> None:
         self._asker = asker
         self._who = who
         self.any = False
+        self.answered = False
+        self.locked: list[Path] = []
 
     def ask(self, title: str, prompt: str, *, secret: bool) -> str | None:
         self.any = True
-        return self._asker.ask(f"{self._who} {title}".strip(), clean(prompt), secret=secret)
+        answer = self._asker.ask(f"{self._who} {title}".strip(), clean(prompt), secret=secret)
+        self.answered = self.answered or answer is not None
+        return answer
 
     def must(self, title: str, prompt: str, *, secret: bool) -> str:
         answer = self.ask(title, prompt, secret=secret)

@@ -31,7 +31,7 @@ from batman_tui.widgets.field import Field
 from core.training.config import default_for
 from core.training.run import Run
 from core.workspace import Workspace
-from slurm.hosts.ssh_auth import fingerprint
+from slurm.hosts.host_key import fingerprint
 from slurm.profiles import Profile, load_profile, save_profile
 from slurm.setup import Options
 from slurm.setup_check import MODULES

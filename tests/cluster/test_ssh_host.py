@@ -12,8 +12,9 @@ import pytest
 from slurm_cluster import Cluster, wait_for
 
 from slurm.hosts import HostError
+from slurm.hosts.host_key import HostKeyChanged
 from slurm.hosts.ssh import NotConnected, SshHost
-from slurm.hosts.ssh_auth import HostKeyChanged, LoginFailed
+from slurm.hosts.ssh_auth import LoginFailed
 from slurm.hosts.ssh_config import aliases
 
 

@@ -97,3 +97,19 @@ def test_giving_up_ends_the_login(server: CodeServer, tmp_path: Path) -> None:
         host.connect()
     assert server.logins == 0
     assert not host.connected
+
+
+def test_a_locked_key_without_a_person_is_what_is_told(
+    server: CodeServer, key: paramiko.PKey, tmp_path: Path
+) -> None:
+    key.write_private_key_file(str(tmp_path / "key"), password="open sesame")
+    config = tmp_path / "config"
+    config.write_text(
+        f"Host hpc\n  HostName 127.0.0.1\n  Port {server.port}\n  User ada\n"
+        f"  IdentityFile {tmp_path}/key\n  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n"
+        "  StrictHostKeyChecking no\n"
+    )
+    with pytest.raises(LoginFailed, match="Locked by a passphrase that was not given") as caught:
+        SshHost("hpc", config=config).connect()
+    assert f"ssh-add {tmp_path}/key" in caught.value.hint
+    assert "answers were not accepted" not in caught.value.message

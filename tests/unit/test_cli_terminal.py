@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -252,9 +253,19 @@ def test_a_childs_expected_error_is_raised_here(child) -> None:
 
 
 def test_a_child_that_dies_leaves_its_last_words(child) -> None:
-    with pytest.raises(RunError, match="code 1") as caught:
-        run_child(child("raise ValueError('torn tensor')"), [])
-    assert "torn tensor" in caught.value.hint
+    module = child("print('loading', flush=True)\nraise ValueError('torn tensor')")
+    with pytest.raises(RunError) as caught:
+        run_child(module, [])
+    # The exception is the message; its traceback lies in a file.
+    assert caught.value.message == f"{module} ended with code 1: ValueError: torn tensor"
+    assert "⏎" not in caught.value.hint
+    log = Path(caught.value.hint.split(" is in ")[1].rstrip("."))
+    assert "Traceback" in log.read_text()
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    killed = child("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(RunError, match="was ended by SIGKILL and printed nothing") as caught:
+        run_child(killed, [])
+    assert "memory" in caught.value.hint
 
 
 def test_a_cancelled_child_is_an_interrupt(child) -> None:

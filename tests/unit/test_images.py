@@ -266,7 +266,9 @@ def test_drawing_for_those_without_a_split_leaves_the_others(project: Project) -
     assert set(find_images(project, parse_filter("split:train"))) >= {3, 6, 9, 12}
 
 
-@pytest.mark.parametrize("shares", [(0.5, 0.2, 0.2), (1.2, -0.2, 0.0), (0.0, 0.5, 0.5)])
+@pytest.mark.parametrize(
+    "shares", [(0.5, 0.2, 0.2), (1.2, -0.2, 0.0), (0.0, 0.5, 0.5), (float("nan"), 0.5, 0.5)]
+)
 def test_wrong_shares(project: Project, shares: tuple[float, float, float]) -> None:
     with pytest.raises(ConfigError, match="sum to 1"):
         draw_splits(project, shares, 1)

@@ -116,3 +116,12 @@ def test_reasons_in_a_few_words_fit_their_column() -> None:
     # Short enough as they are, or not known to us.
     assert reason_brief("JobHeldUser") == "you hold it"
     assert reason_brief("Brand_New_Reason") == "Brand New Reason"
+
+
+def test_numbers_beyond_all_bounds_are_none() -> None:
+    assert parse_memory("9" * 400 + "G") is None
+    assert parse_memory("1e999G") is None
+    assert parse_gres("gpu:a100:" + "9" * 5_000) == []
+    for text in ("9" * 400, "9" * 400 + "-00:00:00", "1:" + "9" * 5_000):
+        with pytest.raises(ValueError, match="no time"):
+            parse_duration(text)
