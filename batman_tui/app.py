@@ -259,6 +259,12 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
             self.log.warning(str(error))
         self.exit(0)
 
+    async def on_event(self, event: events.Event) -> None:
+        """Leave what cannot be seen out of what is pasted into Textual's own command palette."""
+        if isinstance(event, events.Paste) and CommandPalette.is_open(self):
+            event = events.Paste(without_unseen(event.text)[0])
+        await super().on_event(event)
+
     # Telling
 
     def now(self) -> datetime:

@@ -16,6 +16,7 @@ import msgspec
 from core.errors import ConfigError, RunError
 from core.files import write_json
 from core.text import clean
+from core.unseen import said_unseen
 
 NOTES_FILE = "notes.json"
 TAG_LENGTH = 40
@@ -49,7 +50,8 @@ def write_note(run: Path, text: str) -> Notes:
     """Set the note of the run in `run`; an empty one takes it away. Returns what stands there.
 
     White space at the ends is dropped. Raises ConfigError for a note of more than `NOTE_LENGTH`
-    characters, RunError when the file cannot be read or written.
+    characters or with new ones that nobody sees (`core.unseen`), RunError when the file cannot be
+    read or written.
     """
     # Bytes of the command line that are no UTF-8 come as lone surrogates, which no file can hold.
     text = text.strip().encode("utf-8", "replace").decode()
@@ -57,7 +59,13 @@ def write_note(run: Path, text: str) -> Notes:
         raise ConfigError(
             f"The note has {len(text):,} characters.", f"Keep it to {NOTE_LENGTH:,} at most."
         )
-    return _write(run, Notes(text, _read(run).tags))
+    before = _read(run)
+    if hidden := said_unseen(text, before.text + "\n\t"):
+        raise ConfigError(
+            f"The note '{clean(text[:60])}' holds what nobody sees: {hidden}.",
+            "Write it without that.",
+        )
+    return _write(run, Notes(text, before.tags))
 
 
 def change_tags(run: Path, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Notes:

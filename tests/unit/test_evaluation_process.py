@@ -67,7 +67,7 @@ def test_errors_of_the_child() -> None:
     assert (told.value.message, told.value.hint) == ("No model [here].", "Train one.")
     with pytest.raises(RunError, match="code 139") as died:
         process("dead").run(lambda _: None)
-    assert died.value.hint == "Segmentation ␣[31mfault"
+    assert died.value.hint == "Segmentation ⟨U+001B⟩[31mfault"
 
 
 def test_stopping_it_while_it_runs() -> None:
