@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -26,6 +27,7 @@ from batman_tui.widgets.key_order import KeyOrder
 from batman_tui.widgets.overlays import Overlays
 from core.errors import BatmanError
 from core.text import clean, did_you_mean
+from core.unseen import without_unseen
 from core.workspace import Workspace
 
 if TYPE_CHECKING:

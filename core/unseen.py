@@ -14,6 +14,7 @@ three flags (UTS #51, RGI_Emoji_Tag_Sequence).
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 
@@ -81,6 +82,8 @@ _JOINS_BACK = (
 )
 _ON = re.compile(f"[{_JOINS_ON}]")
 _BACK = re.compile(f"[{_JOINS_BACK}]")
+# What `pieces` makes of one character.
+_TOKEN = re.compile(r"⟨U\+[0-9A-F]{4,6}⟩|◌.|.", re.DOTALL)
 _VIRAMA = 9  # The canonical combining class of all of them (UAX #44).
 ZWNJ, ZWJ = "\u200c", "\u200d"
 
@@ -135,19 +138,20 @@ def without_unseen(text: str) -> tuple[str, str]:
 def restored(shown: str, original: str) -> str:
     """Return what is meant by `shown`, a text that began as `visible(original)` and was edited.
 
-    What the person left alone, from the beginning and from the end, is the original again,
-    unseen characters included; what was changed is what stands there.
+    What the person left alone is the original again, unseen characters included; what was typed
+    is what stands there.
     """
     parts = pieces(original)
-    before = at = 0
-    while before < len(parts) and shown.startswith(parts[before], at):
-        at += len(parts[before])
-        before += 1
-    after, end = len(parts), len(shown)
-    while after > before and shown.endswith(parts[after - 1], at, end):
-        end -= len(parts[after - 1])
-        after -= 1
-    return original[:before] + shown[at:end] + original[after:]
+    if "".join(parts) == original:
+        return shown
+    tokens = _TOKEN.findall(shown)
+    matcher = difflib.SequenceMatcher(None, parts, tokens, autojunk=False)
+    meant, at = [], 0
+    for block in matcher.get_matching_blocks():
+        meant += tokens[at : block.b]
+        meant += original[block.a : block.a + block.size]
+        at = block.b + block.size
+    return "".join(meant)
 
 
 def stand_in(char: str) -> str:
