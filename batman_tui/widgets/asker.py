@@ -31,6 +31,8 @@ class AnswerDialog(BatmanDialog[str]):
     An empty answer is one too: some servers want Enter only. Escape gives the login up.
     """
 
+    DEFAULT_CSS = "AnswerDialog > .dialog { overflow-y: auto; }"
+
     def __init__(self, title: str, prompt: str, *, secret: bool) -> None:
         super().__init__()
         self._title = title

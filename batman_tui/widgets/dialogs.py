@@ -27,6 +27,9 @@ class ConfirmDialog(BatmanDialog[bool]):
     be undone. The result is True only when the person agreed.
     """
 
+    # On a low terminal the line and the buttons are reached by scrolling.
+    DEFAULT_CSS = "ConfirmDialog > .dialog { overflow-y: auto; }"
+
     BINDINGS: ClassVar[list[BindingType]] = bindings("confirm")
 
     def __init__(
@@ -115,6 +118,9 @@ class PromptDialog(BatmanDialog[str]):
     `BatmanError`, whose message is shown in the error colour while Enter is refused. It must be
     quick: it runs at every key. The result is the line, stripped, or None.
     """
+
+    # On a low terminal the line and the buttons are reached by scrolling.
+    DEFAULT_CSS = "PromptDialog > .dialog { overflow-y: auto; }"
 
     def __init__(
         self,
