@@ -61,7 +61,7 @@ class ConfirmDialog(BatmanDialog[bool]):
                     Content.assemble("\nType ", (clean(self._typed), "bold"), " to go on."),
                     classes="dialog--hint",
                 )
-                yield LineInput(id="typed", names=[self._typed], compact=True)
+                yield LineInput(id="typed", names=[self._typed], suggester=None, compact=True)
             with Horizontal(classes="dialog--buttons"):
                 yield Button(self._label("n", self._no), id="no", compact=True)
                 yield Button(

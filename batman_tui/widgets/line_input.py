@@ -20,7 +20,8 @@ class LineInput(Input):
     `text` is what the line means: what came from the data and was left alone is the original.
     Secrets are shown as dots, and are what was typed.
 
-    `names` are completed as they are typed; a line that reads like one of them means it.
+    A line that reads like one of `names` means it; they are completed as they are typed, unless
+    another `suggester` is given, or None.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class LineInput(Input):
         self._original = ""
         self._completed = ""
         if names:
-            options["suggester"] = SuggestFromList(self._names, case_sensitive=False)
+            options.setdefault("suggester", SuggestFromList(self._names, case_sensitive=False))
         super().__init__(value, placeholder=clean(placeholder), **options)
 
     @property

@@ -69,6 +69,7 @@ async def test_a_project_is_deleted_by_typing_what_is_shown(tmp_path: Path, open
         await settled(pilot)
         line = app.screen.query_one(LineInput)
         assert line.content_region.height == 1
+        assert line.suggester is None, "one key would type the word"
         app.post_message(events.Paste("a⟨U+200B⟩b"))
         await until(pilot, lambda: line.value)
         await pilot.press("enter")
