@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -29,6 +30,7 @@ from core.errors import BatmanError
 from core.full_disk import disk_full
 from core.secrets import traceback_text
 from core.text import clean, did_you_mean
+from core.unseen import without_unseen
 from core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -253,6 +255,12 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
         except BatmanError as error:
             self.log.warning(str(error))
         self.exit(0)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Leave what cannot be seen out of what is pasted into Textual's own command palette."""
+        if isinstance(event, events.Paste) and CommandPalette.is_open(self):
+            event = events.Paste(without_unseen(event.text)[0])
+        await super().on_event(event)
 
     # Telling
 

@@ -100,7 +100,7 @@ def say_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         if value is None or isinstance(value, (int, float)):
             return value
         text = clean(str(value))
-        return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+        return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([cell(column) for column in columns])

@@ -23,8 +23,9 @@ from core.training.follow import RunFollower
 from core.training.form import to_text
 from core.training.notes import change_tags, parse_tag_changes, read_notes, said_of, write_note
 from core.training.removal import delete_run, drop_checkpoints, require_ended, room
-from core.training.run import Run, RunSummary, find_run, latest_run, list_runs
+from core.training.run import Run, RunSummary, find_run, latest_run
 from core.training.run_filter import SETTINGS, SORTABLE, require_filter, sort_runs
+from core.training.run_index import list_runs
 
 DESCRIPTION = "List runs, show and compare what came out of them, stop, note, tag and delete them."
 FILTER_HELP = (

@@ -13,7 +13,7 @@ from cli.cluster import kept_up, profile_for, site_for
 from cli.common import add_json, add_workspace, open_project, run_module, workspace_of
 from cli.exits import Exit
 from cli.live import follow
-from cli.numbers import whole
+from cli.numbers import MOST, whole
 from cli.output import say, say_json, say_pairs, say_table
 from cli.progress import Stages
 from cli.train import add_option, say_findings, say_ready
@@ -122,7 +122,7 @@ def _add_wish(group: argparse._ArgumentGroup, wish: Field[Any]) -> None:
     elif wish.name == "extra":
         how["action"] = "append"
     elif wish.default is None:
-        how["type"] = whole(1, _MOST.get(wish.name))
+        how["type"] = whole(1, _MOST.get(wish.name, MOST))
     group.add_argument(told["flag"], dest=wish.name, help=told["help"], **how)
 
 

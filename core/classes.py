@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from core.errors import ClassError
 from core.store import Change, HistoryEntry, Project
 from core.text import clean, did_you_mean, plural
+from core.unseen import said_unseen
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ def remap(
     `mapping` says old name → new name, or None to drop the class with its annotations. All of it
     happens at the same time, so that two names can be swapped. Returns the history entry of `kind`,
     which says what became of how many, after the words of `summary`; None when there was nothing to
-    do. Raises `ClassError` for unknown old names, with those most like them, and for blank new
-    ones.
+    do. Raises `ClassError` for unknown old names, with those most like them, for blank new
+    ones, and for new ones that hold characters nobody sees (`core.unseen`).
     """
     with project.change(kind, summary or "change classes") as change:
         ids = _ids(project)
@@ -210,6 +211,11 @@ def _cleaned(ids: Mapping[str, int], mapping: Mapping[str, str | None]) -> dict[
             )
         if new == "" or (new is not None and "\0" in new):
             raise ClassError("A class needs a name.", "Give a name that is not blank.")
+        if new is not None and new not in ids and (hidden := said_unseen(new)):
+            raise ClassError(
+                f"The name '{clean(new)}' holds what nobody sees: {hidden}.",
+                "Give a name without it.",
+            )
         cleaned[old] = new
     return cleaned
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from core.errors import BadName, BatmanError
 from core.temporary import file_beside, sweep
 from core.text import clean
+from core.unseen import unseen
 
 FileMode = Literal["link", "copy", "move", "reference"]
 
@@ -24,7 +25,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNOREC
 def safe_name(name: str) -> str:
     """Return `name`, stripped, if it can be the name of a folder everywhere.
 
-    Raises `BadName` for an empty name, one that holds a slash or a control character, starts with
+    Raises `BadName` for an empty name, one that holds a slash or what nobody sees, starts with
     a dot or a dash, or is longer than 100 bytes.
     """
     stripped = name.strip()
@@ -33,7 +34,7 @@ def safe_name(name: str) -> str:
         raise BadName("A name cannot be empty.", hint)
     if len(os.fsencode(stripped)) > 100:
         raise BadName(f"The name '{clean(stripped[:30])}…' is too long.", hint)
-    if any(char in '/\\:*?"<>|' or not char.isprintable() for char in stripped):
+    if unseen(stripped) or any(char in '/\\:*?"<>|' or not char.isprintable() for char in stripped):
         raise BadName(f"The name '{clean(stripped)}' holds a character files cannot have.", hint)
     if stripped[0] in ".-" or stripped[-1] == "." or _RESERVED.fullmatch(stripped):
         raise BadName(f"The name '{clean(stripped)}' cannot be used for a folder.", hint)

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import difflib
-import unicodedata
 from collections.abc import Iterable
 
 from core.secrets import redact
-
-# Marks that reorder or break what follows them (Unicode TR 9 and the two separators).
-_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
-_NAMED = {"\n": "⏎", "\r": "⏎", "\t": " "}
+from core.unseen import visible
 
 
 def clean(text: str) -> str:
     """Return `text` as one line that is safe to print on a terminal.
 
-    Control characters, escape codes and bidirectional overrides are replaced by `␣`, line ends by
-    `⏎`; names of files, classes and jobs come from other people's data. Secrets are hidden: all
-    that is shown passes here.
+    What a terminal obeys and what nobody sees is shown as what it is, such as `⟨U+001B⟩`, and line
+    ends as `⏎`: names of files, classes and jobs come from other people's data. See `core.unseen`
+    for what counts, and for what stays because a script or an emoji needs it. Secrets are hidden:
+    all that is shown passes here or through `clean_lines`.
     """
-    text = redact(text)
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        _NAMED.get(char, "␣")
-        if unicodedata.category(char) in ("Cc", "Cs", "Co") or char in _REORDERING
-        else char
-        for char in text
-    )
+    return visible(redact(text))
+
+
+def clean_lines(text: str) -> str:
+    """Return `text`, of several lines, safe to print: each line as by `clean`, tabs as spaces."""
+    return "\n".join(visible(line.expandtabs()) for line in redact(text).splitlines())
 
 
 def nearest(word: str, choices: Iterable[str], n: int = 3) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from core.text import clean, whole_number
+from core.unseen import unseen
 from slurm.hosts import Host, HostError
 from slurm.profiles import EXAMPLE_GPUS, GpuType, Profile
 from slurm.values import Gpus, format_duration, parse_duration, parse_gres
@@ -222,7 +223,12 @@ def suggest_gpus(facts: Facts) -> dict[str, GpuType]:
     for kind in facts.gpu_types():
         nodes = facts.nodes_with(kind)
         names = list(dict.fromkeys(name for node in nodes for name in node.partitions))
-        usable = [facts.partitions[name] for name in names if facts.partitions[name].up]
+        # A partition whose name a job script cannot hold is no suggestion.
+        usable = [
+            facts.partitions[name]
+            for name in names
+            if facts.partitions[name].up and not unseen(name)
+        ]
         best = max(usable, key=_room, default=None)
         like = EXAMPLE_GPUS.get(kind) or next(
             (row for row in EXAMPLE_GPUS.values() if row.gres == f"gpu:{kind}"), None

@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from batman_tui.keys import bindings
 from batman_tui.widgets.base import BatmanDialog
+from batman_tui.widgets.line_input import LineInput
 from core.text import clean, did_you_mean, plural
 
 if TYPE_CHECKING:
@@ -70,10 +70,7 @@ class DeleteDialog(BatmanDialog[DeleteChoice]):
             )
             with Vertical(id="reassign"):
                 yield Static("The class that gets them", classes="dialog--hint")
-                yield Input(
-                    id="target",
-                    suggester=SuggestFromList(sorted(self._others), case_sensitive=False),
-                )
+                yield LineInput(id="target", names=self._others)
                 yield Static("", markup=False, id="wrong", classes="dialog--hint")
             with Horizontal(classes="dialog--buttons"):
                 yield Button(Content("n  Keep"), id="no", compact=True)
@@ -93,7 +90,7 @@ class DeleteDialog(BatmanDialog[DeleteChoice]):
 
     @property
     def _target(self) -> str:
-        return self.query_one("#target", Input).value.strip()
+        return self.query_one("#target", LineInput).text.strip()
 
     def _judge(self) -> bool:
         """Say what is wrong with the class that is typed; return whether it may be sent."""

@@ -22,6 +22,7 @@ from batman_tui.keys import bindings
 from batman_tui.widgets.base import BatmanDialog, Result
 from batman_tui.widgets.choice import Choice
 from batman_tui.widgets.keybar import KeyBar
+from batman_tui.widgets.line_input import LineInput
 from batman_tui.widgets.path_suggester import PathSuggester
 from batman_tui.widgets.table import Column, VirtualTable
 from core.errors import BatmanError
@@ -198,20 +199,20 @@ class MappingFileDialog(MappingDialog[Path]):
 
     def ask(self) -> Sequence[Widget]:
         """Return the line for the path."""
-        return [Input(f"{self._folder}/", suggester=PathSuggester(), id="file")]
+        return [LineInput(f"{self._folder}/", suggester=PathSuggester(), id="file")]
 
     def on_mount(self) -> None:
         """Put the cursor behind the folder."""
-        line = self.query_one("#file", Input)
+        line = self.query_one("#file", LineInput)
         line.focus()
         line.select_on_focus = False
         line.cursor_position = len(line.value)
         self.refuse(self.ABOUT)
 
     @on(Input.Changed, "#file")
-    def _typing(self, event: Input.Changed) -> None:
+    def _typing(self) -> None:
         self.query_one("#ok", Button).disabled = True
-        self._look(event.value.strip())
+        self._look(self.query_one("#file", LineInput).text.strip())
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="look")
     def _look(self, typed: str) -> None:

@@ -20,6 +20,7 @@ from batman_tui.keys import bindings
 from batman_tui.screens.task_dialog import TaskDialog
 from batman_tui.widgets.choice import Choice
 from batman_tui.widgets.keybar import KeyBar
+from batman_tui.widgets.line_input import LineInput
 from batman_tui.widgets.path_suggester import PathSuggester
 from core.text import clean, plural
 
@@ -76,7 +77,7 @@ class ExportDialog(TaskDialog["ExportReport"]):
                             yield Choice(item.name, item is FORMATS[0], compact=True)
                     yield Static("", markup=False, id="about", classes="dialog--hint")
                     yield Static("Folder, new or empty", classes="dialog--text")
-                    yield Input(suggester=PathSuggester(), id="folder")
+                    yield LineInput(suggester=PathSuggester(), id="folder")
                     yield Static("", markup=False, id="wrong", classes="dialog--error")
                     with Horizontal(classes="dialog--buttons"):
                         yield Button("Cancel", id="cancel", compact=True)
@@ -105,7 +106,12 @@ class ExportDialog(TaskDialog["ExportReport"]):
     @property
     def folder(self) -> Path:
         """The folder that is typed."""
-        return Path(self.query_one("#folder", Input).value.strip()).expanduser()
+        return Path(self.typed).expanduser()
+
+    @property
+    def typed(self) -> str:
+        """The folder as it is typed."""
+        return self.query_one("#folder", LineInput).text.strip()
 
     def _proposed(self, item: Format) -> str:
         folder = self.batman.workspace.root / "exports" / f"{self.project.name}-{item.key}"
@@ -113,15 +119,15 @@ class ExportDialog(TaskDialog["ExportReport"]):
 
     @on(RadioSet.Changed, "#format")
     def _format_chosen(self) -> None:
-        line = self.query_one("#folder", Input)
+        line = self.query_one("#folder", LineInput)
         # A folder that was typed is kept.
-        if line.value in ("", *map(self._proposed, FORMATS)):
+        if line.text in ("", *map(self._proposed, FORMATS)):
             line.value = self._proposed(self.format)
         self.query_one("#about", Static).update(self.format.about)
 
     @on(Input.Changed, "#folder")
-    def _typing(self, event: Input.Changed) -> None:
-        self._look(event.value.strip())
+    def _typing(self) -> None:
+        self._look(self.typed)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="look")
     def _look(self, typed: str) -> None:

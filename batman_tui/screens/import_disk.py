@@ -11,6 +11,7 @@ from textual.widgets import Input, RadioSet, Static
 
 from batman_tui.screens.import_way import FilesChoice, ImportJob, Line, PathWay
 from batman_tui.widgets.choice import Choice
+from batman_tui.widgets.line_input import LineInput
 from core.errors import BatmanError
 from core.source_kind import KINDS, Kind, guess_kind, typed_paths
 from core.text import plural
@@ -103,7 +104,7 @@ class VideoWay(PathWay):
         yield from self.path_fields()
         yield Line(
             "A frame every",
-            Input("1", type="number", compact=True, id="interval", classes="-short"),
+            LineInput("1", type="number", compact=True, id="interval", classes="-short"),
             RadioSet(
                 Choice("seconds", True, compact=True),
                 Choice("frames", compact=True),
@@ -151,7 +152,7 @@ class VideoWay(PathWay):
     @property
     def _interval(self) -> float:
         """What is typed: seconds, or a whole number of frames; 0 when it is neither."""
-        text = self.query_one("#interval", Input).value
+        text = self.query_one("#interval", LineInput).text
         try:
             value = float(text)
         except ValueError:
@@ -171,7 +172,7 @@ class VideoWay(PathWay):
     @on(Input.Changed, "#interval")
     @on(RadioSet.Changed, "#unit")
     def _interval_typed(self) -> None:
-        line = self.query_one("#interval", Input)
+        line = self.query_one("#interval", LineInput)
         line.set_class(not self._interval, "-wrong")
         self.judge(getattr(self, "_there", False))
 

@@ -10,6 +10,7 @@ from textual.widgets import Input, RadioSet, Static
 
 from batman_tui.screens.import_way import ImportJob, Line, Way
 from batman_tui.widgets.choice import Choice
+from batman_tui.widgets.line_input import LineInput
 from core.errors import BatmanError
 from core.text import clean, whole_number
 
@@ -25,7 +26,7 @@ class ZooWay(Way):
 
     def compose(self) -> ComposeResult:
         """Lay out classes, split and how many."""
-        yield Line("Classes", Input(placeholder="person, car, bicycle", compact=True, id="zoo"))
+        yield Line("Classes", LineInput(placeholder="person, car, bicycle", compact=True, id="zoo"))
         yield Static(self.ABOUT, markup=False, id="zoo-hint", classes="way--hint")
         yield Line(
             "Split",
@@ -38,7 +39,7 @@ class ZooWay(Way):
         )
         yield Line(
             "At most",
-            Input("500", type="integer", compact=True, id="zoo-images", classes="-short"),
+            LineInput("500", type="integer", compact=True, id="zoo-images", classes="-short"),
             Static("images; empty for all of them", classes="dialog--hint"),
         )
         yield Static(
@@ -52,13 +53,13 @@ class ZooWay(Way):
 
     @property
     def _names(self) -> list[str]:
-        names = self.query_one("#zoo", Input).value.split(",")
+        names = self.query_one("#zoo", LineInput).text.split(",")
         return [name.strip() for name in names if name.strip()]
 
     @property
     def _most(self) -> int | None:
         """How many images at most; None for all, 0 for what is no number of images."""
-        text = self.query_one("#zoo-images", Input).value.strip()
+        text = self.query_one("#zoo-images", LineInput).text.strip()
         if not text:
             return None
         return whole_number(text) or 0
@@ -75,7 +76,7 @@ class ZooWay(Way):
                 known_classes(self._names)
             except BatmanError as error:
                 wrong = f"{error.message} {error.hint}"
-        most = self.query_one("#zoo-images", Input)
+        most = self.query_one("#zoo-images", LineInput)
         most.set_class(self._most == 0, "-wrong")
         hint.update(clean(wrong or self.ABOUT))
         hint.set_class(bool(wrong), "-wrong")
@@ -106,14 +107,16 @@ class RoboflowWay(Way):
 
     def compose(self) -> ComposeResult:
         """Lay out what is asked for, and the key."""
-        yield Line("Workspace", Input(placeholder="your-workspace", compact=True, id="rf-space"))
-        yield Line("Project", Input(placeholder="your-project", compact=True, id="rf-project"))
+        yield Line(
+            "Workspace", LineInput(placeholder="your-workspace", compact=True, id="rf-space")
+        )
+        yield Line("Project", LineInput(placeholder="your-project", compact=True, id="rf-project"))
         yield Line(
             "Version",
-            Input("1", type="integer", compact=True, id="rf-version", classes="-short"),
+            LineInput("1", type="integer", compact=True, id="rf-version", classes="-short"),
             Static("all three as in the address of the version", classes="dialog--hint"),
         )
-        yield Line("API key", Input(password=True, compact=True, id="rf-key"))
+        yield Line("API key", LineInput(password=True, compact=True, id="rf-key"))
         there = bool(os.environ.get(KEY_VARIABLE, "").strip())
         yield Static(
             f"{KEY_VARIABLE} is set: leave the key empty to use it."
@@ -124,7 +127,7 @@ class RoboflowWay(Way):
         )
 
     def _text(self, name: str) -> str:
-        return self.query_one(f"#rf-{name}", Input).value.strip()
+        return self.query_one(f"#rf-{name}", LineInput).text.strip()
 
     @property
     def _key(self) -> str:
@@ -134,7 +137,7 @@ class RoboflowWay(Way):
     def _typing(self) -> None:
         version = self._text("version")
         number = (whole_number(version) or 0) > 0
-        self.query_one("#rf-version", Input).set_class(not number, "-wrong")
+        self.query_one("#rf-version", LineInput).set_class(not number, "-wrong")
         self.judge(bool(number and self._text("space") and self._text("project") and self._key))
 
     def job(self) -> ImportJob:

@@ -16,6 +16,7 @@ from textual.worker import get_current_worker
 
 from batman_tui.widgets.base import Guarded
 from batman_tui.widgets.choice import Choice
+from batman_tui.widgets.line_input import LineInput
 from batman_tui.widgets.path_suggester import PathSuggester
 from core.errors import BatmanError
 from core.files import FileMode
@@ -66,7 +67,7 @@ class Way(Guarded, Vertical):
     @property
     def first(self) -> Widget:
         """The field to begin with."""
-        return self.query(Input).first()
+        return self.query(LineInput).first()
 
     def judge(self, ready: bool) -> None:
         """Tell the dialog whether it may start."""
@@ -147,7 +148,7 @@ class PathWay(Way):
     def path_fields(self) -> ComposeResult:
         """Yield the line for the path and what is said about it."""
         yield Static(self.LABEL, classes="way--label")
-        yield Input(
+        yield LineInput(
             placeholder=self.PLACEHOLDER,
             suggester=PathSuggester(several=self.SEVERAL),
             id=self.PATH,
@@ -157,7 +158,7 @@ class PathWay(Way):
     @property
     def typed(self) -> str:
         """The path as it was typed."""
-        return self.query_one(f"#{self.PATH}", Input).value.strip()
+        return self.query_one(f"#{self.PATH}", LineInput).text.strip()
 
     @property
     def path(self) -> Path:

@@ -9,11 +9,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from batman_tui.keys import bindings
 from batman_tui.widgets.base import BatmanDialog
+from batman_tui.widgets.line_input import LineInput
 from batman_tui.widgets.table import Column, VirtualTable
 from core.classes import ClassRow
 from core.text import clean, plural
@@ -69,11 +69,7 @@ class MergeDialog(BatmanDialog[MergeChoice]):
         """Lay out the target, what becomes what, the sum and the buttons."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = f"Merge {plural(len(self._chosen), 'class', 'classes')} into"
-            yield Input(
-                self._target,
-                id="target",
-                suggester=SuggestFromList(sorted(self._every), case_sensitive=False),
-            )
+            yield LineInput(self._target, id="target", names=self._every)
             yield self._preview
             yield Static("", id="sum")
             with Horizontal(classes="dialog--buttons"):
@@ -119,16 +115,16 @@ class MergeDialog(BatmanDialog[MergeChoice]):
         return good
 
     @on(Input.Changed, "#target")
-    def _typing(self, event: Input.Changed) -> None:
-        self._target = event.value
-        self._preview.move_to(event.value.strip())
+    def _typing(self) -> None:
+        self._target = self.query_one("#target", LineInput).text
+        self._preview.move_to(self._target.strip())
         self._judge()
 
     def action_other(self, step: int) -> None:
         """Take the next of the chosen classes for the target."""
         names = [row.name for row in self._chosen]
         here = names.index(self._target.strip()) if self._target.strip() in names else -1
-        line = self.query_one("#target", Input)
+        line = self.query_one("#target", LineInput)
         line.value = names[(here + step) % len(names)]
         line.cursor_position = len(line.value)
 

@@ -14,6 +14,7 @@ from textual.worker import NoActiveWorker, get_current_worker
 
 from batman_tui.widgets.base import BatmanDialog
 from batman_tui.widgets.dialogs import ConfirmDialog
+from batman_tui.widgets.line_input import LineInput
 from core.text import clean
 
 Answer = TypeVar("Answer")
@@ -26,6 +27,8 @@ class AnswerDialog(BatmanDialog[str]):
 
     An empty answer is one too: some servers want Enter only. Escape gives the login up.
     """
+
+    DEFAULT_CSS = "AnswerDialog > .dialog { overflow-y: auto; }"
 
     def __init__(self, title: str, prompt: str, *, secret: bool) -> None:
         super().__init__()
@@ -40,7 +43,7 @@ class AnswerDialog(BatmanDialog[str]):
             if self._title:
                 yield Static(clean(self._title), markup=False, classes="dialog--hint")
             yield Static(clean(self._prompt.strip()), markup=False, classes="dialog--text")
-            yield Input(password=self._secret, id="answer")
+            yield LineInput(password=self._secret, id="answer")
             with Horizontal(classes="dialog--buttons"):
                 yield Button("Give up", id="cancel", compact=True)
                 yield Button("Answer", id="ok", variant="primary", compact=True)
@@ -52,7 +55,7 @@ class AnswerDialog(BatmanDialog[str]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#ok")
     def _send(self) -> None:
-        self.dismiss(self.query_one("#answer", Input).value)
+        self.dismiss(self.query_one("#answer", LineInput).text)
 
     @on(Button.Pressed, "#cancel")
     def _give_up(self) -> None:

@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Static
 
 from batman_tui.keys import bindings
 from batman_tui.widgets.base import BatmanDialog
+from batman_tui.widgets.line_input import LineInput
 from core.errors import BatmanError
 from core.text import clean
 
@@ -25,6 +26,9 @@ class ConfirmDialog(BatmanDialog[bool]):
     will happen, as data. With `typed`, that word must be typed first, which is for what cannot
     be undone. The result is True only when the person agreed.
     """
+
+    # On a low terminal the line and the buttons are reached by scrolling.
+    DEFAULT_CSS = "ConfirmDialog > .dialog { overflow-y: auto; }"
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("confirm")
 
@@ -57,7 +61,7 @@ class ConfirmDialog(BatmanDialog[bool]):
                     Content.assemble("\nType ", (clean(self._typed), "bold"), " to go on."),
                     classes="dialog--hint",
                 )
-                yield Input(id="typed", compact=True)
+                yield LineInput(id="typed", names=[self._typed], suggester=None, compact=True)
             with Horizontal(classes="dialog--buttons"):
                 yield Button(self._label("n", self._no), id="no", compact=True)
                 yield Button(
@@ -76,8 +80,9 @@ class ConfirmDialog(BatmanDialog[bool]):
         self.query_one("#typed" if self._typed else "#no").focus()
 
     @on(Input.Changed, "#typed")
-    def _typing(self, event: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = event.value.strip() != self._typed
+    def _typing(self) -> None:
+        typed = self.query_one("#typed", LineInput).text.strip()
+        self.query_one("#yes", Button).disabled = typed != self._typed
 
     @on(Input.Submitted, "#typed")
     def _typed_and_sent(self) -> None:
@@ -114,6 +119,9 @@ class PromptDialog(BatmanDialog[str]):
     quick: it runs at every key. The result is the line, stripped, or None.
     """
 
+    # On a low terminal the line and the buttons are reached by scrolling.
+    DEFAULT_CSS = "PromptDialog > .dialog { overflow-y: auto; }"
+
     def __init__(
         self,
         title: str,
@@ -140,11 +148,11 @@ class PromptDialog(BatmanDialog[str]):
             dialog.border_title = Content(clean(self._title))
             if self._label:
                 yield Static(clean(self._label), markup=False, classes="dialog--text")
-            yield Input(self._value, placeholder=self._placeholder, id="line")
+            yield LineInput(self._value, placeholder=self._placeholder, id="line")
             yield Static("", markup=False, id="wrong", classes="dialog--hint")
             with Horizontal(classes="dialog--buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
-                yield Button(Content(self._button), id="ok", variant="primary", compact=True)
+                yield Button(Content(clean(self._button)), id="ok", variant="primary", compact=True)
 
     def on_mount(self) -> None:
         """Put the cursor into the line and judge what stands there."""
@@ -166,13 +174,13 @@ class PromptDialog(BatmanDialog[str]):
         return good
 
     @on(Input.Changed, "#line")
-    def _typing(self, event: Input.Changed) -> None:
-        self._judge(event.value)
+    def _typing(self) -> None:
+        self._judge(self.query_one("#line", LineInput).text)
 
     @on(Input.Submitted, "#line")
     @on(Button.Pressed, "#ok")
     def _send(self) -> None:
-        value = self.query_one("#line", Input).value
+        value = self.query_one("#line", LineInput).text
         if self._judge(value):
             self.dismiss(value.strip())
 

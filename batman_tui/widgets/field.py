@@ -10,12 +10,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
 from batman_tui.keys import bindings
+from batman_tui.widgets.line_input import LineInput
 from core.text import clean
 
 
@@ -29,7 +31,10 @@ class Choice(Select[str], inherit_bindings=False):
 
     def __init__(self, options: Sequence[str], value: str) -> None:
         super().__init__(
-            [(option, option) for option in options], value=value, allow_blank=False, compact=True
+            [(Content(clean(option)), option) for option in options],
+            value=value,
+            allow_blank=False,
+            compact=True,
         )
         self._names = list(options)
 
@@ -87,8 +92,8 @@ class Field(Horizontal):
         self._label = label
         self._said = hint
         self._hint = Static(clean(hint), markup=False, classes="field--hint")
-        self.editor: Input | Choice = (
-            Choice(options, value) if options is not None else Input(value, compact=True)
+        self.editor: LineInput | Choice = (
+            Choice(options, value) if options is not None else LineInput(value, compact=True)
         )
 
     def compose(self) -> ComposeResult:
@@ -100,7 +105,8 @@ class Field(Horizontal):
     @property
     def text(self) -> str:
         """What the field holds now."""
-        return str(self.editor.value)
+        editor = self.editor
+        return editor.text if isinstance(editor, LineInput) else str(editor.value)
 
     def show(self, text: str) -> None:
         """Set the value without reporting it as typed."""

@@ -13,9 +13,10 @@ from textual.reactive import Reactive
 from textual.widgets import Input
 
 from batman_tui.keys import bindings
+from batman_tui.widgets.line_input import LineInput
 
 
-class FilterInput(Input):
+class FilterInput(LineInput):
     """A one-line filter. It is hidden while empty and not in use.
 
     Enter or Down keeps what was typed and goes to the table; Escape clears it and goes back.
@@ -60,10 +61,10 @@ class FilterInput(Input):
         super().__init__(placeholder=placeholder, id=id, compact=True, select_on_focus=False)
         self._now = now
 
-    def watch_value(self, value: str) -> None:
+    def watch_value(self) -> None:
         """Have the owner filter before anything is painted."""
         if self._now is not None and self.is_mounted:
-            self._now(value)
+            self._now(self.text)
 
     def open(self) -> None:
         """Show the line and put the cursor into it."""
@@ -73,11 +74,11 @@ class FilterInput(Input):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as it is typed."""
         event.stop()
-        self.post_message(self.Filter(self, self.value, done=False))
+        self.post_message(self.Filter(self, self.text, done=False))
 
     async def action_submit(self) -> None:
         """Keep the filter and go to the table."""
-        self.post_message(self.Filter(self, self.value, done=True))
+        self.post_message(self.Filter(self, self.text, done=True))
 
     def action_clear(self) -> None:
         """Clear the filter and go to the table."""

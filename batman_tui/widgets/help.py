@@ -14,6 +14,7 @@ from textual.widgets import Input, Static, TextArea
 from batman_tui.keys import ACTIONS, TITLES, room_title
 from batman_tui.widgets.base import BatmanDialog
 from batman_tui.widgets.keybar import KeyBar
+from core.text import clean
 
 if TYPE_CHECKING:
     from textual.binding import Binding
@@ -79,7 +80,7 @@ class HelpScreen(BatmanDialog[None]):
     def compose(self) -> ComposeResult:
         """Lay out the text in a scroll that has the focus."""
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = f"Help: {self._title}"
+            dialog.border_title = Content(clean(f"Help: {self._title}"))
             with VerticalScroll():
                 yield Static(self._text())
             yield KeyBar()
@@ -87,7 +88,7 @@ class HelpScreen(BatmanDialog[None]):
     def _text(self) -> Content:
         parts: list[Content | str | tuple[str, str]] = []
         if self._about:
-            parts.append(f"{self._about}\n")
+            parts.append(f"{clean(self._about)}\n")
         width = min(26, max((len(line.keys) for line in self._lines), default=8) + 2)
         section = ""
         for line in self._lines:

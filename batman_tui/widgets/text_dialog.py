@@ -16,7 +16,7 @@ from batman_tui.widgets.base import BatmanDialog
 from batman_tui.widgets.keybar import KeyBar
 from core.errors import BatmanError
 from core.secrets import traceback_text
-from core.text import clean
+from core.text import clean, clean_lines
 
 
 class TextDialog(BatmanDialog[None]):
@@ -43,14 +43,14 @@ class TextDialog(BatmanDialog[None]):
         self._title = title
         self._lead = lead
         self._file = file
-        self.text = "\n".join(clean(line) for line in text.splitlines())
+        self.text = clean_lines(text)
 
     def compose(self) -> ComposeResult:
         """Lay out the first sentence, the text and the keys."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(clean(self._title))
             if self._lead:
-                lead = "\n".join(clean(line) for line in self._lead.splitlines())
+                lead = clean_lines(self._lead)
                 yield Static(lead, markup=False, id="lead", classes="dialog--text")
             area = TextArea(self.text, read_only=True, show_cursor=False)
             area.cursor_blink = False

@@ -69,7 +69,7 @@ class TopBar(Widget):
             trail = Content.styled(clean(self.trail), style["topbar--trail"])
             left = Content.assemble(left, "   ", trail.truncate(max(0, room - 3), ellipsis=True))
             room = self.size.width - left.cell_length
-        place = Content.styled(app.shown_workspace, style["topbar--place"])
+        place = Content.styled(clean(app.shown_workspace), style["topbar--place"])
         if room < place.cell_length + 3:
             return left
         return Content.assemble(left, " " * (room - place.cell_length), place)

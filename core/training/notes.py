@@ -18,6 +18,7 @@ from core.files import reason, write_json
 from core.parse import ParseError, parse_json
 from core.secrets import redact
 from core.text import clean
+from core.unseen import said_unseen
 
 NOTES_FILE = "notes.json"
 TAG_LENGTH = 40
@@ -51,7 +52,8 @@ def write_note(run: Path, text: str) -> Notes:
     """Set the note of the run in `run`; an empty one takes it away. Returns what stands there.
 
     White space at the ends is dropped. Raises ConfigError for a note of more than `NOTE_LENGTH`
-    characters, RunError when the file cannot be read or written.
+    characters or with new ones that nobody sees (`core.unseen`), RunError when the file cannot be
+    read or written.
     """
     # Bytes of the command line that are no UTF-8 come as lone surrogates, which no file can hold.
     text = text.strip().encode("utf-8", "replace").decode()
@@ -59,7 +61,13 @@ def write_note(run: Path, text: str) -> Notes:
         raise ConfigError(
             f"The note has {len(text):,} characters.", f"Keep it to {NOTE_LENGTH:,} at most."
         )
-    return _write(run, Notes(text, _read(run).tags))
+    before = _read(run)
+    if hidden := said_unseen(text, before.text + "\n\t"):
+        raise ConfigError(
+            f"The note '{clean(text[:60])}' holds what nobody sees: {hidden}.",
+            "Write it without that.",
+        )
+    return _write(run, Notes(text, before.tags))
 
 
 def change_tags(run: Path, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Notes:

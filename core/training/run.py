@@ -265,13 +265,6 @@ def cannot_write(run_dir: Path, error: OSError) -> RunError:
     )
 
 
-def list_runs(workspace: Workspace) -> list[RunSummary]:
-    """Return the workspace's runs, the most recently active first."""
-    from core.training.run_index import RunIndex
-
-    return RunIndex(workspace).list()
-
-
 def find_run(workspace: Workspace, name: str) -> Run:
     """Return the run with this name, or in this folder. Raises RunError naming the nearest."""
     for path in _candidates(workspace, name):

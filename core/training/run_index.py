@@ -282,3 +282,8 @@ def _settled(stamps: Iterable[Stamp | None], now: float) -> bool:
     """Whether a change after `now` would show in one of the stamps."""
     ages = [int(now * 1e9) - stamp[0] for stamp in stamps if stamp]
     return not any(-_AHEAD_NS < age < _TICK_NS for age in ages)
+
+
+def list_runs(workspace: Workspace) -> list[RunSummary]:
+    """Return the workspace's runs, the most recently active first."""
+    return RunIndex(workspace).list()

@@ -154,7 +154,8 @@ class LogTail:
 
     def _clean(self, line: bytes) -> str:
         shown = line.rstrip(b"\r").rsplit(b"\r", 1)[-1]
-        return clean(strip_ansi(shown[: self._max_width].decode("utf-8", "replace")))
+        text = strip_ansi(shown[: self._max_width].decode("utf-8", "replace"))
+        return clean(text.expandtabs())
 
 
 def strip_ansi(text: str) -> str:

@@ -27,10 +27,10 @@ from core.workspace import Workspace
     [
         ("plain", "plain"),
         ("crane ␣ Haken 鉤 🦇", "crane ␣ Haken 鉤 🦇"),
-        ("\x1b[31mred\x07", "␣[31mred␣"),
-        ("two\nlines\r", "two⏎lines⏎"),
-        ("left\u202eright", "left␣right"),
-        ("\ud800", "␣"),
+        ("\x1b[31mred\x07", "⟨U+001B⟩[31mred⟨U+0007⟩"),
+        ("two\nlines\r", "two⏎lines⟨U+000D⟩"),
+        ("left\u202eright", "left⟨U+202E⟩right"),
+        ("\ud800", "⟨U+D800⟩"),
     ],
 )
 def test_clean_leaves_nothing_that_a_terminal_obeys(raw: str, shown: str) -> None:

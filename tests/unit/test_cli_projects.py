@@ -69,7 +69,7 @@ def test_create_list_show_delete(workspace: Path, capsys: Capture) -> None:
     (listed,) = _json(capsys, "project", "list")
     assert (listed["name"], listed["images"], listed["classes"]) == ("cats", 0, 0)
     assert main(["project", "list"]) == Exit.OK
-    assert "[red]all␣ cats" in capsys.readouterr().out
+    assert "[red]all⟨U+001B⟩ cats" in capsys.readouterr().out
     assert main(["project", "show", "cats"]) == Exit.OK
     assert str(workspace) in capsys.readouterr().out
     assert main(["project", "delete", "cats", "--yes"]) == Exit.OK
@@ -373,7 +373,7 @@ def test_class_names_are_printed_as_they_are_but_harmless(project: Path, capsys:
         row = opened.db.execute("SELECT id FROM classes WHERE name = 'disc'").fetchone()
         change.update("classes", row[0], {"name": "[red]\x1b]0;x\x07[/nope] 検出"})
     assert main(["classes", "list", "--project", "p", "--sort", "count"]) == Exit.OK
-    assert "[red]␣]0;x␣[/nope] 検出" in capsys.readouterr().out
+    assert "[red]⟨U+001B⟩]0;x⟨U+0007⟩[/nope] 検出" in capsys.readouterr().out
 
 
 def test_the_module_takes_the_same_words(project: Path, capsys: Capture) -> None:

@@ -163,7 +163,7 @@ def test_watching_a_finished_run(workspace: Path, capsys: Capture) -> None:
     assert "batch 4 × 2, 8 a step" in out
     assert out.count("mAP50-95 0.200") == 1
     assert "Finished after 4 epochs in 1h 01m" in out
-    assert "cat␣" in out
+    assert "cat⟨U+001B⟩" in out
     assert "\x1b" not in out
     assert f"{workspace}/runs/r/results.json" in out
 
@@ -184,7 +184,7 @@ def test_the_end_decides_the_exit_code(workspace: Path, capsys: Capture) -> None
     assert main(["watch", "stopped"]) == Exit.STOPPED
     assert "--resume stopped" in capsys.readouterr().out
     assert main(["watch", "failed"]) == Exit.FAILED
-    assert "Error: An image is␣ gone.\nPut it back.\n" in capsys.readouterr().err
+    assert "Error: An image is⟨U+001B⟩ gone.\nPut it back.\n" in capsys.readouterr().err
     assert main(["watch", "lost"]) == Exit.FAILED
     assert "--resume lost" in capsys.readouterr().err
 

@@ -121,7 +121,7 @@ def test_a_run_on_a_terminal_has_a_bar_and_its_end(finished: Path) -> None:
     assert "━" in shown
     assert "step 2/2" in shown
     assert "mAP50-95 0.250" in shown
-    assert "[red]cat[/red]␣]0;title␣" in shown
+    assert "[red]cat[/red]⟨U+001B⟩]0;title⟨U+0007⟩" in shown
     assert "\x1b]" not in text
     code, text = on_terminal("watch", "r", "--plain", cwd=finished)
     assert code == 0
@@ -184,7 +184,7 @@ def test_lists_and_errors_on_a_terminal(tmp_path: Path) -> None:
     Project.create(tmp_path / "data" / "projects" / "cats", "[/nope] [bold]all\x1b[2J").close()
     code, text = on_terminal("project", "list", cwd=tmp_path)
     assert code == 0
-    assert "[/nope] [bold]all␣[2J" in plain(text)
+    assert "[/nope] [bold]all⟨U+001B⟩[2J" in plain(text)
     assert "\x1b[2J" not in text
     code, text = on_terminal("project", "show", "[/bold]cat", cwd=tmp_path)
     assert code == 2
@@ -207,7 +207,7 @@ def test_stages_in_a_log_are_one_line_each(capsys: pytest.CaptureFixture[str]) -
             show("images\x1b", done, 4)
         show("classes", 0, None)
         show("images\x1b", 4, 4)
-    assert capsys.readouterr().out == "images␣: 4 of 4\n"
+    assert capsys.readouterr().out == "images⟨U+001B⟩: 4 of 4\n"
     with Stages(quiet=True) as show:
         show("images", 4, 4)
     assert capsys.readouterr().out == ""

@@ -67,7 +67,7 @@ def test_errors_of_the_child() -> None:
     assert (told.value.message, told.value.hint) == ("No model [here].", "Train one.")
     with pytest.raises(RunError, match="code 139") as died:
         process("dead").run(lambda _: None)
-    assert died.value.message.endswith("code 139: Segmentation ␣[31mfault")
+    assert died.value.message.endswith("code 139: Segmentation ⟨U+001B⟩[31mfault")
     assert "All that it printed is in" in died.value.hint
 
 

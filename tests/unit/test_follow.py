@@ -442,7 +442,7 @@ def test_a_log_is_followed_by_lines(tmp_path: Path) -> None:
     assert tail.poll() == ["first"]
     with log.open("ab") as out:
         out.write(b"ond\r\n\x1b[31mred\x1b[0m \x1b]0;title\x07\x07bell\n10%\r20%\r30%\n\xff\n")
-    assert tail.poll() == ["second", "red ␣bell", "30%", "\ufffd"]
+    assert tail.poll() == ["second", "red ⟨U+0007⟩bell", "30%", "\ufffd"]
     log.write_bytes(b"anew\n")
     assert tail.poll() == ["anew"]
 

@@ -41,7 +41,8 @@ from core.training.process import (
     write_worker,
 )
 from core.training.removal import require_ended
-from core.training.run import Run, find_run, latest_run, list_runs
+from core.training.run import Run, find_run, latest_run
+from core.training.run_index import list_runs
 from core.workspace import Workspace
 
 WORKER = """

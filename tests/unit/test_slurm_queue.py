@@ -107,7 +107,7 @@ def test_a_part_that_fails_takes_nothing_from_the_others() -> None:
         return text + part(mark, "sinfo", "", 1, "x\nslurm_load_node: Unable to contact \x1b[31m")
 
     third = ask_queue(Told(sinfo_fails), before=first, now=3.0)
-    assert third.errors == {"sinfo": "sinfo: slurm_load_node: Unable to contact ␣[31m"}
+    assert third.errors == {"sinfo": "sinfo: slurm_load_node: Unable to contact ⟨U+001B⟩[31m"}
     assert third.nodes == first.nodes
     told = [job.id for job in third.jobs if not job.state.ended and job.state is not LEFT]
     assert told == ["1_[3-9%2]"]

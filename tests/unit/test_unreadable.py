@@ -21,7 +21,8 @@ from core.store import Project
 from core.training.config import TrainingConfig
 from core.training.events import Finished, encode_event
 from core.training.follow import RunFollower
-from core.training.run import Run, list_runs
+from core.training.run import Run
+from core.training.run_index import list_runs
 from core.workspace import Workspace
 
 Capture = pytest.CaptureFixture[str]

@@ -1,0 +1,232 @@
+"""Every screen and dialog of the app, with hostile text in it, and at small sizes.
+
+The list is made from the code: a new screen without a case here fails.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import FrozenApp, settled, until
+from hostile_data import (
+    EVIL,
+    foreign_codes,
+    hostile_cluster,
+    make_failed_run,
+    make_hostile_project,
+    make_hostile_run,
+)
+from job_data import jobs_app
+from textual import events
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Input, TextArea
+
+import batman_tui
+from batman_tui.connections import use_host
+from batman_tui.widgets.line_input import LineInput
+from core.classes import list_classes
+from core.errors import BatmanError
+from core.store import Project
+from slurm.profiles import Profile, save_profile
+
+
+class World:
+    """The workspace, and the app that shows it."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = root
+        self.project = make_hostile_project(root)
+        self.run = make_hostile_run(root, monkeypatch)
+        self.second = make_hostile_run(root, monkeypatch, f"other {EVIL}")
+        self.failed = make_failed_run(root)
+        self.profile = Profile(name="vega", host="selina@vega.example", workspace="/scratch/x")
+        save_profile(self.profile)
+        self.host = hostile_cluster()
+        self.app: FrozenApp = jobs_app(root, self.host)
+        use_host(self.app, self.profile, self.host)  # type: ignore[arg-type]
+
+    def classes(self) -> list[Any]:
+        with Project.open(self.project) as project:
+            return list(list_classes(project))
+
+
+def _screens() -> dict[str, type[Screen[Any]]]:
+    """Return every screen class of the app that is not only the base of others."""
+    for module in pkgutil.walk_packages(batman_tui.__path__, "batman_tui."):
+        importlib.import_module(module.name)
+    found: dict[str, type[Screen[Any]]] = {}
+
+    def walk(kind: type[Screen[Any]]) -> None:
+        ours = [each for each in kind.__subclasses__() if each.__module__.startswith("batman_tui.")]
+        if not ours and kind.__module__.startswith("batman_tui."):
+            found[kind.__name__] = kind
+        for each in kind.__subclasses__():
+            walk(each)
+
+    walk(Screen)
+    return found
+
+
+Made = Callable[[World], Screen[Any]]
+
+
+def _ask(world: World, kind: str) -> Screen[Any]:
+    from batman_tui.screens.class_delete import DeleteDialog
+    from batman_tui.screens.class_mapping import ConventionDialog, MappingFileDialog
+    from batman_tui.screens.merge import MergeDialog
+    from batman_tui.widgets.text_dialog import error_dialog
+
+    rows = world.classes()
+    if kind == "merge":
+        return MergeDialog([row for row in rows if row.name != "person"], rows)
+    if kind == "delete":
+        return DeleteDialog(rows[:2], rows)
+    if kind == "convention":
+        return ConventionDialog(rows)
+    if kind == "mapping":
+        return MappingFileDialog(rows, world.project)
+    return error_dialog(ValueError(EVIL), world.root / EVIL)
+
+
+def _made(name: str, world: World) -> Screen[Any]:
+    kind = _screens()[name]
+    from batman_tui.widgets.pick import Item
+
+    def suggest() -> Screen[Any]:
+        from core.naming import Suggestion
+
+        classes = next(s for s in world.app.screen_stack if type(s).__name__ == "ClassesScreen")
+        return kind(classes, [Suggestion(EVIL, (EVIL, "per\u200bson"), "typo", 3)])
+
+    makers: dict[str, Callable[[], Screen[Any]]] = {
+        "AnswerDialog": lambda: kind(EVIL, EVIL, secret=False),
+        "ClassesScreen": lambda: kind(world.project),
+        "ClusterDialog": lambda: kind(world.profile),
+        "ColumnsDialog": lambda: kind({EVIL: EVIL, "b": "B"}, [EVIL]),
+        "CompareScreen": lambda: kind([world.run, world.second]),
+        "ConfirmDialog": lambda: kind(EVIL, [EVIL] * 2, yes=EVIL, no=EVIL, typed=EVIL),
+        "ConventionDialog": lambda: _ask(world, "convention"),
+        "DeleteDialog": lambda: _ask(world, "delete"),
+        "EvaluationScreen": lambda: kind(world.run),
+        "ExportDialog": lambda: kind(world.project),
+        "HealthScreen": lambda: kind(world.project),
+        "ImagesScreen": lambda: kind(world.project),
+        "ImportDialog": lambda: kind(world.project),
+        "ImportsScreen": lambda: kind(world.project),
+        "JobsScreen": lambda: world.app.MODES["jobs"](),
+        "MappingFileDialog": lambda: _ask(world, "mapping"),
+        "MergeDialog": lambda: _ask(world, "merge"),
+        "ModelDialog": lambda: kind(EVIL),
+        "PickDialog": lambda: kind(EVIL, [Item(EVIL, EVIL, EVIL, 3)], text=EVIL, noun=EVIL),
+        "ProjectsScreen": kind,
+        "PromptDialog": lambda: kind(EVIL, label=EVIL, value=EVIL, placeholder=EVIL, button=EVIL),
+        "RunScreen": lambda: kind(world.run),
+        "RunsScreen": kind,
+        "SetupDialog": lambda: kind(world.profile),
+        "SubmitDialog": lambda: kind({"model": "base", "epochs": 5, "project": world.project}),
+        "SuggestDialog": suggest,
+        "TextDialog": lambda: _ask(world, "error"),
+        "TrainScreen": lambda: kind(world.project),
+        "HelpScreen": lambda: kind(EVIL, EVIL, []),
+        "StartDialog": lambda: _start(kind, world),
+    }
+    assert name in makers, f"{name} has no case with hostile text"
+    return makers[name]()
+
+
+def _start(kind: type[Screen[Any]], world: World) -> Screen[Any]:
+    from core.training.run import Run
+
+    config = Run(world.run).config()
+    return kind(config)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("BATMAN_CONFIG_DIR", str(tmp_path / "config"))
+    return World(tmp_path / "gotham", monkeypatch)
+
+
+def painted(app: FrozenApp) -> str:
+    """Return what Textual's driver would write to paint the whole screen."""
+    return app.screen._compositor.render_full_update().render_segments(app.console)
+
+
+async def shown(pilot: Pilot[int], world: World, name: str) -> Screen[Any]:
+    app = world.app
+    if name == "SuggestDialog":
+        app.open_classes(world.project)
+        await settled(pilot)
+    screen = _made(name, world)
+    app.push_screen(screen)
+    await until(pilot, lambda: (screen.is_mounted and screen in app.screen_stack) or app.errors)
+    await settled(pilot)
+    return screen
+
+
+@pytest.mark.parametrize("name", sorted(_screens()))
+async def test_no_screen_hands_codes_on(world: World, name: str, opened) -> None:
+    app = world.app
+    written: list[str] = []
+    async with opened(app, (120, 40)) as pilot:
+        app._driver.write = written.append  # type: ignore[union-attr,method-assign]
+        screen = await shown(pilot, world, name)
+        assert foreign_codes(painted(app)) == [], name
+        # Notifications, tooltips and titles have their own ways to the terminal.
+        app.show_error(BatmanError(EVIL, EVIL))
+        app.tell(EVIL)
+        await pilot.pause()
+        assert foreign_codes(painted(app)) == [], name
+        for line in [line for line in screen.query(Input) if line.display]:
+            line.focus()
+            line.post_message(events.Paste(EVIL))
+            await pilot.pause()
+            assert foreign_codes(painted(app)) == [], name
+        for key in ("end", "f4", "f1"):
+            await pilot.press(key)
+            await settled(pilot)
+            assert foreign_codes(painted(app)) == [], name
+        assert foreign_codes("".join(written)) == []
+
+
+async def test_the_palette_hands_no_codes_on(world: World, opened) -> None:
+    async with opened(world.app, (120, 40)) as pilot:
+        await pilot.press("ctrl+p")
+        await settled(pilot)
+        world.app.post_message(events.Paste("a" + EVIL))
+        await settled(pilot)
+        assert world.app.screen.query_one(Input).value.startswith("a")
+        assert foreign_codes(painted(world.app)) == []
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (80, 12)], ids=str)
+@pytest.mark.parametrize("name", sorted(_screens()))
+async def test_every_line_to_type_in_can_be_seen(
+    world: World, name: str, size: tuple[int, int], opened, request: pytest.FixtureRequest
+) -> None:
+    if (name, size) == ("SubmitDialog", (80, 12)):
+        low = "its keys cover its last field on a terminal of 12 lines"
+        request.applymarker(pytest.mark.xfail(reason=low, strict=True))
+    async with opened(world.app, size) as pilot:
+        screen = await shown(pilot, world, name)
+        if name == "DeleteDialog":
+            await pilot.press("r")
+        for line in screen.query(Input):
+            if not all(
+                node.display for node in line.ancestors_with_self if hasattr(node, "display")
+            ):
+                continue
+            assert isinstance(line, LineInput), f"{name}: {line} is no LineInput"
+            line.focus()
+            await pilot.pause()
+            inside = line.content_region.intersection(screen.region)
+            assert inside.area >= 1, f"{name}: {line} at {line.region}"
+            assert screen.get_widget_at(inside.x, inside.y)[0] is line
+        for area in screen.query(TextArea):
+            assert area.read_only, "a TextArea that can be typed in needs what LineInput has"
