@@ -13,6 +13,7 @@ next command that works in the folder removes the dead ones and never a living o
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import functools
@@ -22,12 +23,17 @@ import secrets
 import shutil
 import socket
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-_NAME = re.compile(r"\..+\.batman-(?P<host>.+)-(?P<pid>\d+)-(?P<start>\d+)-[0-9a-f]{8}\.tmp")
+_NAME = re.compile(
+    r"\.(?P<of>.+)\.batman-(?P<host>.+)-(?P<pid>\d+)-(?P<start>\d+)-[0-9a-f]{8}(?P<was>\.was)?\.tmp"
+)
+# So many bytes of a name go into the hidden one, which may have 255.
+_HEAD = 100
 # A process's start is reckoned from the machine's start, which moves when the clock is set; no
 # system gives a process number out again within this many seconds.
 _SAME_START_S = 30.0
@@ -55,12 +61,15 @@ _OLD_INSIDE = frozenset({
 Verdict = Literal["free", "held", "unknown"]
 
 
-def name_beside(target: Path) -> Path:
-    """Return a hidden name beside `target` that nothing has, and that says whose it is."""
+def name_beside(target: Path, *, was: bool = False) -> Path:
+    """Return a hidden name beside `target` that nothing has, and that says whose it is.
+
+    With `was` it is for what `target` was so far: `sweep` puts that back where there is no other.
+    """
     host = re.sub(r"[^\w.]+", "-", socket.gethostname())[:64] or "host"
-    head = target.name.encode()[:80].decode(errors="ignore")
+    head = target.name.encode()[:_HEAD].decode(errors="ignore")
     owner = f"batman-{host}-{os.getpid()}-{_started(os.getpid())}-{secrets.token_hex(4)}"
-    return target.with_name(f".{head}.{owner}.tmp")
+    return target.with_name(f".{head}.{owner}{'.was' if was else ''}.tmp")
 
 
 @contextlib.contextmanager
@@ -103,19 +112,38 @@ def file_beside(target: Path) -> Iterator[Path]:
 
 
 def put_in_place(made: Path, target: Path) -> None:
-    """Rename the folder `made` to `target`; what is there goes aside first, and is then removed."""
-    aside = name_beside(target)
-    try:
-        target.rename(aside)
-    except FileNotFoundError:
+    """Rename the folder `made` to `target`, and remove what is there.
+
+    At any moment `target` is the old folder or the new one, where the system can exchange two
+    names at once (Linux: renameat2(2), RENAME_EXCHANGE; not every network file system). Elsewhere
+    the old one goes aside first under a name from which `sweep` puts it back.
+    """
+    if not os.path.lexists(target):
         made.rename(target)
         return
+    if _exchange(made, target):
+        _remove_held(made)
+        return
+    aside = name_beside(target, was=True)
+    target.rename(aside)
     try:
         made.rename(target)
     except BaseException:
         aside.rename(target)
         raise
     _remove_held(aside)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names of a folder at once; False where the system or file system cannot."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    at, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE, of linux/fcntl.h and linux/fs.h
+    return rename(at, os.fsencode(one), at, os.fsencode(other), exchange) == 0
 
 
 def remove_tree(path: Path) -> None:
@@ -156,7 +184,10 @@ def _sweep_one(path: Path) -> None:
     with _asked(path) as lock:
         if lock == "held" or (found is not None and _may_live(path, found, lock)):
             return
-        if path.is_dir() and not path.is_symlink():
+        if found is not None and found["was"] and not os.path.lexists(path.with_name(found["of"])):
+            if len(found["of"].encode()) < _HEAD:  # else the name was cut, and it stays
+                path.rename(path.with_name(found["of"]))
+        elif path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import select
 import shutil
 import signal
 import socket
+import sys
 import time
 import zipfile
 from collections import Counter
@@ -189,9 +190,14 @@ def test_killed_imports_of_archives_are_removed_by_the_next(
     assert left > 5
 
 
-def test_a_folder_that_is_replaced_is_the_old_one_or_the_new_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("exchange", [True, False], ids=["exchanged at once", "aside first"])
+def test_a_folder_that_is_replaced_is_the_old_one_or_the_new_one(
+    exchange: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What evaluations and exports of models do once their folder is complete."""
     target = tmp_path / "work" / "evaluation"
+    if not exchange:
+        monkeypatch.setattr("core.temporary._exchange", lambda one, other: False)
 
     def replace() -> None:
         for number in range(300):
@@ -200,15 +206,36 @@ def test_a_folder_that_is_replaced_is_the_old_one_or_the_new_one(tmp_path: Path)
                     (made / str(name)).write_text(str(number))
                 put_in_place(made, target)
 
-    def following() -> None:
-        sweep(target.parent)
-        if target.exists():
-            texts = {file.read_text() for file in target.iterdir()}
-            assert len(texts) == 1
-            assert len(list(target.iterdir())) == 5
+    def reset() -> None:
+        if not target.exists():
+            target.mkdir(parents=True)
+            for name in range(5):
+                (target / str(name)).write_text("first")
 
-    left = swept_after_kills(target.parent, replace, lambda: None, following)["left"]
+    def following() -> None:
+        if exchange and sys.platform.startswith("linux"):
+            assert target.is_dir(), "no moment without it"
+        sweep(target.parent)
+        texts = [file.read_text() for file in target.iterdir()]
+        assert len(texts) == 5
+        assert len(set(texts)) == 1
+
+    left = swept_after_kills(target.parent, replace, reset, following)["left"]
     assert left > 5
+
+
+def test_what_was_aside_when_its_maker_died_comes_back(tmp_path: Path) -> None:
+    target = tmp_path / "evaluation"
+    child = os.fork()
+    if child == 0:
+        (tmp_path / "was").mkdir()
+        (tmp_path / "was").rename(name_beside(target, was=True))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert len(hidden(tmp_path)) == 1
+    sweep(tmp_path)
+    assert target.is_dir()
+    assert hidden(tmp_path) == []
 
 
 def test_killed_writing_of_a_file_is_removed_by_the_next(tmp_path: Path) -> None:
