@@ -8,6 +8,7 @@ from datetime import datetime
 
 from core.classes import ClassRow, list_classes
 from core.store import Project, ProjectSummary
+from core.store.failures import stored_time
 
 SPLITS = ("train", "valid", "test")
 
@@ -42,7 +43,7 @@ def overview(project: Project, *, classes: int = 12) -> Overview:
         project.db.execute("SELECT split, count(*) FROM v_images GROUP BY split").fetchall()
     )
     imports = [
-        ImportLine(row[0], row[1], row[2], datetime.fromisoformat(row[3]), row[4])
+        ImportLine(row[0], row[1], row[2], stored_time(row[3]), row[4])
         for row in project.db.execute(
             "SELECT imports.id, kind, origin, at, count(images.id) FROM imports"
             " LEFT JOIN images ON images.import_id = imports.id AND images.deleted = 0"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from core.errors import ProjectError
 from core.files import expand_user
 from core.store import HistoryEntry, Project
+from core.store.failures import stored_json, stored_time
 from core.text import plural
 
 
@@ -42,11 +42,11 @@ def list_imports(project: Project) -> list[ImportRow]:
             id=row[0],
             kind=row[1],
             origin=row[2],
-            at=datetime.fromisoformat(row[3]),
+            at=stored_time(row[3]),
             images=row[5],
             annotations=row[6],
             classes=_classes(project, row[0]),
-            detail=json.loads(row[4]),
+            detail=stored_json(row[4]),
         )
         for row in rows
     ]

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from core.store.failures import stored_json
+
 TABLES = frozenset({"imports", "classes", "labels", "images", "annotations", "project"})
 
 # Rows are looked up so many at a time.
@@ -145,9 +147,9 @@ def replay(db: sqlite3.Connection, history_id: int, *, undo: bool) -> None:
     ).fetchall()
     touched: set[int] = set()
     for table, columns_json, ids_json, before_json, after_json in rows:
-        columns, ids = json.loads(columns_json), json.loads(ids_json)
-        before = None if before_json is None else json.loads(before_json)
-        after = None if after_json is None else json.loads(after_json)
+        columns, ids = stored_json(columns_json), stored_json(ids_json)
+        before = None if before_json is None else stored_json(before_json)
+        after = None if after_json is None else stored_json(after_json)
         have, want = (after, before) if undo else (before, after)
         if table == "annotations":
             touched |= labels_of(db, ids)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from core.errors import BatmanError, ProjectError, ProjectLocked
 from core.full_disk import full_at, is_full
@@ -16,6 +19,26 @@ _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PR
 _REFUSED = frozenset({
     sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH,
 })  # fmt: skip
+
+
+class BadValue(sqlite3.DatabaseError):
+    """A row holds what Batman never writes: the file is damaged, or somebody else changed it."""
+
+
+def stored_json(text: object) -> Any:
+    """Return JSON that a row holds. Raises `BadValue`, which `store_error` tells as damage."""
+    try:
+        return json.loads(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadValue(f"a row holds no JSON ({error})") from None
+
+
+def stored_time(text: object) -> datetime:
+    """Return the time that a row holds, in ISO 8601. Raises `BadValue`."""
+    try:
+        return datetime.fromisoformat(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise BadValue("a row holds no time where there should be one") from None
 
 
 def store_error(error: sqlite3.Error, path: Path) -> BatmanError | None:
@@ -53,7 +76,7 @@ def store_error(error: sqlite3.Error, path: Path) -> BatmanError | None:
     # Python finds text that is no UTF-8 itself, without a code; our own queries are fixed, so that
     # a table they do not find is missing from the file.
     missing = primary == sqlite3.SQLITE_ERROR and ("no such " in said or "malformed" in said)
-    if primary in _DAMAGED or missing or "decode to UTF-8" in said:
+    if isinstance(error, BadValue) or primary in _DAMAGED or missing or "decode to UTF-8" in said:
         return damaged(path, said)
     return None
 

@@ -18,7 +18,7 @@ from typing import Any
 from core.errors import ProjectError
 from core.files import expand_user, safe_name
 from core.store.changes import Change, replay
-from core.store.failures import damaged, store_error
+from core.store.failures import damaged, store_error, stored_json, stored_time
 from core.store.lock import hostname, write_lock
 from core.store.schema import APPLICATION_ID, MIGRATIONS, migrate, version
 from core.temporary import folder_beside, remove_tree, sweep
@@ -117,6 +117,9 @@ class Project:
             if db is not None:
                 db.close()
             told = store_error(error, path) if isinstance(error, sqlite3.Error) else None
+            if isinstance(error, UnicodeDecodeError):
+                # sqlite3 itself, at a message of SQLite's that quotes what the file holds.
+                told = damaged(path, "it holds text that is none")
             raise told or error from error
         return cls(path, db)
 
@@ -198,14 +201,8 @@ class Project:
             annotations=annotations,
             classes=classes,
             imports=imports,
-            updated_at=self._moment(changed or self.setting("created_at", _now())),
+            updated_at=stored_time(changed or self.setting("created_at", _now())),
         )
-
-    def _moment(self, text: str) -> datetime:
-        try:
-            return datetime.fromisoformat(text)
-        except (TypeError, ValueError) as error:
-            raise damaged(self.path, str(error)) from None
 
     # Changing it
 
@@ -294,7 +291,7 @@ class Project:
     def _forget_undone(self) -> None:
         """Drop what was undone, and with it the rows of imports that cannot come back."""
         gone = [
-            json.loads(row[0])[0]
+            stored_json(row[0])[0]
             for row in self.db.execute(
                 "SELECT ids FROM history_changes JOIN history ON history.id = history_id"
                 " WHERE undone = 1 AND tbl = 'imports' AND before IS NULL"
@@ -378,11 +375,11 @@ def _prepare(db: sqlite3.Connection) -> None:
 def _entry(row: sqlite3.Row) -> HistoryEntry:
     return HistoryEntry(
         id=row["id"],
-        at=datetime.fromisoformat(row["at"]),
+        at=stored_time(row["at"]),
         who=row["who"],
         kind=row["kind"],
         summary=row["summary"],
-        detail=json.loads(row["detail"]),
+        detail=stored_json(row["detail"]),
         undone=bool(row["undone"]),
     )
 

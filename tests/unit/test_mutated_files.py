@@ -15,7 +15,8 @@ from mutated_formats import FORMATS
 
 # A project is made or a video decoded for each case of these, and torch reads the last.
 FEW = {
-    **dict.fromkeys(("coco", "yolo", "voc", "zip", "original"), 25), "video": 8, "checkpoint": 12,
+    **dict.fromkeys(("coco", "yolo", "voc", "zip", "original", "project.db"), 25),
+    "video": 8, "checkpoint": 12,
 }  # fmt: skip
 CASES = 120
 # Here one kind of end is all that is to be expected: what is broken is left out line by line or
@@ -27,8 +28,7 @@ LENIENT = {
 NEEDS = {"video": "av", "checkpoint": "torch", "truth": "numpy", "theme": "textual"}
 
 
-# What becomes of a damaged database is asked in the tests of the store.
-@pytest.mark.parametrize("name", [name for name in FORMATS if name != "project.db"])
+@pytest.mark.parametrize("name", FORMATS)
 def test_damaged_files_end_in_a_value_or_one_error(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
