@@ -395,11 +395,11 @@ def _checkpoint(folder: Path) -> None:
 
 def _read_checkpoint(folder: Path, _: Any) -> object:
     from core.detector.torch_model import read_content, read_header
-    from core.training.checkpoints import best_epoch, read_info, require_state
+    from core.training.checkpoints import read_best, read_info, require_state
 
     path = folder / "case" / "best.pth"
     readers = [
-        lambda: best_epoch(path), lambda: require_state(path), lambda: read_info(path),
+        lambda: read_best(path), lambda: require_state(path), lambda: read_info(path),
         lambda: read_header(path, read_content(path)),
     ]  # fmt: skip
     return each(readers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from import_data import check, files_below, put, state
 from core.errors import Cancelled, ImportFailed
 from core.importers import import_video, list_imports
 from core.store import Project
+from core.temporary import name_beside
 
 RATE = 10
 av = pytest.importorskip("av", reason="needs the video extra")
@@ -156,10 +158,9 @@ def test_stopping_leaves_nothing(project: Project, tmp_path: Path) -> None:
 
 
 def test_frames_of_a_killed_import_go_with_the_next(project: Project, tmp_path: Path) -> None:
-    from core.importers.place import scratch_name
-
-    mine = project.images_dir / f"{scratch_name()}abc"
-    dead = project.images_dir / f"{scratch_name().rsplit('-', 2)[0]}-4194399-abc"
+    mine = name_beside(project.images_dir / "incoming")
+    # A process number that none can have: Linux gives out less than 2^22.
+    dead = mine.with_name(mine.name.replace(f"-{os.getpid()}-", "-4194399-"))
     for folder in (mine, dead):
         put(folder / "0.jpg", "x")
     import_video(project, film(tmp_path / "yard.avi", [1]))
