@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from cli.exits import Exit
 from core.secrets import redact_json
-from core.text import clean
+from core.text import clean, clean_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,7 +108,7 @@ def say_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def say_error(message: str, hint: str = "") -> None:
-    """Print on standard error what is wrong and what to do about it."""
+    """Print on standard error what is wrong and what to do about it; a hint may have lines."""
     sys.stdout.flush()
     if is_terminal(sys.stderr):
         from rich.text import Text
@@ -116,11 +116,11 @@ def say_error(message: str, hint: str = "") -> None:
         errors = console(error=True)
         errors.print(Text.assemble(("Error: ", "bold red"), clean(message)), soft_wrap=True)
         if hint:
-            errors.print(Text(clean(hint), "dim"), soft_wrap=True)
+            errors.print(Text(clean_lines(hint), "dim"), soft_wrap=True)
     else:
         sys.stderr.write(f"Error: {clean(message)}\n")
         if hint:
-            sys.stderr.write(f"{clean(hint)}\n")
+            sys.stderr.write(f"{clean_lines(hint)}\n")
 
 
 def say_table(

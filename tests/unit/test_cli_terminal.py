@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cli.child import run_child
+from cli.output import say_error
 from cli.progress import Stages
 from cli.story import step_line
 from core.errors import BatmanError, RunError
@@ -271,3 +272,14 @@ def test_a_child_that_dies_leaves_its_last_words(child) -> None:
 def test_a_cancelled_child_is_an_interrupt(child) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_child(child("import sys; sys.exit(130)"), [])
+
+
+def test_a_hint_of_several_commands_has_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    say_error(
+        "It cannot go on.", "Start anew: batman train\nOr delete: batman runs delete \x1b[31mr"
+    )
+    assert capsys.readouterr().err.splitlines() == [
+        "Error: It cannot go on.",
+        "Start anew: batman train",
+        "Or delete: batman runs delete ⟨U+001B⟩[31mr",
+    ]
