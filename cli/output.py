@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from cli.exits import Exit
 from core.secrets import redact_json
 from core.text import clean, clean_lines
+from core.unseen import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,6 +77,11 @@ def say(text: str = "", style: str = "") -> None:
         console().print(Text(clean(text), style), soft_wrap=True)
     else:
         sys.stdout.write(clean(text) + "\n")
+
+
+def say_link(text: str) -> None:
+    """Print one line that holds the link of `batman serve`: the one secret that is to be seen."""
+    sys.stdout.write(visible(text) + "\n")
 
 
 def say_change(entry: HistoryEntry | None) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cli.common import add_workspace, run_module, workspace_of
 from cli.exits import Exit
-from cli.output import say
+from cli.output import say, say_link
 from core.child_process import python_command, python_environment
 from core.errors import BatmanError
 
@@ -145,9 +145,9 @@ def _say_how(args: argparse.Namespace, path: Path | None, link: str) -> None:
         say(f"Listening on {path}, which only you can open. On your own machine:")
         say(f"  ssh -L {args.port}:{shlex.quote(str(path))} {there}")
         say("and open there:")
-        say(f"  {link}")
+        say_link(f"  {link}")
     else:
-        say(f"Open {link}")
+        say_link(f"Open {link}")
         if args.host in _LOCAL and "SSH_CONNECTION" in os.environ:
             say("On your own machine, after:")
             say(f"  ssh -L {args.port}:localhost:{args.port} {there}")
