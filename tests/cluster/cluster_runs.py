@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from slurm_cluster import Cluster, wait_for
 
@@ -82,6 +84,9 @@ def known_host(cluster: Cluster, home: Path) -> None:
     (home / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{cluster.ports['ssh']} {key}\n")
 
 
+USUAL = JobRequest(gpu="h100-96", cpus=1)
+
+
 @dataclass
 class Lab:
     """A workspace, a profile, and what a test does with both."""
@@ -100,16 +105,24 @@ class Lab:
     def config(self, **values: object) -> TrainingConfig:
         return parse_config({"model": "tiny", "epochs": 2, **values})
 
-    def plan(self, *runs: Run, wanted: JobRequest | None = None, **more: int) -> Submission:
-        wanted = wanted or JobRequest(gpu="h100-96", cpus=1)
-        resources = plan(self.profile, wanted, discover(self.host))
+    def plan(
+        self,
+        *runs: Run,
+        wanted: JobRequest = USUAL,
+        num_gpus: int = 1,
+        unchecked: Sequence[str] = (),
+        **more: int,
+    ) -> Submission:
+        """`unchecked` are options that sbatch would take and a person may not give."""
+        resources = plan(self.profile, wanted, discover(self.host), num_gpus)
+        resources = replace(resources, extra=(*resources.extra, *unchecked))
         return plan_submission(self.site, runs, resources, **more)
 
     def ready(self, **values: object) -> Run:
         return ready_run(self.workspace, self.config(**values))
 
-    def submit(self, run: Run, wanted: JobRequest | None = None) -> JobRecord:
-        return submit(self.site, self.plan(run, wanted=wanted))[0]
+    def submit(self, run: Run, wanted: JobRequest = USUAL, **more: Any) -> JobRecord:
+        return submit(self.site, self.plan(run, wanted=wanted, **more))[0]
 
     def mirror(self, run: Run) -> Mirror:
         mirror = Mirror(self.site, run)

@@ -18,10 +18,11 @@ from slurm.submit import submit
 ENDLESS = 100_000
 
 
-def begin(lab: Lab, name: str = "p", **wanted: object) -> Mirror:
+def begin(lab: Lab, name: str = "p", num_gpus: int = 1, **wanted: object) -> Mirror:
     """Submit a run and wait until it has written a checkpoint."""
     run = lab.ready(project=make_project(lab.workspace, name), epochs=ENDLESS)
-    lab.submit(run, JobRequest(**{"gpu": "h100-96", "cpus": 1, **wanted}))  # type: ignore[arg-type]
+    wish = JobRequest(**{"gpu": "h100-96", "cpus": 1, **wanted})  # type: ignore[arg-type]
+    lab.submit(run, wish, num_gpus=num_gpus)
     mirror = lab.mirror(run)
     trains(mirror)
     return mirror
@@ -147,11 +148,11 @@ def test_of_an_array_only_the_task_that_is_warned_is_requeued(lab: Lab) -> None:
 
 def test_where_requeueing_is_forbidden_another_job_goes_on(lab: Lab) -> None:
     """A job by itself and one of an array: each has one successor, with a log of its own."""
-    forbidden = JobRequest(gpu="h100-96", cpus=1, extra=("--no-requeue",))
+    forbidden = ["--no-requeue"]
     project = make_project(lab.workspace, "p")
     single, *array = (lab.ready(project=project, epochs=ENDLESS) for _ in range(3))
-    records = [lab.submit(single, forbidden)]
-    records += submit(lab.site, lab.plan(*array, wanted=forbidden))
+    records = [lab.submit(single, unchecked=forbidden)]
+    records += submit(lab.site, lab.plan(*array, unchecked=forbidden))
     mirrors = [lab.mirror(run) for run in (single, *array)]
     for mirror in mirrors:
         trains(mirror)
