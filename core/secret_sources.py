@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import re
-import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,7 +72,11 @@ def passwords_of(address: str) -> set[str]:
     name, colon, password = user.partition(":")
     if not colon:
         password = name if slashes and not re.match(r"(\w+\+)?ssh:|s?ftp:", address) else ""
-    return {password, urllib.parse.unquote(password)} - {""}
+    if not password:
+        return set()
+    import urllib.parse
+
+    return {password, urllib.parse.unquote(password)}
 
 
 def _of_variables(env: Mapping[str, str]) -> Iterator[str]:

@@ -14,9 +14,7 @@ import json
 import re
 import sys
 import threading
-import traceback
-import urllib.parse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -35,75 +33,72 @@ _SCHEME = r"\b([a-z][a-z0-9+.-]{0,30}:/{1,3})"
 
 # Each with what must be in a text for the pattern to be tried, and what stays of a match. None may
 # begin or repeat in so many ways that a long line without an end costs more than its length.
-_PATTERNS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
-    (mark, re.compile(pattern, re.IGNORECASE), kept)
-    for mark, pattern, kept in (
-        # RFC 3986, 3.2: user information stands between `//` and `@`. A path that was made of an
-        # address has one slash. Without a password it is a token, but for SSH's plain user name.
-        ("@", _SCHEME + r"[^\s/?#\"'<>\\:@]*:[^\s/?#\"'<>\\]{0,2000}@", rf"\1{MASK}@"),
-        (
-            "@",
-            r"(?<![a-z+])(?!(?:git\+|svn\+)?ssh:|s?ftp:|rsync:)"
-            + _SCHEME
-            + r"[^\s/?#\"'<>\\]{1,2000}@",
-            rf"\1{MASK}@",
-        ),
-        # Passwords with characters that should have been quoted; `:8080/` is a port.
-        (
-            "@",
-            _SCHEME + r"[^\s/?#\"'<>\\:@]*:(?!\d{1,5}[/?#])[^\s\"'<>@]{1,200}@",
-            rf"\1{MASK}@",
-        ),
-        (
-            "%",
-            r"\b([a-z][a-z0-9+.-]{0,30}%(?:25)?3A(?:%(?:25)?2F){2})"
-            r"(?:(?!%(?:25)?(?:2F|3F|23|40))[^\s\"'<>&/@]){1,2000}%(?:25)?40",
-            rf"\1{MASK}@",
-        ),
-        # The query of an address: API keys, export links, presigned storage addresses.
-        (
-            "=",
-            r"([?&](?:key|token|sig|auth|code)=|\b(?:signature|x-(?:amz|goog)-[a-z-]+)=)" + _VALUE,
-            rf"\1{MASK}",
-        ),
-        # `password=…`, `api_key='…'`, `AccountKey=…;` in whatever notation.
-        (
-            "=",
-            r"((?:api_?key|access_?key(?:_?id)?|account_?key|secret_?key|secret|passw(?:or)?d"
-            r"|passphrase|(?:access|auth|refresh|id|session|sas|bearer)_?token"
-            r"|shared_?access_?(?:key|signature))\s?=\s?" + _QUOTE + ")" + _QUOTED,
-            rf"\1{MASK}",
-        ),
-        # A job's BATMAN_TOKEN is its name in the queue and opens nothing.
-        ("=", rf"((?-i:(?<!BATMAN_){WORDS})={_QUOTE})" + _QUOTED, rf"\1{MASK}"),
-        (
-            ":",
-            r"((?:api_?key|secret|passw(?:or)?d|passphrase|token|credential|access_?key)"
-            r"\\?[\"']\s?:\s?\\?[\"'])" + _QUOTED,
-            rf"\1{MASK}",
-        ),
-        # RFC 9110, 11.6.2, and the headers of keys.
-        (
-            ":",
-            r"(\b(?:(?:proxy-)?authorization|x-(?:[a-z]+-){0,4}(?:key|token)|(?:set-)?cookie)"
-            r"\\?[\"']?\s?:\s?\\?[\"']?)(?:(?:bearer|basic|digest|token|apikey)\s+)?" + _VALUE,
-            rf"\1{MASK}",
-        ),
-        ("earer ", r"(\bbearer\s+)(?=[a-z._~+/-]*\d)[a-z0-9._~+/=-]{8,}", rf"\1{MASK}"),
-        ("--", rf"(--(?:[a-z]+-)*{_OPTION}[= ](?!-){_QUOTE}){_QUOTED}", rf"\1{MASK}"),
-        # Tokens that say themselves what they are: Hugging Face, GitHub, GitLab, Slack, PyPI, AWS.
-        ("_", r"\b(?:hf|gh[pousr]|github_pat)_[A-Za-z0-9_]{16,}", MASK),
-        ("-", r"\b(?:glpat|xox[abprs]|pypi)-[A-Za-z0-9_-]{16,}", MASK),
-        ("A", r"\b(?-i:A(?:KI|SI)A[0-9A-Z]{16})\b", MASK),
-        # RFC 7519: JSON Web Tokens begin with the coded `{"`.
-        ("eyJ", r"\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+", MASK),
-        (
-            "PRIVATE KEY",
-            r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[\s\S]*?"
-            r"(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)",
-            rf"\1{MASK}",
-        ),
-    )
+_PATTERNS: tuple[tuple[str, str, str], ...] = (
+    # RFC 3986, 3.2: user information stands between `//` and `@`. A path that was made of an
+    # address has one slash. Without a password it is a token, but for SSH's plain user name.
+    ("@", _SCHEME + r"[^\s/?#\"'<>\\:@]*:[^\s/?#\"'<>\\]{0,2000}@", rf"\1{MASK}@"),
+    (
+        "@",
+        r"(?<![a-z+])(?!(?:git\+|svn\+)?ssh:|s?ftp:|rsync:)"
+        + _SCHEME
+        + r"[^\s/?#\"'<>\\]{1,2000}@",
+        rf"\1{MASK}@",
+    ),
+    # Passwords with characters that should have been quoted; `:8080/` is a port.
+    (
+        "@",
+        _SCHEME + r"[^\s/?#\"'<>\\:@]*:(?!\d{1,5}[/?#])[^\s\"'<>@]{1,200}@",
+        rf"\1{MASK}@",
+    ),
+    (
+        "%",
+        r"\b([a-z][a-z0-9+.-]{0,30}%(?:25)?3A(?:%(?:25)?2F){2})"
+        r"(?:(?!%(?:25)?(?:2F|3F|23|40))[^\s\"'<>&/@]){1,2000}%(?:25)?40",
+        rf"\1{MASK}@",
+    ),
+    # The query of an address: API keys, export links, presigned storage addresses.
+    (
+        "=",
+        r"([?&](?:key|token|sig|auth|code)=|\b(?:signature|x-(?:amz|goog)-[a-z-]+)=)" + _VALUE,
+        rf"\1{MASK}",
+    ),
+    # `password=…`, `api_key='…'`, `AccountKey=…;` in whatever notation.
+    (
+        "=",
+        r"((?:api_?key|access_?key(?:_?id)?|account_?key|secret_?key|secret|passw(?:or)?d"
+        r"|passphrase|(?:access|auth|refresh|id|session|sas|bearer)_?token"
+        r"|shared_?access_?(?:key|signature))\s?=\s?" + _QUOTE + ")" + _QUOTED,
+        rf"\1{MASK}",
+    ),
+    # A job's BATMAN_TOKEN is its name in the queue and opens nothing.
+    ("=", rf"((?-i:(?<!BATMAN_){WORDS})={_QUOTE})" + _QUOTED, rf"\1{MASK}"),
+    (
+        ":",
+        r"((?:api_?key|secret|passw(?:or)?d|passphrase|token|credential|access_?key)"
+        r"\\?[\"']\s?:\s?\\?[\"'])" + _QUOTED,
+        rf"\1{MASK}",
+    ),
+    # RFC 9110, 11.6.2, and the headers of keys.
+    (
+        ":",
+        r"(\b(?:(?:proxy-)?authorization|x-(?:[a-z]+-){0,4}(?:key|token)|(?:set-)?cookie)"
+        r"\\?[\"']?\s?:\s?\\?[\"']?)(?:(?:bearer|basic|digest|token|apikey)\s+)?" + _VALUE,
+        rf"\1{MASK}",
+    ),
+    ("earer ", r"(\bbearer\s+)(?=[a-z._~+/-]*\d)[a-z0-9._~+/=-]{8,}", rf"\1{MASK}"),
+    ("--", rf"(--(?:[a-z]+-)*{_OPTION}[= ](?!-){_QUOTE}){_QUOTED}", rf"\1{MASK}"),
+    # Tokens that say themselves what they are: Hugging Face, GitHub, GitLab, Slack, PyPI, AWS.
+    ("_", r"\b(?:hf|gh[pousr]|github_pat)_[A-Za-z0-9_]{16,}", MASK),
+    ("-", r"\b(?:glpat|xox[abprs]|pypi)-[A-Za-z0-9_-]{16,}", MASK),
+    ("A", r"\b(?-i:A(?:KI|SI)A[0-9A-Z]{16})\b", MASK),
+    # RFC 7519: JSON Web Tokens begin with the coded `{"`.
+    ("eyJ", r"\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+", MASK),
+    (
+        "PRIVATE KEY",
+        r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[\s\S]*?"
+        r"(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)",
+        rf"\1{MASK}",
+    ),
 )
 # Most texts hold nothing of all this: a name, a number, a sentence.
 _MAY_HOLD = (
@@ -112,6 +107,13 @@ _MAY_HOLD = (
     *("?code=", "&code=", "x-amz-", "x-goog-", "hf_", "gh", "glpat", "xox", "pypi-", "akia"),
     *("asia", "eyj"),
 )
+
+
+@functools.cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    """Compile the patterns when the first text may need them: every command starts without."""
+    return tuple((mark, re.compile(text, re.IGNORECASE), kept) for mark, text, kept in _PATTERNS)
+
 
 _lock = threading.Lock()
 _told: set[str] = set()
@@ -152,7 +154,7 @@ def redact_forms(text: str) -> str:
 
     For paths and settings, which are needed as they are: a variable may hold a folder's name.
     """
-    for mark, pattern, kept in _PATTERNS:
+    for mark, pattern, kept in _patterns():
         if mark in text:
             text = pattern.sub(kept, text)
     return text
@@ -220,6 +222,8 @@ class RedactedLines:
 
 def traceback_text(error: BaseException) -> str:
     """Return the traceback of `error` as Python prints it, without secrets."""
+    import traceback
+
     return redact("".join(traceback.format_exception(error)))
 
 
@@ -232,6 +236,8 @@ def redact_tracebacks() -> None:
         if issubclass(kind, KeyboardInterrupt):
             sys.__excepthook__(kind, error or kind(), trace)
         elif sys.stderr is not None:
+            import traceback
+
             sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
 
     def of_thread(args: threading.ExceptHookArgs) -> None:
@@ -247,8 +253,12 @@ def _known() -> tuple[str, ...]:
     return _forms({*found_secrets(), *_told})
 
 
-def _forms(secrets: Iterable[str]) -> tuple[str, ...]:
+def _forms(secrets: Collection[str]) -> tuple[str, ...]:
     """Return how the secrets may stand in a text, the longest first."""
+    if not any(secrets):
+        return ()
+    import urllib.parse
+
     forms: set[str] = set()
     for secret in filter(None, secrets):
         quoted = urllib.parse.quote(secret, safe="")

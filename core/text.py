@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from core.secrets import redact
@@ -27,6 +26,8 @@ def clean_lines(text: str) -> str:
 
 def nearest(word: str, choices: Iterable[str], n: int = 3) -> list[str]:
     """Return up to `n` of `choices` spelled most like `word`, best first, ignoring case."""
+    import difflib
+
     folded: dict[str, str] = {}
     for choice in choices:
         folded.setdefault(choice.casefold(), choice)

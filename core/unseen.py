@@ -14,18 +14,18 @@ three flags (UTS #51, RGI_Emoji_Tag_Sequence).
 
 from __future__ import annotations
 
-import difflib
+import functools
 import re
 import unicodedata
 
 # Python calls these printable, and yet nothing is to be seen: fillers, selectors, the empty
 # Braille cell.
-_BLANK = re.compile(
+_BLANK = (
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0100-\U000e01ef]"
 )
 # Not assigned, and not to be drawn should they ever be; then the noncharacters.
-_NEVER = re.compile(
+_NEVER = (
     "[\u2065\ufdd0-\ufdef\ufff0-\ufff8\U000e0000-\U000e0fff"
     + "".join(
         f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(17)
@@ -37,7 +37,7 @@ _DRAWN = frozenset(
     "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 )
 # Emoji without Emoji_Presentation (emoji-data.txt): they need U+FE0F to be drawn as emoji.
-_TEXT_EMOJI = re.compile(
+_TEXT_EMOJI = (
     "[#*0-9\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u2328\u23cf\u23ed-\u23ef"
     "\u23f1\u23f2\u23f8-\u23fa\u24c2\u25aa\u25ab\u25b6\u25c0\u25fb\u25fc\u2600-\u2604\u260e\u2611"
     "\u2618\u261d\u2620\u2622\u2623\u2626\u262a\u262e\u262f\u2638-\u263a\u2640\u2642\u265f\u2660"
@@ -55,9 +55,9 @@ _TEXT_EMOJI = re.compile(
 )
 _KEYCAP = "\u20e3"
 # What a joiner makes one picture of: text emoji, and symbols of the planes for pictures.
-_PICTURE = re.compile("[\u231a-\u2b55\U0001f000-\U0001faff]")
-_DRESS = re.compile("[\ufe0f\U0001f3fb-\U0001f3ff]")  # The emoji selector and shades of skin.
-_FLAG = re.compile("\U0001f3f4((?:[\U000e0061-\U000e007a]){5}\U000e007f)")
+_PICTURE = "[\u231a-\u2b55\U0001f000-\U0001faff]"
+_DRESS = "[\ufe0f\U0001f3fb-\U0001f3ff]"  # The emoji selector and shades of skin.
+_FLAG = "\U0001f3f4((?:[\U000e0061-\U000e007a]){5}\U000e007f)"
 _FLAGS = frozenset(
     "".join(chr(0xE0000 + ord(letter)) for letter in of) + "\U000e007f"
     for of in ("gbeng", "gbsct", "gbwls")
@@ -88,6 +88,12 @@ _VIRAMA = 9  # The canonical combining class of all of them (UAX #44).
 ZWNJ, ZWJ = "\u200c", "\u200d"
 
 
+@functools.cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern when the first text needs it: plain ASCII, which most texts are, never."""
+    return re.compile(pattern)
+
+
 def visible(text: str) -> str:
     """Return `text` with each unseen or obeyed character as `⟨U+200B⟩`; what is seen stays.
 
@@ -96,7 +102,7 @@ def visible(text: str) -> str:
     text. Doing it twice is the same as once.
     """
     if text.isprintable() and (
-        text.isascii() or not (_BLANK.search(text) or unicodedata.combining(text[0]))
+        text.isascii() or not (_regex(_BLANK).search(text) or unicodedata.combining(text[0]))
     ):
         return text
     return "".join(pieces(text))
@@ -145,6 +151,8 @@ def restored(shown: str, original: str) -> str:
     if "".join(parts) == original:
         return shown
     tokens = _TOKEN.findall(shown)
+    import difflib
+
     matcher = difflib.SequenceMatcher(None, parts, tokens, autojunk=False)
     meant, at = [], 0
     for block in matcher.get_matching_blocks():
@@ -169,7 +177,7 @@ def _piece(text: str, at: int) -> str:
 
 
 def _is_seen(char: str) -> bool:
-    if _BLANK.match(char) or _NEVER.match(char):
+    if _regex(_BLANK).match(char) or _regex(_NEVER).match(char):
         return False
     # The ideographic space is two cells wide; newer letters are not in Python's tables yet.
     return (
@@ -189,11 +197,13 @@ def _belongs(text: str, at: int) -> bool:
             return bool(before) and (char == ZWJ or unicodedata.combining(before) == _VIRAMA)
         return _joins_letters(text, at) or (char == ZWJ and _joins_pictures(text, at))
     if char == "\ufe0f":
-        return bool(_TEXT_EMOJI.match(before)) and (not before.isascii() or after == _KEYCAP)
+        return bool(_regex(_TEXT_EMOJI).match(before)) and (
+            not before.isascii() or after == _KEYCAP
+        )
     if "\U000e0061" <= char <= "\U000e007f":
         return any(
             flag.start(1) <= at < flag.end(1) and flag[1] in _FLAGS
-            for flag in _FLAG.finditer(text, max(0, at - 6), at + 7)
+            for flag in _regex(_FLAG).finditer(text, max(0, at - 6), at + 7)
         )
     return False
 
@@ -201,7 +211,11 @@ def _belongs(text: str, at: int) -> bool:
 def _joins_letters(text: str, at: int) -> bool:
     """Whether a joiner stands between two letters that join, marks (vowels) between left out."""
     left, right = at - 1, at + 1
-    while left >= 0 and unicodedata.category(text[left]) == "Mn" and not _BLANK.match(text[left]):
+    while (
+        left >= 0
+        and unicodedata.category(text[left]) == "Mn"
+        and not _regex(_BLANK).match(text[left])
+    ):
         left -= 1
     while right < len(text) and unicodedata.category(text[right]) == "Mn":
         right += 1
@@ -212,9 +226,9 @@ def _joins_letters(text: str, at: int) -> bool:
 
 def _joins_pictures(text: str, at: int) -> bool:
     left = at - 1
-    while left > 0 and _DRESS.match(text[left]):
+    while left > 0 and _regex(_DRESS).match(text[left]):
         left -= 1
     return left >= 0 and all(
-        _PICTURE.match(char) or (not char.isascii() and _TEXT_EMOJI.match(char))
+        _regex(_PICTURE).match(char) or (not char.isascii() and _regex(_TEXT_EMOJI).match(char))
         for char in (text[left], text[at + 1 : at + 2])
     )
