@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 
@@ -56,7 +57,7 @@ def test_no_code_point_gets_through_unseen() -> None:
         shown = visible(f"a{char}b")
         if kind in ("Cc", "Cs", "Co", "Zl", "Zp") or (kind == "Zs" and char not in " \u3000"):
             assert char not in shown, hex(number)
-        elif kind[0] in "LNP" and not unseen._BLANK.match(char):
+        elif kind[0] in "LNP" and not re.compile(unseen._BLANK).match(char):
             assert shown == f"a{char}b", hex(number)
         assert visible(shown) == shown
 
@@ -71,7 +72,8 @@ def test_the_tables_are_those_of_unicode() -> None:
         char = chr(number)
         if ignorable.match(char):
             assert char not in visible(f"a{char}b"), hex(number)
-        assert bool(text_emoji.match(char)) == bool(unseen._TEXT_EMOJI.match(char)), hex(number)
+        known = re.compile(unseen._TEXT_EMOJI).match(char)
+        assert bool(text_emoji.match(char)) == bool(known), hex(number)
         if number <= 0xFFFF and unicodedata.category(char)[0] == "L":
             assert bool(joins_on.match(char)) == bool(unseen._ON.match(char)), hex(number)
             assert bool(joins_back.match(char)) == bool(unseen._BACK.match(char)), hex(number)
