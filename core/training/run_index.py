@@ -91,6 +91,7 @@ class RunIndex:
         self._entries: dict[str, _Entry] | None = None
         self._cache = RunCache(workspace.runs_dir)
         self._rows: Rows = []
+        self._stale = True
         self._next = 0.0
         self._saved = float("-inf")
         self._dirty = 0
@@ -103,7 +104,7 @@ class RunIndex:
         cancelled: Callable[[], bool] | None = None,
     ) -> Rows:
         """Return all runs, the most recently active first; a run that has not changed is the same
-        object as before.
+        object as before, and so is the list while none has.
 
         `fresh` looks whatever `share` allows. `part` hears of what is read so far, first of as
         much as fills a screen. When `cancelled`, what was found before is returned.
@@ -145,8 +146,8 @@ class RunIndex:
         known = self._entries if self._entries is not None else self._load()
         runs_dir = self._workspace.runs_dir
         there = _folders(runs_dir)
-        # The newest first: they are what a list shows at its top.
-        there.sort(key=lambda pair: pair[1][0], reverse=True)
+        if part is not None:  # the newest first: they are what a list shows at its top
+            there.sort(key=lambda pair: pair[1][0], reverse=True)
         entries: dict[str, _Entry] = {}
         now = self._clock()
         shown, limit = time.monotonic(), _FIRST
@@ -166,8 +167,12 @@ class RunIndex:
                     part(_sorted(entries.values()))
                     shown = moment
                 limit = len(entries) + 100
-        self._dirty += len(known.keys() - entries.keys())
+        gone = len(known.keys() - entries.keys())
+        self._dirty += gone
         self._entries = entries
+        if not self._stale and not gone:
+            return self._rows
+        self._stale = False
         return _sorted(entries.values())
 
     def _deep(self, path: Path, folder: Stamp, known: _Entry | None) -> _Entry:
@@ -184,6 +189,7 @@ class RunIndex:
         alive = worker.alive() if worker else None
         row = Run(path).summary() if files[0] is not None else None
         self._dirty += 1
+        self._stale = True
         if known is not None and known.row == row:
             row = known.row
         return _Entry(
