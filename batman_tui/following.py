@@ -48,7 +48,7 @@ class Following(App[Any]):
         """The runs of the workspace, which everything that follows them looks at together."""
         from core.training.run_index import RunIndex
 
-        return RunIndex(self.workspace, share=LOOK_SHARE)
+        return RunIndex(self.workspace, share=LOOK_SHARE, trust=True)
 
     def follow_runs(self) -> None:
         """Begin to follow, when the first screen is long up; what has ended by then is no news."""

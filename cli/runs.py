@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -124,7 +123,7 @@ def _list(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-_NAMES = [field.name for field in dataclasses.fields(RunSummary) if field.name != "settings"]
+_NAMES = [name for name in RunSummary.__struct_fields__ if name != "settings"]
 
 
 def _row(run: RunSummary) -> list[Any]:

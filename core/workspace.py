@@ -77,10 +77,14 @@ class Workspace:
         return sorted(runs, key=_changed, reverse=True)
 
 
-def _folders_with(parent: Path, file: str) -> list[Path]:
+def entries_of(parent: Path) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder and is not hidden, in no order; nothing where there is none.
+
+    Raises `BatmanError` when it may not be read.
+    """
     try:
         with os.scandir(parent) as entries:
-            names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+            return [entry for entry in entries if not entry.name.startswith(".")]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -88,6 +92,10 @@ def _folders_with(parent: Path, file: str) -> list[Path]:
             f"The folder '{clean(str(parent))}' cannot be read: {error.strerror}.",
             "Ask its owner, or check the permissions.",
         ) from error
+
+
+def _folders_with(parent: Path, file: str) -> list[Path]:
+    names = sorted(entry.name for entry in entries_of(parent))
     return [parent / name for name in names if holds(parent / name, file)]
 
 

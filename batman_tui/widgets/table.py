@@ -210,7 +210,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def set_rows(self, rows: Iterable[Row]) -> None:
         """Replace the rows; cursor, marks, filter and order stay."""
         self._rows = {self.row_key(row): row for row in rows}
-        self._text = {key: self._search(row).casefold() for key, row in self._rows.items()}
+        self._text = {}
         self.marks &= self._rows.keys()
         self._arrange()
 
@@ -219,7 +219,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         for row in rows:
             key = self.row_key(row)
             self._rows[key] = row
-            self._text[key] = self._search(row).casefold()
+            self._text.pop(key, None)
         self._arrange()
 
     def filter(self, text: str, keep: Callable[[Row], bool] | None = None) -> None:
@@ -254,9 +254,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         here, place = self.cursor_key, self.cursor
         words = self._filter.casefold().split()
         keys = list(self._rows)
-        text = self._text
         for word in words:
-            keys = [key for key in keys if word in text[key]]
+            keys = [key for key in keys if word in self._text_of(key)]
         if self._keep is not None:
             keys = [key for key in keys if self._keep(self._rows[key])]
         column = next((item for item in self.columns if item.key == self._sort_key), None)
@@ -276,6 +275,13 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         if self.cursor_key != here:
             self.post_message(self.Highlighted(self, self.cursor_key))
         self.post_message(self.Shown(self))
+
+    def _text_of(self, key: Any) -> str:
+        """Return what a filter's words are looked for in; worked out when first asked."""
+        text = self._text.get(key)
+        if text is None:
+            text = self._text[key] = self._search(self._rows[key]).casefold()
+        return text
 
     # Marks
 

@@ -105,14 +105,18 @@ class EndWatch:
     def __init__(self, workspace: Workspace, index: RunIndex | None = None) -> None:
         """Follow the runs of `workspace`, through `index` where others look at them as well."""
         self._index = index or RunIndex(workspace)
+        self._rows: list[RunSummary] | None = None
         self._seen: dict[Path, RunSummary] | None = None
 
     def look(self) -> list[RunEnd]:
         """Return the runs that ended since the last look and were told by nobody else."""
-        before = self._seen
+        rows = self._index.list()
+        if rows is self._rows:
+            return []
+        before, self._rows = self._seen, rows
         now: dict[Path, RunSummary] = {}
         found: list[RunEnd] = []
-        for summary in self._index.list():
+        for summary in rows:
             now[summary.path] = summary
             if before is None or summary.state not in ENDED:
                 continue

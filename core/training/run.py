@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BadName, BatmanError, RunError
-from core.files import expand_user, read_json
+from core.files import expand_user, read_json, reason
 from core.store.lock import hostname
 from core.text import clean, did_you_mean, sentence
 from core.training.config import TrainingConfig
@@ -154,6 +154,13 @@ class Run:
 
         Never raises for what is wrong in the folder: the summary says it in `error`.
         """
+        try:
+            return self._summary()
+        except (BatmanError, OSError, ValueError, RecursionError) as error:
+            said = error.message if isinstance(error, BatmanError) else clean(reason(error))
+            return RunSummary(self.name, self.path, "unreadable", error=said)
+
+    def _summary(self) -> RunSummary:
         refused = self._refused()
         if refused:
             return RunSummary(self.name, self.path, "unreadable", error=refused)

@@ -12,14 +12,12 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from core.files import write_atomic
 from core.folders import cache_dir
 from core.store.lock import hostname
-from core.training.process import State
 from core.training.summary import RunSummary
 
 Stamp = tuple[int, int, int]
@@ -28,45 +26,16 @@ Files = tuple[Stamp | None, ...]
 """Stamps of the files of a run, None for those that are not there."""
 
 # Goes up when what is kept, or how it is worked out, changes.
-_VERSION = b"batman runs 1\n"
+_VERSION = b"batman runs 2\n"
 _DIGEST = 16
 
 
-class Kept(msgspec.Struct, array_like=True):
-    """A run: the stamps of its files, and what was read of them (see `RunSummary`)."""
+class Kept(msgspec.Struct, array_like=True, gc=False):
+    """A run: the stamps of its folder and of its files, and what was read of them."""
 
-    name: str
+    folder: Stamp
     files: Files
-    state: State
-    model: str
-    project: str | None
-    epochs: int
-    epoch: int
-    best_map50_95: float | None
-    best_map50: float | None
-    best_epoch: int | None
-    loss: float | None
-    started_at: float | None
-    updated_at: float | None
-    seconds: float
-    error: str
-    note: str
-    tags: tuple[str, ...]
-    settings: bytes | None
-
-    @classmethod
-    def of(cls, row: RunSummary, files: Files) -> Kept:
-        """Return what is to be kept of a run."""
-        values: dict[str, Any] = {name: getattr(row, name) for name in _FIELDS}
-        return cls(files=files, **values)
-
-    def row(self, path: Path) -> RunSummary:
-        """Return the summary of the run, which lies in `path`."""
-        return RunSummary(path=path, **{name: getattr(self, name) for name in _FIELDS})
-
-
-_FIELDS = tuple(name for name in Kept.__struct_fields__ if name != "files")
-_decoder = msgspec.msgpack.Decoder(list[Kept])
+    row: RunSummary
 
 
 class RunCache:
@@ -76,6 +45,10 @@ class RunCache:
         place = os.fsencode(f"{folder.absolute()}\n{hostname()}")
         mark = hashlib.blake2b(place, digest_size=8).hexdigest()
         self.file = cache_dir() / "runs" / f"{mark}.bin"
+        # A path is kept as its last part: the folder of all runs may be reached by another way.
+        self._decoder = msgspec.msgpack.Decoder(
+            list[Kept], dec_hook=lambda _, name: folder / str(name)
+        )
 
     def load(self) -> list[Kept]:
         """Return what is kept, nothing where the file is not there, damaged or of another kind."""
@@ -88,14 +61,14 @@ class RunCache:
         if data[:start] != _VERSION + _sum(body):
             return []
         try:
-            return _decoder.decode(body)
+            return self._decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return []
 
     def save(self, runs: Iterable[Kept]) -> None:
         """Keep these runs and no others; where that cannot be written, nothing is kept."""
         with contextlib.suppress(OSError, UnicodeEncodeError):
-            body = msgspec.msgpack.encode(list(runs))
+            body = msgspec.msgpack.encode(list(runs), enc_hook=lambda path: path.name)
             write_atomic(self.file, _VERSION + _sum(body) + body)
 
 

@@ -11,18 +11,17 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR
 
-from core.errors import BatmanError
-from core.text import clean
+import msgspec
+
 from core.training.notes import NOTES_FILE
 from core.training.process import AT_REST, WORKER_FILE, Worker, read_worker
 from core.training.run import CONFIG_FILE, EVENTS_FILE, RESULTS_FILE, Run
 from core.training.run_cache import Files, Kept, RunCache, Stamp
 from core.training.summary import RunSummary
-from core.workspace import Workspace
+from core.workspace import Workspace, entries_of
 
 Rows = list[RunSummary]
 
@@ -44,8 +43,7 @@ _FIRST = 64
 _PART_S = 0.5
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, gc=False):
     """What is known of a folder; `row` is None while it is no run."""
 
     path: Path
@@ -72,7 +70,9 @@ class RunIndex:
     """The runs of a workspace. Threads may share it.
 
     `share` is the most that looks may take of a core, as a number between 0 and 1: within that
-    time after a look `list` returns what that one found. None has every call look.
+    time after a look `list` returns what that one found. None has every call look. With `trust`,
+    what was kept of an old run whose folder has not changed is shown before its files are looked
+    at, which comes within minutes, or as soon as it is in sight (`read`).
     """
 
     def __init__(
@@ -80,15 +80,18 @@ class RunIndex:
         workspace: Workspace,
         *,
         share: float | None = None,
+        trust: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._workspace = workspace
         self._share = share
+        self._trust = trust
         self._clock = clock
         self._lock = threading.Lock()
         self._entries: dict[str, _Entry] | None = None
         self._cache = RunCache(workspace.runs_dir)
         self._rows: Rows = []
+        self._stale = True
         self._next = 0.0
         self._saved = float("-inf")
         self._dirty = 0
@@ -101,7 +104,7 @@ class RunIndex:
         cancelled: Callable[[], bool] | None = None,
     ) -> Rows:
         """Return all runs, the most recently active first; a run that has not changed is the same
-        object as before.
+        object as before, and so is the list while none has.
 
         `fresh` looks whatever `share` allows. `part` hears of what is read so far, first of as
         much as fills a screen. When `cancelled`, what was found before is returned.
@@ -141,9 +144,10 @@ class RunIndex:
         cancelled: Callable[[], bool] | None,
     ) -> Rows | None:
         known = self._entries if self._entries is not None else self._load()
-        there = _folders(self._workspace.runs_dir)
-        # The newest first: they are what a list shows at its top.
-        there.sort(key=lambda pair: pair[1][0], reverse=True)
+        runs_dir = self._workspace.runs_dir
+        there = _folders(runs_dir)
+        if part is not None:  # the newest first: they are what a list shows at its top
+            there.sort(key=lambda pair: pair[1][0], reverse=True)
         entries: dict[str, _Entry] = {}
         now = self._clock()
         shown, limit = time.monotonic(), _FIRST
@@ -152,7 +156,7 @@ class RunIndex:
             if entry is None or not (
                 entry.folder == folder and entry.settled and entry.resting and now < entry.due
             ):
-                path = self._workspace.runs_dir / name if entry is None else entry.path
+                path = runs_dir / name if entry is None else entry.path
                 entry = self._deep(path, folder, entry)
             entries[name] = entry
             if cancelled is not None and cancelled():
@@ -163,8 +167,12 @@ class RunIndex:
                     part(_sorted(entries.values()))
                     shown = moment
                 limit = len(entries) + 100
-        self._dirty += len(known.keys() - entries.keys())
+        gone = len(known.keys() - entries.keys())
+        self._dirty += gone
         self._entries = entries
+        if not self._stale and not gone:
+            return self._rows
+        self._stale = False
         return _sorted(entries.values())
 
     def _deep(self, path: Path, folder: Stamp, known: _Entry | None) -> _Entry:
@@ -179,15 +187,17 @@ class RunIndex:
                 return known
         worker = read_worker(path)
         alive = worker.alive() if worker else None
-        row = _summary(path) if files[0] is not None else None
+        row = Run(path).summary() if files[0] is not None else None
         self._dirty += 1
+        self._stale = True
         if known is not None and known.row == row:
             row = known.row
         return _Entry(
             path=path,
             folder=folder,
             files=files,
-            settled=_settled((folder, *files), now),
+            # A permission given back changes no stamp: what cannot be read is tried at every look.
+            settled=(row is None or row.state != "unreadable") and _settled((folder, *files), now),
             worker=worker,
             alive=alive,
             row=row,
@@ -205,12 +215,12 @@ class RunIndex:
 
     def _load(self) -> dict[str, _Entry]:
         entries = {}
-        for kept in self._cache.load():
-            path = self._workspace.runs_dir / kept.name
-            row = kept.row(path)
+        now = self._clock()
+        for folder, files, row in map(msgspec.structs.astuple, self._cache.load()):
             if row.state in AT_REST:
-                # Due at once: what was kept is held against the files.
-                entries[kept.name] = _Entry(path, (0, 0, 0), kept.files, True, None, None, row, 0.0)
+                # Else due at once: what was kept is held against the files.
+                due = self._due(row.name, files, folder, now) if self._trust else 0.0
+                entries[row.name] = _Entry(row.path, folder, files, True, None, None, row, due)
         return entries
 
     def _save(self) -> None:
@@ -218,7 +228,7 @@ class RunIndex:
         if not self._dirty or now - self._saved < _SAVE_S or self._entries is None:
             return
         self._cache.save(
-            Kept.of(entry.row, entry.files)
+            Kept(entry.folder, entry.files, entry.row)
             for entry in self._entries.values()
             if entry.row is not None
             and entry.settled
@@ -226,15 +236,6 @@ class RunIndex:
             and entry.row.name.isprintable()  # bytes that are no UTF-8 fit into no cache
         )
         self._saved, self._dirty = now, 0
-
-
-def _summary(path: Path) -> RunSummary:
-    """Return what a list shows of a run, or of one that cannot be read, why."""
-    try:
-        return Run(path).summary()
-    except (BatmanError, OSError, ValueError, RecursionError) as error:
-        said = error.message if isinstance(error, BatmanError) else clean(str(error))
-        return RunSummary(path.name, path, "lost", error=said)
 
 
 def _sorted(entries: Iterable[_Entry]) -> Rows:
@@ -246,19 +247,13 @@ def _sorted(entries: Iterable[_Entry]) -> Rows:
 
 def _folders(parent: Path) -> list[tuple[str, Stamp]]:
     found = []
-    try:
-        with os.scandir(parent) as there:
-            for item in there:
-                if item.name.startswith("."):
-                    continue
-                try:
-                    stat = item.stat()
-                except OSError:
-                    continue
-                if S_ISDIR(stat.st_mode):
-                    found.append((item.name, _stamp_of(stat)))
-    except (FileNotFoundError, NotADirectoryError):
-        pass
+    for item in entries_of(parent):
+        try:
+            stat = item.stat()
+        except OSError:
+            continue
+        if S_ISDIR(stat.st_mode):
+            found.append((item.name, _stamp_of(stat)))
     return found
 
 

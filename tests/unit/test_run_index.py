@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from core.errors import BatmanError
+from core.training import run as run_module
 from core.training import run_index
 from core.training.config import TrainingConfig
 from core.training.events import EventWriter, Finished, Started
@@ -100,7 +102,8 @@ def test_the_second_look_opens_no_file(
     second = index.list()
     assert opened == []
     assert looked == [], "a look at an old run at rest is one at its folder"
-    assert all(one is other for one, other in zip(first, second, strict=True))
+    assert second is first
+    assert index.list(part=lambda rows: None) is first
 
 
 def test_another_process_reads_only_what_changed(workspace: Workspace, reads: list[str]) -> None:
@@ -185,6 +188,7 @@ def test_a_run_goes_through_its_states(workspace: Workspace) -> None:
     start(run)
     assert states(index)["r2"] == "running"
     assert [row.state for row in index.read([run.path])] == ["running"]
+    assert states(index)["r2"] == "running", "what `read` found is in the next list"
     finish(run)
     assert [row.state for row in index.read([run.path])] == ["finished"]
     assert states(index)["r2"] == "finished"
@@ -281,19 +285,68 @@ def test_a_name_that_is_not_utf8_does_not_keep_the_others_out(
 
 
 def test_one_run_that_cannot_be_read_is_a_row(
+    workspace: Workspace, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again at every look: a permission given back changes no time of a file."""
+    read = run_module.read_notes
+
+    def broken(path: Path) -> Any:
+        if path.name == "r1":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    index = RunIndex(workspace)
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "read_notes", broken)
+        rows = {row.name: row for row in index.list()}
+    assert rows["r1"].state == "unreadable"
+    assert rows.pop("r1").error == "Permission denied"
+    assert {row.error for row in rows.values()} == {""}
+    reads.clear()
+    assert states(RunIndex(workspace))["r1"] == "finished", "it is kept in no cache"
+    assert states(index)["r1"] == "finished"
+    assert reads == ["r1", "r1"]
+
+
+def test_a_folder_of_runs_that_cannot_be_read_is_told(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = Run.summary
+    def refused(path: Path) -> Any:
+        raise PermissionError(13, "Permission denied")
 
-    def broken(run: Run) -> Any:
-        if run.name == "r1":
-            raise PermissionError(13, "Permission denied")
-        return read(run)
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(BatmanError, match="runs' cannot be read: Permission denied"):
+        RunIndex(workspace).list()
 
-    monkeypatch.setattr(Run, "summary", broken)
-    errors = {row.name: row.error for row in RunIndex(workspace).list()}
-    assert "Permission denied" in errors.pop("r1")
-    assert errors == dict.fromkeys(["r0", "r2", "r3", "r4"], "")
+
+def test_an_app_that_opens_again_looks_at_the_files_of_old_runs_later(
+    workspace: Workspace, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their folders say what was replaced; what was written in place is seen within minutes."""
+    write_note(workspace.runs_dir / "r1", "one note")
+    settle(workspace.runs_dir / "r1")
+    before = RunIndex(workspace).list()
+    notes = workspace.runs_dir / "r1" / "notes.json"
+    notes.write_text(notes.read_text().replace("one", "six"))
+    os.utime(notes, ns=(1, 1))
+    reads.clear()
+    now = time.time()
+    looked: list[str] = []
+    files = run_index._files
+    monkeypatch.setattr(run_index, "_files", lambda path: looked.append(path) or files(path))
+    index = RunIndex(workspace, trust=True, clock=lambda: now)
+    assert index.list() == before
+    assert (reads, looked) == ([], [])
+    assert [row.note for row in index.read([notes.parent])] == ["six note"], "when it is in sight"
+    other = RunIndex(workspace, trust=True, clock=lambda: now)
+    assert other.list() == before
+    write_note(workspace.runs_dir / "r2", "another")
+    now += 301
+    assert {row.name: row.note for row in other.list() if row.note} == {
+        "r1": "six note", "r2": "another",
+    }  # fmt: skip
+    plain = RunIndex(workspace, clock=lambda: now)
+    assert {row.note for row in plain.list()} == {"six note", "another", ""}
 
 
 def test_a_first_list_comes_in_parts_and_can_be_broken_off(
