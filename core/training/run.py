@@ -177,7 +177,7 @@ class Run:
             return RunSummary(
                 self.name,
                 self.path,
-                "unreadable" if state in AT_REST or alive is False else state,
+                state if alive else "unreadable",
                 error=problem.message,
                 note=said.text,
                 tags=said.tags,
