@@ -34,7 +34,8 @@ class Command:
     the next command that changes something in the same folder, which removes what a kill left;
     where it is not given, the same command. Files whose path starts with `piecemeal` come or go one
     by one, each of them whole; the file `rewritten` is written more than once. `steps` is a command
-    that does the first half, where a command is two changes. `reads` is for what writes only what it can do without.
+    that does the first half, where a command is two changes. `reads` is for what writes only what
+    it can do without.
     """
 
     words: tuple[str, ...]
