@@ -90,7 +90,7 @@ def sweep(made: Path, disk: Path, command: Command, runs: int) -> tuple[int, Cou
     done = 0
     for number in range(runs):
         ready()
-        free = int(1.2 * need * number / max(1, runs - 1)) // _PAGE * _PAGE
+        free = int(1.5 * need * number / max(1, runs - 1)) // _PAGE * _PAGE
         leave(disk, free)
         code, said = run(here, command.words)
         (disk / "filler").unlink()

@@ -235,6 +235,8 @@ def start(folder: Path, words: tuple[str, ...]) -> int:
     try:
         os.dup2(_SAID, 1)
         os.dup2(_SAID, 2)
+        # Whoever captures output, such as pytest, has put streams of its own there.
+        sys.stdout, sys.stderr = (open(fd, "w", closefd=False) for fd in (1, 2))  # noqa: SIM115
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         _settle_in(folder)
         code = _main(_given(folder, words))
