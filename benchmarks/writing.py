@@ -101,7 +101,7 @@ COMMANDS = [
     *(_export(kind) for kind in ("coco", "yolo", "voc", "original")),
     Command(
         ("train", "--prepare-only", *P, "--model", "nano"),
-        later=("train", "--prepare-only", "--resume", "cells-nano-1"),
+        later=("train", "--prepare-only", *P, "--output-dir", "runs/cells-nano-1"),
         rewritten="ws/runs/cells-nano-1/training_config.json",
     ),
     Command(("runs", "list"), first=("runs", "note", "r2", "seen"), reads=True),
