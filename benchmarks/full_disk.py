@@ -3,7 +3,7 @@
     sudo python benchmarks/full_disk.py [RUNS]
 
 Needs root, for a tmpfs is mounted. For each command, free space goes in steps from nothing to
-what it needs. It must do all of its work, or end with an error that names the full disk and no
+more than it needs. It must do all of its work, or end with an error that names the full disk and no
 traceback, leaving the state before it. What deletes must succeed with no byte free.
 """
 
@@ -44,7 +44,10 @@ def _free(folder: Path) -> int:
 
 
 def peak(disk: Path, here: Path, command: Command) -> int:
-    """Run a command unharmed; return the most bytes of the disk that it took meanwhile."""
+    """Run a command unharmed; return the most bytes of the disk that it was seen to take.
+
+    What it takes for less than a moment, such as a journal, is missed on a busy machine.
+    """
     before = most = used(disk)
     child = start(here, command.words)
     while os.waitpid(child, os.WNOHANG)[0] == 0:
@@ -90,7 +93,7 @@ def sweep(made: Path, disk: Path, command: Command, runs: int) -> tuple[int, Cou
     done = 0
     for number in range(runs):
         ready()
-        free = int(1.5 * need * number / max(1, runs - 1)) // _PAGE * _PAGE
+        free = int(2.5 * need * number / max(1, runs - 1)) // _PAGE * _PAGE
         leave(disk, free)
         code, said = run(here, command.words)
         (disk / "filler").unlink()

@@ -288,6 +288,8 @@ def state(folder: Path) -> dict[str, str]:
                 found |= _project(Path(parent), folder)
                 folders[:] = []
                 continue
+            if parent.startswith(str(folder / "ws" / "runs")) and not [*folders, *files]:
+                found[f"{Path(parent).relative_to(folder)}/"] = "empty"
             for name in files:
                 if not name.startswith(".") and not name.endswith((".lock", "-journal")):
                     data = (Path(parent) / name).read_bytes()
