@@ -30,12 +30,22 @@ P = ("--project", "cells")
 class Command:
     """A command line that writes; `{src}` is the folder of data sets, `{out}` one to export to.
 
-    `deletes` is for what must work on a full disk. `first` is run before it, unharmed.
+    `deletes` is for what must work on a full disk. `first` is run before it, unharmed. `later` is
+    the next command that changes something in the same folder, which removes what a kill left;
+    where it is not given, the same command. Files whose path starts with `piecemeal` come or go one
+    by one, each of them whole; the file `rewritten` is written more than once. `steps` is a command
+    that does the first half, where a command is two changes. `reads` is for what writes only what
+    it can do without.
     """
 
     words: tuple[str, ...]
     first: tuple[str, ...] = ()
     deletes: bool = False
+    later: tuple[str, ...] = ()
+    piecemeal: str = ""
+    rewritten: str = ""
+    steps: tuple[str, ...] = ()
+    reads: bool = False
 
     @property
     def name(self) -> str:
@@ -43,43 +53,100 @@ class Command:
         return " ".join(word for word in self.words if not word.startswith("{"))[:48]
 
 
+TOUCH = ("splits", "draw", "--seed", "77", *P)
+_SPACE = ("project", "create", "later")
+
+
 def _imports() -> list[Command]:
     found = []
     for kind, folder in (("coco-dir", "coco"), ("yolo", "yolo"), ("voc", "voc")):
         for mode in ("--link", "--copy", "--move", "--reference"):
-            found.append(Command(("import", kind, f"{{src}}/{folder}", *P, mode)))
+            words = ("import", kind, f"{{src}}/{folder}", *P, mode)
+            piecemeal = "src/" if mode == "--move" else ""
+            found.append(Command(words, later=TOUCH, piecemeal=piecemeal))
+    new = ("--project", "new")
     return [
         *found,
-        Command(("import", "yolo", "{src}/yolo.zip", *P)),
-        Command(("import", "yolo", "{src}/yolo", "--project", "new", "--create")),
+        Command(("import", "yolo", "{src}/yolo.zip", *P), later=TOUCH),
+        Command(
+            ("import", "yolo", "{src}/yolo", *new, "--create"),
+            later=("import", "yolo", "{src}/yolo", *new, "--create", "--again"),
+            steps=("project", "create", "new"),
+        ),
     ]
+
+
+def _of_project(*words: str, first: tuple[str, ...] = ()) -> Command:
+    return Command((*words, *P), first=(*first, *P) if first else (), later=TOUCH)
+
+
+def _export(kind: str) -> Command:
+    return Command(("export", kind, "{out}", *P), later=("export", "coco", "{out}2", *P))
 
 
 COMMANDS = [
     *_imports(),
-    Command(("classes", "merge", "--source", "boom", "--target", "hook", *P)),
-    Command(("classes", "rename", "--old-name", "boom", "--new-name", "crane", *P)),
-    Command(("classes", "delete", "--name", "boom", *P)),
-    Command(("classes", "undo", *P)),
-    Command(("classes", "redo", *P), first=("classes", "undo", *P)),
-    Command(("splits", "draw", *P)),
-    Command(("splits", "set", "test", "--where", "split:train", *P)),
-    Command(("images", "delete", "--where", "class:boom", "--yes", *P)),
-    Command(("check", "--fix", "all", *P)),
-    Command(("project", "create", "empty")),
-    Command(("project", "delete", "--yes", "cells"), deletes=True),
-    *(Command(("export", kind, "{out}", *P)) for kind in ("coco", "yolo", "voc", "original")),
+    _of_project("classes", "merge", "--source", "boom", "--target", "hook"),
+    _of_project("classes", "rename", "--old-name", "boom", "--new-name", "crane"),
+    _of_project("classes", "delete", "--name", "boom"),
+    _of_project("classes", "apply", "{src}/mapping.csv"),
+    _of_project("classes", "undo"),
+    _of_project("classes", "redo", first=("classes", "undo")),
+    _of_project("splits", "draw", "--seed", "5"),
+    _of_project("splits", "set", "test", "--where", "split:train"),
+    _of_project("images", "delete", "--where", "class:boom", "--yes"),
+    _of_project("check", "--fix", "all"),
+    Command(("project", "create", "empty"), later=_SPACE),
+    Command(("project", "delete", "--yes", "cells"), deletes=True, later=_SPACE),
+    *(_export(kind) for kind in ("coco", "yolo", "voc", "original")),
+    Command(
+        ("train", "--prepare-only", *P, "--model", "nano"),
+        later=("train", "--prepare-only", *P, "--output-dir", "runs/cells-nano-1"),
+        rewritten="ws/runs/cells-nano-1/training_config.json",
+    ),
+    Command(("runs", "list"), first=("runs", "note", "r2", "seen"), reads=True),
     Command(("runs", "note", "r1", "a note")),
     Command(("runs", "tag", "r1", "+good")),
-    Command(("runs", "delete", "--checkpoints", "--yes", "r1"), deletes=True),
-    Command(("runs", "delete", "--yes", "r1"), deletes=True),
+    Command(
+        ("runs", "delete", "--checkpoints", "--yes", "r1"),
+        deletes=True,
+        piecemeal="ws/runs/r1/checkpoint_",
+    ),
+    Command(
+        ("runs", "delete", "--yes", "r1"), deletes=True, later=("runs", "delete", "--yes", "r2")
+    ),
+    Command(("clusters", "add", "hall", "--no-ask")),
+    Command(("app", "theme", "nord")),
+    Command(("app", "runs-columns", "name", "state")),
 ]
+
+
+def _app(words: Sequence[str]) -> int:
+    """Save one of the app's settings, as the app itself does."""
+    from batman_tui import settings
+    from cli.common import guard
+
+    def save() -> int:
+        if words[0] == "theme":
+            settings.save_theme(words[1])
+        else:
+            settings.save_runs_columns(words[1:])
+        return 0
+
+    return guard(save)
+
+
+def _main(words: Sequence[str]) -> int:
+    from cli.main import main
+
+    return _app(words[1:]) if words[0] == "app" else main(list(words))
 
 
 def template(folder: Path) -> Path:
     """Make a workspace with a project of two imports, a finished run, and data sets to import."""
     from import_data import coco, png, put
 
+    from core.training.checkpoints import LAST
     from core.training.config import TrainingConfig
     from core.training.run import Run
 
@@ -108,6 +175,7 @@ def template(folder: Path) -> Path:
     with zipfile.ZipFile(sets / "yolo.zip", "w") as archive:
         for path in sorted((sets / "yolo").rglob("*.*")):
             archive.write(path, path.relative_to(sets / "yolo"))
+    put(sets / "mapping.csv", "boom,crane\nhook,lifting hook\n")
     space = folder / "ws"
     space.mkdir()
     for words in (
@@ -119,27 +187,29 @@ def template(folder: Path) -> Path:
         code, said = run(folder, words)
         if code:
             raise SystemExit(f"the workspace could not be made: {said}")
-    run_dir = Run(space / "runs" / "r1")
-    run_dir.path.mkdir(parents=True)
-    run_dir.save_config(TrainingConfig())
-    put(run_dir.events_file, '{"event":"finished","t":1.0,"epoch":1,"step":1,"best_epoch":1,'
-        '"best_map50_95":0.5,"best_map50":0.5,"seconds":1.0}\n')  # fmt: skip
-    put(run_dir.path / "best.pth", b"x" * 200_000)
-    put(run_dir.path / "last.ckpt", b"x" * 200_000)
+    for name in ("r1", "r2"):
+        run_dir = Run(space / "runs" / name)
+        run_dir.path.mkdir(parents=True)
+        run_dir.save_config(TrainingConfig())
+        put(run_dir.events_file, '{"event":"finished","t":1.0,"epoch":1,"step":1,"best_epoch":1,'
+            '"best_map50_95":0.5,"best_map50":0.5,"seconds":1.0}\n')  # fmt: skip
+        put(run_dir.path / "best.pth", b"x" * 200_000)
+        for number in range(4):
+            put(run_dir.path / f"checkpoint_epoch_{number}.pth", b"x" * 50_000)
+        put(run_dir.path / LAST, b"x" * 200_000)
     return folder
 
 
 def warm(made: Path, room: Path, commands: Sequence[Command] = COMMANDS) -> None:
     """Run every one of `commands` in this process, so that its forks have all modules loaded."""
-    from cli.main import main
-
     here = room / "warm"
     before = Path.cwd()
     with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):  # noqa: PTH123
         for command in commands:
             fresh(made, here)
             _settle_in(here)
-            main([word.format(src=here / "src", out=here / "out") for word in command.words])
+            for words in filter(None, (command.words, command.later)):
+                _main(_given(here, words))
     os.chdir(before)
     shutil.rmtree(here)
 
@@ -155,20 +225,21 @@ def _settle_in(folder: Path) -> None:
 
 def start(folder: Path, words: tuple[str, ...]) -> int:
     """Fork a process that runs the command in the workspace below `folder`; return its number."""
-    given = [word.format(src=folder / "src", out=folder / "out") for word in words]
+    # In memory, for what a command says must need no room on the disk that is full.
+    os.ftruncate(_SAID, 0)
+    os.lseek(_SAID, 0, os.SEEK_SET)
     child = os.fork()
     if child:
         return child
     code = 70
     try:
-        out = os.open(f"{folder}.said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.dup2(out, 1)
-        os.dup2(out, 2)
+        os.dup2(_SAID, 1)
+        os.dup2(_SAID, 2)
+        # Whoever captures output, such as pytest, has put streams of its own there.
+        sys.stdout, sys.stderr = (open(fd, "w", closefd=False) for fd in (1, 2))  # noqa: SIM115
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         _settle_in(folder)
-        from cli.main import main
-
-        code = main(given)
+        code = _main(_given(folder, words))
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:
@@ -180,12 +251,16 @@ def start(folder: Path, words: tuple[str, ...]) -> int:
 def run(folder: Path, words: tuple[str, ...]) -> tuple[int, str]:
     """Run a command to its end; return its exit code and all that it said."""
     _, status = os.waitpid(start(folder, words), 0)
-    return os.waitstatus_to_exitcode(status), said_in(folder)
+    return os.waitstatus_to_exitcode(status), said()
 
 
-def said_in(folder: Path) -> str:
+def said() -> str:
     """Return what the last command said."""
-    return Path(f"{folder}.said").read_text(errors="replace")
+    return os.pread(_SAID, 1 << 20, 0).decode(errors="replace")
+
+
+def _given(folder: Path, words: Sequence[str]) -> list[str]:
+    return [word.format(src=folder / "src", out=folder / "out") for word in words]
 
 
 def fresh(made: Path, folder: Path) -> Path:
@@ -194,6 +269,7 @@ def fresh(made: Path, folder: Path) -> Path:
     return shutil.copytree(made, folder, symlinks=True)
 
 
+_SAID = os.memfd_create("said")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:\+00:00|Z)?")
 
 
@@ -205,13 +281,15 @@ def state(folder: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     projects = folder / "ws" / "data" / "projects"
-    for top in (folder / "ws", folder / "src", folder / "out"):
+    for top in (folder / "ws", folder / "src", folder / "out", folder / "config"):
         for parent, folders, files in os.walk(top):
             folders[:] = [name for name in folders if not name.startswith(".")]
             if Path(parent).parent == projects:
                 found |= _project(Path(parent), folder)
                 folders[:] = []
                 continue
+            if parent.startswith(str(folder / "ws" / "runs")) and not [*folders, *files]:
+                found[f"{Path(parent).relative_to(folder)}/"] = "empty"
             for name in files:
                 if not name.startswith(".") and not name.endswith((".lock", "-journal")):
                     data = (Path(parent) / name).read_bytes()
@@ -238,16 +316,14 @@ def _project(path: Path, folder: Path) -> dict[str, str]:
 
 
 def leftovers(folder: Path) -> list[str]:
-    """Return the hidden files and folders, which no command leaves when it ends well."""
+    """Return what no command leaves when it ends well: hidden files, and marks of imports."""
     found = []
-    found += [item.name for item in folder.iterdir() if item.name.startswith(".")]
-    for top in ("ws", "src", "cache", "config"):
-        for parent, folders, files in os.walk(folder / top):
-            for name in [*folders, *files]:
-                if name.startswith("."):
-                    found.append(str((Path(parent) / name).relative_to(folder)))
-            folders[:] = [name for name in folders if not name.startswith(".")]
-    return sorted(set(found))
+    for parent, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            if name.startswith(".") or name.endswith((".tmp", ".part", ".importing")):
+                found.append(str((Path(parent) / name).relative_to(folder)))
+        folders[:] = [name for name in folders if not name.startswith(".")]
+    return sorted(found)
 
 
 def journals(folder: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import shutil
 import stat
 import struct
 import zipfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from core.errors import BadName, Cancelled, ImportFailed
 from core.files import safe_relative
+from core.full_disk import free_bytes, no_room_for
 from core.text import clean, plural, size
 
 # Deflate reaches 1,032 : 1 on zeros. Photographs hardly shrink and annotations do by about 10,
@@ -112,10 +112,6 @@ def _checked(
             "That is no data set. Nothing was imported.",
         )
     target.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(target).free
-    if total > free:
-        raise ImportFailed(
-            f"The archive '{name}' needs {size(total)}, and {size(free)} are free.",
-            f"Make room where '{clean(str(target))}' lies.",
-        )
+    if total > free_bytes(target):
+        raise no_room_for(f"the archive '{name}'", total, target)
     return members

@@ -80,6 +80,15 @@ def full_at(path: Path, *, quota: bool = False) -> DiskFull:
     )
 
 
+def no_room_for(what: str, needed: int, path: Path) -> DiskFull:
+    """Return the error for `what`, which would take `needed` bytes where `path` lies."""
+    return DiskFull(
+        f"The disk is too full: {what} needs {size(needed)}, and {size(free_bytes(path))} are free"
+        f" on '{clean(str(mount_of(path)))}'.",
+        HINT,
+    )
+
+
 def free_bytes(path: Path) -> int:
     """Return how many bytes the file system of `path` has free for this user, 0 if unknown."""
     for place in [path, *path.parents]:

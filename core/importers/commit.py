@@ -19,7 +19,7 @@ from core.errors import ImportFailed
 from core.files import FileMode
 from core.importers.dataset import DataSet, Picture
 from core.importers.links import NotLinked
-from core.importers.place import Placement, sweep
+from core.importers.place import Placement
 from core.importers.report import ImportReport, Progress, Watch
 from core.store import Change, Project
 from core.text import clean, plural
@@ -90,8 +90,6 @@ def _commit(
     reports: list[ImportReport] = []
     try:
         with project.change("import", f"Import of {sets[0].origin}") as change:
-            known = {row[0] for row in project.db.execute("SELECT id FROM imports")}
-            sweep(project.images_dir, known)
             for data in sets:
                 if data.images:
                     reports.append(_one(project, change, data, files, placements, watch, beside))

@@ -69,7 +69,8 @@ def unpacked(
 def scratch(project: Project) -> Iterator[Path]:
     """A folder in the project, from which files are linked to their place without a copy.
 
-    It is gone afterwards; what a crash leaves of it, the next import removes.
+    It is gone afterwards; what a crash leaves of it, the next change of the project
+    removes.
     """
     stack = ExitStack()
     try:

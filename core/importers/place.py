@@ -2,7 +2,8 @@
 
 The files go to `images/<import id>/`. A marker beside that folder stands from before the first
 file until after the commit; a folder with a marker whose import is not in the store is what a
-crash left, and the next import removes it. The sources of a move go only after the commit.
+crash left, and the next change of the project removes it (`core.store.leftovers`). The sources of
+a move go only after the commit.
 """
 
 from __future__ import annotations
@@ -20,12 +21,11 @@ from core.importers import links
 from core.importers.dataset import Picture
 from core.importers.links import Links
 from core.importers.report import Watch
+from core.store.leftovers import MARK
 from core.temporary import remove_tree
-from core.temporary import sweep as sweep_temporary
 from core.text import clean
 
 _TICK = 256
-_MARK = ".importing"
 # Another file system, no permission to link (protected_hardlinks), no support, too many links.
 _NO_LINK = frozenset(
     {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
@@ -43,7 +43,7 @@ class Placement:
         self.import_id = import_id
         self.folder = images_dir / str(import_id)
         self.mode = mode
-        self._mark = images_dir / f"{import_id}{_MARK}"
+        self._mark = images_dir / f"{import_id}{MARK}"
         self._moved: list[str] = []
         self._beside = beside and usable_cores() > 1
         self._links: Links | None = None
@@ -154,16 +154,6 @@ class Placement:
         if self._mark.exists():
             remove_tree(self.folder)
             self._mark.unlink(missing_ok=True)
-
-
-def sweep(images_dir: Path, known: set[int]) -> None:
-    """Remove what crashed imports left in `images_dir`; `known` are the imports in the store."""
-    for mark in images_dir.glob(f"*{_MARK}"):
-        number = mark.name.removesuffix(_MARK)
-        if number.isdecimal() and int(number) not in known:
-            remove_tree(images_dir / number)
-        mark.unlink(missing_ok=True)
-    sweep_temporary(images_dir)
 
 
 def _free(folder: Path) -> Path:

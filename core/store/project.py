@@ -19,9 +19,10 @@ from core.errors import ProjectError
 from core.files import expand_user, safe_name
 from core.store.changes import Change, replay
 from core.store.failures import damaged, store_error, stored_json, stored_time
+from core.store.leftovers import sweep_project
 from core.store.lock import hostname, write_lock
 from core.store.schema import APPLICATION_ID, MIGRATIONS, migrate, version
-from core.temporary import folder_beside, remove_tree, sweep
+from core.temporary import folder_beside, remove_tree
 from core.text import clean
 
 BUSY_S = 30.0
@@ -269,10 +270,8 @@ class Project:
     @contextlib.contextmanager
     def _writing(self, what: str) -> Iterator[None]:
         with write_lock(self.path / "project.lock", what):
-            # What killed changes and deletions left, here and beside.
-            sweep(self.path)
-            sweep(self.path.parent)
             try:
+                sweep_project(self.path, self.db)
                 self.db.execute("BEGIN IMMEDIATE")
                 yield
                 self.db.execute("COMMIT")

@@ -6,6 +6,7 @@ checkpoint of it a new run begins, which names the run as its origin.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from core.errors import ConfigError, RunError
 from core.files import expand_user, safe_name
+from core.temporary import folder_beside, sweep
 from core.text import clean, plural
 from core.training.checkpoints import BEST, LAST, named_epoch, periodic, require_state, resume_file
 from core.training.config import TrainingConfig
@@ -28,6 +30,8 @@ _DATA_OPTIONS = (
     *("project", "filter_classes", "max_per_class", "balance"),
     *("splits", "split_policy", "seed"),
 )
+# What renaming a folder to a name says that is not free.
+_TAKEN = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 
 def create_run(workspace: Workspace, config: TrainingConfig) -> Run:
@@ -39,14 +43,14 @@ def create_run(workspace: Workspace, config: TrainingConfig) -> Run:
     """
     config = _absolute(workspace, config.resolved())
     if config.output_dir is None:
-        path = _new_folder(workspace, config)
-    else:
-        path = (workspace.root / expand_user(config.output_dir)).absolute()
-        _refuse_used(path)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _cannot_make(path, error) from None
+        return _new_run(workspace, config)
+    path = (workspace.root / expand_user(config.output_dir)).absolute()
+    _refuse_used(path)
+    sweep(path.parent)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_make(path, error) from None
     run = Run(path)
     run.save_config(config.with_changes(output_dir=path))
     return run
@@ -228,19 +232,23 @@ def _next_number(workspace: Workspace, base: str) -> int:
     return 1 + max((int(match[1]) for match in numbers if match), default=0)
 
 
-def _new_folder(workspace: Workspace, config: TrainingConfig) -> Path:
+def _new_run(workspace: Workspace, config: TrainingConfig) -> Run:
+    """Make the next folder of that name with its settings in it: both at once, or neither."""
     base = _base_name(config)
     try:
-        workspace.runs_dir.mkdir(parents=True, exist_ok=True)
-        number = _next_number(workspace, base)
-        while True:
-            path = workspace.runs_dir / f"{base}-{number}"
-            try:
-                path.mkdir()
-            except FileExistsError:  # somebody else took it just now
-                number += 1
-            else:
-                return path
+        with folder_beside(workspace.runs_dir / base) as making:
+            number = _next_number(workspace, base)
+            while True:
+                path = workspace.runs_dir / f"{base}-{number}"
+                config.with_changes(output_dir=path).save(making / CONFIG_FILE)
+                try:
+                    making.rename(path)
+                except OSError as error:
+                    if error.errno not in _TAKEN:
+                        raise
+                    number += 1  # somebody else took it just now
+                else:
+                    return Run(path)
     except OSError as error:
         raise _cannot_make(workspace.runs_dir, error) from None
 

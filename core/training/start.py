@@ -30,6 +30,7 @@ def ready_run(
     a new one is gone again. Raises RunError, ConfigError, ProjectError and Cancelled.
     """
     run, settings = plan_run(workspace, config, local=local)
+    made = _holds_settings_only(run)
     try:
         require_writable(run.path)
         if not _is_ready(run, settings):
@@ -39,10 +40,17 @@ def ready_run(
                 settings = prepare_run(project, settings, run.path, progress, cancelled)
         run.save_config(settings)
     except BaseException:
-        if [path.name for path in run.path.iterdir()] == [CONFIG_FILE]:
-            remove_tree(run.path)  # made for this, and nothing but our own settings in it
+        if made:
+            remove_tree(run.path)
         raise
     return run
+
+
+def _holds_settings_only(run: Run) -> bool:
+    try:
+        return [path.name for path in run.path.iterdir()] == [CONFIG_FILE]
+    except OSError:
+        return False
 
 
 def _no_project(run: Run, settings: TrainingConfig) -> ConfigError:

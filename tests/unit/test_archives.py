@@ -12,7 +12,8 @@ import pytest
 
 from core import archives
 from core.archives import extract_zip
-from core.errors import Cancelled, ImportFailed
+from core.errors import Cancelled, DiskFull, ImportFailed
+from core.full_disk import mount_of
 
 GOOD = {"train/a.jpg": b"picture", "train/deep/er/b.jpg": bytes(1000), "readme.txt": b"hello"}
 
@@ -147,3 +148,14 @@ def test_a_name_that_is_no_text_is_damage(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
     with pytest.raises(ImportFailed, match="damaged or incomplete"):
         extract_zip(path, tmp_path / "out")
+
+
+def test_one_that_does_not_fit_names_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(tmp_path)
+    monkeypatch.setattr("core.archives.free_bytes", lambda _: 1)
+    with pytest.raises(DiskFull, match="too full: the archive") as told:
+        extract_zip(path, tmp_path / "out")
+    assert f"on '{mount_of(tmp_path)}'" in told.value.message
+    assert list((tmp_path / "out").iterdir()) == []

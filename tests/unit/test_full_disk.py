@@ -7,6 +7,7 @@ import errno
 import os
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,23 +28,32 @@ from core.training.run import Run
 END = Finished(t=1.0, epoch=1, step=1, best_epoch=1, best_map50_95=0.5, best_map50=0.6, seconds=1.0)
 
 
-@pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A workspace on a file system of 4 MB of its own."""
-    place = tmp_path / "small"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@contextlib.contextmanager
+def file_system(place: Path, megabytes: int) -> Iterator[Path]:
+    """Mount a small file system at `place` for the block; where that cannot be, skip the test."""
     place.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)],
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         pytest.skip(f"a file system cannot be mounted here: {done.stderr.strip()}")
-    monkeypatch.setenv("BATMAN_WORKSPACE", str(place / "work"))
-    monkeypatch.chdir(tmp_path)
     try:
         yield place
     finally:
         subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A workspace on a file system of 4 MB of its own."""
+    monkeypatch.setenv("BATMAN_WORKSPACE", str(tmp_path / "small" / "work"))
+    monkeypatch.chdir(tmp_path)
+    with file_system(tmp_path / "small", 4) as place:
+        yield place
 
 
 def fill(place: Path) -> None:
@@ -119,6 +129,38 @@ def test_deleting_needs_no_room(small: Path, tmp_path: Path) -> None:
     assert list((work / "runs").iterdir()) == []
     (small / "filler").unlink()
     assert main(["project", "create", "p"]) == 0
+
+
+def test_commands_with_less_room_than_they_need_do_all_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of `benchmarks/full_disk.py`: those that once ended in a traceback."""
+    monkeypatch.setattr(sys, "path", [str(BENCHMARKS), *sys.path])
+    for name in ("BATMAN_CONFIG_DIR", "BATMAN_CACHE_DIR", "BATMAN_WORKSPACE"):
+        monkeypatch.setenv(name, str(tmp_path / "unused"))
+    import full_disk
+    import writing
+
+    begins = (
+        ("import", "yolo", "{src}/yolo.zip"), ("check", "--fix"), ("project", "create"),
+        ("project", "delete"), ("export", "coco"), ("train", "--prepare-only"),
+    )  # fmt: skip
+    chosen = [
+        command
+        for command in writing.COMMANDS
+        if any(command.words[: len(begin)] == begin for begin in begins)
+    ]
+    assert len(chosen) == len(begins)
+    made = writing.template(tmp_path / "made")
+    writing.warm(made, tmp_path, chosen)
+    whole = 0
+    with file_system(tmp_path / "disk", 16) as disk:
+        for command in chosen:
+            done, wrong = full_disk.sweep(made, disk, command, 3)
+            assert not wrong, f"{command.name}: {wrong}"
+            whole += done
+    # A deletion is always whole; the others never without a byte, and with more than they need.
+    assert len(chosen) + 2 <= whole <= 2 * len(chosen) + 1
 
 
 def test_a_quota_is_a_full_disk_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

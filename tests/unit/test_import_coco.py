@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -615,6 +616,19 @@ def test_what_a_crash_left_goes_and_what_is_unknown_is_kept(
     assert sorted(entry.name for entry in project.images_dir.iterdir()) == [
         "1", "2", "2.unknown-1",
     ]  # fmt: skip
+    check(project)
+
+
+def test_any_change_removes_what_a_killed_import_left(project: Project, tmp_path: Path) -> None:
+    """Gigabytes of half an import must not wait for the next import."""
+    import_coco(project, put_coco(tmp_path / "set"))
+    dead = f".incoming.batman-{socket.gethostname()}-999999999-1-0123abcd.tmp"
+    put(project.images_dir / dead / "data" / "unpacked.png")
+    put(project.images_dir / "2" / "half.png")
+    put(project.images_dir / "2.importing", "")
+    put(project.images_dir / "1.importing", "")  # it was killed after its commit
+    classes.rename(project, "hook", "crane")
+    assert sorted(entry.name for entry in project.images_dir.iterdir()) == ["1"]
     check(project)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -141,6 +142,31 @@ def test_new_runs_are_numbered(workspace: Workspace, run: Run) -> None:
     (workspace.runs_dir / "cells-tiny-7").mkdir()
     assert create_run(workspace, config).name == "cells-tiny-8"
     assert create_run(workspace, TrainingConfig()).name == "run-base-1"
+
+
+def test_a_new_run_has_its_settings_or_is_not_there(
+    workspace: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TrainingConfig(model="tiny", project=Path("data/projects/cells"))
+    assert [path.name for path in run.path.iterdir()] == ["training_config.json"]
+    # Others take the names that were free a moment ago.
+    (workspace.runs_dir / "cells-tiny-2").mkdir()
+    (workspace.runs_dir / "cells-tiny-2" / "x").touch()
+    (workspace.runs_dir / "cells-tiny-3").touch()
+    with monkeypatch.context() as patched:
+        patched.setattr("core.training.planning._next_number", lambda *_: 1)
+        made = create_run(workspace, config)
+    assert made.name == "cells-tiny-4"
+    assert made.config().output_dir == made.path
+    there = sorted(path.name for path in workspace.runs_dir.iterdir())
+
+    def full(config: TrainingConfig, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(TrainingConfig, "save", full)
+    with pytest.raises(RunError, match="No space"):
+        create_run(workspace, config)
+    assert sorted(path.name for path in workspace.runs_dir.iterdir()) == there
 
 
 def test_a_run_folder_of_ones_own(workspace: Workspace) -> None:

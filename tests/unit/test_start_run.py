@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from pathlib import Path
 
@@ -155,6 +156,24 @@ def test_what_fails_leaves_no_folder(workspace: Workspace) -> None:
             ready_run(workspace, config)
     with pytest.raises(Cancelled):
         ready_run(workspace, chosen(workspace), None, lambda: True)
+    assert list(workspace.runs_dir.iterdir()) == []
+
+
+def test_settings_that_cannot_be_saved_leave_no_data_set(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full just when the data set of a new run stood there."""
+    save = Run.save_config
+
+    def full(run: Run, config: TrainingConfig) -> None:
+        if config.dataset is None:
+            save(run, config)
+            return
+        raise OSError(errno.ENOSPC, "No space left on device", str(run.path / "x"))
+
+    monkeypatch.setattr(Run, "save_config", full)
+    with pytest.raises(OSError, match="No space"):
+        ready_run(workspace, chosen(workspace))
     assert list(workspace.runs_dir.iterdir()) == []
 
 
