@@ -96,7 +96,16 @@ class LineInput(Input):
         # Textual's own takes the first line and drops the others.
         event.stop()
         event.prevent_default()
-        self.replace(event.text, *self.selection)
+        self._paste(event.text)
+
+    def action_paste(self) -> None:
+        """Paste what was copied in the app."""
+        self._paste(self.app.clipboard)
+
+    def _paste(self, text: str) -> None:
+        # Nothing but line ends takes the place of nothing.
+        if text.strip("\r\n"):
+            self.replace(text, *self.selection)
 
     def _warn(self, text: str) -> None:
         self.notify(text, severity="warning", markup=False)
