@@ -28,8 +28,8 @@ from batman_tui.widgets.key_order import KeyOrder
 from batman_tui.widgets.overlays import Overlays
 from core.errors import BatmanError
 from core.full_disk import disk_full
-from core.secrets import traceback_text
 from core.text import clean, did_you_mean
+from core.tracebacks import traceback_text
 from core.unseen import without_unseen
 from core.workspace import Workspace
 
@@ -325,8 +325,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
         keys and passwords among them.
         """
         self.bell()
-        lines = traceback_text(self._fatal).splitlines()
-        self.panic(Text("\n".join(clean(line) for line in lines)))
+        self.panic(Text(traceback_text(self._fatal).rstrip()))
 
 
 def _short(path: Path) -> str:

@@ -18,8 +18,8 @@ from core.child_process import begin_process
 from core.errors import BatmanError, ProjectError
 from core.files import expand_user, path_problem, safe_name
 from core.full_disk import disk_full
-from core.secrets import traceback_text
-from core.text import clean, clean_lines, did_you_mean
+from core.text import clean, did_you_mean
+from core.tracebacks import traceback_text
 from core.workspace import Workspace, holds
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _told(action: Callable[[], int]) -> int:
         if told is not None:
             say_error(told.message, told.hint)
             return Exit.WRONG
-        sys.stderr.write(clean_lines(traceback_text(error)) + "\n")
+        sys.stderr.write(traceback_text(error))
         say_error(
             "This is a defect in Batman.",
             "Please report it with the lines above and what batman --version prints.",

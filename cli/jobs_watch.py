@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -12,9 +11,8 @@ from pathlib import Path
 from cli.exits import Exit
 from cli.jobs_shared import job_json, open_watch
 from cli.notify import tell
-from cli.output import is_terminal, say, say_error
+from cli.output import is_terminal, say, say_error, say_json
 from core.errors import BatmanError
-from core.secrets import redact_json
 from slurm.actions import check_ids
 from slurm.arrays import why
 from slurm.jobs import Job
@@ -111,7 +109,7 @@ def _state_text(job: Job) -> str:
 def _say_change(job: Job, text: str, as_json: bool) -> None:
     if as_json:
         # One line each, for programs that read a stream.
-        sys.stdout.write(redact_json(json.dumps(job_json(job))) + "\n")
+        say_json(job_json(job), one_line=True)
         return
     now = time.strftime("%H:%M:%S")
     style = "" if not is_terminal() else "green" if job.state.running else ""

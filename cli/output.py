@@ -90,9 +90,14 @@ def say_change(entry: HistoryEntry | None) -> int:
     return Exit.OK
 
 
-def say_json(value: Any) -> None:
-    """Print `value` as JSON in ASCII, in which no control character can hide, nor a secret."""
-    sys.stdout.write(redact_json(json.dumps(value, indent=2, default=str)) + "\n")
+def say_json(value: Any, *, one_line: bool = False) -> None:
+    """Print `value` as JSON in ASCII, in which no control character can hide, nor a secret.
+
+    In `one_line` for programs that read a stream.
+    """
+    text = redact_json(json.dumps(value, indent=None if one_line else 2, default=str))
+    # Of the control characters JSON lets DEL stand as it is (RFC 8259, 7), and so does Python.
+    sys.stdout.write(text.replace("\x7f", "\\u007f") + "\n")
 
 
 def say_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

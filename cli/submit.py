@@ -14,12 +14,12 @@ from cli.common import add_json, add_workspace, open_project, run_module, worksp
 from cli.exits import Exit
 from cli.live import follow
 from cli.numbers import MOST, whole
-from cli.output import say, say_json, say_pairs, say_table
+from cli.output import is_terminal, say, say_json, say_pairs, say_table
 from cli.progress import Stages
 from cli.train import add_option, say_findings, say_ready
 from core.errors import BatmanError
 from core.secrets import redact
-from core.text import plural
+from core.text import clean_lines, plural
 from core.training.command import option_names
 from core.training.form import SECTIONS, to_text
 from core.training.run import Run
@@ -161,7 +161,9 @@ def _dry_run(submission: Submission, *, as_json: bool) -> int:
     if as_json:
         say_json({"command": submission.command(), "script": submission.script.text})
         return Exit.OK
-    sys.stdout.write(redact(submission.script.text))
+    text = redact(submission.script.text)
+    # In a file it is a script, of which each character counts.
+    sys.stdout.write(clean_lines(text) + "\n" if is_terminal() else text)
     return Exit.OK
 
 

@@ -14,8 +14,8 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from core.secrets import redact_tracebacks
 from core.telemetry import quiet_variables, switch_off
+from core.tracebacks import guard_tracebacks
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,12 +43,12 @@ def python_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def begin_process() -> None:
-    """What every process of ours does first: libraries report nothing, tracebacks hold no secret.
+    """What every process of ours does first: libraries report nothing, tracebacks are safe.
 
     To be called before anything heavy is imported.
     """
     switch_off()
-    redact_tracebacks()
+    guard_tracebacks()
 
 
 def listen_for_stop() -> Callable[[], bool]:

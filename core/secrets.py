@@ -16,7 +16,6 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from core.secret_sources import WORDS, found_secrets
@@ -218,34 +217,6 @@ class RedactedLines:
             return b""
         text = redact(data.decode("utf-8", "surrogateescape"))
         return text.encode("utf-8", "surrogateescape")
-
-
-def traceback_text(error: BaseException) -> str:
-    """Return the traceback of `error` as Python prints it, without secrets."""
-    import traceback
-
-    return redact("".join(traceback.format_exception(error)))
-
-
-def redact_tracebacks() -> None:
-    """Have tracebacks that Python prints by itself, of threads too, hold no secrets."""
-
-    def told(
-        kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            sys.__excepthook__(kind, error or kind(), trace)
-        elif sys.stderr is not None:
-            import traceback
-
-            sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
-
-    def of_thread(args: threading.ExceptHookArgs) -> None:
-        if args.exc_type is not SystemExit:
-            told(args.exc_type, args.exc_value, args.exc_traceback)
-
-    sys.excepthook = told
-    threading.excepthook = of_thread
 
 
 @functools.lru_cache(maxsize=1)

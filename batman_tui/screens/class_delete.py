@@ -40,7 +40,7 @@ class DeleteDialog(BatmanDialog[DeleteChoice]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("delete")
     DEFAULT_CSS = """
     DeleteDialog {
-        & > .dialog { width: 72; }
+        & > .dialog { width: 72; overflow-y: auto; }
         #reassign { display: none; height: auto; margin-top: 1; }
         &.-reassigning #reassign { display: block; }
         &.-reassigning #yes, &.-reassigning #other { display: none; }
@@ -131,7 +131,9 @@ class DeleteDialog(BatmanDialog[DeleteChoice]):
         """Ask for the class that gets the annotations."""
         if self._others:
             self.add_class("-reassigning")
-            self.query_one("#target").focus()
+            line = self.query_one("#target").focus()
+            # On a low terminal it may lie below, once it has been laid out.
+            self.call_after_refresh(line.scroll_visible, animate=False)
             self.query_one("#no", Button).label = Content("Keep")
             self._judge()
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
@@ -89,9 +89,16 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
     SubmitDialog {
         & > .dialog { width: 88; padding: 0 1; }
         #soonest { height: 4; margin-bottom: 1; background: $surface; }
+        #submit-form { height: auto; scrollbar-size-vertical: 1; }
         #submit-says { height: auto; min-height: 2; margin-top: 1; }
+        &.-short > .dialog { height: 100%; }
+        &.-short #submit-form { height: 1fr; }
+        &.-short #soonest { max-height: 5; }
+        &.-short #submit-says { min-height: 1; max-height: 3; margin-top: 0; }
     }
     """
+    # With eight types of GPU and three lines below, it is 24 lines high.
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = bindings("submit")
     SAYS = "#submit-says"
 
@@ -148,20 +155,21 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         }
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Train on a cluster"
-            if names:
-                first = self._cluster if self._cluster in names else names[0]
-                yield Field("cluster", "Cluster", first, options=names)
-            yield VirtualTable[Soonest](_columns(), lambda row: row.gpu, id="soonest")
-            for name, text in texts.items():
-                title = _LABELS.get(name, name.capitalize())
-                yield Field(name, title, text, hint=_HINTS[name])
-            yield Field(
-                "checkpoints",
-                "Bring back",
-                asked.checkpoints,
-                options=CHECKPOINTS,
-                hint="checkpoints, beside the best",
-            )
+            with VerticalScroll(id="submit-form", can_focus=False):
+                if names:
+                    first = self._cluster if self._cluster in names else names[0]
+                    yield Field("cluster", "Cluster", first, options=names)
+                yield VirtualTable[Soonest](_columns(), lambda row: row.gpu, id="soonest")
+                for name, text in texts.items():
+                    title = _LABELS.get(name, name.capitalize())
+                    yield Field(name, title, text, hint=_HINTS[name])
+                yield Field(
+                    "checkpoints",
+                    "Bring back",
+                    asked.checkpoints,
+                    options=CHECKPOINTS,
+                    hint="checkpoints, beside the best",
+                )
             yield Static("", markup=False, id="submit-says")
             yield KeyBar()
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
+from textual import events
 from textual.suggester import SuggestFromList
 from textual.widgets import Input
 
 from core.text import clean
 from core.unseen import restored, without_unseen
+
+# A terminal sends \r for a line end that is pasted.
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class LineInput(Input):
@@ -17,8 +22,9 @@ class LineInput(Input):
 
     Escape codes and characters nobody sees stand there as `⟨U+200B⟩` (see `core.unseen`), however
     they come in: by the program, by completion or by pasting, which leaves them out and says so.
+    Several lines that are pasted become one, with spaces between them, and that is said too.
     `text` is what the line means: what came from the data and was left alone is the original.
-    Secrets are shown as dots, and are what was typed.
+    Secrets are shown as dots, and are what was typed; one of several lines is refused.
 
     A line that reads like one of `names` means it; they are completed as they are typed, unless
     another `suggester` is given, or None.
@@ -68,13 +74,38 @@ class LineInput(Input):
         return clean(suggestion)
 
     def replace(self, text: str, start: int, end: int) -> None:
-        """Put in what was typed or pasted, without what cannot be seen."""
-        if not self.password:
-            text, left_out = without_unseen(text)
-            if left_out:
-                self.notify(
-                    f"Left out of what was pasted, for it cannot be seen: {left_out}",
-                    severity="warning",
-                    markup=False,
-                )
+        """Put in what was typed or pasted, in one line and without what cannot be seen."""
+        lines = [line for line in _LINE_END.split(text) if line]
+        if self.password:
+            if len(lines) > 1:
+                self._warn("A secret is one line: nothing of what was pasted was taken.")
+                return
+            super().replace("".join(lines), start, end)
+            return
+        said = []
+        if len(lines) > 1:
+            said.append(f"The {len(lines)} lines that were pasted became one.")
+        text, left_out = without_unseen(" ".join(lines))
+        if left_out:
+            said.append(f"Left out of what was pasted, for it cannot be seen: {left_out}")
+        if said:
+            self._warn(" ".join(said))
         super().replace(text, start, end)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        # Textual's own takes the first line and drops the others.
+        event.stop()
+        event.prevent_default()
+        self._paste(event.text)
+
+    def action_paste(self) -> None:
+        """Paste what was copied in the app."""
+        self._paste(self.app.clipboard)
+
+    def _paste(self, text: str) -> None:
+        # Nothing but line ends takes the place of nothing.
+        if text.strip("\r\n"):
+            self.replace(text, *self.selection)
+
+    def _warn(self, text: str) -> None:
+        self.notify(text, severity="warning", markup=False)

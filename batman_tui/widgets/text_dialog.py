@@ -15,8 +15,8 @@ from batman_tui.keys import bindings
 from batman_tui.widgets.base import BatmanDialog
 from batman_tui.widgets.keybar import KeyBar
 from core.errors import BatmanError
-from core.secrets import traceback_text
 from core.text import clean, clean_lines
+from core.tracebacks import traceback_text
 
 
 class TextDialog(BatmanDialog[None]):

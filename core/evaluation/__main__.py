@@ -20,6 +20,7 @@ from core.errors import BatmanError, Cancelled
 from core.evaluation.evaluate import EvaluationOptions, evaluate
 from core.evaluation.result import evaluation_folder
 from core.progress import Progress
+from core.text import clean
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -61,12 +62,13 @@ def main(argv: list[str] | None = None) -> int:
     except BatmanError as error:
         say("failed", message=error.message, hint=error.hint)
         if not arguments.json_progress:
-            sys.stderr.write(f"{error.message}\n{error.hint}\n")
+            sys.stderr.write(f"{clean(error.message)}\n{clean(error.hint)}\n")
         return 130 if isinstance(error, Cancelled) else 1
     folder = arguments.output or evaluation_folder(Path(result.checkpoint).parent, result.split)
     say("finished", folder=str(folder), map50_95=result.map50_95, map50=result.map50)
     if not arguments.json_progress:
-        out.write(f"mAP50-95 {result.map50_95}, mAP50 {result.map50}: {folder}\n")
+        said = f"mAP50-95 {result.map50_95}, mAP50 {result.map50}: {clean(str(folder))}"
+        out.write(said + "\n")
     return 0
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import traceback
-
 from core.errors import BatmanError, ConfigError, RunError, WeightsMissing
 from core.text import clean
+from core.tracebacks import traceback_text
 from core.training.disk import is_full
 from core.training.events import Failed
 
@@ -36,7 +35,7 @@ def is_oom(error: BaseException) -> bool:
 
 def explain(error: Exception) -> Failed:
     """Return the `failed` event for `error`: what happened, and the way out where one is known."""
-    lines = "".join(traceback.format_exception(error))
+    lines = traceback_text(error)
     text = clean(str(error))[:1000] or type(error).__name__
     if isinstance(error, BatmanError):
         kinds: list[tuple[type[BatmanError], str]] = [

@@ -277,8 +277,12 @@ def find_run(workspace: Workspace, name: str) -> Run:
     for path in _candidates(workspace, name):
         if holds(path, CONFIG_FILE):
             return Run(path)
-    names = [path.name for path in workspace.list_runs()]
-    guess = did_you_mean(name, names)
+    paths = workspace.list_runs()
+    for path in paths:
+        # One that Batman did not make may have a name that it would not give.
+        if path.name == name:
+            return Run(path)
+    guess = did_you_mean(name, [path.name for path in paths])
     raise RunError(
         f"There is no run '{clean(name)}' in {clean(str(workspace.runs_dir))}.",
         sentence(guess) if guess else "List them with batman runs list.",

@@ -20,7 +20,7 @@ from core.store import Project
 from core.training.events import Failed, Warning_
 from core.unseen import unseen
 
-EVIL = "a\x1b]52;c;eA==\x07\x9b31m\u202eb\u200bc\U000e0041\u2066\ufeff\x1b]0;t\x07d"
+EVIL = "a\x1b]52;c;eA==\x07\x9b31m\u202eb\u200bc\U000e0041\u2066\ufeff\x1b]0;t\x07d\x7f\x85\u2028e"
 FOLDER = EVIL
 # What Textual writes itself: colours, places of the cursor, parts to clear, the pointer (OSC 22).
 _OWN_CODES = re.compile(r"\x1b\[[0-9;]*[mHABCDEFGJK]|\x1b\[\?[0-9;]+[hl]|\x1b\]22;[a-z-]*\x07")

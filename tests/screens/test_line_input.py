@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from harness import FrozenApp, settled, until, words_on
 from hostile_data import EVIL, make_hostile_project
 from textual import events
@@ -41,6 +42,45 @@ async def test_pasting_leaves_out_what_nobody_sees_and_says_so(tmp_path: Path, o
         await pilot.press("enter")
         await until(pilot, lambda: answers)
         assert answers == ["person"]
+
+
+@pytest.mark.parametrize(
+    ("pasted", "shown", "said"),
+    [
+        ("/data/site\n", "/data/site", ""),
+        ("\r\n  one\r\n\r\ntwo\r\n", "  one two", "The 2 lines that were pasted became one."),
+        ("a\rb\rc", "a b c", "The 3 lines that were pasted became one."),
+        (
+            "a\u200b\nb\x1b",
+            "a b",
+            "The 2 lines that were pasted became one. Left out of what was pasted, for it cannot be"
+            " seen: ⟨U+200B⟩ ⟨U+001B⟩",
+        ),
+        ("a\u2028b\x0bc", "a b c", ""),
+        ("\n", "old", ""),
+        ("", "old", ""),
+    ],
+)
+@pytest.mark.parametrize("way", ["terminal", "clipboard"])
+async def test_of_several_lines_that_are_pasted_none_is_lost(
+    tmp_path: Path, opened, pasted: str, shown: str, said: str, way: str
+) -> None:
+    app = FrozenApp(tmp_path)
+    async with opened(app, (120, 40)) as pilot:
+        app.push_screen(PromptDialog("Note", value="old"))
+        await settled(pilot)
+        line = app.screen.query_one(LineInput)
+        line.select_all()
+        if way == "terminal":
+            line.post_message(events.Paste(pasted))
+        else:
+            app._clipboard = pasted
+            await pilot.press("ctrl+v")
+        await settled(pilot)
+        assert line.value == shown
+        assert line.cursor_position == len(shown)
+        notes = [note.message for note in app._notifications]
+        assert notes == ([said] if said else [])
 
 
 async def test_a_class_with_a_hostile_name_is_a_target_like_any(tmp_path: Path, opened) -> None:
@@ -85,8 +125,10 @@ async def test_a_secret_is_what_was_typed(tmp_path: Path, opened) -> None:
         answers: list[str | None] = []
         app.push_screen(AnswerDialog("", "Password:", secret=True), answers.append)
         await settled(pilot)
-        app.post_message(events.Paste("se\u00a0cret"))
+        app.post_message(events.Paste("se\u00a0cret\n"))
         await pilot.pause()
+        app.post_message(events.Paste("one\ntwo"))
+        await until(pilot, lambda: "A secret is one line" in words_on(app))
         await pilot.press("enter")
         await until(pilot, lambda: answers)
         assert answers == ["se\u00a0cret"]
