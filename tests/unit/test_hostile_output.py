@@ -47,7 +47,7 @@ COMMANDS = [
     ["runs", "list", "--json"],
     ["runs", "show", EVIL],
     ["train", "--project", EVIL],
-    ["watch", EVIL],
+    ["watch", EVIL + "x"],
     ["jobs", "show", EVIL],
     ["clusters", "show", EVIL],
     ["import", "coco", EVIL, "--project", "{project}"],
