@@ -73,7 +73,7 @@ def _told(action: Callable[[], int]) -> int:
         told = path_problem(error) if isinstance(error, OSError) else None
         if told is not None:
             say_error(told.message, told.hint)
-            return Exit.WRONG
+            return Exit.WRONG if isinstance(error, OSError) and error.filename else Exit.FAILED
         sys.stderr.write(traceback_text(error))
         say_error(
             "This is a defect in Batman.",

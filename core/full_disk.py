@@ -46,7 +46,7 @@ def disk_full(error: BaseException, near: Iterable[Path] = ()) -> DiskFull | Non
 
     Errors that it was raised from, or while handling, are looked at too: what a module makes of a
     failed write names the thing, this names the cause. The file system is that of the file which
-    the system names, else the fullest of `near` and the usual places.
+    the system names, else the fullest of `near` and the usual places, if that is full.
     """
     if isinstance(error, DiskFull):
         return error
@@ -61,7 +61,11 @@ def disk_full(error: BaseException, near: Iterable[Path] = ()) -> DiskFull | Non
             if isinstance(cause, OSError) and isinstance(cause.filename, str):
                 name = name or cause.filename
             quota = isinstance(cause, OSError) and cause.errno == errno.EDQUOT
-            return full_at(Path(name) if name else _fullest(near), quota=quota)
+            place = Path(name) if name else _fullest(near)
+            # Without a name it may be the output that has no room: a pipe, a device, another disk.
+            unnamed = isinstance(cause, OSError) and not name and not quota
+            if not unnamed or free_bytes(place) < _NOTHING:
+                return full_at(place, quota=quota)
         cause = cause.__cause__ or cause.__context__
     return None
 

@@ -21,6 +21,7 @@ from typing import Any
 from core.secret_sources import WORDS, found_secrets
 
 MASK = "…"
+_SHORTEST = 4
 
 _VALUE = r"[^\s\"'&,;<>(){}\[\]\\]+"
 # A value between quotes of either kind, as in shells, JSON (in JSON) and Python, or a bare word.
@@ -119,9 +120,19 @@ _told: set[str] = set()
 
 
 def learn(*secrets: str) -> None:
-    """Hide these values as well from now on: an argument, an answer at a prompt."""
+    """Hide these values as well from now on: an argument, an answer at a prompt.
+
+    What is shorter than `_SHORTEST` is no secret of any service, and stands in every text.
+    """
     with _lock:
-        _told.update(secret for secret in secrets if secret)
+        _told.update(secret for secret in secrets if len(secret) >= _SHORTEST)
+        _known.cache_clear()
+
+
+def forget() -> None:
+    """Forget what `learn` was told: for tests, which share a process."""
+    with _lock:
+        _told.clear()
         _known.cache_clear()
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from core.secrets import forget
+
 # Pictures of screens must not depend on the terminal that the tests are started from.
 os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
 os.environ.pop("NO_COLOR", None)
@@ -56,6 +58,8 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("BATMAN_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("BATMAN_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.delenv("BATMAN_WORKSPACE", raising=False)
+    # Keys that another test typed in this process are not hidden in this one's output.
+    forget()
 
 
 @pytest.fixture(scope="session")

@@ -184,7 +184,7 @@ class _Worker:
         run_dir: Path,
         options: argparse.Namespace,
         stop: StopRequest,
-        pump: LogPump | None,
+        pump: LogPump | None = None,
     ) -> None:
         self.pump = pump
         self.run_dir = run_dir

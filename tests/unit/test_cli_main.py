@@ -96,7 +96,7 @@ def test_an_expected_error_has_no_traceback(capsys: pytest.CaptureFixture[str]) 
         raise BatmanError(f"It is {ESC}wrong.", "Do\nthis.")
 
     assert common.guard(action) == Exit.WRONG
-    assert capsys.readouterr().err == "Error: It is ⟨U+001B⟩[31mwrong.\nDo⏎this.\n"
+    assert capsys.readouterr().err == "Error: It is ⟨U+001B⟩[31mwrong.\nDo\nthis.\n"
 
 
 def test_a_defect_has_its_traceback_and_says_what_to_do(

@@ -223,9 +223,10 @@ def test_nothing_that_is_printed_gets_into_a_file(tmp_path: Path) -> None:
     ("error", "code", "says"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), 1, "Error: No space left on device."),
-        (OSError(errno.ENOSPC, "No space left on device", "x"), 2, "'x': No space left on device."),
+        (OSError(errno.ENOSPC, "No space left on device", "x"), 1, "Error: The disk is full: "),
         (PermissionError(errno.EACCES, "Permission denied", "a/b"), 2, "'a/b': Permission denied."),
-        (PermissionError(errno.EACCES, "Permission denied", b"\xff"), 2, "'?': Permission denied."),
+        (PermissionError(errno.EACCES, "Permission denied", b"\xff"), 2,
+         "'?U+DCFF?': Permission denied."),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), 1, "a defect in"),
     ],
 )  # fmt: skip

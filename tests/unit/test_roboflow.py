@@ -326,11 +326,12 @@ def test_it_can_be_stopped_while_the_service_is_silent(project: Project, service
 def test_what_a_killed_import_left_is_removed_when_it_is_old(
     project: Project, service: Service
 ) -> None:
-    old, young = project.path / ".roboflow-old", project.path / ".roboflow-young"
+    old, young = project.path / ".roboflow-a1b2c3d4", project.path / ".roboflow-e5f6g7h8"
     for folder in (old, young):
         folder.mkdir()
         (folder / "roboflow.zip").write_bytes(b"half")
-    os.utime(old, (1, 1))
+    for path in (old / "roboflow.zip", old):
+        os.utime(path, (1, 1))
     bring(project)
     assert not old.exists()
     assert young.exists()
