@@ -19,22 +19,22 @@ from textual.worker import WorkerFailed
 
 import themes
 from batman_tui import settings as settings_file
-from batman_tui.following import Following
 from batman_tui.keys import bindings, keymap
+from batman_tui.run_ends import Following
 from batman_tui.services import View
 from batman_tui.settings import Settings
-from batman_tui.widgets.base import Guarded
-from batman_tui.widgets.key_order import KeyOrder
-from batman_tui.widgets.overlays import Overlays
-from core.errors import BatmanError
-from core.full_disk import disk_full
-from core.text import clean, did_you_mean
-from core.tracebacks import traceback_text
-from core.unseen import without_unseen
-from core.workspace import Workspace
+from batman_tui.widgets.frame.base import Guarded
+from batman_tui.widgets.frame.key_order import KeyOrder
+from batman_tui.widgets.picture.overlays import Overlays
+from core.common.errors import BatmanError
+from core.common.full_disk import disk_full
+from core.common.invisible_characters import without_unseen
+from core.common.text import clean, did_you_mean
+from core.common.tracebacks import traceback_text
+from core.common.workspace import Workspace
 
 if TYPE_CHECKING:
-    from slurm.clone import Clone
+    from slurm.submit.clone import Clone
 
 STORM_ERRORS = 8
 STORM_SECONDS = 2.0
@@ -49,19 +49,19 @@ VIEWS = (
 
 
 def _projects() -> Screen[None]:
-    from batman_tui.screens.projects import ProjectsScreen
+    from batman_tui.projects.screen import ProjectsScreen
 
     return ProjectsScreen()
 
 
 def _runs() -> Screen[None]:
-    from batman_tui.screens.runs import RunsScreen
+    from batman_tui.runs.screen import RunsScreen
 
     return RunsScreen()
 
 
 def _jobs() -> Screen[None]:
-    from batman_tui.screens.jobs import JobsScreen
+    from batman_tui.jobs.screen import JobsScreen
 
     return JobsScreen()
 
@@ -151,55 +151,55 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
 
     def open_classes(self, project: Path) -> None:
         """Open the classes of the project in the folder `project`."""
-        from batman_tui.screens.classes import ClassesScreen
+        from batman_tui.classes.screen import ClassesScreen
 
         self.push_screen(ClassesScreen(project))
 
     def open_images(self, project: Path, narrow: str = "") -> None:
         """Open the images of the project in the folder `project`, those that `narrow` filters."""
-        from batman_tui.screens.images import ImagesScreen
+        from batman_tui.images.screen import ImagesScreen
 
         self.push_screen(ImagesScreen(project, narrow))
 
     def open_health(self, project: Path) -> None:
         """Check the data of the project in the folder `project`."""
-        from batman_tui.screens.health import HealthScreen
+        from batman_tui.health.screen import HealthScreen
 
         self.push_screen(HealthScreen(project))
 
     def open_train(self, project: Path) -> None:
         """Open the form that trains a model on the project in the folder `project`."""
-        from batman_tui.screens.train import TrainScreen
+        from batman_tui.train.screen import TrainScreen
 
         self.push_screen(TrainScreen(project))
 
     def open_clone(self, clone: Clone) -> None:
         """Open the training form filled with a cluster job's settings, to submit it anew."""
-        from batman_tui.screens.train import TrainScreen
+        from batman_tui.train.screen import TrainScreen
 
         self.push_screen(TrainScreen(clone.project, clone))
 
     def open_import(self, project: Path) -> None:
         """Open the dialog that imports a data set into the project in the folder `project`."""
-        from batman_tui.screens.import_ import ImportDialog
+        from batman_tui.imports.import_dialog import ImportDialog
 
         self.push_screen(ImportDialog(project))
 
     def open_export(self, project: Path) -> None:
         """Open the dialog that writes the project in the folder `project` for other tools."""
-        from batman_tui.screens.export import ExportDialog
+        from batman_tui.projects.export_dialog import ExportDialog
 
         self.push_screen(ExportDialog(project))
 
     def open_imports(self, project: Path) -> None:
         """Show where the images of the project in the folder `project` came from."""
-        from batman_tui.screens.imports import ImportsScreen
+        from batman_tui.imports.screen import ImportsScreen
 
         self.push_screen(ImportsScreen(project))
 
     def open_run(self, run: Path) -> None:
         """Open the live view of the run in the folder `run`, over the list of runs."""
-        from batman_tui.screens.run import RunScreen
+        from batman_tui.run.screen import RunScreen
 
         self.switch_mode("runs")
         self.push_screen(RunScreen(run))
@@ -216,7 +216,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
 
     def action_help(self) -> None:
         """Show the keys that work here."""
-        from batman_tui.widgets.help import HelpScreen, collect
+        from batman_tui.widgets.dialogs.help import HelpScreen, collect
 
         screen = self.screen
         if isinstance(screen, HelpScreen):
@@ -242,7 +242,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
         if not self.busy:
             self._leave()
             return
-        from batman_tui.widgets.dialogs import ConfirmDialog
+        from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
 
         self.push_screen(
             ConfirmDialog("Leave Batman?", list(self.busy.values()), yes="Leave", no="Stay"),
@@ -281,7 +281,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
         """
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
-        from batman_tui.widgets.text_dialog import TextDialog, error_dialog
+        from batman_tui.widgets.dialogs.text_dialog import TextDialog, error_dialog
 
         error = disk_full(error, [self.workspace.root]) or error
         if isinstance(error, BatmanError):

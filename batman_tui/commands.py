@@ -13,7 +13,7 @@ from textual.markup import escape
 
 from batman_tui.keys import ACTIONS, room_title
 from batman_tui.services import AppServices, services_of
-from core.text import clean
+from core.common.text import clean
 
 # Moving about is what keys are for; in the palette it would only be in the way.
 _LEFT_OUT = ("table", "filter", "dialog", "confirm")

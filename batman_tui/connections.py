@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from textual.app import App
 
 from slurm.hosts import Host
-from slurm.profiles import Profile
+from slurm.site.profiles import Profile
 
 _HOSTS: WeakKeyDictionary[App[Any], dict[tuple[str, ...], Host]] = WeakKeyDictionary()
 
@@ -19,8 +19,8 @@ def host_of(app: App[Any], profile: Profile) -> Host:
     The same one every time, so that a login which wants a code asks for it once. A profile that
     was changed to another host or prelude has another.
     """
-    from batman_tui.widgets.asker import ScreenAsker
-    from slurm.site import open_host
+    from batman_tui.widgets.dialogs.asker import ScreenAsker
+    from slurm.site.site import open_host
 
     known = _HOSTS.setdefault(app, {})
     key = (profile.name, profile.host, profile.via, *profile.prelude)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-from core.text import did_you_mean
+from core.common.text import did_you_mean
 
 Footer = Literal["never", "always", "wide"]
 

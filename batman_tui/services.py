@@ -12,9 +12,9 @@ from textual.app import App
 
 if TYPE_CHECKING:
     from batman_tui.settings import Settings
-    from core.training.run_index import RunIndex
-    from core.workspace import Workspace
-    from slurm.clone import Clone
+    from core.common.workspace import Workspace
+    from core.training.run_list.index import RunIndex
+    from slurm.submit.clone import Clone
 
 
 @dataclass(frozen=True)

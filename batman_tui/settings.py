@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from core.errors import BatmanError
-from core.files import write_atomic
-from core.folders import config_dir
-from core.notify import NotifySettings, read_notify
-from core.parse import parse_toml
-from core.text import clean, did_you_mean
+from core.common.errors import BatmanError
+from core.common.files import write_atomic
+from core.common.folders import config_dir
+from core.common.notify import NotifySettings, read_notify
+from core.common.parse import parse_toml
+from core.common.text import clean, did_you_mean
 
 FILE = "config.toml"
 

@@ -3,8 +3,9 @@
     python benchmarks/activations.py [SIZE …]
 
 Counts the bytes of the tensors that torch saves in a forward pass on the CPU, for 1,600 patches in
-32 bits, and prints them relative to `base`: the figures of `core.training.memory`. Random weights
-will do, and no network is needed. Two minutes for all sizes; the largest needs 8 GB of memory.
+32 bits, and prints them relative to `base`: the figures of `core.training.config.batch_size`.
+Random weights will do, and no network is needed. Two minutes for all sizes; the largest needs 8 GB
+of memory.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import rfdetr.models.backbone.dinov2 as dinov2
 import torch
 from rfdetr.utilities.tensors import nested_tensor_from_tensor_list
 
-from core.training.memory import _COST
-from core.training.models import MODELS
+from core.models.sizes import MODELS
+from core.training.config.batch_size import _COST
 
 SIDE_IN_PATCHES = 40
 

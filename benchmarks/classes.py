@@ -178,8 +178,8 @@ def one_datumaro(folder: Path) -> dict[str, float]:
 
 
 def _ours(folder: Path, files: Any, then: Callable[[Any], dict[str, float]]) -> dict[str, float]:
-    from core.importers import import_coco
-    from core.store import Project
+    from core.data.importers import import_coco
+    from core.data.store import Project
 
     home = Path(tempfile.mkdtemp(dir=folder.parent))
     try:
@@ -199,8 +199,8 @@ def one_reference(folder: Path) -> dict[str, float]:
 
 def one_link(folder: Path) -> dict[str, float]:
     """Return what our import with hard links takes, and all that is done with it afterwards."""
-    from core import classes
-    from core.exporters import export_coco
+    from core.data import classes
+    from core.data.exporters import export_coco
 
     def then(project: Any) -> dict[str, float]:
         def twenty(act: Callable[[int], Any]) -> float:

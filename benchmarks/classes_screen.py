@@ -29,7 +29,7 @@ LIMIT_S = 0.050
 
 def make_project(path: Path) -> None:
     """Make a project of that many rows; its images are only named."""
-    from core.store import Project
+    from core.data.store import Project
 
     each = ANNOTATIONS // CLASSES
     with Project.create(path) as project, project.change("import", "made") as change:
@@ -62,9 +62,9 @@ def make_project(path: Path) -> None:
 async def measure(root: Path, path: Path, repeats: int) -> dict[str, list[float]]:
     """Press each kind of key `repeats` times and return the seconds of each press."""
     from batman_tui.app import BatmanApp
-    from batman_tui.screens.class_crops import ClassCrops
-    from batman_tui.screens.classes import ClassesScreen
-    from core.workspace import Workspace
+    from batman_tui.classes.crops import ClassCrops
+    from batman_tui.classes.screen import ClassesScreen
+    from core.common.workspace import Workspace
 
     kinds = {
         "next row": ["j"],

@@ -70,9 +70,9 @@ def laptop(cluster: Any, home: Path) -> list[str]:
 async def keys(root: Path, host: Any, count: int) -> dict[str, list[tuple[float, float]]]:
     """Press each kind of key on the jobs screen and return the seconds to the last frame."""
     from batman_tui.app import BatmanApp
-    from batman_tui.screens.jobs import JobsScreen
-    from core.workspace import Workspace
-    from slurm.profiles import Profile
+    from batman_tui.jobs.screen import JobsScreen
+    from core.common.workspace import Workspace
+    from slurm.site.profiles import Profile
 
     class Timed(BatmanApp):
         painted: list[float] = []
@@ -123,7 +123,7 @@ async def keys(root: Path, host: Any, count: int) -> dict[str, list[tuple[float,
 
 def refresh(host: Any, ssh: list[str]) -> None:
     """Print what one refresh costs us, and the peers' way."""
-    from slurm.queue import ask_queue
+    from slurm.queue.queue import ask_queue
 
     snapshot = ask_queue(host, all_users=True)
     ours = []

@@ -1,4 +1,4 @@
-"""Images per second of `core.detector` against rfdetr's own `predict` and against onnxruntime.
+"""Images per second of `core.models` against rfdetr's own `predict` and against onnxruntime.
 
     python benchmarks/inference.py [--run RUN_OR_CHECKPOINT] [--images FOLDER] [--device cpu]
 
@@ -29,9 +29,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.detector import Detector, find_checkpoint, load_detector
-from core.detector.stream import in_batches
 from core.inference.inputs import find_sources
+from core.models import Detector, find_checkpoint, load_detector
+from core.models.prefetch import in_batches
 
 THRESHOLD = 0.3
 
@@ -41,7 +41,7 @@ def make_model(folder: Path) -> Path:
     import torch
     from rfdetr import RFDETRNano
 
-    from core.training.models import get_model
+    from core.models.sizes import get_model
 
     torch.manual_seed(0)
     model = RFDETRNano(
@@ -131,8 +131,8 @@ def main() -> None:
     from rfdetr import RFDETR
     from rfdetr.export._onnx.inference import _create_onnx_session
 
-    from core.detector.torch_model import choose_device
     from core.export import ExportOptions, export
+    from core.models.pytorch import choose_device
 
     for name in ("rf-detr", "transformers"):
         logging.getLogger(name).setLevel(logging.ERROR)

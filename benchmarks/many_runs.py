@@ -40,9 +40,9 @@ Figures = dict[str, float]
 
 def make_runs(root: Path, count: int) -> None:
     """Write `count` finished runs of a few hundred events each, a month old."""
-    from core.training.config import TrainingConfig
-    from core.training.events import Epoch, EventWriter, Finished, Started, Step, Validation
-    from core.training.run import Run
+    from core.training.config.options import TrainingConfig
+    from core.training.run.events import Epoch, EventWriter, Finished, Started, Step, Validation
+    from core.training.run.run import Run
 
     old = time.time() - 30 * 86400
     pattern = Run(root / "pattern")
@@ -90,8 +90,8 @@ def make_runs(root: Path, count: int) -> None:
 async def opened(root: Path, count: int) -> Figures:
     """Return the seconds until the screen shows its first runs, and until it has all of them."""
     from batman_tui.app import BatmanApp
-    from batman_tui.screens.runs import RunsScreen
-    from core.workspace import Workspace
+    from batman_tui.runs.screen import RunsScreen
+    from core.common.workspace import Workspace
 
     app = BatmanApp(Workspace(root))
     async with app.run_test(size=(120, 40)) as pilot:
@@ -111,9 +111,9 @@ async def opened(root: Path, count: int) -> Figures:
 
 def followed(root: Path, count: int) -> Figures:
     """Return the processor seconds of a look at all runs, and the share of a core they make."""
-    from batman_tui.following import FOLLOW_SECONDS
-    from core.training.ends import EndWatch
-    from core.workspace import Workspace
+    from batman_tui.run_ends import FOLLOW_SECONDS
+    from core.common.workspace import Workspace
+    from core.training.run_list.ended import EndWatch
 
     watch = EndWatch(Workspace(root))
     watch.look()

@@ -45,13 +45,13 @@ import psutil
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.braille import DOTS_ACROSS, DOTS_DOWN, pack, raster  # noqa: E402
-from core.curves import as_curve, spans  # noqa: E402
-from core.painting import paint  # noqa: E402
-from core.plotting import Chart, Curve, Ink  # noqa: E402
-from core.training.config import TrainingConfig  # noqa: E402
-from core.training.events import Started, Step, encode_event  # noqa: E402
-from core.training.follow import RunFollower  # noqa: E402
+from core.plots.braille import DOTS_ACROSS, DOTS_DOWN, pack, raster  # noqa: E402
+from core.plots.chart import Chart, Curve, Ink  # noqa: E402
+from core.plots.curves import as_curve, spans  # noqa: E402
+from core.plots.paint import paint  # noqa: E402
+from core.training.config.options import TrainingConfig  # noqa: E402
+from core.training.live.follow import RunFollower  # noqa: E402
+from core.training.run.events import Started, Step, encode_event  # noqa: E402
 
 COLUMNS, LINES = 120, 40
 REDRAW_MS = 5.0
@@ -64,7 +64,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from batman_tui.app import run
-from core.workspace import Workspace
+from core.common.workspace import Workspace
 run(Workspace(Path({workspace!r})), run=Path({path!r}))
 """
 

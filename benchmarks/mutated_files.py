@@ -79,7 +79,7 @@ def cases(name: str, start: int, stop: int, root: Path) -> Iterator[tuple[int, s
 
     The outcome is fine, error, or what is a fault. The whole example comes first, as seed -1.
     """
-    from core.errors import BatmanError
+    from core.common.errors import BatmanError
 
     kind = FORMATS[name]
     files = example(kind, root)

@@ -45,7 +45,7 @@ def put(path: Path, data: bytes | str) -> None:
 
 def each(readers: Iterable[Callable[[], object]]) -> list[object]:
     """Call several readers of one example: what one refuses, the others still read."""
-    from core.errors import BatmanError
+    from core.common.errors import BatmanError
 
     told: list[object] = []
     for reader in readers:
@@ -60,7 +60,7 @@ def each(readers: Iterable[Callable[[], object]]) -> list[object]:
 
 
 def _template(folder: Path) -> Path:
-    from core.store import Project
+    from core.data.store import Project
 
     Project.create(folder / "template").close()
     return folder / "template"
@@ -68,8 +68,8 @@ def _template(folder: Path) -> Path:
 
 def _import(name: str) -> Callable[[Path, Any], object]:
     def read(folder: Path, template: Path) -> object:
-        from core import importers
-        from core.store import Project
+        from core.data import importers
+        from core.data.store import Project
 
         shutil.copytree(template, folder / "project")
         with Project.open(folder / "project") as project:
@@ -111,9 +111,9 @@ def _zip(folder: Path) -> None:
 
 
 def _read_zip(folder: Path, template: Path) -> object:
-    from core.archives import extract_zip
-    from core.importers import import_coco
-    from core.store import Project
+    from core.common.zip_archive import extract_zip
+    from core.data.importers import import_coco
+    from core.data.store import Project
 
     extract_zip(folder / "case" / "set.zip", folder / "project-in")
     shutil.copytree(template, folder / "project")
@@ -134,8 +134,8 @@ def _video(folder: Path) -> None:
 
 
 def _read_video(folder: Path, template: Path) -> object:
-    from core.importers import import_video
-    from core.store import Project
+    from core.data.importers import import_video
+    from core.data.store import Project
 
     shutil.copytree(template, folder / "project")
     with Project.open(folder / "project") as project:
@@ -145,8 +145,8 @@ def _read_video(folder: Path, template: Path) -> object:
 def _project(folder: Path) -> None:
     from import_data import put_coco
 
-    from core.importers import import_coco
-    from core.store import Project
+    from core.data.importers import import_coco
+    from core.data.store import Project
 
     with Project.create(folder / "p") as project:
         import_coco(project, put_coco(folder / "in"), files="copy")
@@ -154,11 +154,12 @@ def _project(folder: Path) -> None:
 
 
 def _read_project(folder: Path, _: Any) -> object:
-    from core import classes
-    from core.images import find_images, image_lines, parse_filter
-    from core.overview import overview
-    from core.split_changes import split_counts
-    from core.store import Project
+    from core.data import classes
+    from core.data.images.filter import find_images, parse_filter
+    from core.data.images.rows import image_lines
+    from core.data.overview import overview
+    from core.data.splits.edit import split_counts
+    from core.data.store import Project
 
     with Project.open(folder / "case" / "p") as project:
         readers = [
@@ -184,9 +185,9 @@ def _image(kind: str) -> Callable[[Path], None]:
 
 
 def _read_image(folder: Path, _: Any) -> object:
-    from core.health.scan import scan
-    from core.thumbnails import picture
-    from core.training.images import check_image
+    from core.data.health.scan import scan
+    from core.data.images.thumbnails import picture
+    from core.training.launch.image_check import check_image
 
     (file,) = (folder / "case").iterdir()
     found = scan([(1, file)], read=True), check_image(file)
@@ -201,7 +202,7 @@ def _mapping(name: str, text: str) -> Callable[[Path], None]:
 
 
 def _read_mapping(folder: Path, _: Any) -> object:
-    from core.mapping import read_mapping
+    from core.data.classes.mapping import read_mapping
 
     (file,) = (folder / "case").iterdir()
     return read_mapping(file)
@@ -219,7 +220,7 @@ command = "true"
 
 def _read_config(folder: Path, _: Any) -> object:
     from batman_tui import settings
-    from core.notify import load_notify
+    from core.common.notify import load_notify
 
     case = folder / "case"
     return each(
@@ -241,7 +242,7 @@ def _read_theme(folder: Path, _: Any) -> object:
 
 
 def _profile(folder: Path) -> None:
-    from slurm.profiles import make_profile, to_toml
+    from slurm.site.profiles import make_profile, to_toml
 
     gpu = {
         "gres": "gpu:a100",
@@ -255,7 +256,7 @@ def _profile(folder: Path) -> None:
 
 
 def _read_profile(folder: Path, _: Any) -> object:
-    from slurm.profiles import choose_profile, list_profiles
+    from slurm.site.profiles import choose_profile, list_profiles
 
     os.environ["BATMAN_CONFIG_DIR"] = str(folder / "case")
     profile = choose_profile("vega")
@@ -299,8 +300,8 @@ def _read_known(folder: Path, _: Any) -> object:
 def _run(folder: Path) -> None:
     from test_runs import finished, started, validation
 
-    from core.training.config import TrainingConfig
-    from core.training.events import EventWriter, Step
+    from core.training.config.options import TrainingConfig
+    from core.training.run.events import EventWriter, Step
 
     TrainingConfig(project=Path("/p"), epochs=3).save(folder / "training_config.json")
     writer = EventWriter(folder / "events.jsonl")
@@ -321,13 +322,13 @@ def _run(folder: Path) -> None:
 
 
 def _read_run(folder: Path, _: Any) -> object:
-    from core.training.charts import story
-    from core.training.follow import RunFollower
-    from core.training.notes import read_notes
-    from core.training.run import Run
-    from slurm.attempts import read_attempts
-    from slurm.mirror_state import MirrorState
-    from slurm.record import read_record
+    from core.plots.run_charts import story
+    from core.training.live.follow import RunFollower
+    from core.training.run.notes import read_notes
+    from core.training.run.run import Run
+    from slurm.job.attempts import read_attempts
+    from slurm.job.record import read_record
+    from slurm.sync.mirror_state import MirrorState
 
     path = folder / "case"
     run = Run(path)
@@ -369,7 +370,7 @@ def _read_evaluation(folder: Path, _: Any) -> object:
 
 
 def _read_truth(folder: Path, _: Any) -> object:
-    from core.evaluation.truth import read_truth
+    from core.evaluation.ground_truth import read_truth
 
     return read_truth(folder / "case", "train", ["hook", "boom"])
 
@@ -394,8 +395,8 @@ def _checkpoint(folder: Path) -> None:
 
 
 def _read_checkpoint(folder: Path, _: Any) -> object:
-    from core.detector.torch_model import read_content, read_header
-    from core.training.checkpoints import read_best, read_info, require_state
+    from core.models.pytorch import read_content, read_header
+    from core.training.run.checkpoints import read_best, read_info, require_state
 
     path = folder / "case" / "best.pth"
     readers = [
@@ -412,13 +413,14 @@ def _onnx(folder: Path) -> None:
 
 
 def _read_onnx(folder: Path, _: Any) -> object:
-    from core.detector import exported_model, onnx_model
+    from core.models import exported
+    from core.models import onnx as onnx_model
 
     notes = (folder / "case" / "notes").read_bytes().decode(errors="surrogateescape")
     about = types.SimpleNamespace(custom_metadata_map={"batman": notes, "notes": notes})
     session = types.SimpleNamespace(get_modelmeta=lambda: about)
     path = folder / "case" / "model.onnx"
-    return onnx_model.read_facts(path, session), exported_model.read_facts(path)
+    return onnx_model.read_facts(path, session), exported.read_facts(path)
 
 
 # SLURM
@@ -434,12 +436,12 @@ def _printed(kind: str) -> Callable[[Path], None]:
 
 
 def _read_printed(folder: Path, _: Any) -> object:
-    from slurm.detail import parse_show_job, parse_use
-    from slurm.discover import parse_nodes
-    from slurm.jobs import parse_sacct, parse_squeue
-    from slurm.nodes import partition_rooms, pool_gpus
-    from slurm.queue import split_sections
-    from slurm.setup_look import parse_look
+    from slurm.queue.job_detail import parse_show_job, parse_use
+    from slurm.queue.jobs import parse_sacct, parse_squeue
+    from slurm.queue.queue import split_sections
+    from slurm.setup.look import parse_look
+    from slurm.site.discover import parse_nodes
+    from slurm.site.free_gpus import partition_rooms, pool_gpus
 
     told: list[object] = []
     for file in sorted((folder / "case").iterdir()):

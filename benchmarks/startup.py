@@ -89,7 +89,7 @@ def first_frame(command: list[str], folder: Path, wait_for: bytes) -> float:
 
 def make_projects(root: Path) -> None:
     """Make a workspace of projects with a few classes each."""
-    from core.store import Project
+    from core.data.store import Project
 
     for number in range(PROJECTS):
         with (

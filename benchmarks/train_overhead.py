@@ -67,7 +67,7 @@ def clock(out: Path) -> Any:
 
 def make_run(folder: Path, dataset: Path, epochs: int) -> Path:
     """Make a run folder for `tiny` on `dataset` and return it."""
-    from core.training.config import DatasetInfo, TrainingConfig
+    from core.training.config.options import DatasetInfo, TrainingConfig
 
     folder.mkdir()
     info = DatasetInfo(
@@ -80,7 +80,7 @@ def make_run(folder: Path, dataset: Path, epochs: int) -> Path:
 
 def train_ours(run: Path, out: Path) -> None:
     """Train in this process as the worker does."""
-    from core.training import worker
+    from core.training.worker import main as worker
 
     code = worker.main([str(run)], callbacks=[clock(out)])
     if code:
@@ -92,10 +92,10 @@ def train_plain(run: Path, out: Path) -> None:
     import rfdetr.training
     from rfdetr import RFDETRNano
 
-    from core.training.batching import Batching
-    from core.training.build import train_config
-    from core.training.config import TrainingConfig
-    from core.training.models import get_model
+    from core.models.sizes import get_model
+    from core.training.config.effective_batch import Batching
+    from core.training.config.options import TrainingConfig
+    from core.training.worker.build import train_config
 
     config = TrainingConfig.load(run / "training_config.json")
     build = rfdetr.training.build_trainer
@@ -122,7 +122,7 @@ def train_plain(run: Path, out: Path) -> None:
 
 def make_dataset(folder: Path) -> None:
     """Draw the shapes into `folder` as a prepared data set: categories from 0, no group."""
-    from core.shapes import make_shapes
+    from core.demo.shapes import make_shapes
 
     make_shapes(folder, train=IMAGES, valid=24, test=0, messy=False)
     for path in folder.glob("*/_annotations.coco.json"):

@@ -146,9 +146,9 @@ def template(folder: Path) -> Path:
     """Make a workspace with a project of two imports, a finished run, and data sets to import."""
     from import_data import coco, png, put
 
-    from core.training.checkpoints import LAST
-    from core.training.config import TrainingConfig
-    from core.training.run import Run
+    from core.training.config.options import TrainingConfig
+    from core.training.run.checkpoints import LAST
+    from core.training.run.run import Run
 
     sets = folder / "src"
     images = [{"id": n, "file_name": f"{n}.png", "width": 64, "height": 48} for n in range(IMAGES)]

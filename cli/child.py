@@ -10,20 +10,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from cli.progress import Stages
-from core.child_output import died
-from core.child_process import python_command, python_environment
-from core.errors import BatmanError, DiskFull
+from core.common.errors import BatmanError, DiskFull
+from core.processes.child_output import died
+from core.processes.child_process import python_command, python_environment
 
 
 def run_heavy(what: str, options: object, *, quiet: bool = False) -> Any:
-    """Do one of the jobs of `cli.heavy` and return its result as plain values.
+    """Do one of the jobs of `cli.model.model_child` and return its result as plain values.
 
     `options` is the job's own dataclass. Progress is shown and errors are raised as by `run_child`.
     """
     import msgspec
 
     job = {"what": what, "options": msgspec.to_builtins(options, enc_hook=str)}
-    return run_child("cli.heavy", [], stdin=json.dumps(job), quiet=quiet)["result"]
+    return run_child("cli.model.model_child", [], stdin=json.dumps(job), quiet=quiet)["result"]
 
 
 def run_child(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cli.cleanup import add_commands as add_cleanup
 from cli.common import add_json, add_project, open_project, run_module
+from cli.data.classes_cleanup import add_commands as add_cleanup
 from cli.exits import Exit
 from cli.numbers import whole
 from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
-from core import classes
-from core.text import plural
+from core.common.text import plural
+from core.data import classes
 
 DESCRIPTION = "List, merge, rename and delete a project's classes; undo and redo."
 

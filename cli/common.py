@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 from cli.exits import Exit
 from cli.output import drop_output, is_terminal, open_streams, output_fails, say_error
 from cli.parser import BatmanParser
-from core.child_process import begin_process
-from core.errors import BatmanError, ProjectError
-from core.files import expand_user, path_problem, safe_name
-from core.full_disk import disk_full
-from core.text import clean, did_you_mean
-from core.tracebacks import traceback_text
-from core.workspace import Workspace, holds
+from core.common.errors import BatmanError, ProjectError
+from core.common.files import expand_user, path_problem, safe_name
+from core.common.full_disk import disk_full
+from core.common.text import clean, did_you_mean
+from core.common.tracebacks import traceback_text
+from core.common.workspace import Workspace, holds
+from core.processes.child_process import begin_process
 
 if TYPE_CHECKING:
-    from core.store import Project
+    from core.data.store import Project
 
 
 def guard(action: Callable[[], int]) -> int:
@@ -164,7 +164,7 @@ def open_project(args: argparse.Namespace, text: str | None = None) -> Project:
 
     Raises ProjectError that names the projects spelt most like it.
     """
-    from core.store import Project
+    from core.data.store import Project
 
     workspace = workspace_of(args)
     given = args.project if text is None else text

@@ -7,17 +7,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cli import import_other, import_roboflow, import_zoo, imports
 from cli.common import (
     add_project,
     run_module,
 )
+from cli.data import import_other, import_roboflow, import_zoo, imports
+from cli.data.import_shared import add_files, add_report, importing, show_report
 from cli.exits import Exit
-from cli.import_shared import add_files, add_report, importing, show_report
 from cli.parser import Handler, Subcommands
-from core.errors import ImportFailed
-from core.importers import ImportReport, import_coco, import_voc, import_yolo, imported_before
-from core.text import clean, plural
+from core.common.errors import ImportFailed
+from core.common.text import clean, plural
+from core.data.importers import ImportReport, import_coco, import_voc, import_yolo, imported_before
 
 DESCRIPTION = "Bring labelled images into a project; one import is one step that can be undone."
 

@@ -13,12 +13,12 @@ from cli.common import add_json, add_workspace, run_module, workspace_of
 from cli.exits import Exit
 from cli.numbers import number, whole
 from cli.output import say, say_json, say_pairs, say_table
-from core.detector import find_checkpoint
-from core.errors import BatmanError
+from core.common.errors import BatmanError
+from core.common.text import clean, plural
+from core.common.workspace import Workspace
 from core.export.naming import split_names
 from core.inference import InferenceOptions
-from core.text import clean, plural
-from core.workspace import Workspace
+from core.models import find_checkpoint
 
 DESCRIPTION = (
     "Run a trained model on images and videos: boxes drawn, detections as CSV and COCO JSON."
@@ -88,8 +88,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the model, print what was found and return the exit code."""
-    from core.detector.find import WEIGHTS, latest_run
-    from core.training.launcher import require_trainer
+    from core.models.find import WEIGHTS, latest_run
+    from core.training.launch.local import require_trainer
 
     workspace = workspace_of(args)
     target = args.run or args.checkpoint or latest_run(workspace)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from cli.common import guard, run_module
 from cli.exits import TABLE, Exit
 from cli.output import say, say_error
-from core.text import did_you_mean
-from core.workspace import Workspace
+from core.common.text import did_you_mean
+from core.common.workspace import Workspace
 
 
 class _Command(NamedTuple):
@@ -21,26 +21,30 @@ class _Command(NamedTuple):
 
 # In the order in which they are used. Each module is loaded only when its command is called.
 COMMANDS: dict[str, _Command] = {
-    "project": _Command("project", "create, list, show and delete projects"),
+    "project": _Command("data.project", "create, list, show and delete projects"),
     "import": _Command("importer", "bring labelled images into a project"),
     "classes": _Command("classes", "list, merge, rename and delete classes; undo and redo"),
-    "images": _Command("images", "list a project's images by a filter, take some out"),
-    "splits": _Command("splits", "count, set and draw train, valid and test"),
-    "check": _Command("check", "find what is wrong with a project's data, and put it right"),
-    "export": _Command("export", "write a project as COCO, YOLO or Pascal VOC, or a model"),
+    "images": _Command("data.images", "list a project's images by a filter, take some out"),
+    "splits": _Command("data.splits", "count, set and draw train, valid and test"),
+    "check": _Command("data.check", "find what is wrong with a project's data, and put it right"),
+    "export": _Command("data.export", "write a project as COCO, YOLO or Pascal VOC, or a model"),
     "train": _Command("train", "train RF-DETR on a project, or go on with a run"),
-    "probe": _Command("probe", "find the largest batch that this machine's GPU takes"),
-    "watch": _Command("watch", "follow a run, whoever started it"),
-    "runs": _Command("runs", "list runs and show what came out"),
-    "evaluate": _Command("evaluate", "measure a model: by class, by size, its worst images"),
+    "probe": _Command("runs.probe", "find the largest batch that this machine's GPU takes"),
+    "watch": _Command("runs.watch", "follow a run, whoever started it"),
+    "runs": _Command("runs.runs", "list runs and show what came out"),
+    "evaluate": _Command("model.evaluate", "measure a model: by class, by size, its worst images"),
     "infer": _Command("inference", "run a trained model on images and videos"),
-    "submit": _Command("submit", "train on a SLURM cluster, here or over SSH"),
-    "jobs": _Command("jobs", "list, show, cancel, hold, requeue and clone cluster jobs; logs"),
-    "clusters": _Command("clusters", "add, list, show, set up, test, edit and remove clusters"),
-    "demo": _Command("demo", "the whole way on a small drawn data set, in two minutes"),
-    "tui": _Command("tui", "open the app"),
-    "serve": _Command("serve", "open the app in a browser"),
-    "locate": _Command("locate", "say where settings, clusters, themes and the cache lie"),
+    "submit": _Command("cluster.submit", "train on a SLURM cluster, here or over SSH"),
+    "jobs": _Command(
+        "cluster.jobs", "list, show, cancel, hold, requeue and clone cluster jobs; logs"
+    ),
+    "clusters": _Command(
+        "cluster.clusters", "add, list, show, set up, test, edit and remove clusters"
+    ),
+    "demo": _Command("app.demo", "the whole way on a small drawn data set, in two minutes"),
+    "tui": _Command("app.tui", "open the app"),
+    "serve": _Command("app.serve", "open the app in a browser"),
+    "locate": _Command("app.locate", "say where settings, clusters, themes and the cache lie"),
 }
 
 _USAGE = "usage: batman [--workspace DIR] COMMAND ...\n       batman COMMAND --help"
@@ -54,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def tui() -> int:
     """Open the app: what `batman-tui` does."""
-    return run_module("tui", prog="batman-tui")
+    return run_module("app.tui", prog="batman-tui")
 
 
 def open_app(workspace: Workspace, run: Path | None = None) -> int:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cli.output import is_terminal, say_error
-from core.notify import COMMAND_S, load_notify, notify
+from core.common.notify import COMMAND_S, load_notify, notify
 
 if TYPE_CHECKING:
-    from core.training.run import Run
+    from core.training.run.run import Run
 
 
 def add_notify(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_notify(parser: argparse.ArgumentParser) -> None:
 
 def tell_end(run: Run) -> None:
     """Tell that a run ended, unless it goes on or somebody else has told it."""
-    from core.training.ends import claim, end_of_run
+    from core.training.run_list.ended import claim, end_of_run
 
     end = end_of_run(run)
     if end is not None and claim(run):

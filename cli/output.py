@@ -1,7 +1,7 @@
 """Printing: colour and tables on a terminal, plain aligned lines in a log or a pipe.
 
-Everything that is printed passes through `core.text.clean`, for names and logs come from other
-people's data and may hold escape codes. Rich is loaded on a terminal only.
+Everything that is printed passes through `core.common.text.clean`, for names and logs come from
+other people's data and may hold escape codes. Rich is loaded on a terminal only.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from cli.exits import Exit
-from core.secrets import redact_json
-from core.text import clean, clean_lines
-from core.unseen import visible
+from core.common.invisible_characters import visible
+from core.common.text import clean, clean_lines
+from core.privacy.secrets import redact_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from core.store import HistoryEntry
+    from core.data.store import HistoryEntry
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:

@@ -12,7 +12,7 @@ from rich_argparse import RichHelpFormatter
 
 from cli.exits import Exit
 from cli.output import say_error
-from core.text import clean, did_you_mean
+from core.common.text import clean, did_you_mean
 
 Handler = Callable[[argparse.Namespace], int]
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from cli.output import console, is_terminal, say
-from core.text import clean
+from core.common.text import clean
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress

@@ -9,23 +9,23 @@ import typing
 from pathlib import Path
 from typing import Literal
 
-from cli import export_model
 from cli.common import add_workspace, open_project, project_path, run_module, workspace_of
 from cli.exits import Exit
-from cli.live import follow, typed
-from cli.models import say_models
+from cli.model import export_model
 from cli.output import say, say_pairs, say_table
 from cli.progress import Stages
-from core.errors import BatmanError
-from core.text import plural
-from core.training.command import option_flag, option_names
-from core.training.config import TrainingConfig, default_for, parse_config
-from core.training.disk import checkpoint_sizes
-from core.training.form import SECTIONS, to_text
-from core.training.models import MODELS, get_model
-from core.training.planning import plan_settings
-from core.training.run import Run
-from core.workspace import Workspace
+from cli.runs.follow import follow, typed
+from cli.runs.models import say_models
+from core.common.errors import BatmanError
+from core.common.text import plural
+from core.common.workspace import Workspace
+from core.models.sizes import MODELS, get_model
+from core.training.config.command_line import option_flag, option_names
+from core.training.config.form import SECTIONS, to_text
+from core.training.config.options import TrainingConfig, default_for, parse_config
+from core.training.launch.plan import plan_settings
+from core.training.run.disk_space import checkpoint_sizes
+from core.training.run.run import Run
 
 DESCRIPTION = (
     "Train RF-DETR on a project, or go on with a run. Training is a process of its own: it goes"
@@ -110,9 +110,9 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(workspace, config)
 
-    from core.training.launcher import launch_local, require_trainer
-    from core.training.services import require_services
-    from core.training.start import ready_run
+    from core.training.launch.local import launch_local, require_trainer
+    from core.training.launch.prepare_run import ready_run
+    from core.training.loggers.wandb_mlflow import require_services
 
     if not args.prepare_only:
         require_trainer()
@@ -180,7 +180,7 @@ def say_findings(workspace: Workspace, config: TrainingConfig) -> None:
     """Print a line for each grave finding of the data that a new run would train on."""
     if config.project is None or config.resume is not None:
         return
-    from core.health import before_training, one_line
+    from core.data.health import before_training, one_line
 
     settings = config.resolved()
     project = project_path(workspace, str(settings.project))
@@ -239,8 +239,8 @@ def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
             ("classes", ", ".join(settings.dataset.class_names)),
         ]
     elif settings.project is not None:
-        from core.classes import list_classes
-        from core.store import Project
+        from core.data.classes import list_classes
+        from core.data.store import Project
 
         with Project.open(project_path(workspace, str(settings.project))) as project:
             names = [row.name for row in list_classes(project) if row.annotations]

@@ -31,10 +31,10 @@ from sample_data import make_workspace  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 from textual.widgets import Input  # noqa: E402
 
-from batman_tui.screens.compare import CompareScreen  # noqa: E402
-from batman_tui.screens.evaluate import EvaluationScreen  # noqa: E402
-from batman_tui.widgets.picture import Picture  # noqa: E402
-from core.training.events import Event  # noqa: E402
+from batman_tui.evaluate.screen import EvaluationScreen  # noqa: E402
+from batman_tui.runs.compare import CompareScreen  # noqa: E402
+from batman_tui.widgets.picture.picture import Picture  # noqa: E402
+from core.training.run.events import Event  # noqa: E402
 
 SIZES = ((80, 24), (120, 40))
 FONT = "DejaVu Sans Mono"
@@ -176,9 +176,9 @@ async def jobs(pilot: Pilot[int], _root: Path) -> None:
     from job_data import LOGS, FakeCluster
     from textual.screen import Screen
 
-    from batman_tui.screens.jobs import JobsScreen
-    from batman_tui.widgets.log_view import LogView
-    from slurm.profiles import Profile
+    from batman_tui.jobs.screen import JobsScreen
+    from batman_tui.widgets.panel.log_view import LogView
+    from slurm.site.profiles import Profile
 
     host = FakeCluster()
     lines = (f"epoch {n:2}  loss {3 / (n + 2):.4f}  mAP50-95 {0.6 - 1 / (n + 1):.3f}\n"
@@ -205,7 +205,7 @@ async def _vega(pilot: Pilot[int]) -> None:
     from job_data import FakeCluster
 
     from batman_tui.connections import use_host
-    from slurm.profiles import Profile, save_profile
+    from slurm.site.profiles import Profile, save_profile
 
     host = FakeCluster()
     # In no hurry, and the same in every picture.
@@ -217,7 +217,7 @@ async def _vega(pilot: Pilot[int]) -> None:
 
 async def submit(pilot: Pilot[int], root: Path) -> None:
     """Training on a cluster, from the form."""
-    from batman_tui.screens.submit import SubmitDialog
+    from batman_tui.train.submit_dialog import SubmitDialog
 
     await _vega(pilot)
     await train(pilot, root)
@@ -229,9 +229,9 @@ async def submit(pilot: Pilot[int], root: Path) -> None:
 
 async def cluster(pilot: Pilot[int], _root: Path) -> None:
     """What a cluster has."""
-    from batman_tui.screens.cluster import ClusterDialog
-    from batman_tui.widgets.facts import Facts
-    from slurm.profiles import load_profile
+    from batman_tui.cluster.profile_dialog import ClusterDialog
+    from batman_tui.widgets.panel.facts import Facts
+    from slurm.site.profiles import load_profile
 
     await _vega(pilot)
     dialog = ClusterDialog(load_profile("vega"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.secrets import forget
+from core.privacy.secrets import forget
 
 # Pictures of screens must not depend on the terminal that the tests are started from.
 os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")

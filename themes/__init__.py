@@ -13,7 +13,7 @@ from typing import Any
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
-from core.parse import parse_toml
+from core.common.parse import parse_toml
 
 OWN = Path(__file__).parent
 DARK = "batman-dark"

@@ -26,8 +26,8 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from core.errors import BatmanError
-from core.text import clean
+from core.common.errors import BatmanError
+from core.common.text import clean
 from web.pages import message_page, moved_page
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})

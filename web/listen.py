@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.errors import BatmanError
-from core.text import clean
+from core.common.errors import BatmanError
+from core.common.text import clean
 
 _BACKLOG = 128
 # What a name leads to and this machine does not have, such as ::1 where there is no IPv6.

@@ -19,7 +19,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from core.text import plural
+from core.common.text import plural
 from web.deliveries import Deliveries
 from web.door import Door
 from web.pages import STATIC

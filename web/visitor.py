@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.text import clean
+from core.common.text import clean
 
 _PRELUDE = b"__GANGLION__\n"
 _KINDS = (b"D", b"M", b"P")

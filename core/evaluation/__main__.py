@@ -15,12 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.child_process import begin_process, listen_for_stop
-from core.errors import BatmanError, Cancelled
+from core.common.errors import BatmanError, Cancelled
+from core.common.progress import Progress
+from core.common.text import clean
 from core.evaluation.evaluate import EvaluationOptions, evaluate
 from core.evaluation.result import evaluation_folder
-from core.progress import Progress
-from core.text import clean
+from core.processes.child_process import begin_process, listen_for_stop
 
 
 def main(argv: list[str] | None = None) -> int:

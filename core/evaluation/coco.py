@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from core.evaluation.ground_truth import Truth
 from core.evaluation.metrics import Matches, mean_of
 from core.evaluation.result import SIZES
-from core.evaluation.truth import Truth
 
 # COCO's own limit of predictions an image and class; also the one its published figures use.
 COCO_LIMIT = 100

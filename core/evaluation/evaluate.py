@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import BatmanError, Cancelled, RunError
+from core.common.errors import BatmanError, Cancelled, RunError
+from core.common.files import read_json, write_atomic
+from core.common.progress import Cancelled as IsCancelled
+from core.common.progress import Progress, Report, never, nothing
+from core.common.temporary import folder_beside, put_in_place
+from core.common.text import clean, plural
+from core.evaluation.ground_truth import Truth, read_truth
 from core.evaluation.result import (
     PREDICTIONS,
     SIZES,
@@ -22,17 +28,11 @@ from core.evaluation.result import (
     SizeResult,
     evaluation_folder,
 )
-from core.evaluation.truth import Truth, read_truth
-from core.files import read_json, write_atomic
-from core.progress import Cancelled as IsCancelled
-from core.progress import Progress, Report, never, nothing
-from core.temporary import folder_beside, put_in_place
-from core.text import clean, plural
-from core.training.results import MAX_DETECTIONS
+from core.training.run.results import MAX_DETECTIONS
 
 if TYPE_CHECKING:
-    from core.detector import Detector
     from core.evaluation.coco import CocoMetrics
+    from core.models import Detector
 
 # How far an evaluation may lie from what training measured before a note says so.
 AGREEMENT = 1e-3
@@ -68,7 +68,7 @@ def evaluate(
     for a missing run, model, split or image, classes that do not match, and Cancelled; the earlier
     evaluation stands then.
     """
-    from core.detector import find_checkpoint, load_detector
+    from core.models import find_checkpoint, load_detector
 
     checkpoint = find_checkpoint(options.target)
     dataset = options.dataset or _own_dataset(checkpoint.parent)
@@ -109,7 +109,7 @@ def predict_split(
     """
     import numpy as np
 
-    from core.detector.stream import in_batches
+    from core.models.prefetch import in_batches
 
     def load(image: dict[str, Any]) -> tuple[Any, tuple[int, int]]:
         from rfdetr.datasets.io_utils import decode_pil_image
@@ -153,7 +153,7 @@ def predict_split(
 
 
 def _own_dataset(folder: Path) -> Path:
-    from core.training.config import TrainingConfig
+    from core.training.config.options import TrainingConfig
 
     config = folder / "training_config.json"
     if config.is_file():
@@ -187,8 +187,8 @@ def _result(
     progress: Report,
 ) -> EvaluationResult:
     from core.evaluation import coco, pictures
+    from core.evaluation.confusion import confusion, worst_images
     from core.evaluation.metrics import best_common, best_f1
-    from core.evaluation.mistakes import confusion, worst_images
 
     common = best_common(metrics.matches)
     per_class = []

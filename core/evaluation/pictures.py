@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.common.text import clean
 from core.evaluation.result import CONFUSION, PR_CURVES, Box, ClassResult, Confusion, WorstImage
-from core.text import clean
 
 # Okabe and Ito's colours, which colour-blind people can tell apart, without the black.
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.child_output import died
-from core.child_process import python_command, python_environment
-from core.errors import BatmanError, Cancelled
-from core.progress import Progress
-from core.training.launcher import require_trainer
+from core.common.errors import BatmanError, Cancelled
+from core.common.progress import Progress
+from core.processes.child_output import died
+from core.processes.child_process import python_command, python_environment
+from core.training.launch.local import require_trainer
 
 # A child that does not end by itself after it was told to is ended.
 _PATIENCE_S = 20.0

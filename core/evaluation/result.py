@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from core.errors import BatmanError
-from core.files import write_atomic
-from core.parse import ParseError, parse_json
-from core.text import clean
+from core.common.errors import BatmanError
+from core.common.files import write_atomic
+from core.common.parse import ParseError, parse_json
+from core.common.text import clean
 
 RESULT = "evaluation.json"
 PREDICTIONS = "predictions.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.text import clean
+from core.common.text import clean
 
 
 def model_card(facts: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> str:

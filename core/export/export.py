@@ -11,19 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import BatmanError, Cancelled, ExportFailed
+from core.common.errors import BatmanError, Cancelled, ExportFailed
+from core.common.files import read_json, write_json
+from core.common.progress import Cancelled as IsCancelled
+from core.common.progress import Progress, Report, never, nothing
+from core.common.temporary import folder_beside, put_in_place
+from core.common.text import clean
 from core.export.formats import DEFAULT, FORMATS, Format, require_formats
 from core.export.naming import check_classes
-from core.files import read_json, write_json
-from core.progress import Cancelled as IsCancelled
-from core.progress import Progress, Report, never, nothing
-from core.secrets import redact, redact_forms, redact_tree
-from core.temporary import folder_beside, put_in_place
-from core.text import clean
+from core.privacy.secrets import redact, redact_forms, redact_tree
 
 if TYPE_CHECKING:
-    from core.detector.torch_model import TorchDetector
     from core.export.verify import Difference
+    from core.models.pytorch import TorchDetector
 
 FACTS = "batman.json"
 CARD = "MODEL_CARD.md"
@@ -90,10 +90,10 @@ def export(
     else, or a format is unknown, cannot be written or cannot be checked here; ClassError for class
     names that do not fit; RunError for a missing or broken checkpoint; Cancelled.
     """
-    from core.detector.find import WEIGHTS, find_checkpoint
-    from core.detector.torch_model import TorchDetector
     from core.export import verify
     from core.export.write import write_model
+    from core.models.find import WEIGHTS, find_checkpoint
+    from core.models.pytorch import TorchDetector
 
     formats = _check(options)
     source = find_checkpoint(options.target)
@@ -173,7 +173,7 @@ def _is_export(folder: Path) -> bool:
 
 
 def _validation_images(run: Path) -> Path | None:
-    from core.training.config import TrainingConfig
+    from core.training.config.options import TrainingConfig
 
     try:
         dataset = TrainingConfig.load(run / "training_config.json").dataset_dir(run)
@@ -185,7 +185,7 @@ def _validation_images(run: Path) -> Path | None:
 def _facts(detector: TorchDetector, source: Path, names: Sequence[str]) -> dict[str, Any]:
     from importlib.metadata import PackageNotFoundError, version
 
-    from core.training.models import MODELS
+    from core.models.sizes import MODELS
 
     try:
         ours = version("batman-tui")
@@ -228,8 +228,8 @@ def _training(source: Path) -> dict[str, Any]:
 def _verify(
     original: TorchDetector, path: Path, images: Sequence[Any], names: Sequence[str]
 ) -> Difference:
-    from core.detector import load_detector
     from core.export import verify
+    from core.models import load_detector
 
     exported = load_detector(path, device="cpu")
     if exported.classes != list(names) or exported.resolution != original.resolution:
@@ -256,8 +256,8 @@ def _described(path: Path, kind: Format, difference: Difference, tolerance: floa
 
 
 def _write_card(folder: Path, facts: dict[str, Any], files: Sequence[ExportedFile]) -> None:
+    from core.common.files import write_atomic
     from core.export.card import model_card
-    from core.files import write_atomic
 
     described = [
         {

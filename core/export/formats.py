@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import ExportFailed
-from core.text import clean, did_you_mean, sentence
+from core.common.errors import ExportFailed
+from core.common.text import clean, did_you_mean, sentence
 
 # The largest difference allowed, in scores (0 to 1) and in relative box coordinates (0 to 1).
 # Float32 on two runtimes differs by about 1e-6 to 1e-4; half a pixel of 500 is 1e-3.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.errors import ClassError
-from core.text import clean, plural
+from core.common.errors import ClassError
+from core.common.text import clean, plural
 
 
 def split_names(text: str) -> list[str]:

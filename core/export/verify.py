@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import ExportFailed
-from core.text import clean
+from core.common.errors import ExportFailed
+from core.common.text import clean
 
 if TYPE_CHECKING:
-    from core.detector import Detector
+    from core.models import Detector
 
 # Of two queries whose scores nearly tie, one runtime may take the one, the other the other: what
 # no class scores this high plays no part.

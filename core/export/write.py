@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import ExportFailed
+from core.common.errors import ExportFailed
+from core.common.text import clean
 from core.export.formats import Format
-from core.text import clean
 
 if TYPE_CHECKING:
-    from core.detector.torch_model import TorchDetector
+    from core.models.pytorch import TorchDetector
 
 
 def write_model(
@@ -38,8 +38,8 @@ def write_model(
 
 def _write_pth(detector: TorchDetector, source: Path, names: Sequence[str], target: Path) -> Path:
     """Write weights and what describes the model: loads with `RFDETR.from_checkpoint`."""
-    from core.detector.torch_model import read_content, read_header
-    from core.training.checkpoints import save_checkpoint
+    from core.models.pytorch import read_content, read_header
+    from core.training.run.checkpoints import save_checkpoint
 
     content = read_content(source)
     header = read_header(source, content)
@@ -66,7 +66,7 @@ def _convert(kind: Format, source: Path, facts: Mapping[str, Any], folder: Path)
 
     ONNX takes `facts` into its metadata; the other formats have no place for them.
     """
-    from core.detector.torch_model import TorchDetector, quiet
+    from core.models.pytorch import TorchDetector, quiet
 
     settings: dict[str, Any] = dict(kind.settings)
     if kind.name == "onnx":

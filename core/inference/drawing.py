@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from core.detector import Prediction
-from core.detector.base import Pixels
-from core.text import clean
+from core.common.text import clean
+from core.models import Prediction
+from core.models.detector import Pixels
 
 
 class Painter:

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import BatmanError, Cancelled, ClassError
+from core.common.errors import BatmanError, Cancelled, ClassError
+from core.common.progress import Cancelled as IsCancelled
+from core.common.progress import Progress, Report, never, nothing
+from core.common.temporary import file_beside, sweep
+from core.common.text import clean, did_you_mean, plural, sentence
 from core.inference.inputs import Names, Skipped, Source, find_sources
-from core.progress import Cancelled as IsCancelled
-from core.progress import Progress, Report, never, nothing
-from core.temporary import file_beside, sweep
-from core.text import clean, did_you_mean, plural, sentence
 
 if TYPE_CHECKING:
-    from core.detector import Detector, Prediction
     from core.inference.drawing import Painter
     from core.inference.records import RecordWriter
+    from core.models import Detector, Prediction
 
 ANNOTATED = "annotated"
 # Pillow's modes of 16 and 32 bits, which it cuts off at 255.
@@ -97,7 +97,7 @@ def infer(
     have, RunError and ConfigError as `load_detector` does, Cancelled (annotated pictures that were
     written stay).
     """
-    from core.detector import load_detector
+    from core.models import load_detector
 
     _check(options)
     sources, skipped = find_sources(options.inputs, options.output)
@@ -210,7 +210,7 @@ class _Session:
     def _look_at_images(
         self, sources: Sequence[Source], records: RecordWriter, skipped: list[Skipped]
     ) -> None:
-        from core.detector.stream import in_batches
+        from core.models.prefetch import in_batches
 
         if not sources:
             return
@@ -271,8 +271,8 @@ class _Session:
                 picture.save(temporary, format="JPEG", quality=92)
 
     def _look_at_video(self, source: Source, records: RecordWriter, skipped: list[Skipped]) -> None:
-        from core.detector.stream import in_batches
-        from core.inference import video
+        from core.data.images import video
+        from core.models.prefetch import in_batches
 
         try:
             reader = video.VideoReader(source.path)

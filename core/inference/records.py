@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from core.detector import Prediction
-from core.temporary import name_beside
+from core.common.temporary import name_beside
+from core.models import Prediction
 
 CSV = "detections.csv"
 COCO = "detections.coco.json"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from core.errors import BatmanError
+from core.common.errors import BatmanError
 
 
 class HostError(BatmanError):
@@ -40,7 +40,7 @@ class Completed:
 class Host(Protocol):
     """A machine that runs commands and holds files. Paths are that machine's.
 
-    A host is a `core.training.sources.FileSource`: a run is followed through it.
+    A host is a `core.training.live.tail.FileSource`: a run is followed through it.
     """
 
     @property

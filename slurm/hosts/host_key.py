@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_identity,
 )
 
-from core.text import clean
+from core.common.text import clean
 from slurm.hosts.base import HostError
 from slurm.hosts.known_hosts import (
     KnownKey,

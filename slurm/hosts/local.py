@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from core.temporary import file_beside, sweep
-from core.text import clean
-from core.training.sources import LocalFiles
+from core.common.temporary import file_beside, sweep
+from core.common.text import clean
+from core.training.live.tail import LocalFiles
 from slurm.hosts.base import Completed, HostError
 
 

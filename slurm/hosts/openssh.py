@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from core.temporary import file_beside, sweep
-from core.text import clean
+from core.common.temporary import file_beside, sweep
+from core.common.text import clean
 from slurm.hosts.base import Completed, HostError, NeedsPerson, NotConnected
 from slurm.hosts.ssh_command import TIMED_OUT, command_line
 

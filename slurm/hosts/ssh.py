@@ -15,14 +15,14 @@ from typing import TypeVar
 
 import paramiko
 
-from core.temporary import file_beside, sweep
-from core.text import clean
+from core.common.temporary import file_beside, sweep
+from core.common.text import clean
 from slurm.hosts.base import Completed, HostError, NeedsPerson, NotConnected
-from slurm.hosts.channels import Room
 from slurm.hosts.host_key import Transport, check_host_key, known_keys
-from slurm.hosts.ssh_auth import Asker, LoginFailed, Nobody, log_in
+from slurm.hosts.ssh_channels import Room
 from slurm.hosts.ssh_command import TIMED_OUT, command_line, talk
 from slurm.hosts.ssh_config import read_target
+from slurm.hosts.ssh_login import Asker, LoginFailed, Nobody, log_in
 
 T = TypeVar("T")
 

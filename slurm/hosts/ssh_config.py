@@ -14,9 +14,9 @@ from pathlib import Path
 
 import paramiko
 
-from core.errors import BatmanError
-from core.files import expand_user
-from core.text import clean
+from core.common.errors import BatmanError
+from core.common.files import expand_user
+from core.common.text import clean
 from slurm.hosts.base import HostError
 from slurm.hosts.known_hosts import host_name
 

@@ -13,22 +13,22 @@ from typing import Any
 
 from slurm_cluster import Cluster, wait_for
 
-from core.importers import import_coco
-from core.shapes import make_shapes
-from core.store import Project
-from core.training.config import TrainingConfig, parse_config
-from core.training.run import Run
-from core.training.start import ready_run
-from core.workspace import Workspace
-from slurm.discover import discover
-from slurm.fetch import Mirror
+from core.common.workspace import Workspace
+from core.data.importers import import_coco
+from core.data.store import Project
+from core.demo.shapes import make_shapes
+from core.training.config.options import TrainingConfig, parse_config
+from core.training.launch.prepare_run import ready_run
+from core.training.run.run import Run
 from slurm.hosts import Host
-from slurm.plan import plan
-from slurm.profiles import GpuType, Profile, save_profile
-from slurm.record import JobRecord
-from slurm.request import JobRequest
-from slurm.site import Site, open_host, open_site
-from slurm.submit import Submission, plan_submission, submit
+from slurm.job.record import JobRecord
+from slurm.site.discover import discover
+from slurm.site.profiles import GpuType, Profile, save_profile
+from slurm.site.site import Site, open_host, open_site
+from slurm.submit.plan import plan
+from slurm.submit.request import JobRequest
+from slurm.submit.submit import Submission, plan_submission, submit
+from slurm.sync.mirror import Mirror
 
 ROOT = Path(__file__).parents[2]
 NASTY = "it's $(touch hacked); `touch hacked` & -x"

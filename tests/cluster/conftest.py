@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from cluster_runs import NASTY, ROOT, Lab, known_host, make_profile, quick_python
 from slurm_cluster import Cluster, why_not
 
-from core.workspace import Workspace
+from core.common.workspace import Workspace
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def lab(
     cluster: Cluster, home: Path, tmp_path: Path, code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Lab]:
     """A laptop and a cluster whose trainer takes a second."""
-    monkeypatch.setattr("slurm.submit.CODE", code)
+    monkeypatch.setattr("slurm.submit.submit.CODE", code)
     python = quick_python(tmp_path / "env 'a'")
     scratch = tmp_path / f"scratch {NASTY}"
     workspace = Workspace(tmp_path / "laptop")

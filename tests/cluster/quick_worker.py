@@ -14,9 +14,17 @@ import sys
 import time
 from pathlib import Path
 
-from core.training.config import TrainingConfig
-from core.training.events import Checkpoint, Epoch, EventWriter, Finished, Started, Step, Stopped
-from core.training.process import write_worker
+from core.training.config.options import TrainingConfig
+from core.training.run.events import (
+    Checkpoint,
+    Epoch,
+    EventWriter,
+    Finished,
+    Started,
+    Step,
+    Stopped,
+)
+from core.training.run.worker_process import write_worker
 
 STEPS = 4
 

@@ -19,22 +19,22 @@ sys.path.append(str(Path(__file__).parents[1] / "screens"))
 
 from harness import FrozenApp, screen_text, settled, until, words_on
 
-from batman_tui.screens.cluster import ClusterDialog
-from batman_tui.screens.cluster_setup import SetupDialog
-from batman_tui.screens.jobs import JobsScreen
-from batman_tui.screens.run import RunScreen
-from batman_tui.screens.submit import SubmitDialog
-from batman_tui.screens.train import TrainScreen
-from batman_tui.widgets.asker import AnswerDialog
-from batman_tui.widgets.dialogs import ConfirmDialog
-from batman_tui.widgets.field import Field
-from core.training.config import default_for
-from core.training.run import Run
-from core.workspace import Workspace
+from batman_tui.cluster.profile_dialog import ClusterDialog
+from batman_tui.cluster.setup_dialog import SetupDialog
+from batman_tui.jobs.screen import JobsScreen
+from batman_tui.run.screen import RunScreen
+from batman_tui.train.screen import TrainScreen
+from batman_tui.train.submit_dialog import SubmitDialog
+from batman_tui.widgets.dialogs.asker import AnswerDialog
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
+from batman_tui.widgets.form.field import Field
+from core.common.workspace import Workspace
+from core.training.config.options import default_for
+from core.training.run.run import Run
 from slurm.hosts.host_key import fingerprint
-from slurm.profiles import Profile, load_profile, save_profile
-from slurm.setup import Options
-from slurm.setup_check import MODULES
+from slurm.setup.check import MODULES
+from slurm.setup.setup import Options
+from slurm.site.profiles import Profile, load_profile, save_profile
 
 WAIT = 60.0
 
@@ -169,7 +169,7 @@ async def test_a_cluster_is_added_and_shown_from_the_app(
 
 
 def _profiles() -> list[Profile]:
-    from slurm.profiles import list_profiles
+    from slurm.site.profiles import list_profiles
 
     return [load_profile(name) for name in list_profiles()]
 

@@ -12,10 +12,10 @@ import pytest
 from cluster_runs import ROOT, make_profile, make_project, quick_python
 from slurm_cluster import Cluster, wait_for
 
-from core.training.run import Run
-from core.workspace import Workspace
-from slurm.profiles import save_profile
-from slurm.record import read_record
+from core.common.workspace import Workspace
+from core.training.run.run import Run
+from slurm.job.record import read_record
+from slurm.site.profiles import save_profile
 
 
 def submissions(guide: str) -> list[list[str]]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from cluster_runs import Lab, make_project
 from slurm_cluster import wait_for
 
-from core.training.events import Started, read_events
-from core.training.follow import RunFollower
-from core.training.process import ENDED
-from slurm.fetch import Mirror, link_log
-from slurm.request import JobRequest
-from slurm.submit import submit
+from core.training.live.follow import RunFollower
+from core.training.run.events import Started, read_events
+from core.training.run.worker_process import ENDED
+from slurm.submit.request import JobRequest
+from slurm.submit.submit import submit
+from slurm.sync.mirror import Mirror, link_log
 
 # More than any test waits for; `Lab.enough` ends a run.
 ENDLESS = 100_000

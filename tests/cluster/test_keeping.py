@@ -8,13 +8,13 @@ import pytest
 from cluster_runs import Lab, make_profile, make_project, quick_python
 from slurm_cluster import Cluster, wait_for
 
-from core.training.process import read_worker
-from core.training.run import Run
-from core.workspace import Workspace
-from slurm.actions import act
-from slurm.keeping import RunKeeper
-from slurm.record import keep_checkpoints, read_record, write_record
-from slurm.watching import QueueWatch, Watched
+from core.common.workspace import Workspace
+from core.training.run.run import Run
+from core.training.run.worker_process import read_worker
+from slurm.job.record import keep_checkpoints, read_record, write_record
+from slurm.queue.job_actions import act
+from slurm.watch.cluster_jobs import QueueWatch, Watched
+from slurm.watch.keep_mirrors import RunKeeper
 
 
 class Kept:

@@ -15,14 +15,14 @@ import pytest
 from cluster_runs import NASTY, known_host
 from slurm_cluster import Cluster, wait_for
 
-from slurm.discover import discover
 from slurm.hosts import HostError, NeedsPerson, NotConnected
 from slurm.hosts.openssh import OpenSshHost
-from slurm.pack import pack_folder
-from slurm.profiles import Profile, ProfileError, make_profile
-from slurm.queue import ask_queue
-from slurm.site import open_host
-from slurm.upload import send
+from slurm.queue.queue import ask_queue
+from slurm.site.discover import discover
+from slurm.site.profiles import Profile, ProfileError, make_profile
+from slurm.site.site import open_host
+from slurm.sync.tar_stream import pack_folder
+from slurm.sync.upload import send
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="no OpenSSH client here")
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from slurm_cluster import Cluster, free_port, wait_for
 
-from core.files import write_json
-from core.workspace import Workspace
-from slurm.actions import JobActionError, act
-from slurm.arrays import job_lines, why
-from slurm.detail import JobLog, job_use, log_files, show_job
+from core.common.files import write_json
+from core.common.workspace import Workspace
 from slurm.hosts import HostError, LocalHost
-from slurm.jobs import Job
-from slurm.queue import QueueSnapshot, ask_queue
-from slurm.record import JobRecord, write_record
-from slurm.watching import QueueWatch
+from slurm.job.record import JobRecord, write_record
+from slurm.queue.arrays import job_lines, why
+from slurm.queue.job_actions import JobActionError, act
+from slurm.queue.job_detail import JobLog, job_use, log_files, show_job
+from slurm.queue.jobs import Job
+from slurm.queue.queue import QueueSnapshot, ask_queue
+from slurm.watch.cluster_jobs import QueueWatch
 
 NASTY = "a|b 'x' $(touch hacked) ; \\ \"é\" StdOut=/etc/passwd"
 
@@ -186,8 +186,8 @@ def test_a_squeue_that_hangs_or_fails_leaves_the_rest(
 ) -> None:
     job_id = submit(cluster, "--hold", script="true")
     before = wait_job(host, job_id, lambda job: job.state.waiting)
-    monkeypatch.setattr("slurm.queue._SCRIPT", _short_limit())
-    monkeypatch.setattr("slurm.queue.SECTION_S", 1)
+    monkeypatch.setattr("slurm.queue.queue._SCRIPT", _short_limit())
+    monkeypatch.setattr("slurm.queue.queue.SECTION_S", 1)
     fake = tmp_path / "squeue"
     fake.write_text(f"#!/bin/sh\n{body}\n")
     fake.chmod(0o755)
@@ -200,7 +200,7 @@ def test_a_squeue_that_hangs_or_fails_leaves_the_rest(
 
 
 def _short_limit() -> str:
-    from slurm.queue import _SCRIPT
+    from slurm.queue.queue import _SCRIPT
 
     return _SCRIPT.replace("timeout -k 2 20", "timeout -k 2 1")
 

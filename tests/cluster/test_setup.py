@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from slurm_cluster import Cluster, wait_for
 
-from slurm.profiles import Profile, load_profile, save_profile
-from slurm.setup_check import MODULES
-from slurm.setup_wheel import write_wheel
+from slurm.setup.check import MODULES
+from slurm.setup.wheel import write_wheel
+from slurm.site.profiles import Profile, load_profile, save_profile
 
 ROOT = Path(__file__).parents[2]
 TORCH = """

@@ -11,12 +11,12 @@ import pytest
 from cluster_runs import ROOT, Lab, known_host, make_profile, make_project
 from slurm_cluster import Cluster, wait_for
 
-from core.training.events import Started, read_events
-from core.training.follow import RunFollower
-from core.training.run import Run
-from core.workspace import Workspace
-from slurm.profiles import GpuType
-from slurm.record import read_record
+from core.common.workspace import Workspace
+from core.training.live.follow import RunFollower
+from core.training.run.events import Started, read_events
+from core.training.run.run import Run
+from slurm.job.record import read_record
+from slurm.site.profiles import GpuType
 
 pytest.importorskip("rfdetr")
 

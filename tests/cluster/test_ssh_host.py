@@ -14,8 +14,8 @@ from slurm_cluster import Cluster, wait_for
 from slurm.hosts import HostError
 from slurm.hosts.host_key import HostKeyChanged
 from slurm.hosts.ssh import NotConnected, SshHost
-from slurm.hosts.ssh_auth import LoginFailed
 from slurm.hosts.ssh_config import aliases
+from slurm.hosts.ssh_login import LoginFailed
 
 
 class Person:

@@ -13,7 +13,7 @@ from slurm_cluster import wait_for
 from test_ssh_host import Person
 
 from slurm.hosts.ssh import NotConnected, SshHost
-from slurm.hosts.ssh_auth import LoginFailed
+from slurm.hosts.ssh_login import LoginFailed
 
 
 @pytest.fixture

@@ -13,17 +13,17 @@ import pytest
 from cluster_runs import NASTY, NASTY_CLASSES, Lab, make_project
 from slurm_cluster import wait_for
 
-from core.training.events import Failed, Started, Stopped, read_events
-from core.training.follow import RunFollower
-from core.training.run import Run
-from slurm.discover import discover
-from slurm.fetch import mirroring
+from core.training.live.follow import RunFollower
+from core.training.run.events import Failed, Started, Stopped, read_events
+from core.training.run.run import Run
 from slurm.hosts import Completed, NotConnected
-from slurm.record import read_record, write_record
-from slurm.request import JobRequest
-from slurm.sbatch import SubmitError
-from slurm.soonest import soonest
-from slurm.submit import recover, submit
+from slurm.job.record import read_record, write_record
+from slurm.site.discover import discover
+from slurm.submit.request import JobRequest
+from slurm.submit.sbatch import SubmitError
+from slurm.submit.start_estimate import soonest
+from slurm.submit.submit import recover, submit
+from slurm.sync.mirror import mirroring
 
 
 def test_a_run_goes_there_and_comes_back(lab: Lab, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_what_slurm_refuses_leaves_no_job_behind(lab: Lab) -> None:
 def test_a_cut_in_the_middle_of_sending_loses_and_doubles_nothing(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("slurm.upload.CHUNK", 128 * 1024)
+    monkeypatch.setattr("slurm.sync.upload.CHUNK", 128 * 1024)
     project = make_project(lab.workspace, "p", train=120, valid=60)
     run = lab.ready(project=project)
     assert run.config().dataset is not None
@@ -249,7 +249,7 @@ def test_a_cut_in_the_middle_of_sending_loses_and_doubles_nothing(
 def test_a_cluster_out_of_reach_in_the_middle_of_following_loses_nothing(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("slurm.fetch._REFRESH_S", 0.05)
+    monkeypatch.setattr("slurm.sync.mirror._REFRESH_S", 0.05)
     project = make_project(lab.workspace, "p")
     run = lab.ready(project=project, epochs=100_000)
     record = lab.submit(run)

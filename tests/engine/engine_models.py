@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from core.training.config import DatasetInfo, TrainingConfig
+from core.training.config.options import DatasetInfo, TrainingConfig
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["disc", "square"]

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.shapes import make_shapes
-from core.training.config import DatasetInfo, TrainingConfig
-from core.training.events import Event, read_events
+from core.demo.shapes import make_shapes
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.run.events import Event, read_events
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["disc", "square"]

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from core.child_process import python_command, python_environment
-from core.shapes import make_shapes
+from core.demo.shapes import make_shapes
+from core.processes.child_process import python_command, python_environment
 
 pytestmark = pytest.mark.engine
 
@@ -270,7 +270,7 @@ sys.exit(guard(action))
 """,
     "a thread": """
 import threading
-from core.child_process import begin_process
+from core.processes.child_process import begin_process
 begin_process()
 def work():
     raise ValueError("no answer from " + os.environ["MLFLOW_TRACKING_URI"])
@@ -282,7 +282,7 @@ sys.exit(1)
     "the app": """
 from pathlib import Path
 from batman_tui.app import BatmanApp
-from core.workspace import Workspace
+from core.common.workspace import Workspace
 class Broken(BatmanApp):
     def on_mount(self):
         super().on_mount()

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from engine_runs import STEPS, Runs, events_of
 
-from core.training import events as ev
+from core.training.run import events as ev
 
 
 def sampler(factors: Any, total: int, rank: int = 0, world: int = 1) -> Any:
     import torch
 
-    from core.training.data import EpochSampler
+    from core.training.worker.data_order import EpochSampler
 
     return EpochSampler(len(factors), total, 7, rank, world, torch.Generator(), factors)
 

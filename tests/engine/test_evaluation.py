@@ -14,10 +14,10 @@ import pytest
 from engine_models import CLASSES
 from PIL import Image
 
-from core.errors import BatmanError, Cancelled
+from core.common.errors import BatmanError, Cancelled
+from core.common.progress import Progress
 from core.evaluation import EvaluationOptions, EvaluationResult, evaluate
-from core.progress import Progress
-from core.training.run import Run
+from core.training.run.run import Run
 
 pytestmark = pytest.mark.engine
 

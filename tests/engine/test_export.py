@@ -11,13 +11,13 @@ from engine_models import CLASSES
 
 from cli.exits import Exit
 from cli.main import main
-from core.detector import load_detector
-from core.errors import ClassError, ExportFailed
+from core.common.errors import ClassError, ExportFailed
 from core.export import ExportOptions, ExportReport, export
 from core.export.formats import FORMATS, TOLERANCE, require_formats
 from core.export.verify import compare, load_images
 from core.inference import InferenceOptions, infer
-from core.training.run import Run
+from core.models import load_detector
+from core.training.run.run import Run
 
 pytestmark = pytest.mark.engine
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from engine_runs import CLASSES, STEPS, Runs, events_of
 
-from core.errors import ConfigError
-from core.training import events as ev
-from core.training.checkpoints import read_info
-from core.training.config import TrainingConfig
-from core.training.run import Run
+from core.common.errors import ConfigError
+from core.training.config.options import TrainingConfig
+from core.training.run import events as ev
+from core.training.run.checkpoints import read_info
+from core.training.run.run import Run
 
 # A worker whose GPU, so to speak, holds four images: torch's own error, raised where it would be.
 OUT_OF_MEMORY = """
@@ -126,8 +126,8 @@ def test_missing_weights_name_the_file_and_its_place(runs: Runs, tmp_path: Path)
 def test_weights_of_another_model_and_what_is_none_are_named(trained: Path, tmp_path: Path) -> None:
     import torch
 
-    from core.training import build
-    from core.training.batching import Batching
+    from core.training.config.effective_batch import Batching
+    from core.training.worker import build
 
     config = TrainingConfig.load(trained / "training_config.json")
     train = build.train_config(config, tmp_path, CLASSES, Batching(1, 1, 1))

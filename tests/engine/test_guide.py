@@ -21,13 +21,13 @@ import pytest
 
 from cli.common import run_module
 from cli.exits import Exit
-from core import classes
-from core.importers import import_coco
-from core.store import Project
-from core.training import launcher
-from core.training.checkpoints import read_info
-from core.training.run import Run
-from core.workspace import Workspace
+from core.common.workspace import Workspace
+from core.data import classes
+from core.data.importers import import_coco
+from core.data.store import Project
+from core.training.launch import local as launcher
+from core.training.run.checkpoints import read_info
+from core.training.run.run import Run
 
 # Of the three hundred: enough for whole splits, and a step takes a tenth of a second.
 IMAGES = {"train": 8, "valid": 3, "test": 2}
@@ -115,7 +115,7 @@ def workspace(tmp_path: Path, bccd: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 def train_here(run: Run) -> int:
     """Stand in for the launcher: train in this process, which has imported torch already."""
-    from core.training import worker
+    from core.training.worker import main as worker
 
     assert worker.main([str(run.path)]) == 0
     return os.getpid()

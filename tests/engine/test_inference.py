@@ -17,12 +17,12 @@ from PIL import Image
 
 from cli.exits import Exit
 from cli.main import main
-from core.detector import Detector, Prediction, load_detector
-from core.detector.base import Floats, Pixels, normalise
-from core.errors import BatmanError, ClassError, RunError
+from core.common.errors import BatmanError, ClassError, RunError
+from core.data.images.video import without_doubles
 from core.inference import InferenceOptions, infer
-from core.inference.video import without_doubles
-from core.training.run import Run
+from core.models import Detector, Prediction, load_detector
+from core.models.detector import Floats, Pixels, normalise
+from core.training.run.run import Run
 
 pytestmark = pytest.mark.engine
 
@@ -321,7 +321,7 @@ class ColourDetector(Detector):
 def test_tracks_keep_their_numbers_past_each_other_and_through_gaps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.detector.load_detector", lambda *_, **__: ColourDetector())
+    monkeypatch.setattr("core.models.load_detector", lambda *_, **__: ColourDetector())
     frames = 50
     scenes = []
     for step in range(frames):

@@ -10,11 +10,11 @@ import psutil
 import pytest
 from engine_runs import Runs, events_of
 
-from core.errors import ConfigError
-from core.training import events as ev
-from core.training.checkpoints import read_info
-from core.training.config import TrainingConfig
-from core.training.run import Run
+from core.common.errors import ConfigError
+from core.training.config.options import TrainingConfig
+from core.training.run import events as ev
+from core.training.run.checkpoints import read_info
+from core.training.run.run import Run
 
 # The second of two GPUs, so to speak, holds two images.
 SMALL_SECOND = """
@@ -82,7 +82,7 @@ def test_gpus_that_are_not_there_are_not_replaced_by_processes_on_the_cpu(
 ) -> None:
     import torch
 
-    from core.training.build import device_arguments
+    from core.training.worker.build import device_arguments
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="4 GPUs were asked for, and this machine has none"):

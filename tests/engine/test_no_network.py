@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from engine_models import draw_scene
 
-from core.child_process import python_command, python_environment
-from core.shapes import make_shapes
+from core.demo.shapes import make_shapes
+from core.processes.child_process import python_command, python_environment
 
 pytestmark = pytest.mark.engine
 
@@ -173,8 +173,8 @@ def name_servers() -> set[str]:
 def test_the_app_reaches_nobody(island: Island) -> None:
     code = (
         "import asyncio; from pathlib import Path\n"
-        "from core.child_process import begin_process; begin_process()\n"
-        "from batman_tui.app import BatmanApp; from core.workspace import Workspace\n"
+        "from core.processes.child_process import begin_process; begin_process()\n"
+        "from batman_tui.app import BatmanApp; from core.common.workspace import Workspace\n"
         "async def main():\n"
         "    app = BatmanApp(Workspace(Path.cwd()))\n"
         "    async with app.run_test(size=(120, 40)) as pilot:\n"

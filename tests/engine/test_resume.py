@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from engine_runs import CLASSES, STEPS, Runs, events_of
 
-from core.errors import ConfigError, RunError
-from core.training import events as ev
-from core.training.checkpoints import check_resume, read_info, resume_file
-from core.training.config import TrainingConfig
-from core.training.process import expect_worker
-from core.training.run import Run
+from core.common.errors import ConfigError, RunError
+from core.training.config.options import TrainingConfig
+from core.training.run import events as ev
+from core.training.run.checkpoints import check_resume, read_info, resume_file
+from core.training.run.run import Run
+from core.training.run.worker_process import expect_worker
 
 
 def curve(events: list[ev.Event]) -> tuple[list[ev.Step], list[ev.Validation], list[ev.Epoch]]:
@@ -169,8 +169,8 @@ def test_a_place_in_an_epoch_is_found_again_in_other_batches(trained: Path) -> N
 
     import torch
 
-    from core.training.batching import Batching
-    from core.training.progress import position, rescale
+    from core.training.config.effective_batch import Batching
+    from core.training.run.epoch_progress import position, rescale
 
     content = torch.load(trained / "checkpoint_epoch_5.pth", mmap=True, weights_only=True)
     fit_loop = content["loops"]["fit_loop"]

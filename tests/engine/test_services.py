@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from engine_runs import STEPS, Runs, events_of
 
-from core.training import events as ev
+from core.training.run import events as ev
 
 pytestmark = pytest.mark.engine
 

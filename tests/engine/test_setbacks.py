@@ -12,14 +12,14 @@ from engine_runs import STEPS, Runs, events_of
 from mounts import fill, small_disk
 
 from cli.main import main
-from core.errors import RunError
-from core.training import events as ev
-from core.training.checkpoints import BEST, LAST, BestInfo, read_best, save_checkpoint
-from core.training.config import TrainingConfig
-from core.training.planning import plan_run, resume_run
-from core.training.removal import drop_checkpoints
-from core.training.run import Run
-from core.workspace import Workspace
+from core.common.errors import RunError
+from core.common.workspace import Workspace
+from core.training.config.options import TrainingConfig
+from core.training.launch.plan import plan_run, resume_run
+from core.training.run import events as ev
+from core.training.run.checkpoints import BEST, LAST, BestInfo, read_best, save_checkpoint
+from core.training.run.delete import drop_checkpoints
+from core.training.run.run import Run
 
 UNUSABLE = 2
 
@@ -83,7 +83,7 @@ def test_the_ways_in_which_a_finished_model_was_lost(
     assert Run(run).state() == "finished"
 
     # A job that was submitted before they went.
-    from core.training.process import expect_worker
+    from core.training.run.worker_process import expect_worker
 
     expect_worker(run, "cluster")
     assert runs.train(run) == 1

@@ -11,10 +11,10 @@ import pytest
 from engine_runs import CLASSES, STEPS, events_of
 from PIL import Image
 
-from core.training import events as ev
-from core.training.checkpoints import read_info
-from core.training.config import TrainingConfig
-from core.training.run import Run
+from core.training.config.options import TrainingConfig
+from core.training.run import events as ev
+from core.training.run.checkpoints import read_info
+from core.training.run.run import Run
 
 
 def test_the_folder_holds_what_the_design_lists_and_nothing_else(trained: Path) -> None:

@@ -14,7 +14,7 @@ def _why_not() -> str:
     missing = [name for name in ("torch", "rfdetr") if importlib.util.find_spec(name) is None]
     if missing:
         return f"the train extra is not installed: no {', '.join(missing)}"
-    from core.hardware import find_gpus
+    from core.common.hardware import find_gpus
 
     # NVML first: importing torch takes seconds, and there is seldom a GPU.
     if not find_gpus():

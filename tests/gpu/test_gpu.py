@@ -13,14 +13,14 @@ import pytest
 
 from cli.exits import Exit
 from cli.main import main
-from core.errors import ExportFailed
+from core.common.errors import ExportFailed
+from core.demo.shapes import make_shapes
 from core.export import ExportOptions, export
 from core.export.formats import require_formats
 from core.inference import InferenceOptions, infer
-from core.shapes import make_shapes
-from core.training import events as ev
-from core.training.config import DatasetInfo, TrainingConfig
-from core.training.run import Run
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.run import events as ev
+from core.training.run.run import Run
 
 ROOT = Path(__file__).parents[2]
 

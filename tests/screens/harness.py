@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 
 from batman_tui.app import BatmanApp
 from batman_tui.settings import Settings
-from core.workspace import Workspace
+from core.common.workspace import Workspace
 
 
 class FrozenApp(BatmanApp):

@@ -16,9 +16,9 @@ from job_data import FakeCluster, job
 from run_data import finished, make_run, running
 from sample_data import make_project
 
-from core.store import Project
-from core.training.events import Failed, Warning_
-from core.unseen import unseen
+from core.common.invisible_characters import unseen
+from core.data.store import Project
+from core.training.run.events import Failed, Warning_
 
 EVIL = "a\x1b]52;c;eA==\x07\x9b31m\u202eb\u200bc\U000e0041\u2066\ufeff\x1b]0;t\x07d\x7f\x85\u2028e"
 FOLDER = EVIL

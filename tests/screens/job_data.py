@@ -1,6 +1,6 @@
 """A cluster for the tests of the jobs screen: what squeue, sinfo and sacct print, made here.
 
-Fields are in the order that `slurm.jobs` asks for, in the form of SLURM 22.05.8.
+Fields are in the order that `slurm.queue.jobs` asks for, in the form of SLURM 22.05.8.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from harness import FrozenApp
 from sample_data import NOW
 
-from batman_tui.screens.jobs import JobsScreen
+from batman_tui.jobs.screen import JobsScreen
 from slurm.hosts import Completed, HostError
-from slurm.jobs import _SQUEUE
-from slurm.profiles import Profile
+from slurm.queue.jobs import _SQUEUE
+from slurm.site.profiles import Profile
 
 T = int(NOW.timestamp())
 CLUSTER = "vega"

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from sample_data import NOW
 
-from core.store import Project
+from core.data.store import Project
 
 SIZE = (160, 120)
 CLASSES = ("crane", "safety vest", "person [front]")

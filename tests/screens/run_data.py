@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 from sample_data import NOW
 
-from core.training.config import DatasetInfo, TrainingConfig
-from core.training.events import (
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.run.events import (
     Checkpoint,
     Epoch,
     Event,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from core.store import Project
+from core.data.store import Project
 
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 """The time at which the tests' app thinks it is."""

@@ -11,12 +11,12 @@ from textual.command import CommandPalette
 from textual.message import Message
 
 from batman_tui import keys, settings
-from batman_tui.screens.classes import ClassesScreen
-from batman_tui.screens.projects import ProjectsScreen
-from batman_tui.widgets.help import HelpScreen
-from batman_tui.widgets.keybar import MOST_WHEN_NARROW, KeyBar
-from batman_tui.widgets.text_dialog import TextDialog
-from core.errors import ProjectError
+from batman_tui.classes.screen import ClassesScreen
+from batman_tui.projects.screen import ProjectsScreen
+from batman_tui.widgets.dialogs.help import HelpScreen
+from batman_tui.widgets.dialogs.text_dialog import TextDialog
+from batman_tui.widgets.frame.keybar import MOST_WHEN_NARROW, KeyBar
+from core.common.errors import ProjectError
 
 
 async def test_views_keep_what_was_open_in_them(workspace: Path, opened) -> None:
@@ -205,12 +205,12 @@ async def test_an_expected_error_is_a_short_note_with_the_way_out(workspace: Pat
 
 async def test_every_action_of_every_screen_has_a_method() -> None:
     """A misspelt action would be a key that does nothing."""
-    from batman_tui.screens.import_ import ImportDialog
-    from batman_tui.screens.merge import MergeDialog
-    from batman_tui.screens.suggest import SuggestDialog
-    from batman_tui.widgets.dialogs import ConfirmDialog
-    from batman_tui.widgets.filter import FilterInput
-    from batman_tui.widgets.table import VirtualTable
+    from batman_tui.classes.merge import MergeDialog
+    from batman_tui.classes.suggest import SuggestDialog
+    from batman_tui.imports.import_dialog import ImportDialog
+    from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
+    from batman_tui.widgets.table.filter import FilterInput
+    from batman_tui.widgets.table.table import VirtualTable
 
     rooms = {
         "app": FrozenApp,

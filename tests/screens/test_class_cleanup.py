@@ -11,11 +11,11 @@ from test_classes_screen import counts, opened_on, press
 from test_snapshots import SIZES, Compare, scene
 from textual.widgets import Button, Input
 
-from batman_tui.screens.class_delete import DeleteDialog
-from batman_tui.screens.class_mapping import ConventionDialog, MappingFileDialog, changes
-from core.classes import list_classes, rename
-from core.mapping import read_mapping
-from core.store import Project
+from batman_tui.classes.delete import DeleteDialog
+from batman_tui.classes.mapping import ConventionDialog, MappingFileDialog, changes
+from core.data.classes import list_classes, rename
+from core.data.classes.mapping import read_mapping
+from core.data.store import Project
 
 
 async def test_all_names_one_way_is_one_step(workspace: Path, opened) -> None:

@@ -11,13 +11,13 @@ from sample_data import HOSTILE, make_project
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from batman_tui.screens.classes import ClassesScreen
-from batman_tui.screens.history import HistoryPanel
-from batman_tui.screens.merge import MergeDialog
-from batman_tui.screens.suggest import SuggestDialog
-from batman_tui.widgets.dialogs import ConfirmDialog
-from core.classes import list_classes, rename
-from core.store import Project
+from batman_tui.classes.history import HistoryPanel
+from batman_tui.classes.merge import MergeDialog
+from batman_tui.classes.screen import ClassesScreen
+from batman_tui.classes.suggest import SuggestDialog
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
+from core.data.classes import list_classes, rename
+from core.data.store import Project
 
 
 def counts(path: Path) -> dict[str, int]:

@@ -10,19 +10,19 @@ from harness import FrozenApp, screen_text, settled, until, words_on
 from job_data import FakeCluster
 from textual.pilot import Pilot
 
+from batman_tui.cluster.profile_dialog import ClusterDialog
+from batman_tui.cluster.setup_dialog import SetupDialog
 from batman_tui.connections import use_host
-from batman_tui.screens.cluster import ClusterDialog
-from batman_tui.screens.cluster_setup import SetupDialog
-from batman_tui.widgets.log_view import LogView
-from batman_tui.widgets.text_dialog import TextDialog
-from core.errors import BatmanError, Cancelled
-from core.progress import Progress
-from slurm.profiles import Profile, load_profile, save_profile
-from slurm.resources import Resources
-from slurm.setup import Options, Setup
-from slurm.setup_check import Check, Said
-from slurm.setup_look import Python, There
-from slurm.site import Site
+from batman_tui.widgets.dialogs.text_dialog import TextDialog
+from batman_tui.widgets.panel.log_view import LogView
+from core.common.errors import BatmanError, Cancelled
+from core.common.progress import Progress
+from slurm.setup.check import Check, Said
+from slurm.setup.look import Python, There
+from slurm.setup.setup import Options, Setup
+from slurm.site.profiles import Profile, load_profile, save_profile
+from slurm.site.site import Site
+from slurm.submit.resources import Resources
 
 SIZES = [(80, 24), (120, 40)]
 ENV = "/scratch/selina/batman/envs/4f2a91c07be3d568"
@@ -42,8 +42,8 @@ class Room:
         self.go = threading.Event()
         self.began = 0
         self.error: BatmanError | None = None
-        monkeypatch.setattr("batman_tui.screens.cluster_setup.plan_setup", self.plan)
-        monkeypatch.setattr("batman_tui.screens.cluster_setup.run_setup", self.run)
+        monkeypatch.setattr("batman_tui.cluster.setup_dialog.plan_setup", self.plan)
+        monkeypatch.setattr("batman_tui.cluster.setup_dialog.run_setup", self.run)
 
     def plan(self, site: Site, facts, options: Options) -> Setup:
         if self.error is not None:

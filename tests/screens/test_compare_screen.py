@@ -9,13 +9,13 @@ from harness import FrozenApp, screen_text, settled, until
 from run_data import BEGAN, better, epoch_events, failed, make_run, running, started
 from textual.pilot import Pilot
 
-from batman_tui.screens.compare import CompareScreen
-from batman_tui.screens.run import RunScreen
-from batman_tui.screens.runs import RunsScreen
-from batman_tui.widgets.dialogs import PromptDialog
-from batman_tui.widgets.plot import Plot
-from core.training.events import encode_event
-from core.training.notes import change_tags, read_notes, write_note
+from batman_tui.run.screen import RunScreen
+from batman_tui.runs.compare import CompareScreen
+from batman_tui.runs.screen import RunsScreen
+from batman_tui.widgets.dialogs.dialogs import PromptDialog
+from batman_tui.widgets.plot.plot import Plot
+from core.training.run.events import encode_event
+from core.training.run.notes import change_tags, read_notes, write_note
 
 SIZES = [(80, 24), (120, 40)]
 

@@ -13,17 +13,17 @@ from harness import FrozenApp, screen_text, settled, until
 from run_data import finished, make_run
 from textual.pilot import Pilot
 
-from batman_tui.screens.evaluate import EvaluationScreen
-from batman_tui.screens.run import RunScreen
-from batman_tui.screens.runs import RunsScreen
-from batman_tui.widgets.dialogs import ConfirmDialog
-from batman_tui.widgets.panel import Panel
-from batman_tui.widgets.picture import Picture
-from batman_tui.widgets.plot import Plot
-from batman_tui.widgets.table import VirtualTable
-from core.errors import Cancelled, RunError
+from batman_tui.evaluate.screen import EvaluationScreen
+from batman_tui.run.screen import RunScreen
+from batman_tui.runs.screen import RunsScreen
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
+from batman_tui.widgets.panel.panel import Panel
+from batman_tui.widgets.picture.picture import Picture
+from batman_tui.widgets.plot.plot import Plot
+from batman_tui.widgets.table.table import VirtualTable
+from core.common.errors import Cancelled, RunError
+from core.common.progress import Progress
 from core.evaluation.process import EvaluationProcess
-from core.progress import Progress
 
 SIZES = [(80, 24), (120, 40)]
 NAME = "building-site-small-3"

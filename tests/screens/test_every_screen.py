@@ -29,13 +29,13 @@ from textual.widgets import Input, TextArea
 
 import batman_tui
 from batman_tui.connections import use_host
-from batman_tui.widgets.line_input import LineInput
-from batman_tui.widgets.text_dialog import TextDialog
-from core.classes import list_classes
-from core.errors import BatmanError
-from core.store import Project
-from core.unseen import unseen
-from slurm.profiles import Profile, save_profile
+from batman_tui.widgets.dialogs.text_dialog import TextDialog
+from batman_tui.widgets.form.line_input import LineInput
+from core.common.errors import BatmanError
+from core.common.invisible_characters import unseen
+from core.data.classes import list_classes
+from core.data.store import Project
+from slurm.site.profiles import Profile, save_profile
 
 
 class World:
@@ -79,10 +79,10 @@ Made = Callable[[World], Screen[Any]]
 
 
 def _ask(world: World, kind: str) -> Screen[Any]:
-    from batman_tui.screens.class_delete import DeleteDialog
-    from batman_tui.screens.class_mapping import ConventionDialog, MappingFileDialog
-    from batman_tui.screens.merge import MergeDialog
-    from batman_tui.widgets.text_dialog import error_dialog
+    from batman_tui.classes.delete import DeleteDialog
+    from batman_tui.classes.mapping import ConventionDialog, MappingFileDialog
+    from batman_tui.classes.merge import MergeDialog
+    from batman_tui.widgets.dialogs.text_dialog import error_dialog
 
     rows = world.classes()
     if kind == "merge":
@@ -98,10 +98,10 @@ def _ask(world: World, kind: str) -> Screen[Any]:
 
 def _made(name: str, world: World) -> Screen[Any]:
     kind = _screens()[name]
-    from batman_tui.widgets.pick import Item
+    from batman_tui.widgets.dialogs.pick import Item
 
     def suggest() -> Screen[Any]:
-        from core.naming import Suggestion
+        from core.data.classes.similar_names import Suggestion
 
         groups = [Suggestion(EVIL, (EVIL, "per\u200bson"), "typo", 3)]
         return kind(groups, lambda names, target: None)
@@ -143,7 +143,7 @@ def _made(name: str, world: World) -> Screen[Any]:
 
 
 def _start(kind: type[Screen[Any]], world: World) -> Screen[Any]:
-    from core.training.run import Run
+    from core.training.run.run import Run
 
     config = Run(world.run).config()
     return kind(config)

@@ -15,10 +15,10 @@ from test_snapshots import SIZES, Compare, scene
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from batman_tui.screens.export import FORMATS, ExportDialog
-from core import exporters
-from core.errors import Cancelled
-from core.importers import Progress
+from batman_tui.projects.export_dialog import FORMATS, ExportDialog
+from core.common.errors import Cancelled
+from core.data import exporters
+from core.data.importers import Progress
 
 
 async def dialog_on(pilot: Pilot[int], project: Path) -> ExportDialog:

@@ -9,9 +9,9 @@ from pathlib import Path
 from harness import FrozenApp, screen_text, until
 from run_data import make_run, running
 
-from core.notify import NotifySettings
-from core.training.events import EventWriter, Finished
-from core.training.process import write_worker
+from core.common.notify import NotifySettings
+from core.training.run.events import EventWriter, Finished
+from core.training.run.worker_process import write_worker
 
 
 async def test_an_end_is_told_in_the_app_by_the_bell_and_by_a_command(

@@ -16,10 +16,10 @@ from textual.containers import Horizontal
 from textual.screen import ModalScreen
 from textual.widgets import Label
 
-from batman_tui.widgets import graphics
-from batman_tui.widgets.graphics import ACCENTS, choose, kitty_frame, sixel
-from batman_tui.widgets.overlays import Overlays
-from batman_tui.widgets.picture import Picture
+from batman_tui.widgets.picture import graphics
+from batman_tui.widgets.picture.graphics import ACCENTS, choose, kitty_frame, sixel
+from batman_tui.widgets.picture.overlays import Overlays
+from batman_tui.widgets.picture.picture import Picture
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 KITTY = {"TERM": "xterm-kitty", "COLORTERM": "truecolor"}

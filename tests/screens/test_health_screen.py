@@ -11,12 +11,12 @@ from picture_data import make_pictures
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-import core.health
-from batman_tui.screens.health import HealthScreen
-from batman_tui.screens.images import ImagesScreen
-from batman_tui.widgets.dialogs import ConfirmDialog
-from core.errors import Cancelled
-from core.store import Project
+import core.data.health
+from batman_tui.health.screen import HealthScreen
+from batman_tui.images.screen import ImagesScreen
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
+from core.common.errors import Cancelled
+from core.data.store import Project
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ async def test_from_the_projects_and_the_classes(app: FrozenApp, pictures: Path,
 async def test_reading_can_be_stopped_and_what_was_seen_stays(
     app: FrozenApp, pictures: Path, opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, reading, ended = core.health.check, threading.Event(), threading.Event()
+    real, reading, ended = core.data.health.check, threading.Event(), threading.Event()
 
     def slow(project, image_size, *, files, progress, cancelled):
         if files == "look":
@@ -142,7 +142,7 @@ async def test_reading_can_be_stopped_and_what_was_seen_stays(
         ended.set()
         raise Cancelled("The check was stopped.", "")
 
-    monkeypatch.setattr(core.health, "check", slow)
+    monkeypatch.setattr(core.data.health, "check", slow)
     async with opened(app, (120, 40)) as pilot:
         app.open_health(pictures)
         await until(pilot, reading.is_set)
@@ -169,7 +169,7 @@ async def test_leaving_stops_the_check(
         ended.set()
         raise Cancelled("The check was stopped.", "")
 
-    monkeypatch.setattr(core.health, "check", endless)
+    monkeypatch.setattr(core.data.health, "check", endless)
     async with opened(app) as pilot:
         app.open_health(pictures)
         await until(pilot, reading.is_set)
@@ -195,7 +195,9 @@ async def test_nothing_wrong_is_said(tmp_path: Path, opened) -> None:
     async with opened(app) as pilot:
         screen = await opened_on(pilot, path)
         screen.post_message(
-            HealthScreen.Checked(core.health.HealthReport("site", 640, "read", 4, 6, 2.0, ()), {})
+            HealthScreen.Checked(
+                core.data.health.HealthReport("site", 640, "read", 4, 6, 2.0, ()), {}
+            )
         )
         await settled(pilot)
         assert "Nothing is wrong with the data. Looked at 4 images and 6 annotations" in words_on(
@@ -208,7 +210,7 @@ async def test_what_reading_found_stays_while_files_are_read_again(
 ) -> None:
     for number in (20, 21):
         (pictures / f"images/1/site_{number:03}.png").write_bytes(b"no image")
-    real, again, pause = core.health.check, threading.Event(), threading.Event()
+    real, again, pause = core.data.health.check, threading.Event(), threading.Event()
 
     def once(project, image_size, *, files, progress, cancelled):
         if files == "read" and again.is_set():
@@ -217,7 +219,7 @@ async def test_what_reading_found_stays_while_files_are_read_again(
             raise Cancelled("The check was stopped.", "")
         return real(project, image_size, files=files, progress=progress, cancelled=cancelled)
 
-    monkeypatch.setattr(core.health, "check", once)
+    monkeypatch.setattr(core.data.health, "check", once)
     async with opened(app) as pilot:
         screen = await opened_on(pilot, pictures)
         assert "image-unreadable" in kinds(screen)

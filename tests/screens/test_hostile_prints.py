@@ -30,14 +30,15 @@ from hostile_data import (
 from job_data import FakeCluster
 from PIL import Image
 
-from cli import jobs_shared, main
+from cli import main
+from cli.cluster import job_words
 from cli.common import guard
 from cli.progress import Stages
-from core.child_process import python_command, python_environment
-from core.notify import NotifySettings, escape, notify
-from core.store import Project
-from core.unseen import unseen
-from slurm.profiles import Profile
+from core.common.invisible_characters import unseen
+from core.common.notify import NotifySettings, escape, notify
+from core.data.store import Project
+from core.processes.child_process import python_command, python_environment
+from slurm.site.profiles import Profile
 
 ROOT = Path(__file__).parents[2]
 # How rich moves a bar: back to the line's beginning, then clears it.
@@ -108,8 +109,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     """A hostile cluster, which the commands reach whatever they are told."""
     host = hostile_cluster()
-    monkeypatch.setattr(jobs_shared, "open_host", lambda *_: host)
-    monkeypatch.setattr(jobs_shared, "profile_for", lambda _: Profile(name="vega"))
+    monkeypatch.setattr(job_words, "open_host", lambda *_: host)
+    monkeypatch.setattr(job_words, "profile_for", lambda _: Profile(name="vega"))
     return host
 
 
@@ -224,7 +225,7 @@ def test_evaluations(
 ) -> None:
     import msgspec
 
-    from cli.evaluate import show
+    from cli.model.evaluate import show
 
     names = {EVIL: 0.7, "per\u200bson": 0.5, f"{EVIL}2": 0.4, "d": 0.3}
     monkeypatch.setattr("evaluation_data.CLASSES", names)
@@ -268,7 +269,7 @@ def test_inference(
 def test_exported_models(
     root: Path, printed: Printed, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    from cli import export_model
+    from cli.model import export_model
 
     monkeypatch.setattr(export_model, "run_heavy", lambda *_, **__: EXPORTED)
     monkeypatch.setattr(export_model, "require_trainer", lambda: None, raising=False)
@@ -327,8 +328,8 @@ def test_progress(printed: Printed, end: str) -> None:
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_run_that_goes_on(printed: Printed, root: Path, end: str) -> None:
-    from cli.live import _Bars, _Lines
-    from core.training.follow import RunFollower
+    from cli.runs.follow import _Bars, _Lines
+    from core.training.live.follow import RunFollower
 
     snapshot = RunFollower(root / "runs" / EVIL).poll()
 
@@ -355,7 +356,7 @@ def test_defects(printed: Printed, end: str) -> None:
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_script_is_exact_in_a_file_and_shown_on_a_terminal(printed: Printed, end: str) -> None:
-    from cli.submit import _dry_run
+    from cli.cluster.submit import _dry_run
 
     script = f"#!/bin/sh\ncd '/scratch/{EVIL}'\n\tsleep 1\n"
     submission = SimpleNamespace(script=SimpleNamespace(text=script))
@@ -369,7 +370,7 @@ def test_a_script_is_exact_in_a_file_and_shown_on_a_terminal(printed: Printed, e
 
 RAISES = f"""
 import threading
-from core.child_process import begin_process
+from core.processes.child_process import begin_process
 begin_process()
 def fails():
     raise ValueError({EVIL!r})
@@ -401,7 +402,7 @@ def test_processes_of_ours_that_fail(command: list[str], told: int) -> None:
 
 
 def test_what_training_failed_of() -> None:
-    from core.training.failures import explain
+    from core.training.warnings.failures import explain
 
     for error in (ValueError(EVIL), RuntimeError(f"out of memory {EVIL}"), OSError(28, EVIL)):
         failed = explain(error)

@@ -12,13 +12,13 @@ from sample_data import make_project
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from batman_tui.screens.images import ImagesScreen
-from batman_tui.widgets.dialogs import ConfirmDialog, PromptDialog
-from batman_tui.widgets.filter import FilterInput
-from batman_tui.widgets.pick import PickDialog
-from core.images import find_images, parse_filter
-from core.split_changes import split_counts
-from core.store import Project
+from batman_tui.images.screen import ImagesScreen
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog, PromptDialog
+from batman_tui.widgets.dialogs.pick import PickDialog
+from batman_tui.widgets.table.filter import FilterInput
+from core.data.images.filter import find_images, parse_filter
+from core.data.splits.edit import split_counts
+from core.data.store import Project
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from PIL import Image
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, RadioSet
 
-from batman_tui.screens.import_ import ImportDialog
-from batman_tui.screens.projects import ProjectsScreen
-from batman_tui.widgets.dialogs import ConfirmDialog
-from core import importers
-from core.errors import Cancelled, ImportFailed
-from core.importers import Progress
-from core.store import Project
+from batman_tui.imports.import_dialog import ImportDialog
+from batman_tui.projects.screen import ProjectsScreen
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
+from core.common.errors import Cancelled, ImportFailed
+from core.data import importers
+from core.data.importers import Progress
+from core.data.store import Project
 
 
 def make_coco(folder: Path, images: int = 6) -> Path:

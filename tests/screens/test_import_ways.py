@@ -15,11 +15,12 @@ from test_snapshots import SIZES, Compare, scene
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, RadioSet
 
-from batman_tui.screens.import_ import ImportDialog
-from core import importers
-from core.errors import ImportFailed
-from core.importers import ImportReport, roboflow, zoo
-from core.store import Project
+from batman_tui.imports.import_dialog import ImportDialog
+from core.common.errors import ImportFailed
+from core.data import importers
+from core.data.importers import ImportReport
+from core.data.importers.services import coco_zoo, roboflow
+from core.data.store import Project
 
 KEY = "rf_s3cret"
 
@@ -64,7 +65,7 @@ async def test_coco_by_class(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = Asked()
-    monkeypatch.setattr(zoo, "import_coco_zoo", asked)
+    monkeypatch.setattr(coco_zoo, "import_coco_zoo", asked)
     app = app_for(empty)
     async with opened(app) as pilot:
         dialog = await way_on(pilot, 1)

@@ -24,7 +24,7 @@ PROGRAM = """
 import asyncio, sys
 from pathlib import Path
 from batman_tui.app import BatmanApp
-from core.workspace import Workspace
+from core.common.workspace import Workspace
 
 async def main():
     app = BatmanApp(Workspace(Path(sys.argv[1])))

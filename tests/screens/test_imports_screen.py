@@ -12,10 +12,10 @@ from sample_data import NOW, fill
 from test_snapshots import SIZES, Compare
 from textual.pilot import Pilot
 
-from batman_tui.screens.import_ import ImportDialog
-from batman_tui.screens.imports import ImportsScreen
-from core.importers import import_coco
-from core.store import Project
+from batman_tui.imports.import_dialog import ImportDialog
+from batman_tui.imports.screen import ImportsScreen
+from core.data.importers import import_coco
+from core.data.store import Project
 
 
 @pytest.fixture

@@ -13,21 +13,21 @@ from sample_data import SITE, make_project
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from batman_tui.screens.jobs import JobsScreen
-from batman_tui.screens.jobs_columns import ColumnsDialog
-from batman_tui.screens.jobs_control import targets
-from batman_tui.screens.run import RunScreen
-from batman_tui.screens.train import TrainScreen
+from batman_tui.jobs.columns import ColumnsDialog
+from batman_tui.jobs.control import targets
+from batman_tui.jobs.screen import JobsScreen
+from batman_tui.run.screen import RunScreen
 from batman_tui.settings import load
-from batman_tui.widgets.asker import AnswerDialog, ScreenAsker
-from batman_tui.widgets.dialogs import ConfirmDialog
-from batman_tui.widgets.facts import Facts
-from batman_tui.widgets.log_view import LogView
-from core.files import write_json
-from core.training.run import Run
+from batman_tui.train.screen import TrainScreen
+from batman_tui.widgets.dialogs.asker import AnswerDialog, ScreenAsker
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
+from batman_tui.widgets.panel.facts import Facts
+from batman_tui.widgets.panel.log_view import LogView
+from core.common.files import write_json
+from core.training.run.run import Run
 from slurm.hosts import HostError, NeedsPerson
-from slurm.record import JobRecord, write_record
-from slurm.states import _BRIEF, reason_brief, reason_words
+from slurm.job.record import JobRecord, write_record
+from slurm.job.states import _BRIEF, reason_brief, reason_words
 
 SIZES = [(80, 24), (120, 40)]
 

@@ -9,12 +9,12 @@ from harness import FrozenApp, settled, until, words_on
 from hostile_data import EVIL, make_hostile_project
 from textual import events
 
-from batman_tui.screens.merge import MergeChoice, MergeDialog
-from batman_tui.widgets.dialogs import ConfirmDialog, PromptDialog
-from batman_tui.widgets.line_input import LineInput
-from core.classes import list_classes
-from core.store import Project
-from core.text import clean
+from batman_tui.classes.merge import MergeChoice, MergeDialog
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog, PromptDialog
+from batman_tui.widgets.form.line_input import LineInput
+from core.common.text import clean
+from core.data.classes import list_classes
+from core.data.store import Project
 
 
 async def test_what_was_left_alone_is_the_original(tmp_path: Path, opened) -> None:
@@ -118,7 +118,7 @@ async def test_a_project_is_deleted_by_typing_what_is_shown(tmp_path: Path, open
 
 
 async def test_a_secret_is_what_was_typed(tmp_path: Path, opened) -> None:
-    from batman_tui.widgets.asker import AnswerDialog
+    from batman_tui.widgets.dialogs.asker import AnswerDialog
 
     app = FrozenApp(tmp_path)
     async with opened(app) as pilot:

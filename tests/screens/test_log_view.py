@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import App, ComposeResult
 
-from batman_tui.widgets.log_view import KEEP, LogView
+from batman_tui.widgets.panel.log_view import KEEP, LogView
 
 
 class LogApp(App[None]):

@@ -8,8 +8,8 @@ from harness import screen_text, until
 from PIL import Image
 from textual.app import App, ComposeResult
 
-from batman_tui.widgets.picture import Picture, half_blocks
-from core.errors import ProjectError
+from batman_tui.widgets.picture.picture import Picture, half_blocks
+from core.common.errors import ProjectError
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

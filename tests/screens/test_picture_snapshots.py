@@ -11,7 +11,7 @@ from harness import FrozenApp, settled, until
 from picture_data import make_pictures
 from textual.pilot import Pilot
 
-from batman_tui.widgets.picture import Picture
+from batman_tui.widgets.picture.picture import Picture
 
 SIZES = [(80, 24), (120, 40)]
 Compare = Callable[..., bool]

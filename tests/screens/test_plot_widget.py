@@ -10,8 +10,8 @@ from rich.color import ColorSystem
 from textual.app import App, ComposeResult
 from textual.events import MouseScrollUp
 
-from batman_tui.widgets.plot import Plot
-from core.plotting import Chart, Curve, Ink, Mark
+from batman_tui.widgets.plot.plot import Plot
+from core.plots.chart import Chart, Curve, Ink, Mark
 
 
 def chart(points: int = 1000, *, first: int = 1, **more) -> Chart:

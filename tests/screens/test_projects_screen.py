@@ -7,11 +7,11 @@ from pathlib import Path
 from harness import FrozenApp, screen_text, settled, until, words_on
 from sample_data import HOSTILE, make_project
 
-from batman_tui.screens.classes import ClassesScreen
-from batman_tui.screens.project_details import ProjectDetails
-from batman_tui.screens.projects import ProjectsScreen
-from batman_tui.widgets.dialogs import ConfirmDialog, PromptDialog
-from core.store import Project
+from batman_tui.classes.screen import ClassesScreen
+from batman_tui.projects.details import ProjectDetails
+from batman_tui.projects.screen import ProjectsScreen
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog, PromptDialog
+from core.data.store import Project
 
 
 def projects_of(app: FrozenApp) -> ProjectsScreen:

@@ -21,17 +21,17 @@ from run_data import (
     stopped,
 )
 
-from batman_tui.screens.run import RunScreen
-from batman_tui.screens.runs import RunsScreen
-from batman_tui.widgets.dialogs import ConfirmDialog, PromptDialog
-from batman_tui.widgets.log_view import LogView
-from batman_tui.widgets.plot import Plot
-from batman_tui.widgets.run_header import BADGES, RunHeader
-from batman_tui.widgets.text_dialog import TextDialog
-from core.training import launcher
-from core.training.events import encode_event
-from core.training.process import read_worker, write_worker
-from core.training.run import Run
+from batman_tui.run.header import BADGES, RunHeader
+from batman_tui.run.screen import RunScreen
+from batman_tui.runs.screen import RunsScreen
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog, PromptDialog
+from batman_tui.widgets.dialogs.text_dialog import TextDialog
+from batman_tui.widgets.panel.log_view import LogView
+from batman_tui.widgets.plot.plot import Plot
+from core.training.launch import local
+from core.training.run.events import encode_event
+from core.training.run.run import Run
+from core.training.run.worker_process import read_worker, write_worker
 
 NAME = "building-site-small-3"
 
@@ -55,8 +55,8 @@ def sleeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[b
     """Workers that do nothing, in place of trainers; killed at the end."""
     started: list[subprocess.Popen[bytes]] = []
     code = "import time; time.sleep(60)"
-    monkeypatch.setattr(launcher, "worker_command", lambda run: [sys.executable, "-c", code])
-    monkeypatch.setattr(launcher, "require_trainer", lambda: None)
+    monkeypatch.setattr(local, "worker_command", lambda run: [sys.executable, "-c", code])
+    monkeypatch.setattr(local, "require_trainer", lambda: None)
     yield started
     for process in started:
         process.kill()

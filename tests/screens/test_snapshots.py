@@ -11,8 +11,8 @@ from sample_data import HOSTILE, NOW, make_project
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from batman_tui.widgets.picture import Picture
-from core.store import Project
+from batman_tui.widgets.picture.picture import Picture
+from core.data.store import Project
 
 SIZES = [(80, 24), (120, 40)]
 Compare = Callable[..., bool]

@@ -10,13 +10,13 @@ from job_data import FakeCluster
 from sample_data import SITE, make_project
 from textual.pilot import Pilot
 
+from batman_tui.cluster.profile_dialog import ClusterDialog
 from batman_tui.connections import use_host
-from batman_tui.screens.cluster import ClusterDialog
-from batman_tui.screens.submit import SubmitDialog
-from batman_tui.widgets.field import Field
-from batman_tui.widgets.table import VirtualTable
+from batman_tui.train.submit_dialog import SubmitDialog
+from batman_tui.widgets.form.field import Field
+from batman_tui.widgets.table.table import VirtualTable
 from slurm.hosts import NotConnected
-from slurm.profiles import Profile, load_profile, save_profile
+from slurm.site.profiles import Profile, load_profile, save_profile
 
 VALUES = {"model": "base", "epochs": 50}
 SIZES = [(80, 24), (120, 40)]
@@ -96,7 +96,7 @@ async def test_no_cluster_is_said_with_the_way_out(tmp_path: Path, opened) -> No
     app = FrozenApp(tmp_path)
     async with opened(app, (100, 40)) as pilot:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("slurm.watching.shutil.which", lambda _: None)
+            patch.setattr("slurm.watch.cluster_jobs.shutil.which", lambda _: None)
             app.push_screen(SubmitDialog(VALUES))
             await until(pilot, lambda: "No cluster is known." in words_on(app))
             await pilot.press("ctrl+s", "f5", "f6")

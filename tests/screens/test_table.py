@@ -8,7 +8,7 @@ from harness import screen_text
 from sample_data import HOSTILE
 from textual.app import App, ComposeResult
 
-from batman_tui.widgets.table import Column, VirtualTable
+from batman_tui.widgets.table.table import Column, VirtualTable
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ async def test_a_click_puts_the_cursor_there_and_a_second_opens() -> None:
 
 
 async def test_a_long_filter_keeps_its_cursor_in_sight() -> None:
-    from batman_tui.widgets.filter import FilterInput
+    from batman_tui.widgets.table.filter import FilterInput
 
     heard: list[str] = []
 

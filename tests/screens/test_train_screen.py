@@ -12,23 +12,23 @@ import pytest
 from harness import FrozenApp, screen_text, settled, until, words_on
 from sample_data import SITE, make_project
 
-from batman_tui.screens import train
-from batman_tui.screens.run import RunScreen
-from batman_tui.screens.train import TrainScreen
-from batman_tui.screens.train_models import ModelDialog
-from batman_tui.screens.train_start import StartDialog
-from batman_tui.widgets.facts import Facts
-from batman_tui.widgets.field import Field
-from batman_tui.widgets.text_dialog import TextDialog
-from core.hardware import GIB, Gpu
-from core.importers import import_coco
-from core.shapes import make_shapes
-from core.store import Project
-from core.training import launcher
-from core.training.config import TrainingConfig
-from core.training.form import SECTIONS
-from core.training.process import read_worker
-from core.training.run import Run
+from batman_tui.run.screen import RunScreen
+from batman_tui.train import screen as train
+from batman_tui.train.model_table import ModelDialog
+from batman_tui.train.screen import TrainScreen
+from batman_tui.train.start_dialog import StartDialog
+from batman_tui.widgets.dialogs.text_dialog import TextDialog
+from batman_tui.widgets.form.field import Field
+from batman_tui.widgets.panel.facts import Facts
+from core.common.hardware import GIB, Gpu
+from core.data.importers import import_coco
+from core.data.store import Project
+from core.demo.shapes import make_shapes
+from core.training.config.form import SECTIONS
+from core.training.config.options import TrainingConfig
+from core.training.launch import local
+from core.training.run.run import Run
+from core.training.run.worker_process import read_worker
 
 
 @pytest.fixture(autouse=True)
@@ -66,8 +66,8 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """A worker that does nothing, in place of a trainer."""
     pids: list[int] = []
     code = "import time; time.sleep(60)"
-    monkeypatch.setattr(launcher, "worker_command", lambda run: [sys.executable, "-c", code])
-    monkeypatch.setattr(launcher, "require_trainer", lambda: None)
+    monkeypatch.setattr(local, "worker_command", lambda run: [sys.executable, "-c", code])
+    monkeypatch.setattr(local, "require_trainer", lambda: None)
     yield pids
     for pid in pids:
         subprocess.run(["kill", "-9", str(pid)], check=False)
@@ -323,9 +323,9 @@ async def test_starts_a_run_and_shows_it(real: Path, opened, worker: list[int]) 
 async def test_starting_can_be_cancelled(
     real: Path, opened, worker: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.training import prepare
+    from core.training.launch import dataset
 
-    check = prepare.check_images
+    check = dataset.check_images
 
     def slowly(*args, **kwargs):
         # Preparing waits here until it is cancelled, however fast the machine is.
@@ -334,7 +334,7 @@ async def test_starting_can_be_cancelled(
             pass
         return check(*args, **kwargs)
 
-    monkeypatch.setattr(prepare, "check_images", slowly)
+    monkeypatch.setattr(dataset, "check_images", slowly)
     root = real.parents[2]
     app = FrozenApp(root)
     async with opened(app) as pilot:

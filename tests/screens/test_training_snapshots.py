@@ -10,9 +10,9 @@ from run_data import failed, finished, make_run, running
 from sample_data import SITE, make_project
 from textual.pilot import Pilot
 
-from batman_tui.screens import train
-from batman_tui.screens.run import RunScreen
-from batman_tui.screens.train import TrainScreen
+from batman_tui.run.screen import RunScreen
+from batman_tui.train import screen as train
+from batman_tui.train.screen import TrainScreen
 
 SIZES = [(80, 24), (120, 40)]
 NAME = "building-site-small-3"

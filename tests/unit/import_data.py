@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from core.store import Project
+from core.data.store import Project
 
 WIDTH, HEIGHT = 64, 48
 

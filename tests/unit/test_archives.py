@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from core import archives
-from core.archives import extract_zip
-from core.errors import Cancelled, DiskFull, ImportFailed
-from core.full_disk import mount_of
+from core.common import zip_archive
+from core.common.errors import Cancelled, DiskFull, ImportFailed
+from core.common.full_disk import mount_of
+from core.common.zip_archive import extract_zip
 
 GOOD = {"train/a.jpg": b"picture", "train/deep/er/b.jpg": bytes(1000), "readme.txt": b"hello"}
 
@@ -78,12 +78,12 @@ def test_members_that_lead_elsewhere_are_refused(
 def test_bombs_are_refused_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "ALLOWANCE", 1_000_000)
+    monkeypatch.setattr(zip_archive, "ALLOWANCE", 1_000_000)
     path = archive(tmp_path, ("zeros", bytes(5_000_000)))
     with pytest.raises(ImportFailed, match="would grow from"):
         extract_zip(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    monkeypatch.setattr(archives, "MEMBERS", 2)
+    monkeypatch.setattr(zip_archive, "MEMBERS", 2)
     with pytest.raises(ImportFailed, match="too many"):
         extract_zip(archive(tmp_path), tmp_path / "out")
 
@@ -154,7 +154,7 @@ def test_one_that_does_not_fit_names_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = archive(tmp_path)
-    monkeypatch.setattr("core.archives.free_bytes", lambda _: 1)
+    monkeypatch.setattr("core.common.zip_archive.free_bytes", lambda _: 1)
     with pytest.raises(DiskFull, match="too full: the archive") as told:
         extract_zip(path, tmp_path / "out")
     assert f"on '{mount_of(tmp_path)}'" in told.value.message

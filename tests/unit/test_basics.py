@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadName, BatmanError
-from core.files import (
+from core.common.errors import BadName, BatmanError
+from core.common.files import (
     link_or_copy,
     read_json,
     safe_name,
@@ -17,9 +17,9 @@ from core.files import (
     write_atomic,
     write_json,
 )
-from core.temporary import remove_tree
-from core.text import clean, did_you_mean, duration, nearest, plural, size
-from core.workspace import Workspace
+from core.common.temporary import remove_tree
+from core.common.text import clean, did_you_mean, duration, nearest, plural, size
+from core.common.workspace import Workspace
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.training.charts import (
+from core.plots.run_charts import (
     LOSS,
     LOSS_PARTS,
     MEASURES,
@@ -17,7 +17,8 @@ from core.training.charts import (
     marks,
     story,
 )
-from core.training.events import (
+from core.training.live.follow import RunFollower, RunSnapshot
+from core.training.run.events import (
     Checkpoint,
     Event,
     Failed,
@@ -28,7 +29,6 @@ from core.training.events import (
     Warning_,
     encode_event,
 )
-from core.training.follow import RunFollower, RunSnapshot
 
 T0 = 1_700_000_000.0
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core.checkpoint_file import load_checkpoint
-from core.detector.torch_model import read_content
-from core.errors import RunError
-from core.training.checkpoints import read_info
+from core.common.errors import RunError
+from core.models.checkpoint_file import load_checkpoint
+from core.models.pytorch import read_content
+from core.training.run.checkpoints import read_info
 
 torch = pytest.importorskip("torch")
 

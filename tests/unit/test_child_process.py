@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from core.child_process import python_command, python_environment
-from core.telemetry import SWITCHES, shell_exports
-from core.training.config import TrainingConfig
+from core.privacy.telemetry import SWITCHES, shell_exports
+from core.processes.child_process import python_command, python_environment
+from core.training.config.options import TrainingConfig
 
 ROOT = Path(__file__).parents[2]
 # Files that a person may well have in the folder they work in.
 NAMES = (
-    "core/__init__.py", "core/errors.py", "cli.py", "cli/__init__.py", "slurm/__init__.py",
+    "core/__init__.py", "core/common/errors.py", "cli.py", "cli/__init__.py", "slurm/__init__.py",
     "torch.py", "numpy.py", "json.py", "re.py", "secrets.py", "msgspec.py", "psutil.py", "pip.py",
     "requests.py", "roboflow.py", "rfdetr/__init__.py", "onnxruntime.py", "sitecustomize.py",
 )  # fmt: skip
@@ -45,21 +45,22 @@ def env_of(folder: Path) -> dict[str, str]:
 CHILDREN = {
     # Module, arguments, standard input, and what it says when it came to its own work.
     "worker": ("core.training.worker", ["RUN"], "", "There is no training_config.json"),
-    "log pump": ("core.training.log_pump", ["1"], "a line\n", "a line"),
+    "log pump": ("core.training.log.pump", ["1"], "a line\n", "a line"),
     "evaluation": (
         "core.evaluation", ["--run", "nothing here", "--json-progress"], "", '"event": "failed"',
     ),
     "heavy": (
-        "cli.heavy", [],
+        "cli.model.model_child", [],
         json.dumps({"what": "infer", "options": {"target": "no", "inputs": ["no"], "output": "o"}}),
         '"event": "failed"',
     ),
     "probe": (
-        "core.training.probe", [], TrainingConfig(model="nano").model_dump_json(), '"event"',
+        "core.training.worker.probe_batch_size", [], TrainingConfig(model="nano").model_dump_json(),
+        '"event"',
     ),
-    "half of a list": ("core.importers.coco_half", ["/dev/null", "0", "0"], "", ""),
+    "half of a list": ("core.data.importers.coco.second_process", ["/dev/null", "0", "0"], "", ""),
     "roboflow": (
-        "core.importers.roboflow_child", [],
+        "core.data.importers.services.roboflow_child", [],
         json.dumps({"key": "k", "workspace": "w", "project": "p", "version": 1, "format": "coco"}),
         '"stage"',
     ),
@@ -151,14 +152,14 @@ def test_the_search_path_leads_nowhere_but_where_it_said(
 def test_every_child_is_started_in_this_one_way() -> None:
     """Whoever writes `python -m` again forgets one of it."""
     allowed = {
-        "core/child_process.py",  # here
-        "core/importers/links.py",  # a script by its path, isolated
-        "core/training/worker.py",  # the same command again
+        "core/processes/child_process.py",  # here
+        "core/data/importers/hard_links.py",  # a script by its path, isolated
+        "core/training/worker/main.py",  # the same command again
         "core/export/write.py",  # the folder of programs beside it
-        "cli/demo.py",
-        "cli/serve.py",
-        "slurm/site.py",  # the interpreter of jobs on this machine
-        "slurm/setup_house.py",  # the name in an error
+        "cli/app/demo.py",
+        "cli/app/serve.py",
+        "slurm/site/site.py",  # the interpreter of jobs on this machine
+        "slurm/setup/wheelhouse.py",  # the name in an error
     }
     using = {
         str(path.relative_to(ROOT))
@@ -206,7 +207,9 @@ ASK = {
 @pytest.mark.parametrize("package", ASK)
 def test_installed_packages_understand_it(package: str, tmp_path: Path) -> None:
     pytest.importorskip(package, reason=f"the package {package} is not installed")
-    code = f"from core.child_process import begin_process; begin_process()\n{ASK[package]}\n"
+    code = (
+        f"from core.processes.child_process import begin_process; begin_process()\n{ASK[package]}\n"
+    )
     env = {
         name: value
         for name, value in os.environ.items()
@@ -225,7 +228,7 @@ def test_installed_packages_understand_it(package: str, tmp_path: Path) -> None:
 def test_who_asked_openvino_to_report_is_not_overruled(tmp_path: Path) -> None:
     pytest.importorskip("openvino_telemetry", reason="the package openvino is not installed")
     code = (
-        "from core.child_process import begin_process; begin_process()\n"
+        "from core.processes.child_process import begin_process; begin_process()\n"
         "import openvino_telemetry; print(openvino_telemetry.__name__)"
     )
     (tmp_path / "intel").mkdir()
@@ -242,7 +245,7 @@ def test_what_a_library_forks_ends_when_it_is_told_to() -> None:
     """A reporter that inherits our handler would take SIGTERM for itself, and live for ever."""
     code = (
         "import os, signal, time\n"
-        "from core.child_process import listen_for_stop\n"
+        "from core.processes.child_process import listen_for_stop\n"
         "stopped = listen_for_stop()\n"
         "child = os.fork()\n"
         "if not child:\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from core import classes
-from core.store import Project
+from core.data import classes
+from core.data.store import Project
 
 NAMES = {"crane_hook": 3, "crane-hook": 2, "Crane Hooks": 1, "person": 4, "junk": 1}
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cli import live
 from cli.exits import Exit
 from cli.main import main
-from core.training.config import TrainingConfig
-from core.training.events import EventWriter, Started
-from core.training.follow import RunSnapshot
-from core.training.process import write_worker
+from cli.runs import follow
+from core.training.config.options import TrainingConfig
+from core.training.live.follow import RunSnapshot
+from core.training.run.events import EventWriter, Started
+from core.training.run.worker_process import write_worker
 
 
 def test_following_ends_when_the_run_folder_is_deleted(
@@ -33,15 +33,15 @@ def test_following_ends_when_the_run_folder_is_deleted(
         )
     )  # fmt: skip
     shown: list[str] = []
-    update = live._Lines.update
+    update = follow._Lines.update
 
-    def shown_then_deleted(self: live._Lines, snapshot: RunSnapshot) -> None:
+    def shown_then_deleted(self: follow._Lines, snapshot: RunSnapshot) -> None:
         update(self, snapshot)
         shown.append(snapshot.state)
         if len(shown) == 2:
             shutil.rmtree(run)
 
-    monkeypatch.setattr(live._Lines, "update", shown_then_deleted)
+    monkeypatch.setattr(follow._Lines, "update", shown_then_deleted)
     assert main(["watch", "r"]) == Exit.FAILED
     assert shown == ["running", "running"]
     assert "deleted or moved" in " ".join(capsys.readouterr().err.split())

@@ -10,8 +10,8 @@ import shlex
 import pytest
 
 from cli.parser import BatmanParser
-from core.training.command import equivalent_command, option_flag, option_names
-from core.training.config import TrainingConfig, parse_config
+from core.training.config.command_line import equivalent_command, option_flag, option_names
+from core.training.config.options import TrainingConfig, parse_config
 
 
 def commands(guide: str) -> list[list[str]]:

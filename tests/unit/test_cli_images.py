@@ -9,8 +9,8 @@ import pytest
 from import_data import coco, put_coco
 
 from cli.main import main
-from core.importers import import_coco
-from core.store import Project
+from core.data.importers import import_coco
+from core.data.store import Project
 
 
 @pytest.fixture

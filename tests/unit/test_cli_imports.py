@@ -12,7 +12,7 @@ from test_original_layout import original
 
 from cli.exits import Exit
 from cli.main import main
-from core.store import Project
+from core.data.store import Project
 
 Capture = pytest.CaptureFixture[str]
 

@@ -16,7 +16,7 @@ from cli import common, main
 from cli.exits import Exit
 from cli.output import say, say_json, say_table
 from cli.parser import BatmanParser
-from core.errors import BatmanError
+from core.common.errors import BatmanError
 
 ROOT = Path(__file__).parents[2]
 ESC = "\x1b[31m"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from core.training.config import parse_config
-from core.training.events import EventWriter, Finished, Started
-from core.training.process import write_worker
-from core.training.run import Run
+from core.training.config.options import parse_config
+from core.training.run.events import EventWriter, Finished, Started
+from core.training.run.run import Run
+from core.training.run.worker_process import write_worker
 
 PROGRAM = "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1], 'w'))"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cli.app.serve import app_command
 from cli.main import main
-from cli.serve import app_command
 
 
 def test_locate_follows_the_environment(tmp_path: Path, monkeypatch, capsys) -> None:
@@ -29,7 +29,7 @@ def test_locate_follows_the_environment(tmp_path: Path, monkeypatch, capsys) -> 
 
 def test_the_workspace_is_one_argument_whatever_it_is_called() -> None:
     words = app_command("/data/it's $(here)")
-    assert words[1:] == ["-P", "-m", "cli.tui", "--workspace", "/data/it's $(here)"]
+    assert words[1:] == ["-P", "-m", "cli.app.tui", "--workspace", "/data/it's $(here)"]
 
 
 def test_a_port_that_is_none(capsys) -> None:

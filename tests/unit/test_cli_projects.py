@@ -12,8 +12,8 @@ from PIL import Image
 
 from cli.exits import Exit
 from cli.main import main
-from core.shapes import make_shapes
-from core.store import Project
+from core.data.store import Project
+from core.demo.shapes import make_shapes
 
 Capture = pytest.CaptureFixture[str]
 

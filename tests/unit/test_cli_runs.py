@@ -13,9 +13,9 @@ import pytest
 
 from cli.exits import Exit
 from cli.main import main
-from core.shapes import make_shapes
-from core.training.config import DatasetInfo, TrainingConfig
-from core.training.events import (
+from core.demo.shapes import make_shapes
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.run.events import (
     Epoch,
     Event,
     EventWriter,
@@ -28,7 +28,7 @@ from core.training.events import (
     Validation,
     Warning_,
 )
-from core.training.run import Run
+from core.training.run.run import Run
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 WORKER = """
 import signal, sys, time
 from pathlib import Path
-from core.training.events import *
+from core.training.run.events import *
 run = Path(sys.argv[1])
 events = EventWriter(run / "events.jsonl")
 events.write(Started(run=run.name, pid=1, host="here", model="tiny", epochs=2, epoch=0, step=0,
@@ -177,7 +177,7 @@ def test_the_end_decides_the_exit_code(workspace: Path, capsys: Capture) -> None
     lost = make_run(workspace, "lost", started(), *epoch(1, 0.2))
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    from core.training.process import hostname  # type: ignore[attr-defined]
+    from core.training.run.worker_process import hostname  # type: ignore[attr-defined]
 
     record = {"pid": gone.pid, "host": hostname(), "create_time": 1.0}
     (lost.path / "worker.json").write_text(json.dumps(record))
@@ -268,10 +268,10 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script = tmp_path / "stand_in.py"
     script.write_text(WORKER)
     monkeypatch.setattr(
-        "core.training.launcher.worker_command",
+        "core.training.launch.local.worker_command",
         lambda run: [sys.executable, str(script), str(run.path)],
     )
-    monkeypatch.setattr("core.training.launcher.require_trainer", lambda: None)
+    monkeypatch.setattr("core.training.launch.local.require_trainer", lambda: None)
     return script
 
 
@@ -298,7 +298,7 @@ def test_ctrl_c_stops_training_and_a_detached_run_is_watched(
     script.write_text(WORKER)
     driver = tmp_path / "driver.py"
     driver.write_text(
-        "import sys\nimport core.training.launcher as launcher\nfrom cli.main import main\n"
+        "import sys\nimport core.training.launch.local as launcher\nfrom cli.main import main\n"
         "launcher.require_trainer = lambda: None\n"
         "launcher.worker_command = lambda run: "
         f"[sys.executable, {str(script)!r}, str(run.path), 'wait']\n"
@@ -478,10 +478,10 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         asked.append(words)
         return "folder"
 
-    monkeypatch.setattr("cli.demo.require_trainer", lambda: None)
-    monkeypatch.setattr("cli.demo.evaluate_in_child", evaluate)
-    monkeypatch.setattr("cli.demo.EvaluationResult.load", lambda folder: None)
-    monkeypatch.setattr("cli.demo.show_evaluation", lambda result, folder: None)
+    monkeypatch.setattr("cli.app.demo.require_trainer", lambda: None)
+    monkeypatch.setattr("cli.app.demo.evaluate_in_child", evaluate)
+    monkeypatch.setattr("cli.app.demo.EvaluationResult.load", lambda folder: None)
+    monkeypatch.setattr("cli.app.demo.show_evaluation", lambda result, folder: None)
     return asked
 
 
@@ -536,7 +536,7 @@ def test_in_a_terminal_the_demo_opens_the_app_on_its_run(
 ) -> None:
     opened = []
     stand_in.write_text(WORKER.replace('if "wait" in sys.argv', "if True"))
-    monkeypatch.setattr("cli.demo.is_terminal", lambda: True)
+    monkeypatch.setattr("cli.app.demo.is_terminal", lambda: True)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("cli.main.open_app", lambda where, run: opened.append((where.root, run)))
     assert main(["demo"]) == Exit.OK
@@ -551,7 +551,7 @@ def test_in_a_terminal_the_demo_opens_the_app_on_its_run(
 def test_the_demo_says_where_the_command_is_when_only_uv_knows(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
 ) -> None:
-    from cli.demo import _where_batman_is
+    from cli.app.demo import _where_batman_is
 
     here = tmp_path / "an environment" / "bin"
     here.mkdir(parents=True)

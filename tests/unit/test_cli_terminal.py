@@ -17,13 +17,13 @@ import pytest
 from cli.child import run_child
 from cli.output import say_error
 from cli.progress import Stages
-from cli.story import step_line
-from core.errors import BatmanError, RunError
-from core.store import Project
-from core.training.config import TrainingConfig
-from core.training.events import EventWriter, Finished, Started, Step, Validation
-from core.training.follow import RunFollower
-from core.training.models import MODELS
+from cli.runs.run_lines import step_line
+from core.common.errors import BatmanError, RunError
+from core.data.store import Project
+from core.models.sizes import MODELS
+from core.training.config.options import TrainingConfig
+from core.training.live.follow import RunFollower
+from core.training.run.events import EventWriter, Finished, Started, Step, Validation
 
 ROOT = Path(__file__).parents[2]
 _CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")

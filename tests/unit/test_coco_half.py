@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core.errors import Cancelled, ImportFailed
-from core.importers import coco_half, coco_json, import_coco
-from core.importers.coco_half import Half
-from core.store import Project
+from core.common.errors import Cancelled, ImportFailed
+from core.data.importers import import_coco
+from core.data.importers.coco import json_lists, second_process
+from core.data.importers.coco.second_process import Half
+from core.data.store import Project
 
 IMAGES = 12
 
@@ -28,9 +29,9 @@ def project(tmp_path: Path) -> Iterator[Project]:
 @pytest.fixture
 def used(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Has every list read in halves, in small parts; how many parts each second half had."""
-    monkeypatch.setattr(coco_half, "LEAST_BYTES", 1)
-    monkeypatch.setattr(coco_half, "_processors", lambda: 2)
-    monkeypatch.setattr(coco_json, "_CHUNK", 400)
+    monkeypatch.setattr(second_process, "LEAST_BYTES", 1)
+    monkeypatch.setattr(second_process, "_processors", lambda: 2)
+    monkeypatch.setattr(json_lists, "_CHUNK", 400)
     counts: list[int] = []
     real = Half.parts
 
@@ -104,7 +105,7 @@ def test_the_same_comes_in(
     file = write(tmp_path / "set", records(strange=strange))
     both = taken(project, file)
     assert used == [1], "the second half came from the other process"
-    monkeypatch.setattr(coco_half, "_processors", lambda: 1)
+    monkeypatch.setattr(second_process, "_processors", lambda: 1)
     with Project.create(tmp_path / "alone") as alone:
         assert taken(alone, file) == both
     assert used == [1]
@@ -164,8 +165,8 @@ def test_a_file_that_was_changed_meanwhile_is_not_mixed(
     project: Project, tmp_path: Path, used: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(tmp_path / "set", records())
-    real = coco_half._identity
-    monkeypatch.setattr(coco_half, "_identity", lambda stat: (*real(stat)[:3], 12345))
+    real = second_process._identity
+    monkeypatch.setattr(second_process, "_identity", lambda stat: (*real(stat)[:3], 12345))
     assert taken(project, file)[2] > 350
     assert used == [0]
 

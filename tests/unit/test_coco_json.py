@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.errors import ImportFailed
-from core.importers import coco_json
-from core.importers.coco_json import BadRecord, Lists
+from core.common.errors import ImportFailed
+from core.data.importers.coco import json_lists
+from core.data.importers.coco.json_lists import BadRecord, Lists
 
 
 class Record(msgspec.Struct):
@@ -36,7 +36,7 @@ BESIDE: tuple[dict[str, Any], ...] = (
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few records a part."""
-    monkeypatch.setattr(coco_json, "_CHUNK", 30)
+    monkeypatch.setattr(json_lists, "_CHUNK", 30)
 
 
 def read(path: Path, text: str) -> dict[str, list[Any]]:

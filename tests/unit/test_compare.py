@@ -1,4 +1,4 @@
-"""Runs side by side: `core.compare`, `batman runs compare`, and the list as CSV and JSON."""
+"""Runs side by side: `core.plots.compare`, `batman runs compare`, and the list as CSV and JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from cli.exits import Exit
 from cli.main import main
-from core.compare import (
+from core.common.errors import ConfigError
+from core.plots.compare import (
     METRICS,
     Overlay,
     by_epoch,
@@ -24,10 +25,10 @@ from core.compare import (
     next_metric,
     outcomes,
 )
-from core.errors import ConfigError
-from core.training.charts import Options
-from core.training.config import DatasetInfo, TrainingConfig
-from core.training.events import (
+from core.plots.run_charts import Options
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.live.follow import RunFollower, RunSnapshot
+from core.training.run.events import (
     Epoch,
     Event,
     Failed,
@@ -37,7 +38,6 @@ from core.training.events import (
     Validation,
     encode_event,
 )
-from core.training.follow import RunFollower, RunSnapshot
 
 Capture = pytest.CaptureFixture[str]
 STEPS = 3

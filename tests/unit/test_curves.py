@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.curves import Smoother, as_curve, ema, nearest, recurrence, spans
+from core.plots.curves import Smoother, as_curve, ema, nearest, recurrence, spans
 
 
 def brute_force(x, y, x0, x1, columns):

@@ -16,8 +16,14 @@ from pathlib import Path
 import pytest
 from http_stand import Cut, Length, Site, Stall, Status, serve
 
-from core.download import DownloadFailed, Job, Patience, download, download_many
-from core.errors import Cancelled
+from core.common.errors import Cancelled
+from core.data.importers.services.download import (
+    DownloadFailed,
+    Job,
+    Patience,
+    download,
+    download_many,
+)
 
 BODY = random.Random(7).randbytes(300_000)
 MD5 = hashlib.md5(BODY).hexdigest()
@@ -223,7 +229,8 @@ def test_waiting_for_a_new_try_can_be_stopped(site: Site, target: Path) -> None:
 
 def test_a_killed_download_goes_on(site: Site, target: Path) -> None:
     site.spoil("/a.bin", Stall(131_072))
-    code = "import sys; from pathlib import Path; from core.download import download; "
+    code = "import sys; from pathlib import Path; "
+    code += "from core.data.importers.services.download import download; "
     code += "download(sys.argv[1], Path(sys.argv[2]))"
     child = subprocess.Popen([sys.executable, "-c", code, f"{site.url}/a.bin", str(target)])
     part = target.with_name("a.bin.part")
@@ -372,7 +379,7 @@ def test_an_interrupt_ends_a_process_that_downloads(site: Site, tmp_path: Path) 
         "import signal, sys; from pathlib import Path\n"
         # Also where whoever runs the tests ignores it, as a shell has its background jobs do.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from core.download import Job, download_many\n"
+        "from core.data.importers.services.download import Job, download_many\n"
         "download_many([Job(sys.argv[1], Path(sys.argv[2]))], done=lambda job, error: None)"
     )
     words = [sys.executable, "-c", code, f"{site.url}/a.bin", str(tmp_path / "a.bin")]

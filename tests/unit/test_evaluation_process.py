@@ -11,10 +11,9 @@ from PIL import Image
 
 from cli.exits import Exit
 from cli.main import main
-from core.errors import BatmanError, Cancelled, RunError
-from core.evaluation.process import EvaluationProcess
-from core.evaluation.result import Box, ClassResult, Confusion, EvaluationResult, WorstImage
-from core.evaluation.walk import (
+from core.common.errors import BatmanError, Cancelled, RunError
+from core.common.progress import Progress
+from core.evaluation.display import (
     MISSED,
     RIGHT,
     WRONG,
@@ -25,7 +24,8 @@ from core.evaluation.walk import (
     draw,
     mixups,
 )
-from core.progress import Progress
+from core.evaluation.process import EvaluationProcess
+from core.evaluation.result import Box, ClassResult, Confusion, EvaluationResult, WorstImage
 
 # Stands in for `python -m core.evaluation`.
 CHILD = """
@@ -197,8 +197,8 @@ def test_a_model_file_may_stand_where_the_run_does(
         seen.append(words)
         raise BatmanError("far enough")
 
-    monkeypatch.setattr("cli.evaluate.evaluate_in_child", evaluated)
-    monkeypatch.setattr("core.training.launcher.require_trainer", lambda: None)
+    monkeypatch.setattr("cli.model.evaluate.evaluate_in_child", evaluated)
+    monkeypatch.setattr("core.training.launch.local.require_trainer", lambda: None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.onnx").touch()
     assert main(["evaluate", "model.onnx", "--split", "test"]) == Exit.WRONG

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from import_data import boxes, check, coco, files_below, png, put, put_coco, state
 
-from core import classes
-from core.errors import Cancelled, ExportFailed
-from core.exporters import export_coco, export_voc, export_yolo
-from core.importers import import_coco, import_voc, import_yolo
-from core.store import Project
+from core.common.errors import Cancelled, ExportFailed
+from core.data import classes
+from core.data.exporters import export_coco, export_voc, export_yolo
+from core.data.importers import import_coco, import_voc, import_yolo
+from core.data.store import Project
 
 FORMATS = [(export_coco, import_coco), (export_yolo, import_yolo), (export_voc, import_voc)]
 

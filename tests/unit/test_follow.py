@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.files import write_json
-from core.training.config import TrainingConfig
-from core.training.events import (
+from core.common.files import write_json
+from core.training.config.options import TrainingConfig
+from core.training.live.follow import LogTail, RunFollower, RunSnapshot, log_of
+from core.training.live.series import COLUMNS
+from core.training.live.tail import LineReader, LocalFiles, strip_ansi
+from core.training.run.events import (
     Checkpoint,
     Epoch,
     Event,
@@ -28,10 +31,7 @@ from core.training.events import (
     Warning_,
     encode_event,
 )
-from core.training.follow import LogTail, RunFollower, RunSnapshot, log_of
-from core.training.process import write_worker
-from core.training.series import COLUMNS
-from core.training.sources import LineReader, LocalFiles, strip_ansi
+from core.training.run.worker_process import write_worker
 
 PER_EPOCH = 10
 

@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from core.hardware import GIB, Gpu
-from core.training.command import equivalent_command, option_names
-from core.training.config import TrainingConfig
-from core.training.form import SECTIONS, Form, choices, is_switch, label, size_choices, to_text
+from core.common.hardware import GIB, Gpu
+from core.training.config.command_line import equivalent_command, option_names
+from core.training.config.form import (
+    SECTIONS,
+    Form,
+    choices,
+    is_switch,
+    label,
+    size_choices,
+    to_text,
+)
+from core.training.config.options import TrainingConfig
 
 A100 = Gpu(0, "NVIDIA A100-SXM4-40GB", 40 * GIB, 40 * GIB)
 

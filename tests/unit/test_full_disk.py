@@ -16,14 +16,14 @@ from import_data import put_coco
 
 from cli.common import guard
 from cli.main import main
-from core.errors import BatmanError, DiskFull, ExportFailed, ProjectError, ProjectLocked
-from core.full_disk import disk_full, full_at, mount_of
-from core.importers import import_coco
-from core.store import Project
-from core.store.failures import store_error
-from core.training.config import TrainingConfig
-from core.training.events import Finished, encode_event
-from core.training.run import Run
+from core.common.errors import BatmanError, DiskFull, ExportFailed, ProjectError, ProjectLocked
+from core.common.full_disk import disk_full, full_at, mount_of
+from core.data.importers import import_coco
+from core.data.store import Project
+from core.data.store.sqlite_errors import store_error
+from core.training.config.options import TrainingConfig
+from core.training.run.events import Finished, encode_event
+from core.training.run.run import Run
 
 END = Finished(t=1.0, epoch=1, step=1, best_epoch=1, best_map50_95=0.5, best_map50=0.6, seconds=1.0)
 
@@ -219,7 +219,7 @@ def test_a_defect_of_ours_is_none_of_the_project(tmp_path: Path) -> None:
 
 def test_a_reader_that_does_not_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stopped process in the middle of reading holds up the commit of everybody else."""
-    from core.store import project as module
+    from core.data.store import project as module
 
     monkeypatch.setattr(module, "BUSY_S", 0.1)
     with Project.create(tmp_path / "p"), Project.open(tmp_path / "p") as reading:

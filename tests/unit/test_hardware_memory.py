@@ -10,10 +10,10 @@ from typing import Any
 import psutil
 import pytest
 
-from core.hardware import GIB, Gpu, find_gpus, read_machine
-from core.training.config import TrainingConfig
-from core.training.memory import memory_needed, recommend, recommend_here
-from core.training.models import MODELS
+from core.common.hardware import GIB, Gpu, find_gpus, read_machine
+from core.models.sizes import MODELS
+from core.training.config.batch_size import memory_needed, recommend, recommend_here
+from core.training.config.options import TrainingConfig
 
 
 class FakeNvml:
@@ -96,8 +96,10 @@ def test_hidden_gpus_are_not_offered(
 
 def test_the_machine_is_read_without_torch() -> None:
     code = (
-        "import sys, core.hardware as h, core.training.memory, core.training.follow, "
-        "core.training.launcher, core.training.prepare, core.training.command\n"
+        "import sys, core.common.hardware as h, core.training.config.batch_size, "
+        "core.training.live.follow, "
+        "core.training.launch.local, core.training.launch.dataset, "
+        "core.training.config.command_line\n"
         "m = h.read_machine()\n"
         "assert m.cores > 0 and m.memory_total > 0\n"
         "heavy = {'torch', 'rfdetr', 'scipy', 'cv2', 'textual', 'paramiko'}\n"

@@ -14,14 +14,14 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance
 
 from cli.common import run_module
-from core.errors import BatmanError, Cancelled
-from core.health import Finding, HealthReport, check, fix
-from core.health.boxes import TWIN_IOU
-from core.health.scan import ScannedImage
-from core.health.similar import DISTANCE, alike
-from core.importers import import_coco
-from core.progress import Progress
-from core.store import Project
+from core.common.errors import BatmanError, Cancelled
+from core.common.progress import Progress
+from core.data.health import Finding, HealthReport, check, fix
+from core.data.health.boxes import TWIN_IOU
+from core.data.health.scan import ScannedImage
+from core.data.health.similar_images import DISTANCE, alike
+from core.data.importers import import_coco
+from core.data.store import Project
 
 
 def scene(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
@@ -724,7 +724,7 @@ def test_the_blood_cells(project: Project, bccd: Path) -> None:
 
 
 def run(*words: str) -> int:
-    return run_module("check", list(words))
+    return run_module("data.check", list(words))
 
 
 def test_the_command(project: Project, maker: Maker, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from test_health import Maker, encoded, scene
 
-from core.errors import Cancelled
-from core.folders import cache_dir
-from core.health import advice, before_training, check, scan
-from core.health.known import KnownImages
-from core.store import Project
+from core.common.errors import Cancelled
+from core.common.folders import cache_dir
+from core.data.health import advice, before_training, check, scan
+from core.data.health.file_cache import KnownImages
+from core.data.store import Project
 
 
 @pytest.fixture

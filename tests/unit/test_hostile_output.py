@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from core.store import Project
-from core.unseen import unseen
+from core.common.invisible_characters import unseen
+from core.data.store import Project
 
 EVIL = "a\x1b]52;c;eA==\x07\x9b31m\u202eb\u200bc\U000e0041\ufeffd\u2028e"
 # What rich itself writes: colours, places of the cursor, lines cleared, the cursor hidden.

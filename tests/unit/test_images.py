@@ -9,26 +9,27 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from batman_tui.screens.image_choices import quoted
+from batman_tui.images.choices import quoted
 from cli.exits import Exit
 from cli.main import main
-from core.classes import list_classes, merge
-from core.errors import ConfigError, ProjectError
-from core.health import before_training, check, one_line
-from core.images import (
-    Box,
-    delete_images,
-    find_images,
-    finding_images,
-    image_boxes,
-    image_lines,
-    parse_filter,
-    unfinished,
+from core.common.errors import ConfigError, ProjectError
+from core.data.classes import list_classes, merge
+from core.data.health import before_training, check, one_line
+from core.data.health.report import finding_images
+from core.data.images.exif_orientation import turned
+from core.data.images.filter import find_images, parse_filter, unfinished
+from core.data.images.rows import Box, delete_images, image_boxes, image_lines
+from core.data.images.thumbnails import (
+    Crop,
+    class_colour,
+    class_crops,
+    class_strip,
+    crop,
+    picture,
+    with_boxes,
 )
-from core.split_changes import draw_splits, set_splits, split_counts
-from core.store import Project
-from core.thumbnails import Crop, class_colour, class_crops, class_strip, crop, picture, with_boxes
-from core.upright import turned
+from core.data.splits.edit import draw_splits, set_splits, split_counts
+from core.data.store import Project
 
 SHARES = (0.7, 0.15, 0.15)
 GREEN, RED = (0, 200, 0), (220, 0, 0)
@@ -399,7 +400,7 @@ def test_training_tells_what_is_grave(project: Project, capsys: pytest.CaptureFi
 
 
 def test_what_images_show_is_what_the_views_say(project: Project) -> None:
-    from core.shown import boxes_by_image, boxes_shown, classes_shown
+    from core.data.images.images_per_class import boxes_by_image, boxes_shown, classes_shown
 
     def compare() -> int:
         boxes = project.db.execute(

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from import_data import boxes, check, coco, files_below, png, put, put_coco, state
 
-from core import classes
-from core.errors import Cancelled, ImportFailed, ProjectError
-from core.importers import Progress, import_coco, list_imports, remove_import
-from core.importers.coco_json import Parts
-from core.store import Project
+from core.common.errors import Cancelled, ImportFailed, ProjectError
+from core.data import classes
+from core.data.importers import Progress, import_coco, list_imports, remove_import
+from core.data.importers.coco.json_lists import Parts
+from core.data.store import Project
 
 
 @pytest.fixture
@@ -423,7 +423,7 @@ def test_lists_longer_than_a_part_are_read_whole(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With parts of some bytes, every cut falls somewhere awkward."""
-    monkeypatch.setattr("core.importers.coco_json._CHUNK", 40)
+    monkeypatch.setattr("core.data.importers.coco.json_lists._CHUNK", 40)
     value = coco()
     tricky = 'a "}, {" b'
     value["annotations"] = [
@@ -644,7 +644,7 @@ def test_many_problems_are_counted_and_a_thousand_listed(project: Project, tmp_p
 def test_large_imports_rebuild_the_indexes(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spread: int
 ) -> None:
-    monkeypatch.setattr("core.importers.commit._REBUILD", 50)
+    monkeypatch.setattr("core.data.importers.commit._REBUILD", 50)
     images = [{**item, "id": item["id"] * spread} for item in coco()["images"]]
     many = [
         {"id": 500 - n, "image_id": (1 + n % 2) * spread, "category_id": 1 + n % 2,

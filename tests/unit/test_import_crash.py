@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from import_data import check, coco, files_below, put, put_coco
 
-from core import classes
-from core.importers import import_coco, links, place
-from core.store import Project
+from core.data import classes
+from core.data.importers import copy_images, hard_links, import_coco
+from core.data.store import Project
 
 KILLS = 110
 IMAGES = 60
@@ -79,10 +79,10 @@ def test_kill_9_while_importing(
 ) -> None:
     if files == "link beside":
         files = "link"
-        monkeypatch.setattr(links, "LEAST", 10)
-        monkeypatch.setattr(links, "_BLOCK", 3)
-        monkeypatch.setattr(place, "_TICK", 4)
-        monkeypatch.setattr(place, "usable_cores", lambda: 2)
+        monkeypatch.setattr(hard_links, "LEAST", 10)
+        monkeypatch.setattr(hard_links, "_BLOCK", 3)
+        monkeypatch.setattr(copy_images, "_TICK", 4)
+        monkeypatch.setattr(copy_images, "usable_cores", lambda: 2)
     rng = random.Random(f"import {files}")
     source = dataset(tmp_path / "set")
     pictures = {name for name in files_below(source) if name.endswith(".png")}

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from import_data import check, coco, files_below, put, state, voc_xml
 
-from core.archives import extract_zip
-from core.errors import BatmanError
-from core.importers import import_coco, import_voc, import_yolo
-from core.store import Project
+from core.common.errors import BatmanError
+from core.common.zip_archive import extract_zip
+from core.data.importers import import_coco, import_voc, import_yolo
+from core.data.store import Project
 
 # Data sets of three formats, and archives.
 KINDS = 4

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from import_data import check, coco, files_below, png, put, state
 
-from core.errors import Cancelled
-from core.importers import ImportReport, Progress, import_coco, links, place
-from core.importers.coco import read_coco
-from core.importers.commit import commit
-from core.importers.report import Watch
-from core.store import Project
+from core.common.errors import Cancelled
+from core.data.importers import ImportReport, Progress, copy_images, hard_links, import_coco
+from core.data.importers.coco.reader import read_coco
+from core.data.importers.commit import commit
+from core.data.importers.report import Watch
+from core.data.store import Project
 
 IMAGES = 50
 
@@ -23,23 +23,23 @@ IMAGES = 50
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let fifty images be many."""
-    monkeypatch.setattr(links, "LEAST", 10)
-    monkeypatch.setattr(links, "_BLOCK", 7)
-    monkeypatch.setattr(place, "_TICK", 8)
-    monkeypatch.setattr(place, "usable_cores", lambda: 2)
+    monkeypatch.setattr(hard_links, "LEAST", 10)
+    monkeypatch.setattr(hard_links, "_BLOCK", 7)
+    monkeypatch.setattr(copy_images, "_TICK", 8)
+    monkeypatch.setattr(copy_images, "usable_cores", lambda: 2)
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[links.Links]:
+def started(monkeypatch: pytest.MonkeyPatch) -> list[hard_links.Links]:
     """The links that were begun by another process."""
-    begun: list[links.Links] = []
+    begun: list[hard_links.Links] = []
 
-    class Watched(links.Links):
+    class Watched(hard_links.Links):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             begun.append(self)
 
-    monkeypatch.setattr(place, "Links", Watched)
+    monkeypatch.setattr(copy_images, "Links", Watched)
     return begun
 
 
@@ -62,13 +62,13 @@ def dataset(folder: Path) -> Path:
 def plain(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The files of the import without a second process."""
     with monkeypatch.context() as alone, Project.create(tmp_path / "plain") as project:
-        alone.setattr(place, "usable_cores", lambda: 1)
+        alone.setattr(copy_images, "usable_cores", lambda: 1)
         import_coco(project, source)
         return files_below(project.images_dir)
 
 
 def test_the_links_are_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[links.Links]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[hard_links.Links]
 ) -> None:
     source = dataset(tmp_path / "set")
     expected = plain(tmp_path, source, monkeypatch)
@@ -94,13 +94,13 @@ def lost(source: Path, _: pytest.MonkeyPatch) -> None:
 def broken(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = _.parent / "broken.py"
     script.write_text("import sys; sys.stdin.buffer.read(9); sys.exit(1)")
-    monkeypatch.setattr(links, "_CHILD", script)
+    monkeypatch.setattr(hard_links, "_CHILD", script)
 
 
 def killed(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = _.parent / "killed.py"
     script.write_text("import os; os.kill(os.getpid(), 9)")
-    monkeypatch.setattr(links, "_CHILD", script)
+    monkeypatch.setattr(hard_links, "_CHILD", script)
 
 
 def no_program(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_trouble_is_met_the_plain_way(
 
 @pytest.mark.parametrize("stage", ["images", "annotations"])
 def test_stopping_ends_the_other_process_and_leaves_nothing(
-    tmp_path: Path, started: list[links.Links], stage: str
+    tmp_path: Path, started: list[hard_links.Links], stage: str
 ) -> None:
     source = dataset(tmp_path / "set")
     with Project.create(tmp_path / "p") as project:
@@ -151,7 +151,7 @@ def test_stopping_ends_the_other_process_and_leaves_nothing(
 
 
 def test_a_move_takes_its_sources_only_after_all_are_linked(
-    tmp_path: Path, started: list[links.Links]
+    tmp_path: Path, started: list[hard_links.Links]
 ) -> None:
     source = dataset(tmp_path / "set")
     with Project.create(tmp_path / "p") as project:
@@ -163,9 +163,9 @@ def test_a_move_takes_its_sources_only_after_all_are_linked(
 
 
 def test_few_images_need_no_other_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[links.Links]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[hard_links.Links]
 ) -> None:
-    monkeypatch.setattr(links, "LEAST", IMAGES)
+    monkeypatch.setattr(hard_links, "LEAST", IMAGES)
     with Project.create(tmp_path / "p") as project:
         import_coco(project, dataset(tmp_path / "set"))
         check(project)

@@ -11,11 +11,11 @@ import pytest
 from import_data import boxes, check, coco, png, put, put_coco
 from PIL import Image
 
-from core.errors import ImportFailed
-from core.health import check as check_health
-from core.importers import import_coco, import_voc, import_yolo
-from core.importers.dataset import ends
-from core.store import Project
+from core.common.errors import ImportFailed
+from core.data.health import check as check_health
+from core.data.importers import import_coco, import_voc, import_yolo
+from core.data.importers.dataset import ends
+from core.data.store import Project
 
 
 @pytest.fixture
@@ -310,8 +310,8 @@ def test_ends_of_a_path(name: str, expected: list[str]) -> None:
 
 
 def test_augmented_copies_stay_together(project: Project, tmp_path: Path) -> None:
-    from core.exporters import export_original
-    from core.split_changes import draw_splits
+    from core.data.exporters import export_original
+    from core.data.splits.edit import draw_splits
 
     names = [f"p{n}_jpg.rf.{copy}.png" for n in range(12) for copy in ("a1", "b2", "c3")]
     names += [f"alone{n}_jpg.rf.d4.png" for n in range(8)]

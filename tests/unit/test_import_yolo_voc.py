@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from import_data import boxes, check, files_below, png, put, put_voc, put_yolo, state, voc_xml
 
-from core import classes
-from core.errors import ImportFailed
-from core.importers import import_voc, import_yolo
-from core.store import Project
+from core.common.errors import ImportFailed
+from core.data import classes
+from core.data.importers import import_voc, import_yolo
+from core.data.store import Project
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from core.errors import BatmanError
+from core.common.errors import BatmanError
 from slurm.hosts import HostError
 from slurm.hosts.host_key import HostKeyChanged, Transport, check_host_key, known_keys
 from slurm.hosts.known_hosts import add_key, find_keys, hash_name, match_pattern, order_algorithms

@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.child_process import python_environment
-from core.secrets import RedactedLines
+from core.privacy.secrets import RedactedLines
+from core.processes.child_process import python_environment
 
 PASSWORD = "cAnary-pumped-71"
 HEAD = """
 import ctypes, os, signal, subprocess, sys, time
-from core.training.log_pump import LogPump
+from core.training.log.pump import LogPump
 pump = LogPump.start()
 open(os.environ["PID_FILE"], "w").write(str(pump.pid))
 libc = ctypes.CDLL(None)
@@ -74,7 +74,7 @@ sys.exit(7)
 
 def test_everything_is_in_the_log_when_the_process_has_ended(tmp_path: Path) -> None:
     log = tmp_path / "train.log"
-    code = "import sys; from core.training.log_pump import LogPump; LogPump.start()\n"
+    code = "import sys; from core.training.log.pump import LogPump; LogPump.start()\n"
     code += 'for n in range(20000): print("line", n)\nprint("the last")'
     with log.open("ab") as file:
         subprocess.run(
@@ -169,7 +169,7 @@ def test_processes_that_a_trainer_starts_share_its_pump(tmp_path: Path) -> None:
     code, log = run(
         tmp_path,
         """
-code = "from core.training.log_pump import LogPump; print(LogPump.start())"
+code = "from core.training.log.pump import LogPump; print(LogPump.start())"
 subprocess.run([sys.executable, "-P", "-c", code], check=True)
 """,
     )
@@ -179,7 +179,7 @@ subprocess.run([sys.executable, "-P", "-c", code], check=True)
 def test_a_full_disk_costs_lines_and_no_process(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
-    code = "import sys; from core.training.log_pump import LogPump; pump = LogPump.start()\n"
+    code = "import sys; from core.training.log.pump import LogPump; pump = LogPump.start()\n"
     code += 'print("x" * 1_000_000); pump.flush(); sys.exit(5)'
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(

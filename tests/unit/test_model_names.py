@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.errors import ClassError
+from core.common.errors import ClassError
 from core.export.naming import check_classes, split_names
 
 

@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.detector import Prediction, find_checkpoint, latest_run, load_detector
-from core.detector.base import choose_classes, decode, normalise
-from core.detector.runtimes import _place
-from core.detector.stream import in_batches
-from core.errors import BatmanError, ClassError, ConfigError, ExportFailed, RunError
+from core.common.errors import BatmanError, ClassError, ConfigError, ExportFailed, RunError
+from core.common.workspace import Workspace
 from core.evaluation import EvaluationResult
+from core.evaluation.ground_truth import read_truth
 from core.evaluation.metrics import Matches, at, best_common, best_f1
-from core.evaluation.truth import read_truth
 from core.export import ExportOptions, check_classes, export
 from core.export.card import model_card
 from core.export.formats import FORMATS, require_formats
 from core.inference.infer import limits
 from core.inference.inputs import Names, find_sources
 from core.inference.records import RecordWriter
-from core.workspace import Workspace
+from core.models import Prediction, find_checkpoint, latest_run, load_detector
+from core.models.detector import choose_classes, decode, normalise
+from core.models.prefetch import in_batches
+from core.models.runtimes import _place
 
 
 def test_importing_them_loads_nothing_heavy() -> None:
@@ -41,7 +41,7 @@ def test_importing_them_loads_nothing_heavy() -> None:
         "av",
     )
     code = (
-        "import sys, core.detector, core.evaluation, core.inference, core.export\n"
+        "import sys, core.models, core.evaluation, core.inference, core.export\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core import classes
-from core.errors import ClassError
-from core.mapping import apply_mapping, current_mapping, read_mapping, write_mapping
-from core.naming import convention_mapping, convert, key, suggest
-from core.store import Project
+from core.common.errors import ClassError
+from core.data import classes
+from core.data.classes.mapping import apply_mapping, current_mapping, read_mapping, write_mapping
+from core.data.classes.similar_names import convention_mapping, convert, key, suggest
+from core.data.store import Project
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,16 @@ import pytest
 from mounts import fill, read_only, small_disk
 
 from cli.main import main
-from core.errors import RunError
-from core.training.config import DatasetInfo, TrainingConfig
-from core.training.disk import RESERVE_FILE, release, reserve
-from core.training.events import EventWriter, Failed, Stopped, read_events
-from core.training.failures import explain
-from core.training.launcher import launch_local
-from core.training.planning import resume_run
-from core.training.removal import drop_checkpoints
-from core.training.run import Run
-from core.workspace import Workspace
+from core.common.errors import RunError
+from core.common.workspace import Workspace
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.launch.local import launch_local
+from core.training.launch.plan import resume_run
+from core.training.run.delete import drop_checkpoints
+from core.training.run.disk_space import RESERVE_FILE, release, reserve
+from core.training.run.events import EventWriter, Failed, Stopped, read_events
+from core.training.run.run import Run
+from core.training.warnings.failures import explain
 
 NOBODY = 65534
 
@@ -86,7 +86,7 @@ def test_a_folder_one_may_not_write_to_gives_one_clear_error(
         with pytest.raises(RunError, match=said) as caught:
             act()
         assert caught.value.hint
-    monkeypatch.setattr("core.training.launcher.require_trainer", lambda: None)
+    monkeypatch.setattr("core.training.launch.local.require_trainer", lambda: None)
     space = str(Workspace(closed.path.parents[1]).root)
     for words in (
         ["runs", "delete", "theirs", "--checkpoints", "--yes"],
@@ -104,9 +104,9 @@ def test_a_folder_one_may_not_write_to_gives_one_clear_error(
 def test_the_worker_in_such_a_folder_says_so(
     closed: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.training import worker
+    from core.training.worker import main as worker
 
-    monkeypatch.setattr("core.training.stopping.StopRequest.listen", lambda *a, **k: None)
+    monkeypatch.setattr("core.training.worker.stop.StopRequest.listen", lambda *a, **k: None)
     before = content(closed)
     assert worker.main([str(closed.path)]) == worker.UNUSABLE
     assert "The folder of the run 'theirs' cannot be written to" in capsys.readouterr().err

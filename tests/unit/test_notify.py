@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from core import notify as module
-from core.notify import NotifySettings, desktop_way, escape, load_notify, notify, read_notify
-from core.training.config import parse_config
-from core.training.ends import EndWatch, claim, end_of_run
-from core.training.events import EventWriter, Failed, Finished, Started
-from core.training.process import write_worker
-from core.training.run import Run
-from core.workspace import Workspace
+from core.common import notify as module
+from core.common.notify import NotifySettings, desktop_way, escape, load_notify, notify, read_notify
+from core.common.workspace import Workspace
+from core.training.config.options import parse_config
+from core.training.run.events import EventWriter, Failed, Finished, Started
+from core.training.run.run import Run
+from core.training.run.worker_process import write_worker
+from core.training.run_list.ended import EndWatch, claim, end_of_run
 
 NASTY = "a\x1b]0;title\x07b;c\nd $(touch hacked)"
 

@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from cli.numbers import number, whole
-from core.training.config import TrainingConfig, validate_field
+from core.training.config.options import TrainingConfig, validate_field
 
 NUMERIC = [
     name

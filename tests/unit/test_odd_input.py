@@ -23,9 +23,9 @@ from import_data import put_coco
 from cli.common import guard
 from cli.main import COMMANDS, main
 from cli.parser import BatmanParser
-from core.importers import import_coco
-from core.store import Project
-from core.training.config import TrainingConfig
+from core.data.importers import import_coco
+from core.data.store import Project
+from core.training.config.options import TrainingConfig
 
 ROOT = Path(__file__).parents[2]
 # These open the app or a port once their options are right; their numbers are tried still.
@@ -110,7 +110,9 @@ def alone(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BATMAN_COCO_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("EDITOR", "true")
     # Nothing is there to download: no need to ask five times.
-    monkeypatch.setattr("core.download._Fetch._back_off", lambda self, tries: 0.0)
+    monkeypatch.setattr(
+        "core.data.importers.services.download._Fetch._back_off", lambda self, tries: 0.0
+    )
     monkeypatch.setenv("HOME", str(workspace / "home"))
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
 

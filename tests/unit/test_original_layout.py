@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from import_data import check, files_below, png, put, put_coco, state
 
-from core import classes
-from core.errors import ImportFailed
-from core.exporters import export_original
-from core.importers import import_coco, import_original, list_imports
-from core.store import Project
+from core.common.errors import ImportFailed
+from core.data import classes
+from core.data.exporters import export_original
+from core.data.importers import import_coco, import_original, list_imports
+from core.data.store import Project
 
 WIDTH, HEIGHT = 64, 48
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from import_data import boxes, check, files_below, put_coco, put_voc, put_yolo, state
 
-from core.errors import Cancelled, ImportFailed
-from core.importers import (
+from core.common.errors import Cancelled, ImportFailed
+from core.data.importers import (
     ImportReport,
     Progress,
     import_coco,
@@ -20,8 +20,8 @@ from core.importers import (
     imported_before,
     list_imports,
 )
-from core.source_kind import guess_kind
-from core.store import Project
+from core.data.importers.detect_format import guess_kind
+from core.data.store import Project
 
 FORMATS: dict[str, tuple[Callable[[Path], Path], Callable[..., ImportReport]]] = {
     "coco": (put_coco, import_coco),

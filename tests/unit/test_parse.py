@@ -8,13 +8,13 @@ import pytest
 
 import themes
 from batman_tui import settings
-from core.detector.onnx_model import read_facts
-from core.errors import BatmanError
-from core.mapping import read_mapping
-from core.notify import load_notify
-from core.parse import ParseError, parse_json, parse_toml
-from core.text import whole_number
-from slurm.profiles import ProfileError, load_profile
+from core.common.errors import BatmanError
+from core.common.notify import load_notify
+from core.common.parse import ParseError, parse_json, parse_toml
+from core.common.text import whole_number
+from core.data.classes.mapping import read_mapping
+from core.models.onnx import read_facts
+from slurm.site.profiles import ProfileError, load_profile
 
 DEEP = 20_000
 

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.training import worker
-from core.training.batching import Batching
-from core.training.events import Failed, Oom, read_events
-from core.training.peers import Peers
-from core.training.stopping import StopRequest
+from core.training.config.effective_batch import Batching
+from core.training.run.events import Failed, Oom, read_events
+from core.training.worker import main as worker
+from core.training.worker.peers import Peers
+from core.training.worker.stop import StopRequest
 
 
 @pytest.fixture(autouse=True)

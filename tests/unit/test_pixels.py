@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import ProjectError
-from core.health.scan import scan
-from core.pixels import TOTAL, Budget, weight
-from core.thumbnails import picture
-from core.training.images import check_image
+from core.common.errors import ProjectError
+from core.data.health.scan import scan
+from core.data.images.decoding_memory import TOTAL, Budget, weight
+from core.data.images.thumbnails import picture
+from core.training.launch.image_check import check_image
 
 SIDE = 8_000
 SCAN = """
 import sys
 from pathlib import Path
-from core.health.scan import scan
+from core.data.health.scan import scan
 file = Path(sys.argv[1])
 # Batches are of 256 files, so that each thread gets one of the large.
 files = [(n, file if n % 256 == 0 else file.with_name("small.png")) for n in range(1024)]
@@ -59,7 +59,7 @@ def test_several_deep_pictures_at_once_take_less_than_a_gigabyte(tmp_path: Path)
 
 
 def test_grey_of_a_deep_picture_is_the_same_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.health import scan as module
+    from core.data.health import scan as module
 
     values = np.random.default_rng(1).integers(100, 60_000, (37, 53)).astype(np.uint16)
     span = float(values.max()) - float(values.min())

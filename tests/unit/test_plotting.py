@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core import ticks
-from core.braille import pack, raster
-from core.curves import Spans, spans
-from core.painting import paint
-from core.plotting import Chart, Curve, Ink, Mark, zoom
+from core.plots import ticks
+from core.plots.braille import pack, raster
+from core.plots.chart import Chart, Curve, Ink, Mark, zoom
+from core.plots.curves import Spans, spans
+from core.plots.paint import paint
 
 
 def line(size: int = 100) -> Curve:

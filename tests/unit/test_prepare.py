@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core.errors import Cancelled, ConfigError
-from core.store import Project
-from core.training.clip import MIN_SIDE, clip
-from core.training.config import DatasetInfo, TrainingConfig
-from core.training.images import check_image, check_images
-from core.training.prepare import Progress, file_name, prepare, prepare_run
+from core.common.errors import Cancelled, ConfigError
+from core.data.importers.clip_box import MIN_SIDE, clip
+from core.data.store import Project
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.launch.dataset import Progress, file_name, prepare, prepare_run
+from core.training.launch.image_check import check_image, check_images
 
 Box = tuple[str, float, float, float, float]
 CONFIG = TrainingConfig(model="tiny")

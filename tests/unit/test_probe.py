@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from cli import probe
 from cli.exits import Exit
 from cli.main import main
-from core.hardware import GIB, Gpu
-from core.training.config import TrainingConfig
-from core.training.form import Form
-from core.training.memory import recommend_here
-from core.training.probed import probe_key, probes_file, recall, remember
+from cli.runs import probe
+from core.common.hardware import GIB, Gpu
+from core.training.config.batch_size import recommend_here
+from core.training.config.form import Form
+from core.training.config.options import TrainingConfig
+from core.training.config.probe_results import probe_key, probes_file, recall, remember
 
 A100 = Gpu(0, "NVIDIA A100-SXM4-40GB", 40 * GIB, 39 * GIB)
 BUSY = Gpu(0, "NVIDIA A100-SXM4-40GB", 40 * GIB, 20 * GIB)

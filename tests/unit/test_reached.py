@@ -12,21 +12,21 @@ import pytest
 
 from cli import train
 from cli.main import main
-from core.errors import RunError
-from core.training.checkpoints import BEST, LAST
-from core.training.command import option_names
-from core.training.config import DatasetInfo, TrainingConfig, parse_config
-from core.training.events import EventWriter, Finished, Started, Validation, read_events
-from core.training.origin import Origin
-from core.training.planning import create_run, plan_run, plan_settings, resume_run, would_be_path
-from core.training.process import expect_worker
-from core.training.reached import Setback, reached
-from core.training.removal import drop_checkpoints
-from core.training.run import Run
-from core.training.worker import FAILED, UNUSABLE
-from core.training.worker import main as work
-from core.workspace import Workspace
-from slurm.mirror_state import MirrorState
+from core.common.errors import RunError
+from core.common.workspace import Workspace
+from core.training.config.command_line import option_names
+from core.training.config.options import DatasetInfo, TrainingConfig, parse_config
+from core.training.config.origin import Origin
+from core.training.launch.plan import create_run, plan_run, plan_settings, resume_run, would_be_path
+from core.training.run.checkpoints import BEST, LAST
+from core.training.run.delete import drop_checkpoints
+from core.training.run.events import EventWriter, Finished, Started, Validation, read_events
+from core.training.run.overwrite_guard import Setback, reached
+from core.training.run.run import Run
+from core.training.run.worker_process import expect_worker
+from core.training.worker.main import FAILED, UNUSABLE
+from core.training.worker.main import main as work
+from slurm.sync.mirror_state import MirrorState
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def test_the_worker_by_hand_leaves_a_finished_run_as_it_is(
     if lost == "checkpoints":
         drop_checkpoints(run)
     before = files(run)
-    monkeypatch.setattr("core.training.stopping.StopRequest.listen", lambda *a, **k: None)
+    monkeypatch.setattr("core.training.worker.stop.StopRequest.listen", lambda *a, **k: None)
     assert work([str(run.path)]) == UNUSABLE
     assert files(run) == before
     assert run.state() == "finished"
@@ -236,7 +236,7 @@ def test_a_start_that_somebody_waits_for_is_told_why_it_failed(
     drop_checkpoints(run)
     best = (run.path / BEST).read_bytes()
     expect_worker(run.path, "cluster")
-    monkeypatch.setattr("core.training.stopping.StopRequest.listen", lambda *a, **k: None)
+    monkeypatch.setattr("core.training.worker.stop.StopRequest.listen", lambda *a, **k: None)
     assert work([str(run.path)]) == FAILED
     assert run.state() == "failed"
     assert "replace them" in run.summary().error
@@ -255,7 +255,7 @@ def test_a_lost_run_started_again_by_a_scheduler_says_so(
         writer.write(event)
     writer.close()
     drop_checkpoints(run)
-    monkeypatch.setattr("core.training.stopping.StopRequest.listen", lambda *a, **k: None)
+    monkeypatch.setattr("core.training.worker.stop.StopRequest.listen", lambda *a, **k: None)
     assert work([str(run.path)]) == FAILED
     assert "no checkpoint left to go on from" in run.summary().error
 
@@ -285,8 +285,8 @@ def test_the_origin_is_shown(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from batman_tui.screens.run_details import settings_text
-    from core.training.follow import RunFollower
+    from batman_tui.run.details import settings_text
+    from core.training.live.follow import RunFollower
 
     chosen: dict[str, Any] = {"resume": run.path / "checkpoint_epoch_10.pth", "epochs": 30}
     new, config = plan_run(workspace, TrainingConfig(**chosen))

@@ -9,12 +9,12 @@ import pytest
 
 from cli.exits import Exit
 from cli.main import main
-from core.errors import RunError
-from core.training.config import TrainingConfig
-from core.training.events import EventWriter, Finished
-from core.training.process import write_worker
-from core.training.removal import delete_run, drop_checkpoints, room
-from core.training.run import Run
+from core.common.errors import RunError
+from core.training.config.options import TrainingConfig
+from core.training.run.delete import delete_run, drop_checkpoints, room
+from core.training.run.events import EventWriter, Finished
+from core.training.run.run import Run
+from core.training.run.worker_process import write_worker
 
 MB = 1_000_000
 

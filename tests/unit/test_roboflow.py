@@ -23,12 +23,12 @@ from http_stand import Asked, Cut, Site, Status, serve
 from PIL import Image
 
 from cli.common import run_module
-from core import archives
-from core.download import DownloadFailed, Patience
-from core.errors import Cancelled, ImportFailed
-from core.importers.roboflow import import_roboflow
-from core.progress import Progress
-from core.store import Project
+from core.common import zip_archive
+from core.common.errors import Cancelled, ImportFailed
+from core.common.progress import Progress
+from core.data.importers.services.download import DownloadFailed, Patience
+from core.data.importers.services.roboflow import import_roboflow
+from core.data.store import Project
 
 pytest.importorskip("roboflow", reason="the roboflow extra is not installed")
 
@@ -285,7 +285,7 @@ def test_an_unsafe_archive_is_refused_as_a_whole(
     message: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(archives, "ALLOWANCE", 20_000_000)
+    monkeypatch.setattr(zip_archive, "ALLOWANCE", 20_000_000)
     service.site.files["/export.zip"] = content
     with pytest.raises(ImportFailed, match=message):
         bring(project)
@@ -447,7 +447,9 @@ def test_the_key_is_in_no_process_list_while_it_works(service: Service, tmp_path
     assert "SECRET" not in done.stdout + done.stderr
     (lists,) = seen
     # Tests beside this one may have children of their own.
-    children = [words for words in lists.values() if b"core.importers.roboflow_child" in words]
+    children = [
+        words for words in lists.values() if b"core.data.importers.services.roboflow_child" in words
+    ]
     assert children
     assert not any(b"rfINHERITED" in child for child in children)
     assert any(b"--api-key" in words for words in lists.values())

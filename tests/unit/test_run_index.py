@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from core.errors import BatmanError
-from core.training import run as run_module
-from core.training import run_index
-from core.training.config import TrainingConfig
-from core.training.events import EventWriter, Finished, Started
-from core.training.notes import write_note
-from core.training.process import write_worker
-from core.training.run import Run
-from core.training.run_cache import RunCache
-from core.training.run_index import RunIndex
-from core.workspace import Workspace
+from core.common.errors import BatmanError
+from core.common.workspace import Workspace
+from core.training.config.options import TrainingConfig
+from core.training.run import run as run_module
+from core.training.run.events import EventWriter, Finished, Started
+from core.training.run.notes import write_note
+from core.training.run.run import Run
+from core.training.run.worker_process import write_worker
+from core.training.run_list import index as run_index
+from core.training.run_list.cache import RunCache
+from core.training.run_list.index import RunIndex
 
 DAY = 86400.0
 
@@ -208,7 +208,7 @@ def test_a_process_that_dies_without_a_word_is_seen(
     reads.clear()
     assert states(index)["r2"] == "running"
     assert reads == [], "one that writes nothing is not read again either"
-    monkeypatch.setattr("core.training.process.Worker.alive", lambda worker: False)
+    monkeypatch.setattr("core.training.run.worker_process.Worker.alive", lambda worker: False)
     assert states(index)["r2"] == "lost"
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ConfigError, RunError
-from core.training.config import TrainingConfig
-from core.training.notes import (
+from core.common.errors import ConfigError, RunError
+from core.training.config.options import TrainingConfig
+from core.training.run.notes import (
     NOTE_LENGTH,
     NOTES_FILE,
     Notes,
@@ -20,9 +20,9 @@ from core.training.notes import (
     said_of,
     write_note,
 )
-from core.training.run import Run
-from core.training.run_filter import read_filter, require_filter, sort_runs
-from core.training.summary import RunSummary
+from core.training.run.run import Run
+from core.training.run.summary import RunSummary
+from core.training.run_list.filter import read_filter, require_filter, sort_runs
 
 
 def summary(name: str, **values: object) -> RunSummary:

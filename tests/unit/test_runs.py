@@ -16,12 +16,17 @@ from typing import Any
 import psutil
 import pytest
 
-from core.child_process import python_environment
-from core.errors import BatmanError, ConfigError, RunError
-from core.files import write_json
-from core.training import launcher
-from core.training.config import DatasetInfo, TrainingConfig
-from core.training.events import (
+from core.common.errors import BatmanError, ConfigError, RunError
+from core.common.files import write_json
+from core.common.workspace import Workspace
+from core.processes.child_process import python_environment
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.launch import local
+from core.training.launch.local import launch_local, require_trainer
+from core.training.launch.plan import create_run, plan_run, resume_run
+from core.training.live.follow import RunFollower
+from core.training.run.delete import require_ended
+from core.training.run.events import (
     Epoch,
     EventWriter,
     Failed,
@@ -31,26 +36,21 @@ from core.training.events import (
     Stopped,
     Validation,
 )
-from core.training.follow import RunFollower
-from core.training.launcher import launch_local, require_trainer
-from core.training.planning import create_run, plan_run, resume_run
-from core.training.process import (
+from core.training.run.run import Run, find_run, latest_run
+from core.training.run.worker_process import (
     Worker,
     decode_worker,
     mark_stopping,
     read_worker,
     write_worker,
 )
-from core.training.removal import require_ended
-from core.training.run import Run, find_run, latest_run
-from core.training.run_index import list_runs
-from core.workspace import Workspace
+from core.training.run_list.index import list_runs
 
 WORKER = """
 import os, signal, sys, time
 from pathlib import Path
-from core.training.events import EventWriter, Started, Stopped
-from core.training.process import write_worker
+from core.training.run.events import EventWriter, Started, Stopped
+from core.training.run.worker_process import write_worker
 
 run = Path(sys.argv[1])
 write_worker(run)
@@ -154,7 +154,7 @@ def test_a_new_run_has_its_settings_or_is_not_there(
     (workspace.runs_dir / "cells-tiny-2" / "x").touch()
     (workspace.runs_dir / "cells-tiny-3").touch()
     with monkeypatch.context() as patched:
-        patched.setattr("core.training.planning._next_number", lambda *_: 1)
+        patched.setattr("core.training.launch.plan._next_number", lambda *_: 1)
         made = create_run(workspace, config)
     assert made.name == "cells-tiny-4"
     assert made.config().output_dir == made.path
@@ -539,7 +539,8 @@ def test_a_worker_outlives_its_parent(run: Run, fake_worker: list[str], tmp_path
         "import sys, signal\nfrom pathlib import Path\n"
         # Also where whoever runs the tests ignores it, as nohup does.
         "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
-        "from core.training.launcher import launch_local\nfrom core.training.run import Run\n"
+        "from core.training.launch.local import launch_local\n"
+        "from core.training.run.run import Run\n"
         "launch_local(Run(Path(sys.argv[1])), sys.argv[2:])\n"
         "print('launched', flush=True)\nsignal.pause()\n"
     )
@@ -577,7 +578,7 @@ def test_stopping_before_it_began_is_no_loss(run: Run) -> None:
 
 
 def test_training_that_is_not_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launcher, "_NEEDED", ("sys", "no_such_torch"))
+    monkeypatch.setattr(local, "_NEEDED", ("sys", "no_such_torch"))
     with pytest.raises(RunError, match="no_such_torch is missing") as caught:
         require_trainer()
     assert "uv sync --extra train" in caught.value.hint
@@ -589,7 +590,7 @@ def test_training_that_is_not_installed(run: Run, monkeypatch: pytest.MonkeyPatc
 def test_several_nodes_need_a_cluster(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launcher, "_NEEDED", ("sys",))
+    monkeypatch.setattr(local, "_NEEDED", ("sys",))
     run = create_run(workspace, TrainingConfig(num_nodes=2))
     with pytest.raises(RunError, match="cluster only") as caught:
         launch_local(run)

@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.store import Project
-from core.training.config import TrainingConfig
-from core.training.prepare import prepare
-from core.training.sampling import (
+from core.data.store import Project
+from core.training.config.class_balance import (
     balance_note,
     capped,
     class_factors,
@@ -21,6 +19,8 @@ from core.training.sampling import (
     epoch_length,
     repeat_factors,
 )
+from core.training.config.options import TrainingConfig
+from core.training.launch.dataset import prepare
 
 PERSON, CAR, OWL = 1, 2, 3
 

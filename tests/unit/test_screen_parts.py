@@ -9,11 +9,11 @@ import pytest
 from rich.cells import cell_len
 
 from batman_tui.clock import ago
-from batman_tui.widgets.cells import bar, fit
-from batman_tui.widgets.path_suggester import complete
-from core.overview import overview
-from core.source_kind import guess_kind, typed_paths
-from core.store import Project
+from batman_tui.widgets.form.path_suggester import complete
+from batman_tui.widgets.table.cells import bar, fit
+from core.data.importers.detect_format import guess_kind, typed_paths
+from core.data.overview import overview
+from core.data.store import Project
 
 
 @pytest.mark.parametrize("cells", [0, 1, 2, 5, 9, 40])

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from core.secret_sources import found_secrets, passwords_of
-from core.secrets import learn, redact, redact_forms, redact_json, redact_tree, refresh
-from core.text import clean
-from core.training.config import TrainingConfig
-from core.training.events import EventWriter, Failed, Warning_, read_events
-from core.training.notes import write_note
+from core.common.text import clean
+from core.privacy.secret_sources import found_secrets, passwords_of
+from core.privacy.secrets import learn, redact, redact_forms, redact_json, redact_tree, refresh
+from core.training.config.options import TrainingConfig
+from core.training.run.events import EventWriter, Failed, Warning_, read_events
+from core.training.run.notes import write_note
 
 ROOT = Path(__file__).parents[2]
 
@@ -204,7 +204,7 @@ def test_it_costs_next_to_nothing() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 def test_an_argument_is_hidden_wherever_it_stands() -> None:
     code = (
-        "import sys; from core.secrets import hide_argument; hide_argument('sécret');"
+        "import sys; from core.privacy.secrets import hide_argument; hide_argument('sécret');"
         "print(open('/proc/self/cmdline', 'rb').read()); print(sys.argv)"
     )
     words = [sys.executable, "-c", code.replace("'sécret'", "sys.argv[2]")]

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from core.errors import ConfigError
-from core.training.config import DatasetInfo, TrainingConfig
-from core.training.events import Epoch, Step, Validation, Warning_
-from core.training.services import IDS_FILE, Services, require_services
+from core.common.errors import ConfigError
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.loggers.wandb_mlflow import IDS_FILE, Services, require_services
+from core.training.run.events import Epoch, Step, Validation, Warning_
 
 STEP = Step(
     t=1.5, epoch=1, step=7, loss=None, loss_cls=0.5, loss_box=0.25, loss_giou=0.125, lr=1e-4,

@@ -10,7 +10,7 @@ from textual.color import Color
 
 import themes
 from batman_tui import keys, settings
-from core.errors import BatmanError
+from core.common.errors import BatmanError
 
 
 def write(folder: Path, text: str) -> Path:

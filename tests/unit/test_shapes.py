@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.errors import ExportFailed
-from core.shapes import SPELLINGS, make_shapes
+from core.common.errors import ExportFailed
+from core.demo.shapes import SPELLINGS, make_shapes
 
 
 def _files(folder: Path) -> dict[str, bytes]:

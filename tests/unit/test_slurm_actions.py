@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from test_slurm_queue import squeue_job
 
-from core.errors import BatmanError
-from slurm.actions import JobActionError, act, check_ids
-from slurm.detail import JobLog, job_use, log_files, parse_show_job, parse_use, show_job
+from core.common.errors import BatmanError
 from slurm.hosts import Completed, HostError, LocalHost
-from slurm.states import parse_state
+from slurm.job.states import parse_state
+from slurm.queue.job_actions import JobActionError, act, check_ids
+from slurm.queue.job_detail import JobLog, job_use, log_files, parse_show_job, parse_use, show_job
 
 from test_slurm_queue import record  # isort: skip
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from slurm.hosts import channels
-from slurm.hosts.channels import Room
+from slurm.hosts import ssh_channels
+from slurm.hosts.ssh_channels import Room
 
 
 def test_the_last_place_is_waited_for() -> None:
@@ -42,7 +42,7 @@ def test_one_at_least_is_tried_always() -> None:
 
 def test_one_more_is_tried_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(channels.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(ssh_channels.time, "monotonic", lambda: now[0])
     room = Room(3)
     room.take()
     room.refused()

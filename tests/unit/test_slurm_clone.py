@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from cli.jobs_clone import fill_in
-from cli.submit import add_arguments, request_of
-from core.errors import RunError
-from core.store import Project
-from core.training.config import TrainingConfig, parse_config
-from core.training.run import Run
-from core.workspace import Workspace
-from slurm.clone import clone_job, clone_run
-from slurm.profiles import GpuType, Profile, save_profile
-from slurm.record import JobRecord, write_record
-from slurm.request import JobRequest
+from cli.cluster.jobs_clone import fill_in
+from cli.cluster.submit import add_arguments, request_of
+from core.common.errors import RunError
+from core.common.workspace import Workspace
+from core.data.store import Project
+from core.training.config.options import TrainingConfig, parse_config
+from core.training.run.run import Run
+from slurm.job.record import JobRecord, write_record
+from slurm.site.profiles import GpuType, Profile, save_profile
+from slurm.submit.clone import clone_job, clone_run
+from slurm.submit.request import JobRequest
 
 SCRIPT = """#!/bin/bash
 #SBATCH --job-name=cells-tiny-1

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from slurm.discover import Facts, Place, discover, suggest_profile
 from slurm.hosts import LocalHost
-from slurm.profiles import Profile
+from slurm.site.discover import Facts, Place, discover, suggest_profile
+from slurm.site.profiles import Profile
 
 SINFO = """#!/bin/sh
 case "$*" in

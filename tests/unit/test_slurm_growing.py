@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core.files import write_json
-from slurm import growing
-from slurm.growing import Grown, grow
+from core.common.files import write_json
 from slurm.hosts import NotConnected
-from slurm.mirror_state import FILE, MirrorState
+from slurm.sync import tail_copy
+from slurm.sync.mirror_state import FILE, MirrorState
+from slurm.sync.tail_copy import Grown, grow
 
 
 class There:
@@ -36,7 +36,7 @@ class There:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(growing, "CHUNK", 10)
+    monkeypatch.setattr(tail_copy, "CHUNK", 10)
     return tmp_path / "copy"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slurm.jobs import count_tasks, new_separator, parse_sacct, parse_squeue, squeue_format
+from slurm.queue.jobs import count_tasks, new_separator, parse_sacct, parse_squeue, squeue_format
 
 SEP = "\x1fabcd\x1f"
 NASTY = "a|b 'x'\x1f$(y)\nnext\n12 \x1b[31m"

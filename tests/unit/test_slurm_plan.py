@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from slurm.discover import Facts, Node, Partition, parse_nodes, suggest_gpus
 from slurm.hosts import Completed, HostError
-from slurm.plan import CannotGive, plan
-from slurm.profiles import EXAMPLE_GPUS, GpuType, Profile
-from slurm.request import JobRequest
-from slurm.resources import resource_options
-from slurm.soonest import soonest
-from slurm.values import Gpus
+from slurm.site.discover import Facts, Node, Partition, parse_nodes, suggest_gpus
+from slurm.site.profiles import EXAMPLE_GPUS, GpuType, Profile
+from slurm.site.slurm_values import Gpus
+from slurm.submit.plan import CannotGive, plan
+from slurm.submit.request import JobRequest
+from slurm.submit.resources import resource_options
+from slurm.submit.start_estimate import soonest
 
 HOUR = 3600
 

@@ -10,10 +10,10 @@ import pytest
 from test_slurm_queue import squeue_job
 
 from slurm.hosts import HostError, NeedsPerson
-from slurm.jobs import Job
-from slurm.poller import ACCOUNTING_S, LEAST_GAP_S, QueuePoller
-from slurm.queue import QueueSnapshot
-from slurm.states import parse_state
+from slurm.job.states import parse_state
+from slurm.queue.jobs import Job
+from slurm.queue.poll import ACCOUNTING_S, LEAST_GAP_S, QueuePoller
+from slurm.queue.queue import QueueSnapshot
 
 
 class World:

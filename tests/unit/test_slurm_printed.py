@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from slurm.detail import parse_show_job
-from slurm.discover import parse_nodes
-from slurm.jobs import Job, parse_sacct, parse_squeue
-from slurm.nodes import pool_gpus
-from slurm.values import gpu_count, parse_gres
+from slurm.queue.job_detail import parse_show_job
+from slurm.queue.jobs import Job, parse_sacct, parse_squeue
+from slurm.site.discover import parse_nodes
+from slurm.site.free_gpus import pool_gpus
+from slurm.site.slurm_values import gpu_count, parse_gres
 
 FOLDER = Path(__file__).parent / "slurm_printed"
 

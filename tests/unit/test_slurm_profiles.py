@@ -10,11 +10,11 @@ import pytest
 
 from cli.common import run_module
 from cli.exits import Exit
-from core.errors import BadName, BatmanError
-from core.files import write_atomic
-from core.workspace import Workspace
+from core.common.errors import BadName, BatmanError
+from core.common.files import write_atomic
+from core.common.workspace import Workspace
 from slurm.hosts import Completed, HostError
-from slurm.profiles import (
+from slurm.site.profiles import (
     EXAMPLE_GPUS,
     GpuType,
     Profile,
@@ -29,8 +29,8 @@ from slurm.profiles import (
     save_profile,
     to_toml,
 )
-from slurm.request import combinations
-from slurm.site import open_site
+from slurm.site.site import open_site
+from slurm.submit.request import combinations
 
 NASTY = 'it\'s "x" $(y) \\ é \x7f#'[:-2].strip()
 
@@ -159,7 +159,7 @@ def test_a_variable_that_is_not_set_there_is_said() -> None:
 
 
 def clusters(*words: str) -> int:
-    return run_module("clusters", list(words), "batman clusters")
+    return run_module("cluster.clusters", list(words), "batman clusters")
 
 
 def test_add_edit_list_remove(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from test_slurm_jobs import NASTY, SACCT, SQUEUE
 
-from core.files import write_json
-from core.workspace import Workspace
-from slurm.arrays import job_lines, own_runs, why
+from core.common.files import write_json
+from core.common.workspace import Workspace
 from slurm.hosts import Completed, HostError, LocalHost
-from slurm.jobs import Job, parse_sacct, parse_squeue
-from slurm.known import keep_ends, with_records
-from slurm.nodes import partition_rooms
-from slurm.queue import QueueSnapshot, ask_queue, merge_jobs, split_sections, with_left
-from slurm.record import JobRecord, list_records, read_record, write_record
-from slurm.states import GONE, LEFT, parse_state, reason_words
-from slurm.watching import PatientFiles, QueueWatch
+from slurm.job.record import JobRecord, list_records, read_record, write_record
+from slurm.job.states import GONE, LEFT, parse_state, reason_words
+from slurm.queue.arrays import job_lines, own_runs, why
+from slurm.queue.jobs import Job, parse_sacct, parse_squeue
+from slurm.queue.our_jobs import keep_ends, with_records
+from slurm.queue.queue import QueueSnapshot, ask_queue, merge_jobs, split_sections, with_left
+from slurm.site.free_gpus import partition_rooms
+from slurm.watch.cluster_jobs import PatientFiles, QueueWatch
 
 SEP = "\x1fs\x1f"
 SINFO = """n1|gpu|gpu:h100-96:4|gpu:h100-96:2(IDX:0-1)|mixed|1/15/0/16|256000|3:00:00|up|

@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from core.errors import BatmanError
-from core.training.events import Checkpoint, EventWriter, Failed, Started, Stopped, read_events
-from core.training.process import expect_worker, read_worker
-from core.training.run import Run
-from slurm.attempts import STUCK, Attempt, main, read_attempts, saved_step, stuck
-from slurm.resources import Resources
-from slurm.script import JobSpec, build_script, sbatch_options, warning_lead
+from core.common.errors import BatmanError
+from core.training.run.events import Checkpoint, EventWriter, Failed, Started, Stopped, read_events
+from core.training.run.run import Run
+from core.training.run.worker_process import expect_worker, read_worker
+from slurm.job.attempts import STUCK, Attempt, main, read_attempts, saved_step, stuck
+from slurm.submit.resources import Resources
+from slurm.submit.script import JobSpec, build_script, sbatch_options, warning_lead
 
 ROOT = Path(__file__).parents[2]
 NASTY = '-n it\'s $(touch hacked) `touch hacked`; "x" \\ %j & * é'

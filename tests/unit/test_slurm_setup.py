@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from slurm.setup_check import Said, judge
-from slurm.setup_house import platform_tags
-from slurm.setup_install import Install, install_script
-from slurm.setup_look import Python, parse_look
-from slurm.setup_wheel import PACKAGES, own_wheel
+from slurm.setup.check import Said, judge
+from slurm.setup.install import Install, install_script
+from slurm.setup.look import Python, parse_look
+from slurm.setup.wheel import PACKAGES, own_wheel
+from slurm.setup.wheelhouse import platform_tags
 
 NASTY = "/scratch/it's $(touch hacked); `touch hacked`\n-x"
 
@@ -55,7 +55,7 @@ def test_our_wheel_is_whole_and_the_same_each_time(tmp_path: Path) -> None:
         names = wheel.namelist()
         info = next(name for name in names if name.endswith("METADATA")).rpartition("/")[0]
         assert {name.partition("/")[0] for name in names} == {*PACKAGES, info}
-        assert "core/training/worker.py" in names
+        assert "core/training/worker/main.py" in names
         assert "batman_tui/app.tcss" in names
         assert not any("__pycache__" in name for name in names)
         metadata = wheel.read(f"{info}/METADATA").decode()

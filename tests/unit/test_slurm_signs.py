@@ -8,10 +8,10 @@ import pytest
 from test_slurm_queue import squeue_job
 
 from slurm.hosts import HostError
-from slurm.jobs import Job
-from slurm.record import JobRecord
-from slurm.signs import MOST_NOTES, NOTE_COUNTS_S, EndSigns
-from slurm.states import parse_state
+from slurm.job.record import JobRecord
+from slurm.job.states import parse_state
+from slurm.queue.end_signs import MOST_NOTES, NOTE_COUNTS_S, EndSigns
+from slurm.queue.jobs import Job
 
 
 class Files:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slurm.states import (
+from slurm.job.states import (
     _BRIEF,
     _REASONS,
     BRIEF_CELLS,
@@ -12,7 +12,7 @@ from slurm.states import (
     reason_brief,
     reason_words,
 )
-from slurm.values import (
+from slurm.site.slurm_values import (
     Gpus,
     format_duration,
     gpu_count,

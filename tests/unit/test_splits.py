@@ -8,8 +8,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from core.errors import ConfigError
-from core.splits import SPLITS, assign_splits
+from core.common.errors import ConfigError
+from core.data.splits.assign import SPLITS, assign_splits
 
 SHARES = (0.7, 0.15, 0.15)
 Pairs = list[tuple[int, int]]

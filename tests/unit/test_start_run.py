@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.errors import Cancelled, ConfigError, ProjectError, RunError
-from core.store import Project
-from core.temporary import remove_tree
-from core.training.config import TrainingConfig
-from core.training.events import EventWriter, Stopped
-from core.training.prepare import Progress
-from core.training.run import Run
-from core.training.start import ready_run
-from core.workspace import Workspace
+from core.common.errors import Cancelled, ConfigError, ProjectError, RunError
+from core.common.temporary import remove_tree
+from core.common.workspace import Workspace
+from core.data.store import Project
+from core.training.config.options import TrainingConfig
+from core.training.launch.dataset import Progress
+from core.training.launch.prepare_run import ready_run
+from core.training.run.events import EventWriter, Stopped
+from core.training.run.run import Run
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from core import classes
-from core.errors import BadName, ClassError, ProjectError, ProjectLocked
-from core.store import Project, schema
-from core.store.lock import write_lock
+from core.common.errors import BadName, ClassError, ProjectError, ProjectLocked
+from core.data import classes
+from core.data.store import Project, schema
+from core.data.store.lock import write_lock
 
 
 def fill(project: Project, names: list[str], images: int = 3) -> int:
@@ -104,7 +104,7 @@ def test_a_newer_schema_is_refused_and_an_older_one_migrated(
     monkeypatch.setattr(
         schema, "MIGRATIONS", [*schema.MIGRATIONS, "ALTER TABLE images ADD COLUMN hash TEXT;"]
     )
-    monkeypatch.setattr("core.store.project.MIGRATIONS", schema.MIGRATIONS)
+    monkeypatch.setattr("core.data.store.project.MIGRATIONS", schema.MIGRATIONS)
     with Project.open(project.path) as newer:
         assert newer.db.execute("PRAGMA user_version").fetchone()[0] == len(schema.MIGRATIONS)
         assert "hash" in [row[1] for row in newer.db.execute("PRAGMA table_info(images)")]
@@ -118,7 +118,7 @@ def test_a_failed_migration_leaves_the_file_as_it_was(
 ) -> None:
     broken = "ALTER TABLE images ADD COLUMN hash TEXT; SELECT no_such_function();"
     monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, broken])
-    monkeypatch.setattr("core.store.project.MIGRATIONS", schema.MIGRATIONS)
+    monkeypatch.setattr("core.data.store.project.MIGRATIONS", schema.MIGRATIONS)
     with pytest.raises(ProjectError):
         Project.open(project.path)
     monkeypatch.undo()
@@ -302,10 +302,10 @@ def test_an_error_in_a_change_takes_all_of_it_back(project: Project) -> None:
 def test_the_second_writer_is_told_who_the_first_is(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.store.lock.WAIT_S", 0.1)
+    monkeypatch.setattr("core.data.store.lock.WAIT_S", 0.1)
     script = (
         "import sys\n"
-        "from core.store.lock import write_lock\n"
+        "from core.data.store.lock import write_lock\n"
         "from pathlib import Path\n"
         "with write_lock(Path(sys.argv[1]), 'a long import'):\n"
         "    print('held', flush=True)\n"
@@ -406,7 +406,7 @@ def test_a_row_changed_twice_in_one_call_comes_back_as_it_was(tmp_path: Path) ->
 
 
 def test_images_of_a_class_from_several_imports(tmp_path: Path) -> None:
-    from core.classes import list_classes, merge
+    from core.data.classes import list_classes, merge
 
     with Project.create(tmp_path / "p") as project:
         fill(project, ["a", "b"], images=3)

@@ -9,10 +9,10 @@ import pytest
 from import_data import coco, put_coco
 
 from cli.main import main
-from core.importers import import_coco
-from core.store import Project
-from core.training.config import TrainingConfig
-from core.workspace import Workspace
+from core.common.workspace import Workspace
+from core.data.importers import import_coco
+from core.data.store import Project
+from core.training.config.options import TrainingConfig
 
 # What SLURM 22.05 says of an account that is not the person's.
 REFUSAL = (

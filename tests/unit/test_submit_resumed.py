@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from test_no_room import stopped_run
 
-from core.errors import RunError
-from core.training.events import Epoch, EventWriter
-from core.training.reached import Setback
-from core.training.run import Run
-from slurm import submit
-from slurm.growing import Grown
+from core.common.errors import RunError
+from core.training.run.events import Epoch, EventWriter
+from core.training.run.overwrite_guard import Setback
+from core.training.run.run import Run
 from slurm.hosts import LocalHost
-from slurm.mirror_state import MirrorState
-from slurm.profiles import Profile
-from slurm.site import Site
+from slurm.site.profiles import Profile
+from slurm.site.site import Site
+from slurm.submit import submit
+from slurm.sync.mirror_state import MirrorState
+from slurm.sync.tail_copy import Grown
 
 
 @pytest.fixture

@@ -19,11 +19,8 @@ from pathlib import Path
 import pytest
 from import_data import put, put_coco
 
-from core.exporters import export_coco
-from core.files import write_json
-from core.importers import import_coco
-from core.store import Project
-from core.temporary import (
+from core.common.files import write_json
+from core.common.temporary import (
     file_beside,
     folder_beside,
     name_beside,
@@ -31,8 +28,11 @@ from core.temporary import (
     remove_tree,
     sweep,
 )
-from core.training.config import TrainingConfig
-from core.training.prepare import prepare
+from core.data.exporters import export_coco
+from core.data.importers import import_coco
+from core.data.store import Project
+from core.training.config.options import TrainingConfig
+from core.training.launch.dataset import prepare
 
 KILLS = 15
 MOST_KILLS = 150
@@ -197,7 +197,7 @@ def test_a_folder_that_is_replaced_is_the_old_one_or_the_new_one(
     """What evaluations and exports of models do once their folder is complete."""
     target = tmp_path / "work" / "evaluation"
     if not exchange:
-        monkeypatch.setattr("core.temporary._exchange", lambda one, other: False)
+        monkeypatch.setattr("core.common.temporary._exchange", lambda one, other: False)
 
     def replace() -> None:
         for number in range(300):

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from cli import train
-from core.training.command import command_line, equivalent_command, option_names
-from core.training.config import TrainingConfig, parse_config
+from core.training.config.command_line import command_line, equivalent_command, option_names
+from core.training.config.options import TrainingConfig, parse_config
 
 
 def parsed(words: list[str]) -> TrainingConfig:

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ConfigError
-from core.training.config import (
+from core.common.errors import ConfigError
+from core.models.sizes import (
+    MODELS,
+    get_model,
+    resolve_image_size,
+    valid_sizes,
+    weights_file,
+)
+from core.training.config.options import (
     DatasetInfo,
     TrainingConfig,
     default_for,
     errors_by_field,
     parse_config,
     validate_field,
-)
-from core.training.models import (
-    MODELS,
-    get_model,
-    resolve_image_size,
-    valid_sizes,
-    weights_file,
 )
 
 

@@ -14,16 +14,16 @@ import pytest
 from import_data import put_coco
 
 from cli.main import main
-from core.errors import ProjectError
-from core.importers import import_coco
-from core.overview import overview
-from core.store import Project
-from core.training.config import TrainingConfig
-from core.training.events import Finished, encode_event
-from core.training.follow import RunFollower
-from core.training.run import Run
-from core.training.run_index import list_runs
-from core.workspace import Workspace
+from core.common.errors import ProjectError
+from core.common.workspace import Workspace
+from core.data.importers import import_coco
+from core.data.overview import overview
+from core.data.store import Project
+from core.training.config.options import TrainingConfig
+from core.training.live.follow import RunFollower
+from core.training.run.events import Finished, encode_event
+from core.training.run.run import Run
+from core.training.run_list.index import list_runs
 
 Capture = pytest.CaptureFixture[str]
 DEEP = b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}"

@@ -8,14 +8,14 @@ import unicodedata
 
 import pytest
 
-from core import unseen
-from core.classes import rename
-from core.errors import BatmanError
-from core.files import BadName, safe_name
-from core.store import Project
-from core.text import clean
-from core.training.notes import read_notes, write_note
-from core.unseen import restored, visible, without_unseen
+from core.common import invisible_characters
+from core.common.errors import BatmanError
+from core.common.files import BadName, safe_name
+from core.common.invisible_characters import restored, visible, without_unseen
+from core.common.text import clean
+from core.data.classes import rename
+from core.data.store import Project
+from core.training.run.notes import read_notes, write_note
 
 EVIL = "a\x1b]52;c;eA==\x07\x9b31m\u202eb\u200bc\U000e0041\ufeffd"
 WRITING = [
@@ -57,7 +57,7 @@ def test_no_code_point_gets_through_unseen() -> None:
         shown = visible(f"a{char}b")
         if kind in ("Cc", "Cs", "Co", "Zl", "Zp") or (kind == "Zs" and char not in " \u3000"):
             assert char not in shown, hex(number)
-        elif kind[0] in "LNP" and not re.compile(unseen._BLANK).match(char):
+        elif kind[0] in "LNP" and not re.compile(invisible_characters._BLANK).match(char):
             assert shown == f"a{char}b", hex(number)
         assert visible(shown) == shown
 
@@ -72,11 +72,15 @@ def test_the_tables_are_those_of_unicode() -> None:
         char = chr(number)
         if ignorable.match(char):
             assert char not in visible(f"a{char}b"), hex(number)
-        known = re.compile(unseen._TEXT_EMOJI).match(char)
+        known = re.compile(invisible_characters._TEXT_EMOJI).match(char)
         assert bool(text_emoji.match(char)) == bool(known), hex(number)
         if number <= 0xFFFF and unicodedata.category(char)[0] == "L":
-            assert bool(joins_on.match(char)) == bool(unseen._ON.match(char)), hex(number)
-            assert bool(joins_back.match(char)) == bool(unseen._BACK.match(char)), hex(number)
+            assert bool(joins_on.match(char)) == bool(invisible_characters._ON.match(char)), hex(
+                number
+            )
+            assert bool(joins_back.match(char)) == bool(invisible_characters._BACK.match(char)), (
+                hex(number)
+            )
 
 
 def test_what_was_left_alone_is_the_original() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from import_data import check, files_below, put, state
 
-from core.errors import Cancelled, ImportFailed
-from core.importers import import_video, list_imports
-from core.store import Project
-from core.temporary import name_beside
+from core.common.errors import Cancelled, ImportFailed
+from core.common.temporary import name_beside
+from core.data.importers import import_video, list_imports
+from core.data.store import Project
 
 RATE = 10
 av = pytest.importorskip("av", reason="needs the video extra")

@@ -10,15 +10,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.errors import RunError
-from core.training import disk
-from core.training.batching import Batching
-from core.training.command import resume_line
-from core.training.config import DatasetInfo, TrainingConfig
-from core.training.events import Epoch, Event, Started, Step, Validation, Warning_
-from core.training.failures import Diverged
-from core.training.stall import PAUSE_S, SHORTEST_S, StallWatch, Ticker, stalled
-from core.training.watchdog import STARVED_STEPS, Watchdog, imbalance
+from core.common.errors import RunError
+from core.training.config.command_line import resume_line
+from core.training.config.effective_batch import Batching
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.run import disk_space
+from core.training.run.events import Epoch, Event, Started, Step, Validation, Warning_
+from core.training.warnings.failures import Diverged
+from core.training.warnings.stall import PAUSE_S, SHORTEST_S, StallWatch, Ticker, stalled
+from core.training.warnings.training_problems import STARVED_STEPS, Watchdog, imbalance
 
 # Epochs of the tiny model on 64 pictures of shapes, as it wrote them:
 # training loss, validation loss, mAP50-95, mAP50.
@@ -264,16 +264,16 @@ def test_the_clock_looks_until_it_is_closed() -> None:
 
 def test_the_size_of_checkpoints_is_known_before_they_are_written() -> None:
     # rfdetr's own files of Nano: 480 MB with everything, 120 MB of weights.
-    nano = disk.checkpoint_sizes(config(model="nano", epochs=50, keep_checkpoints=3))
+    nano = disk_space.checkpoint_sizes(config(model="nano", epochs=50, keep_checkpoints=3))
     assert nano.last == pytest.approx(480e6, rel=0.03)
     assert nano.best == pytest.approx(120e6, rel=0.03)
     assert nano.kept == 3
     assert nano.most == 2 * (nano.last + nano.best) + 3 * nano.last
     # Measured on a run of the engine's tests.
-    tiny = disk.checkpoint_sizes(TrainingConfig(model="tiny", ema=True))
+    tiny = disk_space.checkpoint_sizes(TrainingConfig(model="tiny", ema=True))
     assert tiny.last == pytest.approx(207_399_923, rel=0.03)
     assert tiny.best == pytest.approx(90_943_655, rel=0.03)
-    assert disk.checkpoint_sizes(config(epochs=50, keep_checkpoints=0)).kept == 5
+    assert disk_space.checkpoint_sizes(config(epochs=50, keep_checkpoints=0)).kept == 5
     assert "488.0 MB" in nano.sentence()
 
 
@@ -285,11 +285,11 @@ def test_a_disk_that_cannot_hold_one_checkpoint_refuses_the_run(
     def usage(_path: Path) -> SimpleNamespace:
         return SimpleNamespace(free=free)
 
-    monkeypatch.setattr("core.training.disk.shutil.disk_usage", usage)
-    disk.require_room(TrainingConfig(model="tiny"), tmp_path)
+    monkeypatch.setattr("core.training.run.disk_space.shutil.disk_usage", usage)
+    disk_space.require_room(TrainingConfig(model="tiny"), tmp_path)
     with pytest.raises(RunError, match=r"400\.0 MB free, and the first checkpoints of base"):
-        disk.require_room(TrainingConfig(model="base"), tmp_path)
-    assert disk.low_disk(tmp_path, 0) is not None
+        disk_space.require_room(TrainingConfig(model="base"), tmp_path)
+    assert disk_space.low_disk(tmp_path, 0) is not None
     free = 600_000_000
-    assert disk.low_disk(tmp_path, 0) is None
-    assert "207.0 MB" in str(disk.low_disk(tmp_path, 207_000_000))
+    assert disk_space.low_disk(tmp_path, 0) is None
+    assert "207.0 MB" in str(disk_space.low_disk(tmp_path, 207_000_000))

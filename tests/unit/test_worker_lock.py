@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import RunError
-from core.training import worker
-from core.training.worker import LOCK_WAIT, _locked
+from core.common.errors import RunError
+from core.training.worker import main as worker
+from core.training.worker.main import LOCK_WAIT, _locked
 
 
 @pytest.fixture

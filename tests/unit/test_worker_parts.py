@@ -14,16 +14,17 @@ from typing import Any
 
 import pytest
 
-from core.errors import ConfigError, RunError, WeightsMissing
-from core.training import checkpoints, weights
-from core.training.batching import Batching
-from core.training.config import TrainingConfig
-from core.training.events import Started, Validation
-from core.training.failures import Diverged, explain, is_oom
-from core.training.ranks import is_rank_zero, under_srun
-from core.training.results import validation_record, write_results
-from core.training.stopping import StopRequest
-from core.training.val_images import ValImages
+from core.common.errors import ConfigError, RunError, WeightsMissing
+from core.training.config.effective_batch import Batching
+from core.training.config.options import TrainingConfig
+from core.training.launch import pretrained_weights
+from core.training.run import checkpoints
+from core.training.run.events import Started, Validation
+from core.training.run.results import validation_record, write_results
+from core.training.warnings.failures import Diverged, explain, is_oom
+from core.training.worker.ranks import is_rank_zero, under_srun
+from core.training.worker.stop import StopRequest
+from core.training.worker.val_images import ValImages
 
 
 def started(t: float) -> Started:
@@ -185,17 +186,20 @@ def test_weights_are_found_before_anything_heavy_is_imported(
         raise OSError("no network")
 
     monkeypatch.setattr(socket, "create_connection", unreachable)
-    assert weights.start_weights(TrainingConfig(model="tiny")) is None
-    assert weights.start_weights(TrainingConfig(model="nano", from_scratch=True)) is None
+    assert pretrained_weights.start_weights(TrainingConfig(model="tiny")) is None
+    assert pretrained_weights.start_weights(TrainingConfig(model="nano", from_scratch=True)) is None
     with pytest.raises(WeightsMissing, match=r"rf-detr-nano\.pth"):
-        weights.start_weights(TrainingConfig(model="nano"))
+        pretrained_weights.start_weights(TrainingConfig(model="nano"))
     (tmp_path / "rf-detr-nano.pth").touch()
-    assert weights.start_weights(TrainingConfig(model="nano")) == tmp_path / "rf-detr-nano.pth"
+    assert (
+        pretrained_weights.start_weights(TrainingConfig(model="nano"))
+        == tmp_path / "rf-detr-nano.pth"
+    )
     own = tmp_path / "own.pth"
     with pytest.raises(WeightsMissing, match=r"own\.pth"):
-        weights.start_weights(TrainingConfig(model="nano", pretrained=own))
+        pretrained_weights.start_weights(TrainingConfig(model="nano", pretrained=own))
     own.touch()
-    assert weights.start_weights(TrainingConfig(model="nano", pretrained=own)) == own
+    assert pretrained_weights.start_weights(TrainingConfig(model="nano", pretrained=own)) == own
 
 
 def test_the_worker_starts_without_torch() -> None:
@@ -276,7 +280,7 @@ def test_pictures_show_truth_and_confident_predictions(tmp_path: Path) -> None:
 
 def test_a_best_model_of_unknown_worth_is_kept_under_a_free_name(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from core.training.saving import CheckpointFiles, RunState
+    from core.training.worker.checkpoint_writer import CheckpointFiles, RunState
 
     best = tmp_path / "best.pth"
     for kept in ("best_earlier.pth", "best_earlier_2.pth", "best_earlier_3.pth"):
@@ -307,7 +311,7 @@ def test_what_the_best_model_is_worth(
     tmp_path: Path, said: dict[str, Any], metric: str, worth: float | None
 ) -> None:
     pytest.importorskip("torch")
-    from core.training.saving import CheckpointFiles, RunState
+    from core.training.worker.checkpoint_writer import CheckpointFiles, RunState
 
     checkpoints.save_checkpoint({"model": {}, "batman": said}, tmp_path / "best.pth")
     told = Validation(

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from core.child_process import python_environment
-from core.training import events as ev
-from core.training.config import DatasetInfo, TrainingConfig
-from core.training.process import write_worker
-from core.training.run import Run
-from core.training.worker import LOCK_WAIT
+from core.processes.child_process import python_environment
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.run import events as ev
+from core.training.run.run import Run
+from core.training.run.worker_process import write_worker
+from core.training.worker.main import LOCK_WAIT
 
 # A worker that says when it has come to the place that takes long, and stays there.
 STUCK = """

@@ -15,12 +15,12 @@ from http_stand import Cut, Site, Status, serve
 from PIL import Image
 
 from cli.common import run_module
-from core.download import DownloadFailed, Patience
-from core.errors import Cancelled, ImportFailed
-from core.importers import zoo
-from core.importers.zoo import CLASSES, import_coco_zoo
-from core.progress import Progress
-from core.store import Project
+from core.common.errors import Cancelled, ImportFailed
+from core.common.progress import Progress
+from core.data.importers.services import coco_zoo
+from core.data.importers.services.coco_zoo import CLASSES, import_coco_zoo
+from core.data.importers.services.download import DownloadFailed, Patience
+from core.data.store import Project
 
 QUICK = Patience(tries=2, first_wait_s=0.01, timeout_s=5)
 ARCHIVE = "/annotations/annotations_trainval2017.zip"
@@ -329,11 +329,11 @@ def test_a_damaged_archive_in_the_cache_is_fetched_again(
 def test_at_the_official_address_the_published_checksum_is_asked_for(
     project: Project, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zoo, "BASE_URL", site.url)
+    monkeypatch.setattr(coco_zoo, "BASE_URL", site.url)
     with pytest.raises(DownloadFailed, match="checksum"):
         import_coco_zoo(project, ["car"], patience=QUICK)
     digest = hashlib.md5(site.files[ARCHIVE]).hexdigest()
-    monkeypatch.setattr(zoo, "ARCHIVE_MD5", digest)
+    monkeypatch.setattr(coco_zoo, "ARCHIVE_MD5", digest)
     import_coco_zoo(project, ["car"], patience=QUICK)
     detail = json.loads(project.db.execute("SELECT detail FROM imports").fetchone()[0])
     assert detail["archive_md5"] == digest

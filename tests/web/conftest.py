@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.store import Project
-from core.workspace import Workspace
+from core.common.workspace import Workspace
+from core.data.store import Project
 
 pytest.importorskip("aiohttp", reason="the serve extra is not installed")
 pytest.importorskip("textual_serve", reason="the serve extra is not installed")

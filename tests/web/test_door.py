@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from core.errors import BatmanError
+from core.common.errors import BatmanError
 from web.door import HEADERS, Door, host_name
 
 

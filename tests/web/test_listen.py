@@ -22,7 +22,7 @@ import aiohttp
 import pytest
 from serving import Start
 
-from core.errors import BatmanError
+from core.common.errors import BatmanError
 from web.listen import listen_port, listen_socket, remove_socket
 
 LINUX = sys.platform.startswith("linux")

@@ -15,7 +15,7 @@ import pytest
 from serving import ROOT, Start
 
 from cli.main import main
-from core.workspace import Workspace
+from core.common.workspace import Workspace
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ async def test_nothing_in_the_current_folder_is_taken_for_ours(
 
 
 def test_the_wheel_has_the_pages() -> None:
-    from slurm.setup_wheel import PACKAGES
+    from slurm.setup.wheel import PACKAGES
 
     assert "web" in PACKAGES
     for name in ("app.html", "app.js", "app.css", "batman.css", "message.html"):

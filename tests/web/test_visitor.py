@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from serving import ROOT
 
-from core.workspace import Workspace
+from core.common.workspace import Workspace
 from web import visitor as visitor_module
 from web.visitor import Ending, Visitor
 
@@ -33,7 +33,7 @@ async def all_of(visitor: Visitor) -> tuple[list[tuple[bytes, bytes]], Ending]:
 
 
 async def test_the_app_itself(workspace: Workspace) -> None:
-    command = [sys.executable, "-P", "-m", "cli.tui", "--workspace", str(workspace.root)]
+    command = [sys.executable, "-P", "-m", "cli.app.tui", "--workspace", str(workspace.root)]
     visitor = await Visitor.start(command, ENVIRONMENT, 100, 30)
     seen, asked = b"", False
     async with asyncio.timeout(60):
@@ -70,7 +70,7 @@ async def test_a_child_that_says_why_it_failed() -> None:
 
 async def test_a_workspace_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    command = [sys.executable, "-P", "-m", "cli.tui", "--workspace", str(tmp_path / "file")]
+    command = [sys.executable, "-P", "-m", "cli.app.tui", "--workspace", str(tmp_path / "file")]
     _, ending = await all_of(await Visitor.start(command, ENVIRONMENT, 80, 24))
     assert ending.code == 2
     assert "is not a folder" in ending.message()["detail"]

@@ -1,0 +1,221 @@
+"""A cluster: its profile to make or change, and what it says it has."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+from textual.widgets import Static
+
+from batman_tui.cluster.work import SayingDialog
+from batman_tui.connections import host_of
+from batman_tui.keys import bindings
+from batman_tui.widgets.form.field import Field, FieldSteps
+from batman_tui.widgets.frame.keybar import KeyBar
+from batman_tui.widgets.panel.facts import Facts as FactList
+from core.common.errors import BatmanError
+from core.common.text import clean, plural, size
+from slurm.site.discover import Facts, discover, suggest_profile
+from slurm.site.profiles import Profile, make_profile, profile_file, save_profile
+from slurm.site.slurm_values import format_duration
+from slurm.submit.plan import gpu_table
+
+_FIELDS = {
+    "name": ("Name", "what to call it"),
+    "host": ("SSH host", "alias, user@host; empty: here"),
+    "via": ("Via", "ssh: the system's (Kerberos)"),
+    "workspace": ("Workspace", "our folder; the nodes see it"),
+    "python": ("Python", "empty: WORKSPACE/env"),
+    "account": ("Account", "empty: the cluster's default"),
+    "time": ("Time limit", "where none is chosen"),
+    "prelude": ("Before all", "shell lines, divided by ;;"),
+}
+_FACTS = ("GPUs", "Partitions", "Slurm", "Records", "Python", "Modules", "Places")
+_NEW = "Fill in the host and press F5: the cluster is asked for the rest. Nothing is written there."
+
+
+class ClusterDialog(FieldSteps, SayingDialog[Profile]):
+    """Shows a cluster's profile to change, None for a new one; the result is the saved profile."""
+
+    HELP = (
+        "F5 connects and asks the cluster what it has. ^s saves the profile. Training there needs "
+        "Batman in an environment: F7 says what it takes to make one, and makes it when told to."
+    )
+    DEFAULT_CSS = """
+    ClusterDialog {
+        & > .dialog { width: 92; height: auto; max-height: 100%; padding: 0 1; }
+        #cluster-facts { height: auto; max-height: 16; margin-top: 1; scrollbar-size-vertical: 1; }
+        #cluster-facts .facts--name { width: 12; }
+        #cluster-says { height: auto; min-height: 1; margin-top: 1; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = bindings("cluster")
+    SAYS = "#cluster-says"
+
+    class Answered(Message):
+        """The cluster said what it has, or `error` why not."""
+
+        def __init__(
+            self, profile: Profile, facts: Facts | None, error: BatmanError | None = None
+        ) -> None:
+            super().__init__()
+            self.profile = profile
+            self.facts = facts
+            self.error = error
+
+    def __init__(self, profile: Profile | None) -> None:
+        super().__init__()
+        self._profile = profile
+        self._new = profile is None or not profile_file(profile.name).is_file()
+        self._asking = False
+
+    def compose(self) -> ComposeResult:
+        """Lay out the fields, what the cluster has, and the keys."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = (
+                "Add a cluster" if self._profile is None else f"Cluster {clean(self._profile.name)}"
+            )
+            for name, (title, hint) in _FIELDS.items():
+                # A profile is called by its file; another name would be another cluster.
+                if name != "name" or self._new:
+                    yield Field(name, title, self._text(name), hint=hint)
+            with VerticalScroll(id="cluster-facts"):
+                yield FactList(_FACTS, id="facts-there")
+            yield Static("", markup=False, id="cluster-says", classes="dialog--hint")
+            yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Ask a known cluster at once."""
+        self.query(Field).first().editor.focus()
+        if self._profile is None:
+            self.say(_NEW)
+        else:
+            self.action_ask()
+
+    def _text(self, name: str) -> str:
+        if self._profile is None:
+            return str(Profile.model_fields[name].default) if name in ("workspace", "time") else ""
+        value = getattr(self._profile, name)
+        return " ;; ".join(value) if isinstance(value, list) else str(value)
+
+    def _read(self) -> Profile:
+        """Return the profile as it stands in the fields. Raises `ProfileError`."""
+        values: dict[str, Any] = (
+            self._profile.model_dump(exclude_none=True) if self._profile is not None else {}
+        )
+        for field in self.query(Field):
+            text = field.text.strip()
+            values[field.option] = (
+                [line.strip() for line in text.split(";;") if line.strip()]
+                if field.option == "prelude"
+                else text
+            )
+        if not values["name"]:
+            values["name"] = _name_of(values["host"])
+        return make_profile(values)
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def action_ask(self) -> None:
+        """Connect, and ask the cluster what it has."""
+        if self._asking:
+            return
+        try:
+            profile = self._read()
+        except BatmanError as error:
+            self.say(f"{error.message} {error.hint}", wrong=True)
+            return
+        self._asking = True
+        self.say(f"Asking {profile.host or 'this machine'} …")
+        self._ask(profile)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="ask")
+    def _ask(self, profile: Profile) -> None:
+        try:
+            facts = discover(host_of(self.app, profile))
+        except BatmanError as error:
+            self.post_message(self.Answered(profile, None, error))
+        else:
+            self.post_message(self.Answered(profile, facts))
+
+    @on(Answered)
+    def _answered(self, message: Answered) -> None:
+        self._asking = False
+        if message.facts is None:
+            error = message.error
+            said = f"{error.message} {error.hint}" if error is not None else ""
+            self.say(f"{said} F5 asks again.", wrong=True)
+            return
+        profile = message.profile
+        if self._new:
+            chosen = self.query_one("#field-workspace", Field).text.strip()
+            usual = str(Profile.model_fields["workspace"].default)
+            profile = suggest_profile(profile, message.facts, keep_workspace=chosen != usual)
+            self._profile = profile
+            for name in ("name", "workspace"):
+                self.query_one(f"#field-{name}", Field).show(self._text(name))
+        facts = self.query_one("#facts-there", FactList)
+        for name, text in facts_of(profile, message.facts).items():
+            facts.say(name, text)
+        self.say("^s adds it." if self._new else "^s saves what was changed.")
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def action_save(self) -> None:
+        """Write the profile and close."""
+        profile = self._saved()
+        if profile is not None:
+            self.dismiss(profile)
+
+    def action_setup(self) -> None:
+        """Save the profile, and go to what it takes to train there."""
+        from batman_tui.cluster.setup_dialog import SetupDialog
+
+        profile = self._saved()
+        if profile is not None:
+            self.app.push_screen(SetupDialog(profile), lambda made: self.dismiss(made or profile))
+
+    def _saved(self) -> Profile | None:
+        """Write the profile and return it; None, and the line says why, when it is not right."""
+        try:
+            profile = self._read()
+            save_profile(profile, replace=not self._new)
+        except BatmanError as error:
+            self.say(f"{error.message} {error.hint}", wrong=True)
+            return None
+        return profile
+
+
+def facts_of(profile: Profile, facts: Facts) -> dict[str, str]:
+    """Return what a cluster has, a text for each of the dialog's facts."""
+    gpus = []
+    for name, gpu in gpu_table(profile, facts).items():
+        kind = gpu.gres.partition(":")[2]
+        nodes = facts.nodes_with(kind, gpu.partition)
+        free, total = sum(n.free(kind) for n in nodes), sum(n.count(kind) for n in nodes)
+        gpus.append(f"{name} {free}/{total} free, {gpu.max_per_node} a node in {gpu.partition}")
+    parts = [
+        part.name
+        + (" no limit" if part.time_limit is None else f" {format_duration(part.time_limit)}")
+        + ("" if part.up else " (down)")
+        for part in facts.partitions.values()
+    ]
+    return {
+        "GPUs": "; ".join(gpus) or "none",
+        "Partitions": f"{', '.join(parts)}; {plural(len(facts.nodes), 'node')}",
+        "Slurm": facts.version,
+        "Records": "kept by accounting" if facts.accounting else "no accounting: our own are kept",
+        "Python": ", ".join(facts.pythons) or "none found",
+        "Modules": ", ".join(facts.modules),
+        "Places": ", ".join(f"{place.path} ({size(place.free)} free)" for place in facts.places),
+    }
+
+
+def _name_of(host: str) -> str:
+    """Return a name for a cluster from its host: `hpc` for `ada@hpc.example.org:22`."""
+    name = host.rpartition("@")[2].partition(":")[0]
+    return name.partition(".")[0] or "here"

@@ -1,0 +1,170 @@
+"""What the evaluation screen writes: its header, its tables' columns, a caption of boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual.content import Content
+
+from batman_tui.widgets.table.table import Column
+from core.common.text import clean, plural
+from core.evaluation.display import MISSED, NOTHING, RIGHT, WRONG, Mixup
+from core.evaluation.result import ClassResult, Confusion, EvaluationResult, WorstImage
+
+Row = tuple[str, tuple[int, ...]]
+_CELL = 7
+_LABEL = 14
+
+
+def header(result: EvaluationResult, age: str, wide: bool) -> Content:
+    """Return three lines: what was evaluated, how good it is, and how good by size of object.
+
+    Where it is not `wide`, precision and recall are the letters P and R.
+    """
+    muted = "$foreground-muted"
+    what = [
+        plural(result.images, "image"),
+        plural(result.annotations, "object"),
+        f"{result.model} at {result.resolution} pixels",
+        age,
+        f"{result.images_per_s:.1f} images/s on {result.device}",
+    ]
+    scores: list[Content] = []
+    for name, value in (
+        ("mAP50-95", result.map50_95),
+        ("50", result.map50),
+        ("75", result.map75),
+        ("precision" if wide else "P", result.precision),
+        ("recall" if wide else "R", result.recall),
+        ("F1", result.f1),
+    ):
+        scores.append(Content.assemble((f"{name} ", muted), (_score(value), "bold"), "  "))
+    at = "at confidence" if wide else "at"
+    scores.append(Content.styled(f"{at} {result.confidence:.2f}", muted))
+    sizes = [
+        Content.assemble(
+            (f"{row.name} ", muted),
+            (_score(row.ap), "bold"),
+            (f" of {row.annotations:,}   ", muted),
+        )
+        for row in result.sizes
+    ]
+    return Content("\n").join(
+        [
+            Content.assemble((result.split, "bold $accent"), (f"  {clean(' · '.join(what))}", "")),
+            Content("").join(scores),
+            Content("").join(sizes),
+        ]
+    )
+
+
+def class_columns() -> list[Column[ClassResult]]:
+    """The columns of the table of classes."""
+
+    def score(
+        key: str, title: str, read: Callable[[ClassResult], float | None], from_width: int = 0
+    ) -> Column[ClassResult]:
+        return Column(
+            key, title, lambda row: _text(read(row)), width=max(6, len(title) + 2), sort=read,
+            from_width=from_width,
+        )  # fmt: skip
+
+    return [
+        Column("name", "Class", lambda row: row.name, least=10),
+        Column("objects", "Objects", lambda row: row.annotations, "number", width=7, muted=True),
+        score("ap", "AP50-95", lambda row: row.ap),
+        score("ap50", "AP50", lambda row: row.ap50),
+        score("ap75", "AP75", lambda row: row.ap75, 64),
+        score("f1", "Best F1", lambda row: row.f1),
+        score("threshold", "At", lambda row: row.threshold),
+    ]
+
+
+def by_size(row: ClassResult) -> str:
+    """Return the AP50-95 of a class by COCO's sizes of objects, in one line."""
+    return "  ".join(f"{name} {_score(value)}" for name, value in row.by_size.items())
+
+
+def image_columns() -> list[Column[WorstImage]]:
+    """The columns of the table of the worst images."""
+    return [
+        Column("file", "Image", lambda row: row.file, least=12),
+        Column("missed", "Missed", lambda row: row.missed, "number", width=6),
+        Column("false", "Too many", lambda row: row.false_positives, "number", width=8),
+    ]
+
+
+def matrix_columns(labels: Sequence[str]) -> list[Column[Row]]:
+    """The columns of the confusion matrix: what objects of a row's class were taken for."""
+
+    def value(place: int) -> Callable[[Row], str]:
+        return lambda row: f"{row[1][place]:,}".rjust(_CELL) if row[1][place] else "·".rjust(_CELL)
+
+    def order(place: int) -> Callable[[Row], int]:
+        return lambda row: row[1][place]
+
+    def share(place: int) -> Callable[[Row], float]:
+        # Of all objects of the class: rare classes are seen as well as frequent ones.
+        return lambda row: row[1][place] / max(1, sum(row[1]))
+
+    return [
+        Column("truth", "Truth", lambda row: row[0], least=_LABEL),
+        *(
+            Column(
+                f"taken-{place}", "missed" if label == NOTHING else label, value(place),
+                width=_CELL, sort=order(place), shade=share(place),
+            )
+            for place, label in enumerate(labels)
+        ),
+    ]  # fmt: skip
+
+
+def matrix_rows(confusion: Confusion) -> list[Row]:
+    """Return the matrix's rows; the last one is of predictions where there is nothing."""
+    return [
+        ("nothing there" if label == NOTHING else label, tuple(counts))
+        for label, counts in zip(confusion.labels, confusion.matrix, strict=True)
+    ]
+
+
+def matrix_width(labels: Sequence[str]) -> int:
+    """Return how many cells the whole matrix takes."""
+    return _LABEL + len(labels) * (_CELL + 2)
+
+
+def mixup_columns() -> list[Column[Mixup]]:
+    """The columns of the table of mistakes."""
+    return [
+        Column("what", "Mistake", lambda row: row.said),
+        Column("count", "Times", lambda row: row.count, "number", width=6),
+        Column(
+            "share", "Of the class", lambda row: None if row.share is None else row.share,
+            "percent", width=12, muted=True,
+        ),
+    ]  # fmt: skip
+
+
+def caption(image: WorstImage) -> Content:
+    """Return what is drawn on an image, in the colours it is drawn in."""
+    missed = [box.class_name for box in image.truth if not box.right]
+    wrong = [f"{box.class_name} {box.score or 0:.2f}" for box in image.predictions if not box.right]
+    right = sum(box.right for box in image.predictions)
+    parts = [
+        Content.styled(f"■ {title}: {clean(', '.join(names))}", _hex(colour))
+        for title, names, colour in (("missed", missed, MISSED), ("too many", wrong, WRONG))
+        if names
+    ]
+    parts.append(Content.styled(f"■ right: {right:,}", _hex(RIGHT)))
+    return Content("   ").join(parts)
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _text(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}"
+
+
+def _hex(colour: tuple[int, int, int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)

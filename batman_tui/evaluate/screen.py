@@ -1,0 +1,309 @@
+"""How good a run's model is: by class, its confusions, and a walk through the worst images."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Static
+
+from batman_tui.clock import ago
+from batman_tui.evaluate.control import EvaluationControl
+from batman_tui.evaluate.details import (
+    Row,
+    by_size,
+    caption,
+    class_columns,
+    header,
+    image_columns,
+    matrix_columns,
+    matrix_rows,
+    matrix_width,
+    mixup_columns,
+)
+from batman_tui.keys import bindings
+from batman_tui.widgets.panel.panel import Panel
+from batman_tui.widgets.picture.picture import Picture
+from batman_tui.widgets.plot.plot import Plot
+from batman_tui.widgets.table.table import VirtualTable
+from core.evaluation.display import Mixup, curve_chart, draw, mixups
+from core.evaluation.process import EvaluationProcess
+from core.evaluation.result import (
+    RESULT,
+    ClassResult,
+    EvaluationResult,
+    WorstImage,
+    evaluation_folder,
+)
+
+TABS = {"classes": "Classes", "confusion": "Confusions", "images": "Worst images"}
+SPLITS = ("valid", "test", "train")
+
+
+class EvaluationScreen(EvaluationControl):
+    """Shows the evaluations of the run in the folder `run_path`, and makes new ones.
+
+    They are made in a child process; `evaluator` stands in for it in tests. Leaving the screen
+    stops one that is going on.
+    """
+
+    HELP = (
+        "e evaluates the best checkpoint on the split that s chooses, in a process of its own. "
+        "Each class has the threshold at which its F1 is best; the curve is that of the class "
+        "with the cursor. On an image, orange boxes are missed objects, red ones are predictions "
+        "where there is no such object, blue ones are right, white ones are objects found."
+    )
+    CSS_PATH = Path(__file__).with_name("screen.tcss")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("evaluate")
+
+    tab: reactive[str] = reactive("classes", init=False, repaint=False)
+
+    class Loaded(Message):
+        """The evaluation of `split` was looked for; `result` is None where there is none."""
+
+        def __init__(self, split: str, result: EvaluationResult | None) -> None:
+            super().__init__()
+            self.split = split
+            self.result = result
+
+    def __init__(
+        self, run_path: Path, evaluator: type[EvaluationProcess] = EvaluationProcess
+    ) -> None:
+        super().__init__(run_path, evaluator)
+        self.result: EvaluationResult | None = None
+
+    def trail(self) -> str:
+        """Name the run."""
+        return f"› {self.path.name} › evaluation"
+
+    def body(self) -> Iterable[Widget]:
+        """Lay out the header, how far an evaluation is, and a pane for each tab."""
+        yield Static("", markup=False, id="evaluate-header")
+        yield Static("", markup=False, id="evaluate-progress")
+        yield Container(
+            Container(
+                Panel(
+                    VirtualTable[ClassResult](
+                        class_columns(), lambda row: row.name, sort="ap", id="classes"
+                    ),
+                    title="",
+                    id="classes-panel",
+                    classes="-list",
+                ),
+                Panel(Plot(id="curve"), title="Precision and recall", id="curve-panel"),
+                id="pane-classes",
+            ),
+            Container(
+                Panel(
+                    VirtualTable[Row]([], lambda row: row[0], search=lambda row: row[0],
+                                      id="matrix"),
+                    title="Confusion matrix",
+                    id="matrix-panel",
+                ),
+                Panel(
+                    VirtualTable[Mixup](
+                        mixup_columns(), lambda row: (row.truth, row.taken),
+                        search=lambda row: row.truth, id="confusion",
+                    ),
+                    title="",
+                    id="confusion-panel",
+                    classes="-list",
+                ),
+                id="pane-confusion",
+            ),
+            Container(
+                Panel(
+                    VirtualTable[WorstImage](
+                        image_columns(), lambda row: row.image_id, id="images"
+                    ),
+                    title="",
+                    id="images-panel",
+                    classes="-list",
+                ),
+                Panel(
+                    Picture("Choose an image."),
+                    Static("", markup=False, id="caption"),
+                    title="",
+                    id="picture-panel",
+                ),
+                id="pane-images",
+            ),
+            id="evaluate-panes",
+        )  # fmt: skip
+
+    # -- loading ---------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Show the first evaluation there is."""
+        self._arrange()
+        self._show()
+        self.query_one("#classes").focus()
+        self._load(None)
+
+    def on_resize(self) -> None:
+        """Arrange the panels for the new width."""
+        self.call_after_refresh(self._arrange)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="load")
+    def _load(self, split: str | None) -> None:
+        """Read the evaluation on `split`, or the first there is of any split."""
+        found = [s for s in SPLITS if (evaluation_folder(self.path, s) / RESULT).is_file()]
+        chosen = split or next(iter(found), SPLITS[0])
+        result = None
+        if chosen in found:
+            result = EvaluationResult.load(evaluation_folder(self.path, chosen))
+        self.post_message(self.Loaded(chosen, result))
+
+    def evaluated(self) -> None:
+        """Show what the evaluation that has ended found."""
+        self._load(self.split)
+
+    @on(Loaded)
+    def _loaded(self, message: Loaded) -> None:
+        self.set_reactive(EvaluationScreen.split, message.split)
+        self.result = message.result
+        self._show()
+
+    def watch_split(self) -> None:
+        """Show the evaluation on another split."""
+        self.result = None
+        self._show()
+        self._load(self.split)
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        """Show the result, or how to get one."""
+        result = self.result
+        head = self.query_one("#evaluate-header", Static)
+        # A plot or a picture of nothing would only say the same again.
+        empty = "" if result else f"No evaluation on {self.split} yet: e makes one."
+        for name in ("classes", "confusion", "images"):
+            self.query_one(f"#{name}-panel", Panel).empty = empty
+        if result is None:
+            others = ", ".join(split for split in SPLITS if split != self.split)
+            head.update(
+                Content.assemble(
+                    (self.split, "bold $accent"),
+                    (f"  not evaluated yet · s chooses {others}", "$foreground-muted"),
+                )
+            )
+            for table in self.query(VirtualTable):
+                table.set_rows([])
+            self._curve()
+            self._picture()
+        else:
+            made = datetime.fromtimestamp(result.finished_at, UTC)
+            head.update(header(result, ago(made, self.batman.now()), self.size.width >= 100))
+            self.query_one("#classes", VirtualTable).set_rows(result.per_class)
+            matrix = self.query_one("#matrix", VirtualTable)
+            matrix.set_columns(matrix_columns(result.confusion.labels))
+            matrix.set_rows(matrix_rows(result.confusion))
+            self.query_one("#confusion", VirtualTable).set_rows(mixups(result.confusion))
+            wrong = [image for image in result.worst if image.missed or image.false_positives]
+            self.query_one("#images", VirtualTable).set_rows(wrong)
+            if not wrong:
+                self.query_one("#images-panel", Panel).empty = "No image has a mistake."
+            self._curve()
+            self._picture()
+        self._arrange()
+        self.refresh_bindings()
+
+    def watch_tab(self) -> None:
+        """Show another pane and take the keyboard there."""
+        self.remove_class("-only")
+        self._arrange()
+        self.query_one(f"#{self.tab}").focus()
+        self._picture()
+
+    def _arrange(self) -> None:
+        """Show the pane of the tab; the matrix only where all of it fits."""
+        for name in TABS:
+            self.query_one(f"#pane-{name}").display = name == self.tab
+        names = [
+            Content.styled(title, "bold" if name == self.tab else "$foreground-muted")
+            for name, title in TABS.items()
+        ]
+        panel = self.query_one(f"#{self.tab}-panel")
+        panel.border_title = Content("  ").join(names)
+        panel.border_subtitle = Content.styled("] next", "$foreground-muted")
+        labels = self.result.confusion.labels if self.result is not None else []
+        fits = bool(labels) and matrix_width(labels) <= self.size.width - 4
+        self.query_one("#matrix-panel").display = fits
+
+    @on(VirtualTable.Highlighted, "#classes")
+    def _curve(self) -> None:
+        plot, panel = self.query_one("#curve", Plot), self.query_one("#curve-panel", Panel)
+        row: ClassResult | None = self.query_one("#classes", VirtualTable).cursor_row
+        panel.display = self.result is not None
+        if row is None:
+            return
+        plot.message = "The split has no object of this class"
+        plot.chart = curve_chart(row, self.result.per_class if self.result is not None else ())
+        panel.heading = f"{row.name}: precision over recall"
+        panel.badge = "IoU 0.5"
+        panel.border_subtitle = Content(f"AP50-95 {by_size(row)}" if row.by_size else "")
+
+    @on(VirtualTable.Highlighted, "#images")
+    def _picture(self) -> None:
+        row: WorstImage | None = self.query_one("#images", VirtualTable).cursor_row
+        panel, result = self.query_one("#picture-panel", Panel), self.result
+        panel.display = row is not None
+        picture = self.query_one(Picture)
+        if row is None or result is None:
+            picture.show(None, None)
+            return
+        if self.tab != "images":
+            return
+        table = self.query_one("#images", VirtualTable)
+        panel.heading = row.file
+        panel.badge = f"{table.cursor + 1} of {len(table.visible_keys)}"
+        self.query_one("#caption", Static).update(caption(row))
+        folder = evaluation_folder(self.path, result.split)
+        picture.show(
+            (result.split, result.finished_at, row.image_id),
+            functools.partial(draw, result, folder, row),
+        )
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to start or to stop, whichever can be done."""
+        if action == "stop":
+            return self.process is not None
+        if action == "start":
+            return self.process is None
+        if action == "split":
+            return None if self.process is not None else True
+        if action == "zoom":
+            return self.result is not None and self.tab != "confusion"
+        return super().check_action(action, parameters)
+
+    def action_split(self) -> None:
+        """Take the next split."""
+        self.split = SPLITS[(SPLITS.index(self.split) + 1) % len(SPLITS)]
+
+    def action_tab(self, by: int) -> None:
+        """Show the next pane, or the one before."""
+        names = list(TABS)
+        self.tab = names[(names.index(self.tab) + by) % len(names)]
+
+    def action_zoom(self) -> None:
+        """Give the plot or the picture the whole screen, or go back."""
+        self.toggle_class("-only")
+        if not self.has_class("-only"):
+            self.query_one(f"#{self.tab}").focus()
+
+    def action_move(self, by: int) -> None:
+        """Go to the next row of the table, or the one before, though it may be hidden."""
+        self.query_one(f"#{self.tab}", VirtualTable).cursor += by

@@ -1,0 +1,86 @@
+"""What images can be narrowed to and which splits they can be put into, with counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from batman_tui.widgets.dialogs.pick import Item
+from core.common.errors import ConfigError
+from core.data.classes import list_classes
+from core.data.images.filter import find_images, parse_filter
+from core.data.splits.assign import SPLITS
+from core.data.splits.edit import NO_SPLIT
+from core.data.store import Project
+
+# What stands for drawing every image's split anew, among the splits to choose from.
+DRAW = "draw"
+_SHARES = re.compile(r"^\s*([\d.]+)[\s,/]+([\d.]+)[\s,/]+([\d.]+)(?:[\s,]+seed\s+(\d+))?\s*$")
+
+
+def narrowings(project: Project, findings: Mapping[str, frozenset[int]]) -> list[Item]:
+    """Return the filters that make sense for a project: splits, findings, imports, classes."""
+    items = [
+        Item(
+            f"split:{name}",
+            "no split" if name == NO_SPLIT else name,
+            "split",
+            counts,
+        )
+        for name in (*SPLITS, NO_SPLIT)
+        if (counts := len(find_images(project, parse_filter(f"split:{name}"))))
+    ]
+    unlabelled = len(find_images(project, parse_filter("is:unlabelled")))
+    items.append(Item("is:unlabelled", "without boxes", "boxes", unlabelled))
+    items += [
+        Item(f"finding:{kind}", kind, "finding", len(ids)) for kind, ids in findings.items() if ids
+    ]
+    items += [
+        Item(f"import:{row['id']}", f"{row['id']}  {row['kind']}  {row['origin']}", "import",
+             row["n"])
+        for row in project.db.execute(
+            "SELECT imports.id, kind, origin, count(images.id) AS n FROM imports"
+            " JOIN images ON images.import_id = imports.id AND images.deleted = 0"
+            " WHERE active = 1 GROUP BY imports.id ORDER BY imports.id"
+        )
+    ]  # fmt: skip
+    items += [
+        Item(quoted("class", row.name), row.name, "class", row.images)
+        for row in list_classes(project)
+    ]
+    return items
+
+
+def splits(project: Project) -> list[Item]:
+    """Return the splits with their numbers of images, and the way to draw all anew."""
+    counts = dict(
+        project.db.execute("SELECT coalesce(split, 'none'), count(*) FROM v_images GROUP BY split")
+    )
+    items = [Item(name, name, count=counts.get(name, 0)) for name in SPLITS]
+    items.append(Item(NO_SPLIT, "no split", count=counts.get(NO_SPLIT, 0)))
+    items.append(Item(DRAW, "draw every image anew …", count=sum(counts.values())))
+    return items
+
+
+def quoted(key: str, value: str) -> str:
+    """Return `key:"value"` for a filter, "" without a value; a quote in it is written twice."""
+    return f'{key}:"{value.replace(chr(34), chr(34) * 2)}"' if value else ""
+
+
+def read_shares(text: str) -> tuple[tuple[float, float, float], int]:
+    """Return the shares (summing to 1) and the seed in `70 15 15 seed 42`.
+
+    Raises ConfigError when it is something else or train has no share.
+    """
+    found = _SHARES.match(text)
+    try:
+        parts = [float(found[place]) for place in (1, 2, 3)] if found else []
+    except ValueError:
+        parts = []
+    total = sum(parts)
+    if found is None or total <= 0 or parts[0] <= 0:
+        raise ConfigError(
+            "Give three numbers, train's above zero,", "and a seed if you like: 70 15 15 seed 42"
+        )
+    train, valid, test = (part / total for part in parts)
+    return (train, valid, 1 - train - valid if test else 0.0), int(found[4] or 42)

@@ -1,0 +1,133 @@
+"""The panel of one image: the picture with its boxes, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.containers import Container
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from batman_tui.widgets.panel.panel import Panel
+from batman_tui.widgets.picture.picture import Picture, Pixels
+from batman_tui.widgets.table.cells import fit
+from core.common.text import clean
+from core.data.images.rows import ImageLine
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def draw(project: Path, image_id: int, size: Pixels) -> Image | None:
+    """Return the image with its boxes for a room of `size` pixels; runs in a thread.
+
+    None when the image is gone. Raises ProjectError for a file that cannot be read.
+    """
+    from core.data.images.rows import image_boxes, image_lines
+    from core.data.images.thumbnails import with_boxes
+    from core.data.store import Project
+
+    with Project.open(project) as opened:
+        found = image_lines(opened, [image_id])
+        boxes = image_boxes(opened, image_id)
+        if not found:
+            return None
+        line = found[0]
+        return with_boxes(opened.image_file(line.path), (line.width, line.height), boxes, size)
+
+
+class ImageFacts(Widget):
+    """Size, split, import and classes of an image, laid out for its width and height."""
+
+    DEFAULT_CSS = "ImageFacts { width: 1fr; height: 1fr; }"
+    line: reactive[ImageLine | None] = reactive(None)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.colours: dict[str, tuple[int, int, int]] = {}
+        """The colour of each class's boxes."""
+
+    def render(self) -> Content:
+        """Return a line for each fact, the classes with the colour of their boxes."""
+        line, (width, height) = self.line, self.size
+        if line is None or not height:
+            return Content("")
+        facts = [
+            ("size", f"{line.width:,} × {line.height:,}"),
+            ("split", line.split or "none"),
+            ("import", str(line.import_id)),
+        ]
+        if line.group:
+            facts.append(("group", line.group))
+        if line.time is not None:
+            facts.append(("time", f"{line.time:.2f} s"))
+        rows: list[Content] = []
+        # Side by side where they fit, so that the classes have the lines.
+        row, used = Content(""), 0
+        for name, value in facts:
+            piece = Content.assemble((f"{name} ", "$foreground-muted"), clean(value))
+            if used and used + 3 + piece.cell_length > width:
+                rows.append(row)
+                row, used = Content(""), 0
+            row = Content.assemble(row, "   " if used else "", piece)
+            used = row.cell_length
+        rows.append(row)
+        if not line.classes:
+            rows.append(Content.styled("no boxes", "$foreground-muted"))
+        room = max(1, height - len(rows))
+        shown = line.classes if len(line.classes) <= room else line.classes[: room - 1]
+        counts = max((len(f"{count:,}") for _, count in line.classes), default=1)
+        for name, count in shown:
+            rows.append(
+                Content.assemble(
+                    ("■ ", _hex(name, self.colours)),
+                    fit(name, max(4, min(28, width - counts - 4))),
+                    " ",
+                    f"{count:,}".rjust(counts),
+                )
+            )
+        if len(shown) < len(line.classes):
+            more = len(line.classes) - len(shown)
+            rows.append(Content.styled(f"and {more:,} more", "$foreground-muted"))
+        return Content("\n").join(part.truncate(width, ellipsis=True) for part in rows[:height])
+
+
+def _hex(name: str, colours: dict[str, tuple[int, int, int]]) -> str:
+    red, green, blue = colours.get(name, (128, 128, 128))
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+class ImageDetails(Panel):
+    """The picture above the facts, or beside them where the panel is low."""
+
+    DEFAULT_CSS = """
+    ImageDetails {
+        & > Container { layout: vertical; width: 1fr; height: 1fr; }
+        & ImageFacts { height: 7; margin-top: 1; }
+        &.-low > Container { layout: horizontal; }
+        &.-low ImageFacts { height: 1fr; width: 30; margin: 0 0 0 2; }
+    }
+    """
+
+    def __init__(self, project: Path, id: str | None = None) -> None:
+        self.picture = Picture()
+        self.facts = ImageFacts()
+        self._project = project
+        super().__init__(Container(self.picture, self.facts), title="Image", id=id)
+
+    def on_resize(self) -> None:
+        """Put the facts beside the picture where the panel is low and wide."""
+        self.set_class(self.size.height < 16 or self.size.width > 4 * self.size.height, "-low")
+
+    def show(self, image_id: int | None, line: ImageLine | None) -> None:
+        """Show an image; what the list says of it may come later than its number."""
+        self.facts.line = line
+        self.heading = line.name if line else "Image"
+        if image_id is None:
+            self.picture.show(None, None)
+            return
+        key: Hashable = image_id
+        self.picture.show(key, lambda size: draw(self._project, image_id, size))

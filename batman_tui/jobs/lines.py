@@ -1,0 +1,293 @@
+"""How jobs, GPUs and partitions are laid out and put in words on the jobs screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from textual.content import Content
+
+from batman_tui.clock import ago
+from batman_tui.widgets.table.table import Column
+from core.common.text import clean, duration, plural
+from slurm.job.states import BRIEF_CELLS, reason_brief
+from slurm.queue.arrays import JobLine, why
+from slurm.queue.job_detail import JobUse
+from slurm.queue.jobs import Job
+from slurm.queue.queue import QueueSnapshot
+from slurm.site.free_gpus import partition_rooms
+from slurm.site.slurm_values import format_duration
+
+_GLYPHS = {
+    "COMPLETED": "✔", "CANCELLED": "■", "PENDING": "○", "SUSPENDED": "◌", "RUNNING": "●",
+}  # fmt: skip
+# For the list; the details say it in full.
+_SHORT = {
+    "TIMEOUT": "timed out", "OUT_OF_MEMORY": "out of memory", "PREEMPTED": "preempted",
+    "NODE_FAIL": "node failed", "BOOT_FAIL": "node failed", "DEADLINE": "deadline",
+    "REVOKED": "elsewhere", "UNKNOWN": "gone", "CONFIGURING": "starting",
+    "STAGE_OUT": "copying", "STOPPED": "stopped", "SIGNALING": "signalled",
+    "REQUEUE_HOLD": "held", "SPECIAL_EXIT": "held", "RESV_DEL_HOLD": "held",
+}  # fmt: skip
+Now = Callable[[], datetime]
+
+
+def columns(now: Now, wanted: Sequence[str] = ()) -> list[Column[JobLine]]:
+    """Return the columns of the list of jobs: those in `wanted`, in its order, else the usual ones.
+
+    Of the usual ones, those that do not fit are left out; chosen ones are shown all. Names that are
+    not known are left out.
+    """
+    every = {column.key: column for column in _columns(now)}
+    chosen = [every[name] for name in wanted if name in every]
+    if not chosen:
+        return [column for column in every.values() if column.from_width < _ON_DEMAND]
+    return [replace(column, from_width=0) for column in chosen]
+
+
+def column_names(now: Now) -> dict[str, str]:
+    """Return the titles of all columns there are, by key."""
+    return {column.key: column.title for column in _columns(now)}
+
+
+# No terminal is as wide: shown when asked for only.
+_ON_DEMAND = 10_000
+
+
+def _columns(now: Now) -> list[Column[JobLine]]:
+    return [
+        Column("id", "Job", lambda line: line.id, width=10, sort=_number),
+        Column("name", "Name", lambda line: line.job.name, least=12),
+        Column("state", "State", state_text, width=15, sort=lambda line: line.rank),
+        Column("user", "User", lambda line: line.job.user or None, width=10, from_width=128,
+               muted=True),
+        Column("gpus", "GPUs", lambda line: line.gpus or None, width=11, from_width=92,
+               sort=lambda line: line.job.gpu_count),
+        Column("partition", "Partition", lambda line: line.job.partition, width=10,
+               from_width=140, muted=True),
+        Column("nodes", "Nodes", lambda line: line.job.node_list or None, width=10,
+               from_width=112, muted=True),
+        Column("time", "Time", lambda line: time_text(line.job, now()), width=8,
+               sort=lambda line: line.job.time_used),
+        Column("why", "Why", _why_text, least=BRIEF_CELLS),
+        Column("run", "Run", lambda line: line.run.name if line.run else None, width=16,
+               from_width=_ON_DEMAND),
+        Column("limit", "Limit", lambda line: _span(line.job.time_limit), width=8,
+               from_width=_ON_DEMAND, sort=lambda line: line.job.time_limit),
+        Column("cpus", "CPUs", lambda line: line.job.cpus or None, "number", 5,
+               from_width=_ON_DEMAND),
+        Column("account", "Account", lambda line: line.job.account or None, width=10,
+               from_width=_ON_DEMAND, muted=True),
+        Column("priority", "Priority", lambda line: line.job.priority, "number", 9,
+               from_width=_ON_DEMAND),
+        Column("submitted", "Submitted", lambda line: _ago(line.job.submitted, now()), width=12,
+               from_width=_ON_DEMAND, sort=lambda line: line.job.submitted, muted=True),
+    ]  # fmt: skip
+
+
+def _span(seconds: int | None) -> str | None:
+    return None if seconds is None else duration(seconds)
+
+
+def _ago(seconds: int | None, now: datetime) -> str | None:
+    return None if seconds is None else ago(datetime.fromtimestamp(seconds, UTC), now)
+
+
+def _number(line: JobLine) -> tuple[int, int]:
+    base, _, task = line.id.partition("_")
+    return int(base.partition("+")[0] or 0), int(task) if task.isdigit() else -1
+
+
+def searched_text(line: JobLine) -> str:
+    """Return what the filter looks for words in."""
+    job = line.job
+    return " ".join(
+        (line.id, job.name, job.user, line.state_words, job.partition, line.gpus, job.node_list,
+         line.why, _why_text(line), line.run.name if line.run else "")
+    )  # fmt: skip
+
+
+def state_text(line: JobLine) -> str:
+    """Return a line's state with a sign in front."""
+    state = line.job.state
+    sign = _GLYPHS.get(state.name, "✖" if state.ended else "●" if state.running else "○")
+    words = line.state_words if line.folded else _SHORT.get(state.name, state.words)
+    return f"{sign} {words}"
+
+
+def _why_text(line: JobLine) -> str:
+    """Return why it waits or how it ended, in a few words; the details say it in full."""
+    state = line.job.state
+    text = line.why or (state.words if state.name in _SHORT and not line.folded else "")
+    reason = line.job.reason
+    return reason_brief(reason) if reason and len(text) > BRIEF_CELLS else text
+
+
+def time_text(job: Job, now: datetime) -> str | None:
+    """Return how long a job has run, or when it is thought to start (`≈14:05`, `≈24 Nov`)."""
+    if not job.state.waiting:
+        return None if job.time_used is None else duration(job.time_used)
+    if job.start is None:
+        return None
+    start = datetime.fromtimestamp(job.start, UTC).astimezone()
+    if (start - now).total_seconds() < 18 * 3600:
+        return f"≈{start:%H:%M}"
+    return f"≈{start.day} {start:%b}"
+
+
+def status_text(
+    cluster: str, snapshot: QueueSnapshot, everyone: bool, age: str, width: int
+) -> Content:
+    """Return the line above the list: how much runs and waits, how old that is, free GPUs.
+
+    As many GPU types are named as fit into `width` cells, those with most of them free first.
+    """
+    whose = "everyone's" if everyone else "mine"
+    line = Content.assemble(
+        (clean(cluster), "bold $accent"),
+        f"  {snapshot.running:,} running · {snapshot.waiting:,} waiting · {whose}",
+        (f"  {age}" if age else "", "$text-warning" if age.startswith("as of") else ""),
+    )
+    pools = snapshot.gpus
+    if pools:
+        line = Content.assemble(line, ("   free", "$foreground-muted"))
+    for number, pool in enumerate(pools):
+        style = "$text-success" if pool.free else "$foreground-muted"
+        part = Content.assemble("  ", (f"{clean(pool.name)} {pool.free}/{pool.total}", style))
+        more = 3 if number + 1 < len(pools) else 0
+        if line.cell_length + part.cell_length + more > width:
+            return Content.assemble(line, (" …", "$foreground-muted"))
+        line = Content.assemble(line, part)
+    return line
+
+
+def age_text(snapshot: QueueSnapshot, now: datetime) -> str:
+    """Return how old what is shown is."""
+    return ago(datetime.fromtimestamp(snapshot.taken_at, UTC), now)
+
+
+def facts_of(
+    line: JobLine, now: datetime, logs: list[str] | None, use: JobUse | None
+) -> dict[str, str]:
+    """Return what the details panel says of a job, by the names of its facts."""
+    job = line.job
+    waiting, running, done, bad = line.counts
+    facts = {
+        "job": f"{line.id}  {job.name}",
+        "state": job.state.words,
+        "why": why(job),
+        "tasks": "",
+        "starts": "",
+        "time": "",
+        "asks": _asks(job),
+        "nodes": job.node_list if not job.state.waiting else "",
+        "since": "",
+        "log": " ".join(logs) if logs else "",
+        "folder": job.work_dir,
+        "run": line.run.name if line.run else "",
+        "uses": use_text(use) if use else "",
+    }
+    if line.folded:
+        facts["tasks"] = f"{running:,} running, {waiting:,} waiting, {done:,} finished" + (
+            f", {bad:,} failed or cancelled" if bad else ""
+        )
+    if job.state.waiting:
+        facts["starts"] = "not known yet" if job.start is None else f"about {_when(job.start)}"
+    if job.time_used is not None and not job.state.waiting:
+        limit = f" of {duration(job.time_limit)}" if job.time_limit else ""
+        facts["time"] = duration(job.time_used) + limit
+    begun = job.submitted if job.state.waiting else job.end if job.state.ended else job.start
+    if begun is not None:
+        word = "submitted" if job.state.waiting else "ended" if job.state.ended else "started"
+        facts["since"] = f"{word} {ago(datetime.fromtimestamp(begun, UTC), now)}"
+    return facts
+
+
+def _asks(job: Job) -> str:
+    gpus = " ".join(f"{g.count}×{g.type or 'GPU'}" for g in job.gpus)
+    parts = [
+        gpus,
+        plural(job.cpus, "CPU") if job.cpus else "",
+        f"{job.nodes} nodes" if job.nodes > 1 else "",
+        job.partition,
+        format_duration(job.time_limit) if job.time_limit and job.state.waiting else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _when(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%d %b %H:%M}"
+
+
+def use_text(use: JobUse) -> str:
+    """Return what a job uses in one line."""
+    parts = [
+        f"GPU {gpu.index} on {gpu.node}: "
+        + (f"{gpu.busy} % busy" if gpu.busy is not None else "busy not told")
+        + (f", {gpu.used_mb:,} of {gpu.total_mb:,} MiB" if gpu.used_mb and gpu.total_mb else "")
+        for gpu in use.gpus
+    ]
+    if use.memory_mb is not None:
+        parts.append(f"memory {use.memory_mb:,.0f} MiB at most")
+    parts += [f"not known: {problem}" for problem in use.problems]
+    return "; ".join(parts)
+
+
+FACTS = ("job", "state", "why", "tasks", "starts", "time", "since", "asks", "nodes", "uses",
+         "run", "log", "folder")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Room:
+    """A line of the list of what is free: a GPU type, a partition or a node."""
+
+    kind: str
+    name: str
+    free: str
+    share: float
+    about: str
+
+
+def rooms(snapshot: QueueSnapshot) -> list[Room]:
+    """Return GPU types, then partitions, then nodes, with what is free of each."""
+    lines = [
+        Room("GPU", pool.name, f"{pool.free}/{pool.total} free", _share(pool.free, pool.total),
+             f"in {', '.join(pool.partitions)}; at most {pool.most_free} on one node"
+             + (f"; {pool.away} on nodes that are down" if pool.away else ""))
+        for pool in snapshot.gpus
+    ]  # fmt: skip
+    for room in partition_rooms(snapshot.partitions, snapshot.nodes):
+        part = room.partition
+        limit = "no limit" if part.time_limit is None else format_duration(part.time_limit)
+        up = "" if part.up else "down; "
+        lines.append(
+            Room("Partition", part.name, f"{room.free_gpus}/{room.gpus} GPUs",
+                 _share(room.free_gpus, room.gpus),
+                 f"{up}{limit}; {room.usable} of {room.nodes} nodes up,"
+                 f" {room.free_cpus:,} of {room.cpus:,} CPUs free")
+        )  # fmt: skip
+    for node in snapshot.nodes:
+        total, free = node.count(""), node.free("")
+        kinds = ", ".join(gpus.type or "GPU" for gpus in node.gpus)
+        lines.append(
+            Room("Node", node.name, f"{free}/{total} GPUs", _share(free, total),
+                 f"{node.state}; {kinds + '; ' if kinds else ''}"
+                 f"{node.free_cpus} of {node.cpus} CPUs free")
+        )  # fmt: skip
+    return lines
+
+
+def room_columns() -> list[Column[Room]]:
+    """Return the columns of the list of what is free."""
+    return [
+        Column("kind", "", lambda room: room.kind, width=9, muted=True),
+        Column("name", "Name", lambda room: room.name, width=12),
+        Column("free", "Free", lambda room: room.free, width=10, sort=lambda room: room.share),
+        Column("share", "", lambda room: room.share, kind="bar", width=8, from_width=70),
+        Column("about", "", lambda room: room.about, least=10),
+    ]
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

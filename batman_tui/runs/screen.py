@@ -1,0 +1,260 @@
+"""The runs of the workspace: how far and how good they are; open, compare, note, stop, go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import BindingType
+from textual.content import Content
+from textual.events import Resize
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.worker import get_current_worker
+
+from batman_tui.keys import bindings
+from batman_tui.runs.columns import column_names, columns
+from batman_tui.runs.control import RunsControl
+from batman_tui.runs.preview import RunsPreview
+from batman_tui.settings import save_runs_columns
+from batman_tui.widgets.panel.panel import Panel
+from batman_tui.widgets.table.filter import FilterInput
+from batman_tui.widgets.table.table import Column, VirtualTable
+from core.common.text import clean
+from core.training.run.notes import said_of
+from core.training.run.run import RunSummary
+from core.training.run.worker_process import AT_REST
+from core.training.run_list.filter import read_filter
+
+LOOK_SECONDS = 2.0
+# New run folders, and ended runs that somebody resumed, are looked for every so many looks.
+ALL_EVERY = 5
+NOTHING_YET = "No runs here yet. Choose a project (1) and press t to train a model on it."
+
+
+class RunsScreen(RunsControl):
+    """A table of all runs, newest first. Those that go on are read again every two seconds."""
+
+    HELP = (
+        "Every run of the workspace, also those started from the command line or on another "
+        "machine. Enter opens one; o sorts by the next column, O turns the order round, v chooses "
+        "the columns. A filter holds words and terms such as model=base lr=1e-4 map50>0.5 took<2h "
+        "tag:x, with - in front for the opposite. Space marks runs: where there is room the "
+        "marked ones are drawn together below, and c puts them side by side."
+    )
+    CSS_PATH = Path(__file__).with_name("screen.tcss")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looks = 0
+        self._looking = False
+        self._said = False
+        self._wanted: tuple[str, ...] = ()
+        self._problem = ""
+        self._timer: Timer | None = None
+
+    def body(self) -> Iterable[Widget]:
+        """Lay out the filter and the table."""
+        self._wanted = self.batman.settings.runs_columns
+        yield Panel(
+            FilterInput("Words, model=base, lr=1e-4, map50>0.5, tag:x, -tag:x"),
+            VirtualTable[RunSummary](
+                self._columns(False), lambda row: row.path, markable=True, id="runs"
+            ),
+            title="Runs",
+            id="runs-panel",
+        )
+        yield RunsPreview(id="preview")
+
+    def _columns(self, said: bool) -> list[Column[RunSummary]]:
+        return columns(self.batman.now, self._wanted, said)
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Read all runs, and then again and again what may change."""
+        self.table.focus()
+        self._look(None, fresh=True)
+        self._timer = self.set_interval(LOOK_SECONDS, self._tick, pause=not self.is_active)
+
+    def on_screen_resume(self) -> None:
+        """Read all runs again after another screen was in front."""
+        if self._timer is not None:
+            self._timer.resume()
+            self._looks = 0
+            self._tick(fresh=True)
+
+    def on_resize(self, event: Resize) -> None:
+        """Draw the curves where that leaves room for the list."""
+        self.query_one(RunsPreview).display = event.size.width >= 100 and event.size.height >= 30
+
+    def on_screen_suspend(self) -> None:
+        """Rest: a screen in the back that changes has Textual paint the whole front again."""
+        if self._timer is not None:
+            self._timer.pause()
+
+    def _tick(self, fresh: bool = False) -> None:
+        if self._looking:
+            return
+        self.query_one(RunsPreview).look()
+        everything = self._looks % ALL_EVERY == 0
+        self._looks += 1
+        if everything:
+            self._look(None, fresh=fresh)
+            return
+        wanted = {row.path for row in self.table.rows() if row.state not in AT_REST}
+        wanted.update(self.table.keys_in_sight)
+        if wanted:
+            self._look(tuple(wanted))
+
+    def _look(self, paths: Sequence[Path] | None, *, fresh: bool = False) -> None:
+        self._looking = True
+        self._read(paths, fresh)
+
+    @work(thread=True, exit_on_error=False, group="look")
+    def _read(self, paths: Sequence[Path] | None, fresh: bool) -> None:
+        worker = get_current_worker()
+        index = self.batman.run_index
+        first = self.table.row_count == 0
+
+        def part(rows: Sequence[RunSummary]) -> None:
+            self.post_message(self.Read(rows, whole=True))
+
+        try:
+            if paths is not None:
+                rows = index.read(paths)
+            else:
+                rows = index.list(
+                    fresh=fresh,
+                    part=part if first else None,
+                    cancelled=lambda: worker.is_cancelled,
+                )
+        finally:
+            self._looking = False
+        if not worker.is_cancelled:
+            self.post_message(self.Read(rows, paths is None))
+
+    @on(RunsControl.Read)
+    def _show(self, message: RunsControl.Read) -> None:
+        table = self.table
+        if not message.whole:
+            changed = [row for row in message.rows if table.has(row.path)]
+            changed = [row for row in changed if table.row(row.path) != row]
+            if changed:
+                table.update_rows(changed)
+        elif list(message.rows) != table.rows():
+            table.set_rows(message.rows)
+        said = any(row.note or row.tags for row in table.rows())
+        if said != self._said:
+            self._said = said
+            table.set_columns(self._columns(said))
+        self.query_one("#runs-panel", Panel).empty = "" if table.row_count else NOTHING_YET
+        self._count()
+
+    @on(VirtualTable.Shown)
+    def _count(self) -> None:
+        shown, there = len(self.table.visible_keys), self.table.row_count
+        active = sum(row.state not in AT_REST for row in self.table.rows())
+        counts = f"{shown:,} of {there:,}" if shown != there else f"{there:,}"
+        going = f" · {active} going on" if active else ""
+        marked = f" · {len(self.table.marks)} marked" if self.table.marks else ""
+        self.query_one("#runs-panel", Panel).badge = counts + going + marked
+        self._moved()
+
+    @on(VirtualTable.Highlighted)
+    def _moved(self) -> None:
+        row = self.chosen
+        said = ""
+        if row is not None:
+            said = row.error if row.state == "unreadable" else said_of(row.tags, row.note)
+        below = Content.styled(clean(self._problem), "$text-warning")
+        self.query_one("#runs-panel").border_subtitle = (
+            below if self._problem else Content(clean(said))
+        )
+        self._preview()
+        self.refresh_bindings()
+
+    def _preview(self) -> None:
+        """Draw the marked runs, in the order of the list, or the one with the cursor."""
+        marks = self.table.marks
+        marked = [path for path in self.table.visible_keys if path in marks] if marks else []
+        chosen = [self.chosen.path] if self.chosen is not None else []
+        self.query_one(RunsPreview).show(marked or chosen)
+
+    @on(VirtualTable.Opened)
+    def _clicked(self) -> None:
+        self.action_open()
+
+    @on(FilterInput.Filter)
+    def _filter(self, message: FilterInput.Filter) -> None:
+        wanted = read_filter(message.text)
+        self._problem = wanted.problems[0] if wanted.problems else ""
+        self.table.filter("", wanted.keeps if wanted.tests else None)
+        if message.done:
+            self.table.focus()
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what makes sense for the run with the cursor."""
+        if action == "compare":
+            return True if len(self.table.marks) > 1 else None
+        if action not in ("open", "stop", "resume", "mark", "evaluate", "note", "tags", "delete"):
+            return super().check_action(action, parameters)
+        row = self.chosen
+        if row is None:
+            return None
+        if action == "stop":
+            return row.state in ("preparing", "running")
+        if action == "resume":
+            return row.state in ("prepared", "stopped", "failed", "lost")
+        if action == "delete":
+            return True if any(r.state in AT_REST for r in self.taken) else None
+        return True
+
+    def action_columns(self) -> None:
+        """Choose the columns of the list, and keep the choice."""
+        from batman_tui.jobs.columns import ColumnsDialog
+
+        shown = [column.key for column in self.table.columns]
+        dialog = ColumnsDialog(column_names(self.batman.now), shown)
+        self.app.push_screen(dialog, self._columns_chosen)
+
+    def _columns_chosen(self, names: list[str] | None) -> None:
+        if names is None:
+            return
+        if names == [column.key for column in columns(self.batman.now, (), self._said)]:
+            names = []  # the usual ones: as many as fit
+        self._wanted = tuple(names)
+        self.table.set_columns(self._columns(self._said))
+        save_runs_columns(names)
+
+    def action_open(self) -> None:
+        """Watch the run."""
+        if self.chosen is not None:
+            self.batman.open_run(self.chosen.path)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(FilterInput).open()
+
+    def action_mark(self) -> None:
+        """Mark the run, or unmark it."""
+        self.table.toggle_mark()
+
+    def action_compare(self) -> None:
+        """Put the marked runs side by side, in the order of the list; hidden ones come last."""
+        from batman_tui.runs.compare import CompareScreen
+
+        shown = [path for path in self.table.visible_keys if path in self.table.marks]
+        self.app.push_screen(CompareScreen([*shown, *(self.table.marks - {*shown})]))
+
+    def action_evaluate(self) -> None:
+        """Show how good the run's model is."""
+        from batman_tui.evaluate.screen import EvaluationScreen
+
+        if self.chosen is not None:
+            self.app.push_screen(EvaluationScreen(self.chosen.path))

@@ -1,0 +1,156 @@
+"""What the import and the export share: a form, then a bar while a thread works on the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import ContentSwitcher, ProgressBar, Static
+from textual.worker import Worker, get_current_worker
+
+from batman_tui.widgets.frame.base import BatmanDialog, Result
+from core.common.errors import BatmanError, Cancelled
+from core.common.text import clean, duration
+from core.data.store import Project
+
+if TYPE_CHECKING:
+    from core.data.importers import Progress
+
+Phase = Literal["form", "running", "report"]
+# Runs in a thread with the project, a call for how far it is, and one that asks whether to stop.
+Task = Callable[[Project, "Callable[[Progress], None]", Callable[[], bool]], Any]
+REPORT_EVERY = 0.05
+
+
+class TaskDialog(BatmanDialog[Result]):
+    """A dialog on the project in the folder `project`; the result is the report, or None.
+
+    A subclass yields a `ContentSwitcher` `#phases` with a part `#form`, `running_part()` and, if it
+    stays open at the end, `#report`. It calls `begin` and overrides `form_again` and `ended_well`.
+    """
+
+    STOPPED: ClassVar[str] = ""
+    """What is said when the work was stopped."""
+    ESCAPE: ClassVar[str] = ""
+    """What Escape does to the running work, in a sentence."""
+
+    phase: reactive[Phase] = reactive("form", bindings=True)
+
+    class Moved(Message):
+        """The work got further."""
+
+        def __init__(self, progress: Progress) -> None:
+            super().__init__()
+            self.progress = progress
+
+        def can_replace(self, message: Message) -> bool:
+            """Let a slow terminal skip to the newest."""
+            return isinstance(message, TaskDialog.Moved)
+
+    class Ended(Message):
+        """The work ended: with a report, or with an error that was to be expected."""
+
+        def __init__(self, report: Any, error: BatmanError | None) -> None:
+            super().__init__()
+            self.report = report
+            self.error = error
+
+    def __init__(self, project: Path) -> None:
+        super().__init__()
+        self.project = project
+        self.report: Result | None = None
+        self.began = 0.0
+        self._working: Worker[None] | None = None
+
+    def form_again(self) -> None:
+        """Put the focus where it belongs in the form; nothing was done."""
+
+    def ended_well(self, report: Result) -> None:
+        """Show the report, or close with it."""
+        self.dismiss(report)
+
+    def running_part(self) -> ComposeResult:
+        """Lay out the bar, which stands in the form's place while it works."""
+        with Vertical(id="running"):
+            yield Static("", markup=False, id="stage", classes="dialog--text")
+            yield ProgressBar(id="bar", show_eta=False)
+            yield Static("", markup=False, id="left", classes="dialog--hint")
+
+    def watch_phase(self, phase: Phase) -> None:
+        """Show the part of the phase."""
+        self.query_one("#phases", ContentSwitcher).current = phase
+
+    def begin(self, task: Task, lost: str) -> None:
+        """Run `task`; `lost` says what leaving the app before its end means."""
+        self.began = monotonic()
+        self.batman.busy[self] = lost
+        self.query_one("#stage", Static).update("Starting")
+        self.query_one("#left", Static).update(self.ESCAPE)
+        self.query_one("#bar", ProgressBar).update(total=None, progress=0)
+        self.phase = "running"
+        self.set_focus(None)
+        self._working = self._work(task)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="task")
+    def _work(self, task: Task) -> None:
+        worker = get_current_worker()
+        said = 0.0
+        stage = ""
+
+        def progress(now: Progress) -> None:
+            nonlocal said, stage
+            if monotonic() - said >= REPORT_EVERY or now.stage != stage:
+                said, stage = monotonic(), now.stage
+                self.post_message(self.Moved(now))
+
+        try:
+            with Project.open(self.project) as project:
+                report = task(project, progress, lambda: worker.is_cancelled)
+        except BatmanError as error:
+            self.post_message(self.Ended(None, error))
+        else:
+            self.post_message(self.Ended(report, None))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """After a defect in the work, show it and go back to the form."""
+        super().on_worker_state_changed(event)
+        if event.worker.group == "task" and isinstance(event.worker.error, Exception):
+            self._ended(self.Ended(None, None))
+
+    @on(Moved)
+    def _moved(self, message: Moved) -> None:
+        now = message.progress
+        self.query_one("#bar", ProgressBar).update(total=now.total, progress=now.done)
+        count = f"{now.done:,} of {now.total:,}" if now.total else f"{now.done:,}"
+        self.query_one("#stage", Static).update(clean(f"{now.stage.capitalize()}  {count}"))
+        spent = duration(monotonic() - self.began)
+        self.query_one("#left", Static).update(f"{spent} so far. {self.ESCAPE}")
+
+    def action_cancel(self) -> None:
+        """Stop the running work; else close."""
+        if self.phase == "running" and self._working is not None:
+            self.query_one("#stage", Static).update("Stopping")
+            self._working.cancel()
+        else:
+            self.dismiss(self.report)
+
+    @on(Ended)
+    def _ended(self, message: Ended) -> None:
+        self.batman.busy.pop(self, None)
+        self._working = None
+        if message.report is not None:
+            self.ended_well(message.report)
+            return
+        self.phase = "form"
+        self.form_again()
+        if isinstance(message.error, Cancelled):
+            self.batman.tell(self.STOPPED)
+        elif message.error is not None:
+            self.batman.show_error(message.error)

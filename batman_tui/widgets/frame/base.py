@@ -1,0 +1,115 @@
+"""What all screens share: the frame, the way back, and errors that do not end the app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.worker import Worker, WorkerState
+
+from batman_tui.keys import ACTIONS, bindings
+from batman_tui.services import AppServices, services_of
+from batman_tui.widgets.frame.keybar import KeyBar
+from batman_tui.widgets.frame.topbar import TopBar
+
+Result = TypeVar("Result")
+
+
+class Guarded:
+    """A message pump that reports an exception and goes on, instead of ending the app.
+
+    Textual stops the pump of whatever raised and closes the app; with work unsaved that is the
+    wrong answer to a defect in one handler. Workers that failed are reported as well, for their
+    exceptions stay in the worker when `exit_on_error` is off.
+    """
+
+    @property
+    def batman(self) -> AppServices:
+        """What the app offers."""
+        return services_of(self.app)  # type: ignore[attr-defined]
+
+    async def _dispatch_message(self, message: Message) -> None:
+        try:
+            await super()._dispatch_message(message)  # type: ignore[misc]
+        except Exception as error:
+            self.batman.show_error(error)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Show what a worker failed of."""
+        if event.state is WorkerState.ERROR and isinstance(event.worker.error, Exception):
+            self.batman.show_error(event.worker.error)
+
+
+class BatmanScreen(Guarded, Screen[None]):
+    """A whole screen: the top bar, what `body()` yields, and the keys.
+
+    A subclass overrides `body` and `trail`, takes its `BINDINGS` from `keys.bindings`, and sets
+    `HELP` to a sentence or two that F1 shows above the keys.
+    """
+
+    HELP = ""
+    BINDINGS: ClassVar[list[BindingType]] = bindings("screen")
+
+    def body(self) -> Iterable[Widget]:
+        """Return what stands between the top bar and the keys."""
+        return ()
+
+    def trail(self) -> str:
+        """Return what is open, for the top bar; an empty string for a top-level view."""
+        return ""
+
+    def compose(self) -> ComposeResult:
+        """Frame the body."""
+        bar = TopBar()
+        bar.set_reactive(TopBar.trail, self.trail())
+        yield bar
+        yield from self.body()
+        yield KeyBar()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the way back where there is nowhere to go."""
+        if action == "back":
+            return self.app.screen_stack[0] is not self
+        return super().check_action(action, parameters)
+
+    def action_back(self) -> None:
+        """Close this screen."""
+        self.app.pop_screen()
+
+
+class BatmanDialog(Guarded, ModalScreen[Result]):
+    """A small window over a screen; Escape closes it with `None`.
+
+    A subclass yields one container with the class `dialog`, and a `KeyBar` inside it when it
+    has keys worth naming.
+    """
+
+    DEFAULT_CSS = """
+    BatmanDialog {
+        align: center middle;
+        & > .dialog {
+            width: 64; max-width: 100%; height: auto; max-height: 100%;
+            border: round $border; border-title-color: $accent; border-title-style: bold;
+            background: $surface; padding: 1 2;
+        }
+        .dialog--text { width: 1fr; height: auto; }
+        .dialog--hint { width: 1fr; height: auto; color: $foreground-muted; }
+        .dialog--error { width: 1fr; height: auto; color: $text-error; }
+        .dialog--good { color: $text-success; }
+        .dialog--buttons {
+            width: 1fr; height: auto; align-horizontal: right; margin-top: 1;
+            Button { margin-left: 2; }
+        }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [ACTIONS["dialog.cancel"].binding()]
+
+    def action_cancel(self) -> None:
+        """Close; nothing is changed."""
+        self.dismiss(None)

@@ -1,0 +1,280 @@
+"""A picture on the terminal, made in a thread, kept by size.
+
+Two pixels a cell by half blocks, or the terminal's own where it has them; see `widgets.graphics`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual import on, work
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.worker import get_current_worker
+
+from batman_tui.widgets.picture.graphics import (
+    Frame,
+    Mode,
+    cell_pixels,
+    in_tmux,
+    kitty_frame,
+    sixel_frame,
+)
+from batman_tui.widgets.table.cells import fit
+from core.common.errors import BatmanError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+WAIT_S = 0.06
+"""A cursor that is held down passes by pictures without having them made."""
+
+SLOW_S = 0.4
+"""After this long the picture before is taken away, though the new one is not there yet."""
+
+KEPT = 48
+
+Pixels = tuple[int, int]
+Make = Callable[[Pixels], "Image | None"]
+
+
+def half_blocks(image: Image) -> list[Strip]:
+    """Return the picture as lines of cells, each its upper and lower pixel; RGB or RGBA.
+
+    What is more than half transparent has no colour of its own.
+    """
+    data, (width, height) = image.convert("RGBA").tobytes(), image.size
+    styles: dict[tuple[bytes, bytes], Segment] = {}
+
+    def cell(top: bytes, bottom: bytes) -> Segment:
+        found = styles.get((top, bottom))
+        if found is None:
+            upper = Color.from_rgb(*top[:3]) if top[3] > 127 else None
+            lower = Color.from_rgb(*bottom[:3]) if bottom[3] > 127 else None
+            if upper is None and lower is None:
+                found = Segment(" ", Style())
+            elif upper is None:
+                found = Segment("▄", Style(color=lower))
+            else:
+                found = Segment("▀", Style(color=upper, bgcolor=lower))
+            styles[top, bottom] = found
+        return found
+
+    clear = bytes(4)
+    lines = []
+    for y in range(0, height, 2):
+        upper = range(y * width * 4, (y + 1) * width * 4, 4)
+        below = width * 4 if y + 1 < height else None
+        cells = [
+            cell(data[at : at + 4], clear if below is None else data[at + below : at + below + 4])
+            for at in upper
+        ]
+        lines.append(Strip(Segment.simplify(cells), width))
+    return lines
+
+
+class Picture(Widget):
+    """Shows one picture, in the middle. `show` says which, and how to make it for a size.
+
+    The picture is made in a thread, in the pixels that the widget has (by half blocks, a cell is
+    one wide and two high); the last ones are kept. What goes wrong is said in its place.
+    """
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "Picture { width: 1fr; height: 1fr; color: $foreground-muted; }"
+
+    class Made(Message):
+        """A picture was made for `size` pixels; `error` says why not."""
+
+        def __init__(self, key: Hashable, size: Pixels, frame: Frame | None, error: str) -> None:
+            super().__init__()
+            self.key = key
+            self.size = size
+            self.frame = frame
+            self.error = error
+
+    def __init__(self, nothing: str = "", id: str | None = None) -> None:
+        """Make it; `nothing` is said when there is no picture to show."""
+        super().__init__(id=id)
+        self.nothing = nothing
+        self.shown: Hashable = None
+        """The key of the picture that is on the screen, None while there is none."""
+        self._key: Hashable = None
+        self._make: Make | None = None
+        self._settled = True
+        self._frame: Frame | None = None
+        self._said = nothing
+        self._kept: OrderedDict[tuple[Hashable, Pixels], Frame] = OrderedDict()
+        self._soon: Timer | None = None
+        self._slow: Timer | None = None
+
+    def show(self, key: Hashable, make: Make | None) -> None:
+        """Show the picture known by `key`, which `make` returns (in a thread) for a size in pixels.
+
+        With None, nothing is shown. `make` may raise `BatmanError`, or return None for nothing.
+        """
+        if key == self._key and make is not None:
+            return
+        self._key, self._make = key, make
+        self._ask()
+
+    def forget(self) -> None:
+        """Make every picture anew: what is on them has changed."""
+        self._drop(len(self._kept))
+        self._key = None
+
+    def on_unmount(self) -> None:
+        """Have the terminal forget the pictures."""
+        self._drop(len(self._kept))
+
+    def on_resize(self) -> None:
+        """Have the picture made for the new size."""
+        self._ask()
+
+    @property
+    def settled(self) -> bool:
+        """Whether what was asked for last is what is shown, or was found not to be there."""
+        return self._settled
+
+    @property
+    def pixels(self) -> Pixels:
+        """The room there is, in pixels."""
+        across, down = self.cell
+        return self.size.width * across, self.size.height * down
+
+    @property
+    def mode(self) -> Mode:
+        """How pictures are shown on this terminal."""
+        return getattr(self.app, "graphics", "blocks")
+
+    @property
+    def cell(self) -> Pixels:
+        """The pixels of a cell, width and height."""
+        return (1, 2) if self.mode == "blocks" else cell_pixels()
+
+    def _ask(self) -> None:
+        for timer in (self._soon, self._slow):
+            if timer is not None:
+                timer.stop()
+        if self._make is None:
+            self._put(None, None, self.nothing)
+            return
+        kept = self._kept.get((self._key, self.pixels))
+        if kept is not None:
+            # What is on the screen is the last to be dropped.
+            self._kept.move_to_end((self._key, self.pixels))
+            self._put(self._key, kept, "")
+        elif min(self.pixels) > 0:
+            self._settled = False
+            self._soon = self.set_timer(WAIT_S, self._start)
+            self._slow = self.set_timer(SLOW_S, self._say_slow)
+
+    def _say_slow(self) -> None:
+        self._put(None, None, "Reading …")
+        self._settled = False
+
+    def _start(self) -> None:
+        if self._make is not None:
+            self._work(self._key, self._make, self.pixels, self.cell)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="picture")
+    def _work(self, key: Hashable, make: Make, size: Pixels, cell: Pixels) -> None:
+        frame, error = None, ""
+        try:
+            image = make(size)
+            frame = None if image is None else self._framed(image, cell)
+        except BatmanError as problem:
+            error = problem.message
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Made(key, size, frame, error))
+
+    def _framed(self, image: Image, cell: Pixels) -> Frame:
+        """Return the picture for the terminal; runs in a thread."""
+        frame = None
+        if self.mode == "kitty":
+            true_colour = self.app.console.color_system == "truecolor"
+            frame = kitty_frame(image, cell, true_colour=true_colour, in_tmux=in_tmux())
+        elif self.mode == "sixel":
+            frame = sixel_frame(image, cell)
+        if frame is None:
+            image = image.resize(
+                (-(-image.width // cell[0]), 2 * -(-image.height // cell[1]))
+            ) if cell != (1, 2) else image  # fmt: skip
+            frame = Frame(half_blocks(image))
+        return frame
+
+    @on(Made)
+    def _made(self, message: Made) -> None:
+        message.stop()
+        if message.frame is not None:
+            self._write(message.frame.send)
+            self._kept[message.key, message.size] = message.frame
+            self._drop(len(self._kept) - KEPT)
+        if (message.key, message.size) != (self._key, self.pixels) or self._make is None:
+            return
+        if self._slow is not None:
+            self._slow.stop()
+        self._put(message.key, message.frame, message.error or self.nothing)
+
+    def _put(self, key: Hashable, frame: Frame | None, said: str) -> None:
+        self.shown, self._settled = key, True
+        self._frame, self._said = frame, "" if frame else said
+        self.refresh()
+
+    def _drop(self, count: int) -> None:
+        """Forget the `count` pictures that were made first."""
+        for _ in range(count):
+            _, frame = self._kept.popitem(last=False)
+            self._write(frame.free)
+
+    def _write(self, text: str) -> None:
+        driver = self.app._driver
+        if text and driver is not None:
+            driver.write(text)
+
+    def over(self) -> tuple[int, int, str] | None:
+        """Return column, line and text of what is to be drawn over the screen, if anything is.
+
+        Both count from 0. None when the picture is made of cells, is not all in sight, or there is
+        a notification on it.
+        """
+        frame = self._frame
+        if frame is None or not frame.over or not self.is_on_screen:
+            return None
+        region = self.content_region
+        if any(toast.region.overlaps(region) for toast in self.screen.query("Toast")):
+            return None
+        width, height = frame.lines[0].cell_length, len(frame.lines)
+        left, top = self._corner(width, height)
+        area = Region(region.x + left, region.y + top, width, height)
+        if not self.screen.region.contains_region(area):
+            return None
+        return area.x, area.y, frame.over
+
+    def _corner(self, width: int, height: int) -> tuple[int, int]:
+        """Return where a picture of that many cells begins, so that it is in the middle."""
+        return max(0, (self.size.width - width) // 2), (self.size.height - height) // 2
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of the picture, or of what is said in its place."""
+        width = self.size.width
+        style = self.rich_style
+        if self._frame is None:
+            said = wrap(self._said, max(8, width)) if self._said else []
+            return Strip([Segment(fit(said[y] if y < len(said) else "", width), style)], width)
+        lines = self._frame.lines
+        left, top = self._corner(lines[0].cell_length if lines else 0, len(lines))
+        if not 0 <= y - top < len(lines):
+            return Strip([Segment(" " * width, style)], width)
+        line = lines[y - top]
+        cells: list[Any] = [Segment(" " * left, style), *line]
+        return Strip(cells).apply_style(style).adjust_cell_length(width, style)

@@ -1,0 +1,40 @@
+"""`batman locate`: say where things lie; of one place the bare path, for scripts and editors."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cli.common import add_workspace, run_module, workspace_of
+from cli.exits import Exit
+from cli.output import say, say_table
+from core.common.folders import cache_dir, config_dir
+
+DESCRIPTION = "Print where the settings, clusters, themes, cache or workspace lie."
+PLACES = ("config", "themes", "clusters", "cache", "workspace")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the place and the workspace."""
+    parser.add_argument("place", nargs="?", choices=PLACES, help="one of them; else all")
+    add_workspace(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the path, or all of them, whether or not anything is there yet."""
+    places = {
+        "config": config_dir() / "config.toml",
+        "themes": config_dir() / "themes",
+        "clusters": config_dir() / "clusters",
+        "cache": cache_dir(),
+        "workspace": workspace_of(args).root,
+    }
+    if args.place is None:
+        say_table(["place", "path"], [(name, str(places[name])) for name in PLACES])
+    else:
+        say(str(places[args.place]))
+    return Exit.OK
+
+
+if __name__ == "__main__":
+    sys.exit(run_module("app.locate"))

@@ -1,0 +1,214 @@
+"""`batman project`: create, list, show and delete projects."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cli.common import (
+    add_json,
+    add_workspace,
+    confirm,
+    found_project,
+    open_project,
+    project_path,
+    run_module,
+    workspace_of,
+)
+from cli.exits import Exit
+from cli.output import say, say_json, say_pairs, say_table
+from cli.parser import Subcommands
+from core.common.errors import BatmanError
+from core.common.text import plural
+from core.data.store import Project, ProjectSummary
+
+DESCRIPTION = "Create, list, show and delete projects."
+
+# Classes that `show` lists, the most frequent ones; JSON has all of them.
+_LARGEST = 20
+_ALL = 1_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the sub-commands and their options."""
+    commands = Subcommands(parser)
+    create = commands.add("create", "create an empty project", _create)
+    create.add_argument("project", metavar="PROJECT", help="name, or the folder to make")
+    create.add_argument("--description", default="", help="one line about the project")
+    add_workspace(create)
+
+    listing = commands.add("list", "list the workspace's projects", _list)
+    add_json(listing)
+    add_workspace(listing)
+
+    show = commands.add("show", "show a project's classes, splits and imports", _show)
+    show.add_argument("project", metavar="PROJECT", help="name or folder")
+    add_json(show)
+    add_workspace(show)
+
+    delete = commands.add("delete", "delete a project with its images", _delete)
+    delete.add_argument("project", metavar="PROJECT", help="name or folder")
+    delete.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    add_workspace(delete)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the parsed arguments say and return the exit code."""
+    return int(args.handler(args))
+
+
+def _create(args: argparse.Namespace) -> int:
+    path = project_path(workspace_of(args), args.project)
+    Project.create(path, args.description).close()
+    say(f"Created the project {path.name} in {path}.")
+    say(f"Next: batman import coco-dir FOLDER --project {shlex.quote(path.name)}", "dim")
+    return Exit.OK
+
+
+def _list(args: argparse.Namespace) -> int:
+    workspace = workspace_of(args)
+    found: list[tuple[Path, ProjectSummary | None, str]] = []
+    for path in workspace.list_projects():
+        try:
+            with Project.open(path) as project:
+                found.append((path, project.summary(), ""))
+        except BatmanError as error:
+            # One that cannot be read does not hide the others.
+            found.append((path, None, error.message))
+    if args.json:
+        say_json([_facts(*entry) for entry in found])
+    elif not found:
+        say(f"There are no projects in {workspace.projects_dir}.")
+        say("Create one with batman project create NAME.", "dim")
+    else:
+        say_table(
+            ["name", "images", "annotations", "classes", "imports", "changed", "description"],
+            [_row(*entry) for entry in found],
+            right=("images", "annotations", "classes", "imports"),
+        )
+        for path, _, problem in found:
+            if problem:
+                say(f"{path.name}: {problem}", "yellow")
+    return Exit.OK
+
+
+def _row(path: Path, summary: ProjectSummary | None, _error: str) -> list[object]:
+    if summary is None:
+        return [path.name, None, None, None, None, "unreadable", None]
+    return [
+        summary.name,
+        f"{summary.images:,}",
+        f"{summary.annotations:,}",
+        f"{summary.classes:,}",
+        f"{summary.imports:,}",
+        _minute(summary.updated_at),
+        summary.description,
+    ]
+
+
+def _facts(path: Path, summary: ProjectSummary | None, error: str) -> dict[str, Any]:
+    if summary is None:
+        return {"name": path.name, "path": str(path), "state": "unreadable", "error": error}
+    return {
+        "name": summary.name,
+        "path": str(summary.path),
+        "description": summary.description,
+        "images": summary.images,
+        "annotations": summary.annotations,
+        "classes": summary.classes,
+        "imports": summary.imports,
+        "updated_at": summary.updated_at.isoformat(),
+    }
+
+
+def _show(args: argparse.Namespace) -> int:
+    from core.data.overview import overview
+
+    with open_project(args, args.project) as project:
+        found = overview(project, classes=_ALL if args.json else _LARGEST)
+    summary = found.summary
+    splits = {name or "none": count for name, count in found.splits.items()}
+    if args.json:
+        say_json(
+            {
+                **_facts(summary.path, summary, ""),
+                "splits": splits,
+                "class_annotations": {row.name: row.annotations for row in found.largest},
+                "import_list": [
+                    {
+                        "id": line.id,
+                        "kind": line.kind,
+                        "origin": line.origin,
+                        "at": line.at.isoformat(),
+                        "images": line.images,
+                    }
+                    for line in found.imports
+                ],
+            }
+        )
+        return Exit.OK
+    say_pairs(
+        [
+            ("project", summary.name),
+            ("folder", summary.path),
+            ("description", summary.description),
+            ("images", f"{summary.images:,}"),
+            ("annotations", f"{summary.annotations:,}"),
+            ("splits", ", ".join(f"{name} {count:,}" for name, count in splits.items())),
+            ("changed", _minute(summary.updated_at)),
+        ]
+    )
+    if found.imports:
+        say()
+        say_table(
+            ["import", "kind", "images", "at", "from"],
+            [
+                (line.id, line.kind, f"{line.images:,}", _minute(line.at), line.origin)
+                for line in found.imports
+            ],
+            right=("import", "images"),
+        )
+    if found.largest:
+        say()
+        say_table(
+            ["class", "annotations", "images"],
+            [(row.name, f"{row.annotations:,}", f"{row.images:,}") for row in found.largest],
+            right=("annotations", "images"),
+        )
+        hidden = summary.classes - len(found.largest)
+        if hidden > 0:
+            say(f"… and {plural(hidden, 'class')} with fewer; see batman classes list.", "dim")
+    return Exit.OK
+
+
+def _delete(args: argparse.Namespace) -> int:
+    path = found_project(args, args.project)
+    try:
+        with Project.open(path) as project:
+            summary = project.summary()
+        holds = (
+            f"with {plural(summary.images, 'image')} and"
+            f" {plural(summary.annotations, 'annotation')}"
+        )
+    except BatmanError as error:
+        # Damaged, or the disk is too full to bring it up to date: it can go nevertheless.
+        holds = f"({error.message.rstrip('.')})"
+    question = f"Delete the project {path.name} {holds} in {path}?"
+    if not confirm(question, yes=args.yes):
+        say("Nothing was deleted.")
+        return Exit.OK
+    Project.delete(path)
+    say(f"Deleted the project {path.name}.")
+    return Exit.OK
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"
+
+
+if __name__ == "__main__":
+    sys.exit(run_module("data.project"))

@@ -1,0 +1,185 @@
+"""`batman evaluate`: how good a trained model is, by class and by size, and where it goes wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from cli.child import run_child
+from cli.common import add_workspace, run_module, workspace_of
+from cli.exits import Exit
+from cli.numbers import whole
+from cli.output import say, say_json, say_pairs, say_table
+from cli.runs.plots import say_chart
+from core.common.files import expand_user
+from core.common.text import plural
+from core.evaluation import EvaluationResult
+from core.evaluation.display import NOTHING, curves_chart, mixups
+from core.evaluation.result import Confusion
+
+DESCRIPTION = (
+    "Evaluate a trained model on a labelled split: mAP as COCO counts it, by class and by size,"
+    " the best confidence, confusions and the worst images."
+)
+
+# The worst images and mistakes that are named on the screen; the folder has them all.
+_WORST = 5
+# A confusion matrix of more than these does not fit 80 columns.
+_MOST_LABELS = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the model, the split and where to write."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "run", nargs="?", metavar="RUN", help="run, by name or folder, or a model file"
+    )
+    which.add_argument("--checkpoint", metavar="FILE", help="a model file instead of a run")
+    parser.add_argument(
+        "--split",
+        default="valid",
+        choices=("train", "valid", "test"),
+        help="images to evaluate on (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dataset", type=Path, metavar="DIR", help="COCO data set (default: the run's own)"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder to write (default: RUN/evaluation/SPLIT)"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    parser.add_argument("--batch-size", type=whole(1, 65_536), metavar="N", help="images at once")
+    parser.add_argument(
+        "--worst",
+        type=whole(0, 10_000),
+        default=24,
+        metavar="N",
+        help="worst images to draw (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_workspace(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, print what was found and return the exit code."""
+    from core.training.launch.local import require_trainer
+    from core.training.run.run import find_run, latest_run
+
+    require_trainer()
+    workspace = workspace_of(args)
+    if args.checkpoint is not None:
+        target = expand_user(args.checkpoint).absolute()
+    elif args.run is not None:
+        file = expand_user(args.run)
+        target = file.absolute() if file.is_file() else find_run(workspace, args.run).path
+    else:
+        target = latest_run(workspace).path
+    words = ["--run", str(target), "--split", args.split, "--device", args.device]
+    words += ["--worst", str(args.worst)]
+    for option, value in (
+        ("--dataset", args.dataset),
+        ("--output", args.output),
+        ("--batch-size", args.batch_size),
+    ):
+        if value is not None:
+            words += [option, str(value)]
+    folder = Path(evaluate_in_child(words, quiet=args.json))
+    result = EvaluationResult.load(folder)
+    if args.json:
+        import msgspec
+
+        say_json(msgspec.to_builtins(result))
+    else:
+        show(result, folder)
+    return Exit.OK
+
+
+def evaluate_in_child(words: list[str], *, quiet: bool = False) -> str:
+    """Evaluate as `words` tell `python -m core.evaluation` and return the result's folder."""
+    end = run_child("core.evaluation", [*words, "--json-progress"], quiet=quiet)
+    return str(end["folder"])
+
+
+def show(result: EvaluationResult, folder: Path) -> None:
+    """Print an evaluation: the whole, by class, by size, and the worst images."""
+    say(
+        f"{plural(result.images, 'image')} and {plural(result.annotations, 'annotation')}"
+        f" of {result.split}, {result.images_per_s:.1f} images/s on {result.device}",
+        "dim",
+    )
+    say()
+    names = ("mAP50-95", "mAP50", "mAP75", "precision", "recall", "F1", "confidence")
+    values = (
+        *(result.map50_95, result.map50, result.map75),
+        *(result.precision, result.recall, result.f1, result.confidence),
+    )
+    say_table(names, [[_number(value) for value in values]], right=names)
+    say()
+    say_table(
+        ["class", "annotations", "mAP50-95", "mAP50", "best F1", "at confidence"],
+        [
+            (
+                row.name,
+                f"{row.annotations:,}",
+                *map(_number, (row.ap, row.ap50, row.f1, row.threshold)),
+            )
+            for row in result.per_class
+        ],
+        right=("annotations", "mAP50-95", "mAP50", "best F1", "at confidence"),
+    )
+    say_chart(curves_chart(result.per_class), "Precision over recall, IoU 0.5")
+    say()
+    say_table(
+        ["size", "annotations", "mAP50-95", "recall"],
+        [
+            (row.name, f"{row.annotations:,}", _number(row.ap), _number(row.ar))
+            for row in result.sizes
+        ],
+        right=("annotations", "mAP50-95", "recall"),
+    )
+    _show_confusion(result.confusion)
+    wrong = [image for image in result.worst if image.false_positives or image.missed]
+    if wrong:
+        say()
+        say_table(
+            ["worst images", "too many", "missed", "picture"],
+            [
+                (image.file, image.false_positives, image.missed, image.picture)
+                for image in wrong[:_WORST]
+            ],
+            right=("too many", "missed"),
+        )
+    say()
+    for note in result.notes:
+        say(f"Note: {note}", "yellow")
+    say_pairs([("evaluation", folder), ("model", result.checkpoint)])
+
+
+def _show_confusion(confusion: Confusion) -> None:
+    """Print the confusion matrix; of many classes its largest mistakes only."""
+    labels = confusion.labels
+    say()
+    if len(labels) <= _MOST_LABELS:
+        say_table(
+            ["truth ↓ taken for →", *("missed" if n == NOTHING else n for n in labels)],
+            [
+                ("nothing there" if label == NOTHING else label, *(count or "·" for count in row))
+                for label, row in zip(labels, confusion.matrix, strict=True)
+            ],
+            right=("missed", *labels),
+        )
+        return
+    found = mixups(confusion)[:_WORST]
+    if found:
+        say_table(
+            ["mistake", "times"], [(row.said, f"{row.count:,}") for row in found], right=("times",)
+        )
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    sys.exit(run_module("model.evaluate"))

@@ -1,0 +1,170 @@
+"""COCO in Roboflow's layout: `train`, `valid` and `test`, each with its images and one JSON file.
+
+Category ids count from 1 in the order of names; image and annotation ids are those of the project,
+so that they differ between splits too. `area` is that of the polygons where there are any, else of
+the box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from core.common.files import FileMode
+from core.data.exporters.snapshot import ExportReport, Snapshot, at_one_moment, staged
+from core.data.importers.boxes import Box
+from core.data.importers.coco.layout import ROBOFLOW
+from core.data.importers.garbage_collector import paused
+from core.data.importers.report import Progress, Watch
+from core.data.store import Project
+
+_encode = msgspec.json.Encoder().encode
+_EMPTY = msgspec.Raw(b"[]")
+
+
+class _Image(msgspec.Struct, gc=False):
+    id: int
+    file_name: str
+    width: int
+    height: int
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    id: int
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    area: float
+    iscrowd: int
+    segmentation: msgspec.Raw
+
+
+class _File:
+    """One annotation file, written list by list."""
+
+    def __init__(self, path: Path, categories: Sequence[dict[str, object]]) -> None:
+        self.file: BinaryIO = path.open("wb")
+        self.empty = True
+        head = {"info": {"description": "exported by Batman"}, "licenses": []}
+        self.file.write(_encode(head)[:-1] + b',"categories":' + _encode(categories))
+
+    def begin(self, key: str) -> None:
+        """Begin the list `key`."""
+        self.file.write(f',"{key}":['.encode())
+        self.empty = True
+
+    def add(self, records: Sequence[msgspec.Struct]) -> None:
+        """Write records into the list."""
+        if records:
+            self.file.write((b"" if self.empty else b",\n") + _encode(records)[1:-1])
+            self.empty = False
+
+    def end(self) -> None:
+        """End the list."""
+        self.file.write(b"]")
+
+    def close(self) -> None:
+        """End the file."""
+        self.file.write(b"}\n")
+        self.file.close()
+
+
+def export_coco(
+    project: Project,
+    out: Path,
+    *,
+    files: FileMode = "link",
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> ExportReport:
+    """Write the project to the new folder `out` as COCO; images without a split go to `train`.
+
+    Images are hard-linked where the file system allows, or copied with `files="copy"`. Raises
+    `ExportFailed` when `out` is not empty or cannot be written, and `Cancelled`; nothing is left
+    then.
+    """
+    watch = Watch(progress, cancelled, "export")
+    with staged(out) as folder, paused():
+        with at_one_moment(project):
+            snapshot = Snapshot(project, watch)
+            folders = {split: folder / split for split in snapshot.splits()}
+            for split in folders.values():
+                split.mkdir()
+            count = _write(snapshot, folders)
+        snapshot.place(folders, files)
+    return ExportReport(
+        path=Path(out),
+        images=len(snapshot.images),
+        annotations=count,
+        classes=snapshot.classes,
+        splits=snapshot.splits(),
+        missing=snapshot.missing,
+    )
+
+
+def _write(snapshot: Snapshot, folders: dict[str, Path]) -> int:
+    parents = dict(
+        snapshot.project.db.execute("SELECT name, supercategory FROM classes").fetchall()
+    )
+    categories = [
+        {"id": number, "name": name, "supercategory": parents[name] or "none"}
+        for number, name in enumerate(snapshot.classes, 1)
+    ]
+    out = {split: _File(folder / ROBOFLOW, categories) for split, folder in folders.items()}
+    for split, file in out.items():
+        file.begin("images")
+        file.add([
+            _Image(image.id, image.name, image.width, image.height)
+            for image in snapshot.images
+            if image.split == split
+        ])  # fmt: skip
+        file.end()
+        file.begin("annotations")
+    records: dict[str, list[_Annotation]] = {split: [] for split in out}
+    # From an image to the list its annotations go to, from a label to its category.
+    list_of = {image.id: records[image.split] for image in snapshot.images}
+    category_of = {label: number + 1 for label, number in snapshot.labels.items()}
+    count = 0
+    for batch in snapshot.rows():
+        for number, image, label, x, y, w, h, crowd, shape in batch:
+            into, category = list_of.get(image), category_of.get(label)
+            if into is None or category is None:
+                continue
+            box = (x, y, w, h)
+            into.append(
+                _Annotation(number, image, category, box, w * h, crowd, _EMPTY)
+                if shape is None
+                else _shaped(number, image, category, box, crowd, shape)
+            )
+        for split, part in records.items():
+            out[split].add(part)
+            count += len(part)
+            part.clear()
+    for file in out.values():
+        file.end()
+        file.close()
+    return count
+
+
+def _shaped(
+    number: int, image: int, category: int, box: Box, crowd: int, shape: str
+) -> _Annotation:
+    area = _area(shape) or box[2] * box[3]
+    raw = msgspec.Raw(shape.encode())
+    return _Annotation(number, image, category, box, area, crowd, raw)
+
+
+def _area(shape: str) -> float:
+    """Return the area of polygons (the shoelace formula), 0 for run lengths."""
+    polygons = msgspec.json.decode(shape)
+    if not isinstance(polygons, list):
+        return 0.0
+    total = 0.0
+    for points in polygons:
+        xs, ys = points[0::2], points[1::2]
+        crossed = zip(xs, ys, [*xs[1:], *xs[:1]], [*ys[1:], *ys[:1]], strict=False)
+        total += abs(sum(x * next_y - next_x * y for x, y, next_x, next_y in crossed)) / 2
+    return total

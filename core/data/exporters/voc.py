@@ -1,0 +1,98 @@
+"""Pascal VOC: `Annotations`, `JPEGImages` and the splits in `ImageSets/Main`.
+
+Corners are whole pixels, counted from 1, both within the box, as the development kit has them (see
+`core.data.importers.formats.voc`): a box comes back within half a pixel on each side. Crowd regions
+are left out and counted; the format has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from core.common.files import FileMode
+from core.common.text import clean
+from core.data.exporters.snapshot import ExportReport, Image, Row, Snapshot, at_one_moment, staged
+from core.data.importers.report import Progress, Watch
+from core.data.store import Project
+
+_SETS = {"train": "train.txt", "valid": "val.txt", "test": "test.txt"}
+
+
+def export_voc(
+    project: Project,
+    out: Path,
+    *,
+    files: FileMode = "link",
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> ExportReport:
+    """Write the project to the new folder `out` as Pascal VOC.
+
+    Raises `ExportFailed` when `out` is not empty or cannot be written, and `Cancelled`; nothing is
+    left then.
+    """
+    watch = Watch(progress, cancelled, "export")
+    with staged(out) as folder:
+        annotations, images = folder / "Annotations", folder / "JPEGImages"
+        sets = folder / "ImageSets" / "Main"
+        for part in (annotations, images, sets):
+            part.mkdir(parents=True)
+        count = crowds = 0
+        with at_one_moment(project):
+            snapshot = Snapshot(project, watch)
+            stems: dict[str, list[str]] = {split: [] for split in _SETS}
+            for image, rows in snapshot.by_image():
+                kept = [row for row in rows if not row[7]]
+                crowds += len(rows) - len(kept)
+                count += len(kept)
+                stems[image.split].append(image.stem)
+                text = _xml(image, kept, snapshot.classes)
+                (annotations / f"{image.stem}.xml").write_text(text, encoding="utf-8")
+        for split, names in stems.items():
+            if names:
+                lines = "".join(f"{name}\n" for name in names)
+                (sets / _SETS[split]).write_text(lines, encoding="utf-8")
+        snapshot.place(dict.fromkeys(_SETS, images), files)
+    return ExportReport(
+        path=Path(out),
+        images=len(snapshot.images),
+        annotations=count,
+        classes=snapshot.classes,
+        splits=snapshot.splits(),
+        missing=snapshot.missing,
+        left_out={"crowd regions": crowds} if crowds else {},
+    )
+
+
+def _xml(image: Image, rows: list[Row], classes: list[str]) -> str:
+    lines = [
+        "<annotation>",
+        "  <folder>JPEGImages</folder>",
+        f"  <filename>{_text(image.name)}</filename>",
+        f"  <size><width>{image.width}</width><height>{image.height}</height>"
+        "<depth>3</depth></size>",
+        "  <segmented>0</segmented>",
+    ]
+    for _, _, number, x, y, w, h, _, _ in rows:
+        left, right = _span(x, w, image.width)
+        top, bottom = _span(y, h, image.height)
+        lines.append(
+            f"  <object><name>{_text(classes[number])}</name><pose>Unspecified</pose>"
+            "<truncated>0</truncated><difficult>0</difficult>"
+            f"<bndbox><xmin>{left}</xmin><ymin>{top}</ymin>"
+            f"<xmax>{right}</xmax><ymax>{bottom}</ymax></bndbox></object>"
+        )
+    return "\n".join([*lines, "</annotation>", ""])
+
+
+def _span(start: float, length: float, limit: int) -> tuple[int, int]:
+    """Return the first and last pixel of a side, counted from 1: at least one pixel."""
+    first = min(round(start) + 1, limit)
+    return first, max(round(start + length), first)
+
+
+def _text(text: str) -> str:
+    # XML 1.0 has no way to write a control character.
+    return escape(text if text.isprintable() else clean(text))

@@ -1,0 +1,126 @@
+"""The images of a project as lists show them: what is on each, its boxes, and taking some out.
+
+Made for projects of a hundred thousand images: what a list shows is read for the rows in sight.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.common.text import plural
+from core.data.store import HistoryEntry, Project
+
+
+@dataclass(frozen=True)
+class ImageLine:
+    """An image as a list shows it; `classes` are (name, boxes), the most frequent first."""
+
+    id: int
+    name: str
+    path: str
+    width: int
+    height: int
+    split: str | None
+    group: str | None
+    time: float | None
+    import_id: int
+    boxes: int
+    classes: tuple[tuple[str, int], ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box in pixels of the image: left, top, width, height, and its class."""
+
+    id: int
+    class_id: int
+    class_name: str
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+def image_lines(project: Project, ids: Sequence[int]) -> list[ImageLine]:
+    """Return what a list shows of the images with `ids`, in that order, missing ones left out."""
+    wanted = json.dumps(list(ids))
+    classes: dict[int, list[tuple[str, int]]] = {}
+    for image, name, count in project.db.execute(
+        "SELECT a.image_id, c.name, count(*) AS n FROM annotations a"
+        " JOIN labels l ON l.id = a.label_id JOIN classes c ON c.id = l.class_id"
+        " WHERE a.deleted = 0 AND a.image_id IN (SELECT value FROM json_each(?))"
+        " GROUP BY a.image_id, c.id ORDER BY n DESC, c.name",
+        (wanted,),
+    ):
+        classes.setdefault(image, []).append((name, count))
+    found = {
+        row["id"]: ImageLine(
+            id=row["id"],
+            name=row["name"],
+            path=row["path"],
+            width=row["width"],
+            height=row["height"],
+            split=row["split"],
+            group=row["grp"],
+            time=row["time"],
+            import_id=row["import_id"],
+            boxes=sum(count for _, count in classes.get(row["id"], ())),
+            classes=tuple(classes.get(row["id"], ())),
+        )
+        for row in project.db.execute(
+            "SELECT * FROM v_images WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
+        )
+    }
+    return [found[image] for image in ids if image in found]
+
+
+def image_boxes(project: Project, image_id: int) -> list[Box]:
+    """Return the visible boxes of an image, the largest first."""
+    rows = project.db.execute(
+        "SELECT id, class_id, class_name, x, y, w, h FROM v_annotations WHERE image_id = ?"
+        " ORDER BY w * h DESC, id",
+        (image_id,),
+    )
+    return [Box(*row) for row in rows]
+
+
+def image_path(project: Project, image_id: int) -> Path | None:
+    """Return the file of a visible image, or None when there is no such image."""
+    row = project.db.execute("SELECT path FROM v_images WHERE id = ?", (image_id,)).fetchone()
+    return None if row is None else project.image_file(row["path"])
+
+
+def delete_images(project: Project, ids: Sequence[int]) -> HistoryEntry | None:
+    """Take images out of the project with their boxes, as one step that can be undone.
+
+    Files stay where they are. Returns None when none of the images was there.
+    """
+    wanted = json.dumps(list(ids))
+    with project.change("images.delete", "delete images") as change:
+        images = [
+            row[0]
+            for row in project.db.execute(
+                "SELECT id FROM v_images WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
+            )
+        ]
+        boxes = [
+            row[0]
+            for row in project.db.execute(
+                "SELECT id FROM annotations WHERE deleted = 0"
+                " AND image_id IN (SELECT value FROM json_each(?))",
+                (json.dumps(images),),
+            )
+        ]
+        change.update_many("images", ["deleted"], [(image, 1) for image in images])
+        change.update_many("annotations", ["deleted"], [(box, 1) for box in boxes])
+        if change.empty:
+            return None
+        project.describe(
+            change,
+            f"Deleted {plural(len(images), 'image')} with {plural(len(boxes), 'annotation')}",
+            {"images": len(images), "annotations": len(boxes)},
+        )
+    return project.entry(change.history_id)

@@ -1,0 +1,266 @@
+"""Small pictures: an image with its boxes drawn in, and crops of what a class looks like.
+
+All of it returns Pillow images of the size that was asked for, ready to be put on a terminal or
+anywhere else. Files are read no finer than needed, which for a JPEG is most of the time saved.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from core.common.errors import ProjectError
+from core.common.text import clean
+from core.data.images.decoding_memory import decoding, too_many
+from core.data.images.exif_orientation import QUARTER_TURNS, is_turned, orientation_of, turned
+from core.data.images.rows import Box
+from core.data.store import Project
+
+Size = tuple[int, int]
+Colour = tuple[int, int, int]
+
+# Okabe and Ito's colours, which colour-blind people can tell apart, without the black ("Color
+# Universal Design", 2008).
+COLOURS: tuple[Colour, ...] = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+MARGIN = 0.12
+"""How much of its surroundings a crop shows at each side, as a share of the box."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Where an annotation is: a file, the size its boxes are in, and the box (x, y, w, h)."""
+
+    file: Path
+    size: Size
+    box: tuple[float, float, float, float]
+
+
+# Bytes a pixel of the picture as RGB, and of that turned.
+_COPIES = 8
+
+
+def class_colour(class_id: int) -> Colour:
+    """Return the colour that boxes of a class are drawn in; it stays with the class."""
+    return COLOURS[class_id % len(COLOURS)]
+
+
+def fitted(size: Size, room: Size) -> Size:
+    """Return `size` scaled, its shape kept, to fill `room` in one direction; at least 1×1."""
+    scale = min(room[0] / max(1, size[0]), room[1] / max(1, size[1]))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def picture(file: Path, room: Size, recorded: Size | None = None) -> Image.Image:
+    """Return the picture in `file` as RGB, as large as fits `room` (width, height in pixels).
+
+    It is turned by its EXIF tag only where `recorded`, the size that the project knows, is that of
+    the turned picture: then its boxes are, and training turns it too. Raises ProjectError when the
+    file is missing or is no picture.
+    """
+    with _opened(file) as image:
+        turn = _turn(image, recorded)
+        target = fitted(_seen(image.size, turn), room)
+        whole = image.size
+        _drafted(image, _seen(target, turn))
+        with decoding(image, whole, extra=_COPIES):
+            rgb = turned(_rgb(image), turn)
+            return rgb.resize(target, Image.Resampling.BOX, reducing_gap=2.0)
+
+
+def _turn(image: Image.Image, recorded: Size | None) -> int:
+    """Return the EXIF orientation by which the picture is to be turned, 1 for not at all."""
+    orientation = 1 if recorded is None else orientation_of(image)
+    if recorded is not None and is_turned(orientation, recorded, image.size):
+        return orientation
+    return 1
+
+
+def _seen(size: Size, turn: int) -> Size:
+    return size[::-1] if turn in QUARTER_TURNS else size
+
+
+def with_boxes(file: Path, size: Size, boxes: Iterable[Box], room: Size) -> Image.Image:
+    """Return the picture with its boxes drawn in their classes' colours.
+
+    `size` is the width and height that the boxes are in, which the file may have in another
+    scale. Raises as `picture` does.
+    """
+    shown = picture(file, room, size)
+    across, down = shown.width / max(1, size[0]), shown.height / max(1, size[1])
+    draw = ImageDraw.Draw(shown)
+    line = max(1, min(shown.size) // 200)
+    for box in boxes:
+        left, top = int(box.x * across), int(box.y * down)
+        right, bottom = int((box.x + box.w) * across), int((box.y + box.h) * down)
+        # A box thinner than a pixel is still to be seen, and one past the edge drawn at it.
+        left, top = (min(max(0, left), shown.width - 1), min(max(0, top), shown.height - 1))
+        right, bottom = (
+            min(max(left, right), shown.width - 1),
+            min(max(top, bottom), shown.height - 1),
+        )
+        draw.rectangle((left, top, right, bottom), outline=class_colour(box.class_id), width=line)
+    return shown
+
+
+def crop(wanted: Crop, room: Size, margin: float = MARGIN) -> Image.Image:
+    """Return what is in a box and a little around it, as large as fits `room`.
+
+    Raises as `picture` does, and ProjectError for a box outside the picture.
+    """
+    with _opened(wanted.file) as image:
+        x, y, w, h = wanted.box
+        turn = _turn(image, wanted.size)
+        whole = _seen(image.size, turn)
+        across, down = whole[0] / max(1, wanted.size[0]), whole[1] / max(1, wanted.size[1])
+        left, top = max(0.0, (x - margin * w) * across), max(0.0, (y - margin * h) * down)
+        right = min(float(whole[0]), (x + w * (1 + margin)) * across)
+        bottom = min(float(whole[1]), (y + h * (1 + margin)) * down)
+        if right - left <= 0 or bottom - top <= 0:
+            raise ProjectError("The box is outside of its picture.", "See batman check.")
+        target = fitted((round(right - left), round(bottom - top)), room)
+        scale = max(target[0] / (right - left), target[1] / (bottom - top))
+        need = (max(1, int(whole[0] * scale)), max(1, int(whole[1] * scale)))
+        before = image.size
+        _drafted(image, _seen(need, turn))
+        with decoding(image, before, extra=_COPIES):
+            rgb = turned(_rgb(image), turn)
+        shrunk = rgb.width / whole[0]
+        area = (left * shrunk, top * shrunk, right * shrunk, bottom * shrunk)
+        area = (
+            area[0],
+            area[1],
+            min(max(area[2], area[0] + 1), rgb.width),
+            min(max(area[3], area[1] + 1), rgb.height),
+        )
+        return rgb.resize(target, Image.Resampling.BILINEAR, box=area, reducing_gap=2.0)
+
+
+def strip(tiles: Sequence[Image.Image], tile: Size, gap: int, room: int) -> Image.Image:
+    """Return tiles side by side, each in the middle of its place, as RGBA.
+
+    `tile` is the size of a place, `gap` what lies between two, `room` the width of the whole in
+    pixels: tiles that do not fit are left out. What is not covered is transparent.
+    """
+    count = max(0, min(len(tiles), (room + gap) // (tile[0] + gap)))
+    sheet = Image.new("RGBA", (max(1, room), tile[1]), (0, 0, 0, 0))
+    for place, image in enumerate(tiles[:count]):
+        at = place * (tile[0] + gap) + (tile[0] - image.width) // 2
+        sheet.paste(image, (at, (tile[1] - image.height) // 2))
+    return sheet
+
+
+def class_crops(project: Project, class_id: int, count: int) -> list[Crop]:
+    """Return up to `count` annotations of a class, from images all over the project.
+
+    The same every time. They are found by the index, however many annotations the class has.
+    """
+    found: dict[int, tuple[int, Crop]] = {}
+    labels = [
+        row[0]
+        for row in project.db.execute(
+            "SELECT labels.id FROM labels JOIN imports ON imports.id = import_id"
+            " WHERE active = 1 AND class_id = ? AND annotations > 0 ORDER BY annotations DESC"
+            " LIMIT ?",
+            (class_id, count),
+        )
+    ]
+    for label in labels:
+        first, last = project.db.execute(
+            "SELECT min(image_id), max(image_id) FROM annotations"
+            " WHERE label_id = ? AND deleted = 0",
+            (label,),
+        ).fetchone()
+        if first is None:
+            continue
+        for step in range(count):
+            start = first + (last - first) * step // max(1, count)
+            row = project.db.execute(
+                "SELECT a.id, a.image_id, a.x, a.y, a.w, a.h, i.path, i.width, i.height"
+                " FROM annotations a JOIN v_images i ON i.id = a.image_id"
+                " WHERE a.label_id = ? AND a.deleted = 0 AND a.image_id >= ?"
+                " AND a.w > 0 AND a.h > 0"
+                " AND a.id NOT IN (SELECT value FROM json_each(?)) ORDER BY a.image_id LIMIT 1",
+                (label, start, json.dumps(list(found))),
+            ).fetchone()
+            if row is not None:
+                found[row["id"]] = (
+                    row["image_id"],
+                    Crop(
+                        project.image_file(row["path"]),
+                        (row["width"], row["height"]),
+                        (row["x"], row["y"], row["w"], row["h"]),
+                    ),
+                )
+    chosen = sorted(found.items(), key=lambda item: (item[1][0], item[0]))
+    # Evenly over all labels, not the first ones only.
+    stride = max(1.0, len(chosen) / max(1, count))
+    places = [int(number * stride) for number in range(min(count, len(chosen)))]
+    return [chosen[place][1][1] for place in places]
+
+
+def class_strip(
+    project: Project, class_id: int, tile: Size, gap: int, room: int
+) -> Image.Image | None:
+    """Return a strip of crops of a class (see `strip`), None when not one could be read."""
+    count = max(1, (room + gap) // (tile[0] + gap))
+    tiles: list[Image.Image] = []
+    crops = class_crops(project, class_id, 2 * count)
+    # Every other one is in reserve, for files that cannot be read.
+    for wanted in crops[::2] + crops[1::2]:
+        if len(tiles) == count:
+            break
+        try:
+            tiles.append(crop(wanted, tile))
+        except ProjectError:
+            continue
+    return strip(tiles, tile, gap, room) if tiles else None
+
+
+def _opened(file: Path) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Image.open(file)
+    except FileNotFoundError:
+        raise ProjectError(
+            f"The file '{clean(file.name)}' is not there.", "See batman check."
+        ) from None
+    except Exception as error:
+        raise _unreadable(file, error) from None
+
+
+def _drafted(image: Image.Image, need: Size) -> Image.Image:
+    """Have a JPEG decoded at the smallest scale that has `need` pixels; others are untouched."""
+    if image.format == "JPEG":
+        image.draft("RGB", need)
+    return image
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    try:
+        return image.convert("RGB")
+    except Exception as error:
+        # Decoders raise whatever they like on damaged files.
+        raise _unreadable(Path(str(getattr(image, "filename", "") or "the file")), error) from None
+
+
+def _unreadable(file: Path, error: Exception) -> ProjectError:
+    if isinstance(error, Image.DecompressionBombError):
+        return ProjectError(f"'{clean(file.name)}' is not shown: {too_many()}.")
+    reason = clean(str(error)).split(": '")[0]
+    return ProjectError(
+        f"The picture '{clean(file.name)}' cannot be read: {reason[:80]}.", "See batman check."
+    )

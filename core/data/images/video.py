@@ -1,0 +1,227 @@
+"""Read and write videos through PyAV, and follow objects through them. Imports av and trackers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from core.common.errors import BatmanError
+from core.common.temporary import name_beside
+from core.common.text import clean
+from core.models import Prediction
+from core.models.detector import Pixels
+
+# ByteTrack's second association takes weak detections down to here (its paper, section 3).
+LOW_SCORE = 0.1
+# DETR models suppress nothing: one object may be found twice, which would be two tracks that take
+# turns. Boxes of a class that share this much of their union are one object; of any class, boxes
+# that are as good as the same.
+_SAME_CLASS, _SAME_BOX = 0.7, 0.95
+# Beside av's own errors: numbers in a damaged header make arithmetic and conversions fail.
+_UNREADABLE = (OSError, ValueError, LookupError, ArithmeticError, RuntimeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A decoded frame: its number from 0, its time in seconds, its time stamp, the av frame."""
+
+    number: int
+    time: float
+    pts: int
+    picture: Any
+    turn: int
+
+    def pixels(self) -> Pixels:
+        """Return the frame as RGB, (H, W, 3), upright."""
+        array = self.picture.to_ndarray(format="rgb24")
+        return np.ascontiguousarray(np.rot90(array, self.turn)) if self.turn else array
+
+
+class VideoReader:
+    """A video file: `rate` frames a second, about `total` of them (None: not known).
+
+    Raises BatmanError when it cannot be opened or holds no video.
+    """
+
+    def __init__(self, path: Path) -> None:
+        av = _av()
+        self.path = path
+        self._unreadable = (av.FFmpegError, *_UNREADABLE)
+        shown = f"'{clean(path.name)}'"
+        try:
+            self._container = av.open(str(path))
+        except self._unreadable as error:
+            raise BatmanError(f"{shown} cannot be read as a video: {_why(error)}.") from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise BatmanError(f"{shown} holds no video.")
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self.time_base: Fraction = self._stream.time_base or Fraction(1, 90000)
+        self.rate: Fraction = self._stream.average_rate or Fraction(30)
+        self.total: int | None = self._stream.frames or None
+        if self.total is None and self._stream.duration:
+            self.total = max(1, round(self._stream.duration * self.time_base * self.rate))
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames in the order they are shown. Raises BatmanError where it is damaged."""
+        last, number = -1, -1
+        try:
+            for number, picture in enumerate(self._container.decode(self._stream)):
+                pts = picture.pts
+                if pts is None or pts <= last:
+                    # No time stamp, or one that goes back: the next place a frame may have.
+                    step = max(1, round(1 / (self.rate * self.time_base)))
+                    pts = last + step if number else 0
+                last = pts
+                turn = round((picture.rotation or 0) / 90) % 4
+                yield Frame(number, float(pts * self.time_base), pts, picture, turn)
+        except self._unreadable as error:
+            where = f"after frame {number}" if number >= 0 else "from its first frame on"
+            shown = f"'{clean(self.path.name)}'"
+            raise BatmanError(f"{shown} is damaged {where}: {_why(error)}.") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+
+class VideoWriter:
+    """Writes frames as H.264 in MP4, with the time stamps of the video they come from.
+
+    The file takes its name when the `with` block ends without an error.
+    """
+
+    def __init__(self, path: Path, source: VideoReader) -> None:
+        self._path = path
+        self._temporary = name_beside(path)
+        self._source = source
+        self._container: Any = None
+        self._stream: Any = None
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def write(self, pixels: Pixels, pts: int) -> None:
+        """Append a frame (RGB) that is shown at the time stamp `pts` of the source."""
+        av = _av()
+        height, width = pixels.shape[:2]
+        if self._container is None:
+            self._open(width, height)
+        # H.264 stores colour for two pixels each way: an odd side is filled up by its last line.
+        if width % 2 or height % 2:
+            pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame.pts, frame.time_base = pts, self._source.time_base
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+    def _open(self, width: int, height: int) -> None:
+        av = _av()
+        codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+        self._container = av.open(str(self._temporary), "w", format="mp4")
+        options = {"crf": "21", "preset": "veryfast"} if codec == "libx264" else {}
+        self._stream = self._container.add_stream(codec, rate=self._source.rate, options=options)
+        self._stream.width, self._stream.height = width + width % 2, height + height % 2
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.codec_context.time_base = self._source.time_base
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _where: TracebackType | None,
+    ) -> None:
+        try:
+            if self._container is not None:
+                if kind is None:
+                    for packet in self._stream.encode():
+                        self._container.mux(packet)
+                self._container.close()
+                if kind is None:
+                    self._temporary.replace(self._path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+
+class Tracker:
+    """Gives the objects of one video numbers that they keep, by ByteTrack.
+
+    Objects scoring at least `confidence` start a track; weaker ones, down to `LOW_SCORE`, only keep
+    one alive. A track's number comes with its second frame in a row. What is found twice counts
+    once (`without_doubles`).
+    """
+
+    def __init__(self, rate: Fraction, confidence: float) -> None:
+        from trackers import ByteTrackTracker
+
+        self._tracker = ByteTrackTracker(
+            frame_rate=float(rate),
+            track_activation_threshold=confidence,
+            high_conf_det_threshold=confidence,
+        )
+
+    def update(self, found: Prediction) -> tuple[Prediction, list[int]]:
+        """Return what of the next frame's predictions is on a track, and the tracks' numbers."""
+        import supervision as sv
+
+        found = without_doubles(found)
+        detections = sv.Detections(
+            xyxy=found.boxes, confidence=found.scores, class_id=found.class_ids
+        )
+        result = self._tracker.update(detections)
+        numbers = np.asarray(result.tracker_id if result.tracker_id is not None else [], dtype=int)
+        on = numbers >= 0
+        if not on.any():
+            return found.keep(np.zeros(len(found), dtype=bool)), []
+        tracked = Prediction(
+            np.asarray(result.xyxy, dtype=np.float32)[on],
+            np.asarray(result.confidence, dtype=np.float32)[on],
+            np.asarray(result.class_id, dtype=np.int64)[on],
+        )
+        # Numbers from 1, as people count.
+        return tracked, [int(number) + 1 for number in numbers[on]]
+
+
+def _why(error: Exception) -> str:
+    """Return ffmpeg's own words without the number and the path around them."""
+    return clean(getattr(error, "strerror", None) or str(error))
+
+
+def without_doubles(found: Prediction) -> Prediction:
+    """Return the predictions (best first) without those of an object that a better one is of.
+
+    That is greedy non-maximum suppression: at an IoU of 0.7 within a class, of 0.95 between
+    classes.
+    """
+    boxes = found.boxes.astype(np.float64)
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    union = area[:, None] + area[None] - shared
+    iou = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    same = found.class_ids[:, None] == found.class_ids[None]
+    double = iou >= np.where(same, _SAME_CLASS, _SAME_BOX)
+    keep = np.ones(len(found), dtype=bool)
+    for place in range(len(found)):
+        if keep[place]:
+            keep[place + 1 :] &= ~double[place, place + 1 :]
+    return found.keep(keep)
+
+
+def _av() -> Any:
+    try:
+        import av
+    except ImportError:
+        raise BatmanError(
+            "Videos need the package av, which is not installed.",
+            "Install it with: pip install 'batman-tui[video]'",
+        ) from None
+    return av

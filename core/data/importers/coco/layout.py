@@ -1,0 +1,173 @@
+"""Where COCO data sets keep their files: which JSON holds which split, and where its images lie."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from core.common.errors import ImportFailed
+from core.common.text import clean, plural
+from core.data.importers.image_files import Folders
+
+# What data sets call their splits, and what Batman calls them.
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "test": "test",
+    "testing": "test",
+}
+ROBOFLOW = "_annotations.coco.json"
+_LOOKED_FOR = (
+    "A COCO data set is a folder with train, valid and test folders that hold"
+    f" {ROBOFLOW} (Roboflow), a folder with annotations/instances_*.json beside its image folders,"
+    " a folder with one JSON file, or that JSON file itself."
+)
+
+
+class CocoFile(NamedTuple):
+    """One annotation file, the split it holds, and where to look for its images, in order."""
+
+    path: Path
+    name: str
+    split: str | None
+    folders: list[Path]
+
+
+def split_of(name: str) -> str | None:
+    """Return the split that a file or folder name speaks of: `instances_val2017` → `valid`."""
+    for word in re.findall(r"[a-z]+", name.lower()):
+        if word in SPLITS:
+            return SPLITS[word]
+    return None
+
+
+def find(source: Path, listed: Folders) -> list[CocoFile]:
+    """Return the annotation files of the data set at `source`, which is a folder or a JSON file.
+
+    Raises `ImportFailed` that says what was looked for and what is there instead.
+    """
+    if source.is_file():
+        split = split_of(source.stem)
+        if split is None and source.name == ROBOFLOW:
+            split = SPLITS.get(source.parent.name.lower())
+        return [_file(source, source.parent, split)]
+    if not source.is_dir():
+        raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
+    return (
+        _in_splits(source, listed) or _in_annotations(source, listed) or _in_folder(source, listed)
+    )
+
+
+def _in_splits(source: Path, listed: Folders) -> list[CocoFile]:
+    found: dict[str, list[Path]] = {}
+    for folder in listed.subfolders(source):
+        split = SPLITS.get(folder.name.lower())
+        if split is not None:
+            files = listed.with_ending(folder, ".json")
+            exact = [file for file in files if file.name.lower() == ROBOFLOW]
+            if exact or len(files) == 1:
+                found.setdefault(split, []).append((exact or files)[0])
+    doubled = next((files for files in found.values() if len(files) > 1), None)
+    if doubled:
+        raise ImportFailed(
+            f"Two folders hold the same split: {_names(doubled, source)}.",
+            "Import one of the files by its own path.",
+        )
+    return [
+        _file(found[split][0], source, split) for split in ("train", "valid", "test")
+        if split in found
+    ]  # fmt: skip
+
+
+def _in_annotations(source: Path, listed: Folders) -> list[CocoFile]:
+    for folder in listed.subfolders(source):
+        if folder.name.lower() in ("annotations", "annotation", "labels"):
+            files = listed.with_ending(folder, ".json")
+            chosen = [file for file in files if file.name.startswith("instances_")] or files
+            if chosen:
+                return _distinct(chosen, source)
+    return []
+
+
+def _in_folder(source: Path, listed: Folders) -> list[CocoFile]:
+    files = listed.with_ending(source, ".json")
+    exact = [file for file in files if file.name.lower() == ROBOFLOW]
+    if exact or files:
+        return _distinct(exact or files, source)
+    there = what_is_there(source, listed)
+    raise ImportFailed(
+        f"There is no COCO annotation file in '{clean(str(source))}': {there}",
+        _LOOKED_FOR,
+    )
+
+
+def _distinct(files: list[Path], source: Path) -> list[CocoFile]:
+    """Return several files in one folder if their names say which split each is."""
+    splits = [split_of(file.stem) for file in files]
+    if len(files) > 1 and (None in splits or len(set(splits)) < len(splits)):
+        raise ImportFailed(
+            f"There are several annotation files in '{clean(str(files[0].parent))}':"
+            f" {_names(files, source)}.",
+            "Name the one to import.",
+        )
+    return [_file(file, source, split) for file, split in zip(files, splits, strict=True)]
+
+
+def _file(path: Path, source: Path, split: str | None) -> CocoFile:
+    here = path.parent
+    aliases = [alias for alias, means in SPLITS.items() if means == split]
+    # instances_train2017.json belongs to train2017/.
+    word = re.sub(r"^(instances|annotations?)[_-]", "", path.stem)
+    roots = [here]
+    if here.name.lower() in ("annotations", "annotation", "labels", "json"):
+        roots.append(here.parent)
+    folders = []
+    for root in roots:
+        folders += [root / word, *(root / alias for alias in aliases)]
+        images = root / "images"
+        folders += [images / word, *(images / alias for alias in aliases), images, root / "data"]
+        folders.append(root)
+    folders += [here.parent / "images", here.parent / "images" / here.name]
+    # The folder of the file itself comes first: that is Roboflow's layout, and the commonest.
+    unique = list(dict.fromkeys([here, *folders]))
+    name = path.relative_to(source).as_posix() if path.is_relative_to(source) else path.name
+    return CocoFile(path, name, split, [folder for folder in unique if folder.is_dir()])
+
+
+def _names(files: Iterable[Path], source: Path) -> str:
+    names = [
+        file.relative_to(source).as_posix() if file.is_relative_to(source) else file.name
+        for file in files
+    ]
+    return ", ".join(clean(name) for name in names[:5]) + (", …" if len(names) > 5 else "")
+
+
+def what_is_there(folder: Path, listed: Folders) -> str:
+    """Return what a folder holds and what that looks like, for an error's message."""
+    folders, files = listed.listing(folder)
+    names = [*(entry.name + "/" for entry in folders), *(entry.name for entry in files)]
+    if not names:
+        return "the folder is empty."
+    shown = ", ".join(clean(name) for name in names[:6])
+    kind = _other_format(folder, names)
+    return (
+        f"it holds {plural(len(names), 'entry', 'entries')}"
+        f" ({shown}{', …' if len(names) > 6 else ''}).{kind}"
+    )
+
+
+def _other_format(folder: Path, names: list[str]) -> str:
+    lower = {name.lower() for name in names}
+    if any(name.endswith((".yaml", ".yml")) for name in lower) or "labels/" in lower:
+        return " It looks like a YOLO data set: batman import yolo."
+    if "annotations/" in lower or any(name.endswith(".xml") for name in lower):
+        return " It looks like a Pascal VOC data set: batman import voc."
+    if (folder / "project.json").is_file():
+        return " It looks like a project of the original Batman: batman import original."
+    return ""

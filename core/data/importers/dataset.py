@@ -1,0 +1,214 @@
+"""What a reader found in a data set, before any of it is in the project.
+
+Readers of formats only fill a `DataSet`; `core.data.importers.commit` takes it into the store. A
+broken file therefore fails before anything is touched, and the store is locked for the writing
+only.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from core.common.errors import BadName
+from core.common.files import safe_relative
+from core.data.importers.boxes import Box, describe, fit
+from core.data.importers.report import Problems
+
+# What nearly every file name is; the others are looked at more closely.
+_PLAIN = r"[A-Za-z0-9_][A-Za-z0-9_. ()+-]{0,200}"
+plain = re.compile(_PLAIN).fullmatch
+# Many names at once, a line each.
+plain_lines = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*+").fullmatch
+
+
+class Picture(msgspec.Struct, gc=False):
+    """One image: where its file lies now, and where below the import's folder it shall lie.
+
+    `link` says that `source` is a symbolic link; `name` is the file name as the data set had it;
+    `extra` is what else it said of the image, as JSON.
+    """
+
+    source: str
+    target: str
+    name: str
+    width: int
+    height: int
+    split: str | None = None
+    grp: str | None = None
+    time: float | None = None
+    link: bool = False
+    extra: str | None = None
+
+
+class Label(msgspec.Struct, gc=False):
+    """A class name as the data set has it. An `idle` one goes when it has no annotation."""
+
+    name: str
+    supercategory: str | None = None
+    idle: bool = False
+
+
+class DataSet:
+    """Images, class names, boxes in columns, and the problems met on the way.
+
+    `at` is when it was imported first, if that was not now (ISO 8601, UTC). `attachments` are
+    files that come along with the images and are no images, such as videos.
+    """
+
+    def __init__(self, kind: str, origin: str, at: str | None = None) -> None:
+        self.kind = kind
+        self.origin = origin
+        self.at = at
+        self.images: list[Picture] = []
+        self.attachments: list[Picture] = []
+        self.labels: list[Label] = []
+        self.problems = Problems()
+        self.detail: dict[str, Any] = {}
+        self.iscrowd: dict[int, int] = {}
+        self.segmentation: dict[int, str] = {}
+        self.extra: dict[int, str] = {}
+        self._label_ids: dict[str, int] = {}
+        self._image = array("i")
+        self._label = array("i")
+        self._box = array("d")
+
+    def __len__(self) -> int:
+        return len(self._image)
+
+    def label(self, name: str, supercategory: str | None = None, *, idle: bool = False) -> int:
+        """Return the number of the class name, which is added when it is new."""
+        number = self._label_ids.setdefault(name, len(self.labels))
+        if number == len(self.labels):
+            self.labels.append(Label(name, supercategory, idle))
+        elif not idle:
+            self.labels[number].idle = False
+        return number
+
+    def image(self, picture: Picture) -> int:
+        """Add an image and return its number."""
+        self.images.append(picture)
+        return len(self.images) - 1
+
+    def target(self, split: str | None, name: str) -> str:
+        """Return where below the import's folder an image of this name shall lie."""
+        return f"{split}/{name}" if split else name
+
+    def group_copies(self) -> None:
+        """Put copies of a picture that Roboflow augmented into one group.
+
+        It calls them `NAME.rf.HASH.jpg`. A split that was drawn anew would else put one into train
+        and its brother into valid.
+        """
+        copies: dict[str, list[Picture]] = {}
+        for picture in self.images:
+            if ".rf." in picture.name and picture.grp is None:
+                stem = picture.name.rpartition("/")[2].partition(".rf.")[0]
+                copies.setdefault(stem, []).append(picture)
+        for stem, pictures in copies.items():
+            if len(pictures) > 1 and stem:
+                for picture in pictures:
+                    picture.grp = f"{stem}.rf"
+
+    def part_targets(self) -> None:
+        """Give images that would lie at the same place, in any case, places of their own."""
+        pictures = [*self.images, *self.attachments]
+        taken: set[str] = {picture.target.casefold() for picture in pictures}
+        if len(taken) == len(pictures):
+            return
+        seen: set[str] = set()
+        for picture in pictures:
+            key = picture.target.casefold()
+            if key in seen:
+                stem, dot, suffix = picture.target.rpartition(".")
+                number = 1
+                while (wanted := f"{stem}~{number}{dot}{suffix}").casefold() in taken:
+                    number += 1
+                picture.target = wanted
+                key = wanted.casefold()
+                taken.add(key)
+            seen.add(key)
+
+    def box(
+        self,
+        image: int,
+        label: int,
+        box: Box,
+        where: str,
+        *,
+        iscrowd: int = 0,
+        segmentation: str | None = None,
+        extra: str | None = None,
+    ) -> bool:
+        """Add a box by the rules of `boxes`; `where` names it should it be at fault."""
+        picture = self.images[image]
+        taken, wrong, action = fit(box, picture.width, picture.height)
+        if wrong:
+            size = f"the image is {picture.width} × {picture.height}"
+            self.problems.add(wrong, where, f"{describe(box)}; {size}", action)
+        if taken is None:
+            return False
+        row = len(self._image)
+        self._image.append(image)
+        self._label.append(label)
+        self._box.extend(taken)
+        if iscrowd:
+            self.iscrowd[row] = iscrowd
+        if segmentation is not None:
+            self.segmentation[row] = segmentation
+        if extra is not None:
+            self.extra[row] = extra
+        return True
+
+    def rows(
+        self, images: NDArray[np.int32], labels: NDArray[np.int32], boxes: NDArray[np.float64]
+    ) -> int:
+        """Add boxes that obey the rules already, (n,), (n,) and (n, 4); return the first's row."""
+        first = len(self._image)
+        self._image.frombytes(np.ascontiguousarray(images, np.int32).tobytes())
+        self._label.frombytes(np.ascontiguousarray(labels, np.int32).tobytes())
+        self._box.frombytes(np.ascontiguousarray(boxes, np.float64).tobytes())
+        return first
+
+    def columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+        """Return image numbers (n,), label numbers (n,) and boxes (n, 4), in the order added."""
+        return (
+            np.frombuffer(self._image, np.int32),
+            np.frombuffer(self._label, np.int32),
+            np.frombuffer(self._box, np.float64).reshape(-1, 4),
+        )
+
+
+def storable(text: str) -> bool:
+    """Whether SQLite and the terminal world can hold `text`: valid Unicode without NUL."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def inside(name: str) -> str | None:
+    """Return a file name from a data set as a relative path with slashes, None for unsafe ones."""
+    if plain(name):
+        return name
+    try:
+        return str(safe_relative(name)) if storable(name) else None
+    except (BadName, UnicodeError):
+        return None
+
+
+def ends(name: str) -> list[str]:
+    """Return the safe ends of a path that leads elsewhere, the longest (of four parts) first.
+
+    `/home/me/set/images/a.jpg` and `C:\\set\\images\\a.jpg`, as another machine wrote them, may
+    mean the `images/a.jpg` that came along.
+    """
+    parts = [part for part in re.split(r"[\\/]+", name) if part not in ("", ".", "..")][-4:]
+    found = (inside("/".join(parts[start:])) for start in range(len(parts)))
+    return [end for end in found if end is not None]

@@ -1,0 +1,170 @@
+"""What a screen shows of an evaluation: curves as charts, confusions by number, mistakes drawn.
+
+Light: Pillow and numpy only, and those when they are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.common.errors import BatmanError
+from core.evaluation.result import Box, ClassResult, Confusion, EvaluationResult, WorstImage
+from core.plots.chart import COLOURS, Chart, Curve, Mark
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Colour = tuple[int, int, int]
+
+# Amber and blue are Okabe and Ito's ("Color Universal Design", 2008). The red, as on drawings in
+# the evaluation's folder, is darker than the amber, for those who see no hue.
+FOUND: Colour = (240, 240, 240)
+MISSED: Colour = (230, 159, 0)
+RIGHT: Colour = (86, 180, 233)
+WRONG: Colour = (240, 60, 60)
+NOTHING = "background"
+
+
+def curve_chart(row: ClassResult, others: Sequence[ClassResult] = ()) -> Chart:
+    """Return precision over recall of one class at IoU 0.5, with its best threshold marked.
+
+    With `others`, their mean is drawn along, as COCO makes it: over the classes at each recall.
+    """
+    if not row.curve:
+        return Chart(x_axis="recall")
+    marks: tuple[Mark, ...] = ()
+    if row.recall is not None and row.threshold is not None:
+        marks = (Mark(row.recall, "best", f"best F1 {row.f1 or 0:.3f} at {row.threshold:.2f}"),)
+    curves = [_precision(row.name, row.curve, 0, _ap50(row.ap50))]
+    known = [other for other in others if other.curve]
+    if len(known) > 1:
+        mean = np.mean([other.curve for other in known], axis=0)
+        curves.append(_precision("all classes", mean, 1, _ap50(float(mean.mean()))))
+    return _over_recall(curves, marks)
+
+
+def curves_chart(rows: Sequence[ClassResult]) -> Chart:
+    """Return precision over recall at IoU 0.5 of as many classes as there are colours.
+
+    Those with the most objects.
+    """
+    known = sorted((row for row in rows if row.curve), key=lambda row: -row.annotations)[:COLOURS]
+    return _over_recall(
+        [_precision(row.name, row.curve, n, _ap50(row.ap50)) for n, row in enumerate(known)], ()
+    )
+
+
+def _over_recall(curves: Sequence[Curve], marks: tuple[Mark, ...]) -> Chart:
+    return Chart(
+        curves=tuple(curves),
+        marks=marks,
+        x_axis="recall",
+        floor=0.0,
+        least=1.0,
+        span=(0.0, 1.0),
+    )
+
+
+def _precision(name: str, values: Sequence[float], colour: int, said: str) -> Curve:
+    # Beyond the recall that was reached COCO counts a precision of 0, which is no measurement.
+    y = np.array([value if value > 0 else np.nan for value in values])
+    return Curve(name, np.linspace(0.0, 1.0, len(y)), y, colour=colour, said=said)
+
+
+def _ap50(value: float | None) -> str:
+    return "" if value is None else f"AP50 {value:.3f}"
+
+
+@dataclass(frozen=True)
+class Mixup:
+    """How often objects of the class `truth` were taken for `taken`.
+
+    `share` is that part of all objects of `truth`. `truth` is `background` for predictions where
+    there is nothing (`share` is then None), `taken` is for objects that were not found.
+    """
+
+    truth: str
+    taken: str
+    count: int
+    share: float | None
+
+    @property
+    def said(self) -> str:
+        """The mistake in a few words."""
+        if self.truth == NOTHING:
+            return f"{self.taken}, where there is nothing"
+        if self.taken == NOTHING:
+            return f"{self.truth} not found"
+        return f"{self.truth} taken for {self.taken}"
+
+
+def mixups(confusion: Confusion) -> list[Mixup]:
+    """Return every kind of mistake in the matrix, the most frequent first."""
+    found: list[Mixup] = []
+    labels = confusion.labels
+    for row, counts in enumerate(confusion.matrix):
+        total = sum(counts)
+        for column, count in enumerate(counts):
+            if count and row != column:
+                share = count / total if labels[row] != NOTHING and total else None
+                found.append(Mixup(labels[row], labels[column], count, share))
+    return sorted(found, key=lambda mixup: -mixup.count)
+
+
+def boxes_in_order(image: WorstImage) -> list[Box]:
+    """Return the boxes of an image, what is wrong first: missed, too many, then the right ones."""
+    missed = [box for box in image.truth if not box.right]
+    wrong = [box for box in image.predictions if not box.right]
+    right = [box for box in image.predictions if box.right]
+    return [*missed, *sorted(wrong, key=_score), *sorted(right, key=_score)]
+
+
+def colour_of(box: Box) -> Colour:
+    """Return what a box is drawn in: found and missed objects, right and wrong predictions."""
+    if box.score is None:
+        return FOUND if box.right else MISSED
+    return RIGHT if box.right else WRONG
+
+
+def draw(result: EvaluationResult, folder: Path, image: WorstImage, room: tuple[int, int]) -> Image:
+    """Return the image with objects and predictions drawn in, as large as fits `room` pixels.
+
+    Where the data set is gone, it is the drawing in the evaluation's `folder`. Raises BatmanError
+    when there is neither.
+    """
+    from core.data.images.thumbnails import picture
+
+    source = Path(result.dataset) / result.split / image.file
+    try:
+        shown = picture(source, room)
+    except BatmanError:
+        return picture(folder / image.picture, room)
+    _draw_boxes(shown, image, [*image.truth, *reversed(boxes_in_order(image))])
+    return shown
+
+
+def _draw_boxes(shown: Image, image: WorstImage, boxes: Sequence[Box]) -> None:
+    from PIL import ImageDraw
+
+    canvas = ImageDraw.Draw(shown)
+    across, down = shown.width / max(1, image.width), shown.height / max(1, image.height)
+    width = max(1, min(shown.size) // 200)
+    for box in boxes:
+        x, y, w, h = box.bbox
+        left, top = _inside(x * across, shown.width), _inside(y * down, shown.height)
+        right = max(left, _inside((x + w) * across, shown.width))
+        bottom = max(top, _inside((y + h) * down, shown.height))
+        canvas.rectangle((left, top, right, bottom), outline=colour_of(box), width=width)
+
+
+def _inside(value: float, size: int) -> int:
+    return min(max(0, int(value)), size - 1)
+
+
+def _score(box: Box) -> float:
+    return -(box.score or 0.0)

@@ -1,0 +1,39 @@
+"""Open a model file as a `Detector`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.models.detector import Detector
+from core.models.find import EXPORTED, find_checkpoint
+
+
+def load_detector(
+    target: str | Path,
+    *,
+    device: str = "auto",
+    batch_size: int | None = None,
+    classes: Sequence[str] | None = None,
+) -> Detector:
+    """Return the detector in a file, a run's or an export's folder, or a run by name.
+
+    `device` is auto, cpu, cuda, cuda:N or mps. `batch_size` is how many images the network takes at
+    once (default: 16 on a GPU, 8 on a CPU). `classes` names the classes of a checkpoint that does
+    not name them itself; they are never guessed.
+
+    Raises RunError when there is no model or it cannot be read, ConfigError when the device is not
+    here, ClassError when the model has no class names or `classes` are of another number.
+    """
+    path = find_checkpoint(target)
+    if path.suffix == ".onnx":
+        from core.models.onnx import OnnxDetector
+
+        return OnnxDetector.open(path, device=device, batch_size=batch_size, classes=classes)
+    if path.suffix in EXPORTED:
+        from core.models.exported import ExportedDetector
+
+        return ExportedDetector.open(path, device=device, batch_size=batch_size, classes=classes)
+    from core.models.pytorch import TorchDetector
+
+    return TorchDetector.open(path, device=device, batch_size=batch_size, classes=classes)

@@ -1,6 +1,0 @@
-"""The project store: `project.db`, its history, and who may write to it."""
-
-from core.store.changes import Change
-from core.store.project import HistoryEntry, Project, ProjectSummary
-
-__all__ = ["Change", "HistoryEntry", "Project", "ProjectSummary"]

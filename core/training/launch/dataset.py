@@ -1,0 +1,406 @@
+"""Writes the data set that a run trains on, so that rfdetr cannot fail on it later.
+
+The layout is what rfdetr 1.11.2 reads as "roboflow": `train`, `valid` and `test`, each with
+`_annotations.coco.json` beside its images. Category ids count from 0 in the order of the names and
+have no supercategory: rfdetr numbers its labels by the position in this list (`datasets/coco.py`),
+drops categories that are another's supercategory, and takes the list of `train` for all splits, so
+that every split has the same full list. What rfdetr stumbles over deep inside (missing or damaged
+image files, boxes without area) is left out here and told in the notes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from core.common.errors import Cancelled, ConfigError
+from core.common.files import link_or_copy
+from core.common.temporary import folder_beside, put_in_place
+from core.common.text import clean, did_you_mean, plural, sentence
+from core.data.images.exif_orientation import is_turned, write_upright
+from core.data.importers.clip_box import clip
+from core.data.splits.assign import SPLITS, assign_splits
+from core.training.config.class_balance import balance_note, capped
+from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.launch.image_check import FileCheck, check_images
+
+if TYPE_CHECKING:
+    from core.data.store import Project
+
+ANNOTATIONS = "_annotations.coco.json"
+
+_REPORT_EVERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far preparing is: `done` of `total` (None: unknown) in a stage."""
+
+    stage: str
+    done: int
+    total: int | None
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    id: int
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    area: float
+    iscrowd: int
+
+
+@dataclass(slots=True)
+class _Image:
+    id: int
+    path: str
+    name: str
+    split: str | None
+    group: str | None
+    file: Path
+    recorded: tuple[int, int]
+    upright: bool = False
+    check: FileCheck = field(default_factory=FileCheck)
+    boxes: list[tuple[int, float, float, float, float, int]] = field(default_factory=list)
+    classes: set[int] = field(default_factory=set)
+
+
+def prepare(
+    project: Project,
+    config: TrainingConfig,
+    out_dir: Path,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> DatasetInfo:
+    """Write the data set that `config` trains on into `out_dir` and return what it is.
+
+    Images are hard-linked, or copied where links do not work. The folder is written aside and
+    renamed: it is whole or not there; one that is there is replaced. `progress` hears how far it
+    is, `cancelled` is asked often. Raises ConfigError when there is nothing to learn from, and
+    Cancelled.
+    """
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled("Preparing the data set was cancelled.")
+        if progress is not None:
+            progress(Progress(stage, done, total))
+
+    notes: list[str] = []
+    report("reading", 0, None)
+    images = _read_images(project)
+    names = _read_classes(project, config.filter_classes)
+    crowded = _read_boxes(project, images, names)
+    if config.filter_classes is not None:
+        images = _only_with(images, crowded, notes)
+    images = _check_files(images, notes, report)
+    _clip_boxes(images, notes)
+    names = _used(names, images, notes)
+    labels = {class_id: at for at, class_id in enumerate(names)}
+
+    plan = assign_splits(
+        [image.id for image in images],
+        [(at, label) for at, image in enumerate(images) for label in image.classes],
+        shares=config.splits,
+        seed=config.seed,
+        policy=config.split_policy,
+        groups=[image.group for image in images],
+        imported=[image.split for image in images],
+    )
+    notes += plan.notes
+    by_split = {
+        name: [image for image in images if plan.splits[image.id] == name] for name in SPLITS
+    }
+    by_split["train"] = _sampled(by_split["train"], config, names, notes)
+    _refuse_empty(by_split)
+    if not by_split["test"]:
+        notes.append("There is no test split.")
+    missing = [names[i] for i in names if not any(i in im.classes for im in by_split["train"])]
+    if missing:
+        notes.append(f"No image of train shows {_listed(missing)}: they cannot be learnt.")
+
+    class_names = list(names.values())
+    try:
+        with folder_beside(out_dir) as making:
+            total = sum(len(part) for part in by_split.values())
+            done = 0
+            for split, part in by_split.items():
+                if part:
+                    _write_split(making / split, part, labels, class_names, report, done, total)
+                    done += len(part)
+            put_in_place(making, out_dir)
+    except OSError as error:
+        raise ConfigError(
+            f"The data set cannot be written to '{clean(str(out_dir))}': {error.strerror}.",
+            "Free some space, or choose another --output-dir.",
+        ) from error
+    return DatasetInfo(
+        dir=out_dir.absolute(),
+        fingerprint=_fingerprint(by_split, labels, class_names),
+        class_names=class_names,
+        images={split: len(part) for split, part in by_split.items()},
+        annotations={s: sum(len(image.boxes) for image in p) for s, p in by_split.items()},
+        per_class={split: _per_class(part, names) for split, part in by_split.items()},
+        notes=notes,
+    )
+
+
+def prepare_run(
+    project: Project,
+    config: TrainingConfig,
+    run_dir: Path,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> TrainingConfig:
+    """Prepare the data set of the run in `run_dir` in its `dataset` folder.
+
+    Returns the config that names it, relative to the run folder so that the folder can be moved.
+    Raises as `prepare` does.
+    """
+    info = prepare(project, config, run_dir / "dataset", progress, cancelled)
+    return config.with_changes(dataset=info.model_copy(update={"dir": Path("dataset")}))
+
+
+def _read_images(project: Project) -> list[_Image]:
+    rows = project.db.execute(
+        "SELECT id, path, name, split, grp, width, height FROM v_images ORDER BY id"
+    )
+    images = [
+        _Image(row["id"], row["path"], row["name"], row["split"], row["grp"],
+               project.image_file(row["path"]), (row["width"], row["height"]))
+        for row in rows
+    ]  # fmt: skip
+    if not images:
+        raise ConfigError(
+            f"The project '{clean(project.name)}' has no images.", "Import a data set first."
+        )
+    return images
+
+
+def _read_classes(project: Project, wanted: Sequence[str] | None) -> dict[int, str]:
+    """Return the classes to train on by id, in the order of their names."""
+    rows = project.db.execute("SELECT id, name FROM classes ORDER BY name").fetchall()
+    names = {row["id"]: row["name"] for row in rows}
+    if wanted is None:
+        return names
+    for name in wanted:
+        if name not in names.values():
+            guess = did_you_mean(name, names.values())
+            raise ConfigError(
+                f"There is no class '{clean(name)}' to filter by.",
+                sentence(guess) if guess else f"Classes: {_listed(list(names.values()))}.",
+            )
+    return {class_id: name for class_id, name in names.items() if name in wanted}
+
+
+def _read_boxes(project: Project, images: list[_Image], names: dict[int, str]) -> set[int]:
+    """Give the images their boxes of the classes in `names`; return ids of all that have any."""
+    by_id = {image.id: image for image in images}
+    annotated: set[int] = set()
+    rows = project.db.execute(
+        "SELECT image_id, class_id, x, y, w, h, iscrowd FROM v_annotations ORDER BY image_id, id"
+    )
+    for image_id, class_id, *box in rows:
+        annotated.add(image_id)
+        image = by_id.get(image_id)
+        if image is not None and class_id in names:
+            x, y, w, h, crowd = box
+            image.boxes.append((class_id, x, y, w, h, crowd))
+    return annotated
+
+
+def _only_with(images: list[_Image], annotated: set[int], notes: list[str]) -> list[_Image]:
+    """Leave out images that show only classes which were filtered away; keep empty ones."""
+    kept = [image for image in images if image.boxes or image.id not in annotated]
+    if len(kept) < len(images):
+        notes.append(
+            f"{plural(len(images) - len(kept), 'image')} without the chosen classes left out."
+        )
+    return kept
+
+
+def _check_files(
+    images: list[_Image], notes: list[str], report: Callable[[str, int, int | None], None]
+) -> list[_Image]:
+    checks = check_images(
+        [image.file for image in images], lambda done: report("checking", done, len(images))
+    )
+    bad: list[_Image] = []
+    for image, check in zip(images, checks, strict=True):
+        image.check = check
+        if check.problem:
+            bad.append(image)
+        elif is_turned(check.orientation, image.recorded, (check.width, check.height)):
+            image.upright = True
+            image.check = replace(check, width=check.height, height=check.width)
+    if bad and len(bad) == len(images):
+        raise ConfigError(
+            f"None of the {len(images)} image files can be read "
+            f"({bad[0].check.problem}: {clean(str(bad[0].file))}).",
+            "Import the data set again, with --copy if its files move.",
+        )
+    for problem, count in sorted(Counter(image.check.problem for image in bad).items()):
+        shown = [image.path for image in bad if image.check.problem == problem]
+        notes.append(f"{plural(count, 'image')} left out, {problem}: {_listed(shown)}.")
+    turned = sum(image.upright for image in images)
+    if turned:
+        notes.append(f"{plural(turned, 'image')} turned upright, as the boxes are.")
+    return [image for image in images if not image.check.problem]
+
+
+def _clip_boxes(images: list[_Image], notes: list[str]) -> None:
+    clipped = dropped = 0
+    for image in images:
+        kept = []
+        for class_id, x, y, w, h, crowd in image.boxes:
+            box = clip(x, y, w, h, image.check.width, image.check.height)
+            if box is None:
+                dropped += 1
+                continue
+            clipped += box != (x, y, w, h)
+            kept.append((class_id, *box, crowd))
+        image.boxes = kept
+        image.classes = {box[0] for box in kept}
+    if clipped:
+        notes.append(f"{plural(clipped, 'box')} clipped to the image.")
+    if dropped:
+        notes.append(f"{plural(dropped, 'box')} without area in the image left out.")
+
+
+def _used(names: dict[int, str], images: list[_Image], notes: list[str]) -> dict[int, str]:
+    shown = set().union(*(image.classes for image in images))
+    if not shown:
+        raise ConfigError(
+            "No image has a box to learn from.",
+            "Import annotations, or filter by other classes.",
+        )
+    unused = [name for class_id, name in names.items() if class_id not in shown]
+    if unused:
+        notes.append(f"{plural(len(unused), 'class')} without a box left out: {_listed(unused)}.")
+    return {class_id: name for class_id, name in names.items() if class_id in shown}
+
+
+def _sampled(
+    images: list[_Image], config: TrainingConfig, names: dict[int, str], notes: list[str]
+) -> list[_Image]:
+    """Return the images of train that are learnt from, and note what the sampling will do."""
+    if config.max_per_class is not None:
+        kept = capped(
+            [image.classes for image in images],
+            [image.group for image in images],
+            config.max_per_class,
+            config.seed,
+        )
+        if len(kept) < len(images):
+            notes.append(
+                f"Train keeps {len(kept):,} of {plural(len(images), 'image')}, about "
+                f"{config.max_per_class:,} of each class."
+            )
+        images = [images[at] for at in kept]
+    if config.balance:
+        notes.append(balance_note([image.classes for image in images], names, config.balance))
+    return images
+
+
+def _refuse_empty(by_split: dict[str, list[_Image]]) -> None:
+    for split in ("train", "valid"):
+        if not any(image.boxes for image in by_split[split]):
+            total = sum(len(part) for part in by_split.values())
+            has = "an image" if not by_split[split] else "a box"
+            raise ConfigError(
+                f"The {split} split has not {has} ({plural(total, 'image')} in all).",
+                "Import more images: train and valid each need one with a box."
+                if total < 4
+                else "Draw new splits with --split-policy random, or label more images.",
+            )
+
+
+def _write_split(
+    folder: Path,
+    images: list[_Image],
+    labels: dict[int, int],
+    class_names: list[str],
+    report: Callable[[str, int, int | None], None],
+    before: int,
+    total: int,
+) -> None:
+    """Write one split: its images, each under a name of its own, and their annotations."""
+    folder.mkdir()
+    files = [file_name(image.id, image.name, image.path) for image in images]
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [
+            pool.submit(write_upright if image.upright else _place, image.file, folder / name)
+            for image, name in zip(images, files, strict=True)
+        ]
+        try:
+            for done, job in enumerate(jobs):
+                job.result()
+                if done % _REPORT_EVERY == 0:
+                    report("writing", before + done, total)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    records: list[dict[str, Any]] = []
+    annotations: list[_Annotation] = []
+    for number, (image, name) in enumerate(zip(images, files, strict=True), 1):
+        size = {"width": image.check.width, "height": image.check.height}
+        records.append({"id": number, "file_name": name, **size})
+        for class_id, x, y, w, h, crowd in image.boxes:
+            at = len(annotations) + 1
+            annotations.append(
+                _Annotation(at, number, labels[class_id], (x, y, w, h), w * h, crowd)
+            )
+    categories = [
+        {"id": at, "name": name, "supercategory": "none"} for at, name in enumerate(class_names)
+    ]
+    content = {"info": {}, "images": records, "annotations": annotations, "categories": categories}
+    (folder / ANNOTATIONS).write_bytes(msgspec.json.encode(content))
+    report("writing", before + len(images), total)
+
+
+def file_name(image_id: int, name: str, path: str) -> str:
+    """Return the name of a prepared image: readable, unique by its id, safe everywhere."""
+    stem = re.sub(r"[^\w.-]+", "_", PurePosixPath(name or path).stem)[:60].strip("._-")
+    suffix = PurePosixPath(path).suffix.lower()
+    suffix = suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ".jpg"
+    return f"{stem or 'image'}-{image_id}{suffix}"
+
+
+def _place(source: Path, target: Path) -> None:
+    # A link to a link would dangle on another machine: the file itself is wanted.
+    link_or_copy(source.resolve() if source.is_symlink() else source, target, "link")
+
+
+def _per_class(images: list[_Image], names: dict[int, str]) -> dict[str, int]:
+    counts = Counter(box[0] for image in images for box in image.boxes)
+    return {name: counts[class_id] for class_id, name in names.items()}
+
+
+def _fingerprint(
+    by_split: dict[str, list[_Image]], labels: dict[int, int], class_names: list[str]
+) -> str:
+    """Return a SHA-256 of what is learnt: files by path and size, boxes, classes and splits.
+
+    How often an epoch shows an image is no part of it.
+    """
+    digest = hashlib.sha256(msgspec.json.encode(class_names))
+    for split, images in by_split.items():
+        digest.update(split.encode())
+        for image in sorted(images, key=lambda image: image.path):
+            boxes = sorted((labels[box[0]], *box[1:]) for box in image.boxes)
+            digest.update(msgspec.json.encode((image.path, image.check.bytes, boxes)))
+    return digest.hexdigest()
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    """Return names for a sentence: all of them, or the first few and how many more."""
+    shown = ", ".join(f"'{clean(name)}'" for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

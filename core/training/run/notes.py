@@ -1,0 +1,148 @@
+"""A person's note on a run, and the tags they gave it: `notes.json` in the run folder.
+
+Anybody who can write the folder may write it, while the run goes on or long after; the trainer
+never does. A folder without the file has no note and no tags.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from core.common.errors import ConfigError, RunError
+from core.common.files import reason, write_json
+from core.common.invisible_characters import said_unseen
+from core.common.parse import ParseError, parse_json
+from core.common.text import clean
+from core.privacy.secrets import redact
+
+NOTES_FILE = "notes.json"
+TAG_LENGTH = 40
+NOTE_LENGTH = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What a person said of a run: a note, and tags in alphabetical order."""
+
+    text: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class _File(msgspec.Struct):
+    note: str = ""
+    tags: list[str] = []
+
+
+def read_notes(run: Path) -> Notes:
+    """Return the notes in the run folder `run`; none when there is no file that can be read.
+
+    A list of runs must not break on one of them, so that a broken file reads as an empty one.
+    """
+    with contextlib.suppress(RunError):
+        return _read(run)
+    return Notes()
+
+
+def write_note(run: Path, text: str) -> Notes:
+    """Set the note of the run in `run`; an empty one takes it away. Returns what stands there.
+
+    White space at the ends is dropped. Raises ConfigError for a note of more than `NOTE_LENGTH`
+    characters or with new ones that nobody sees (`core.common.invisible_characters`), RunError when
+    the file cannot be read or written.
+    """
+    # Bytes of the command line that are no UTF-8 come as lone surrogates, which no file can hold.
+    text = text.strip().encode("utf-8", "replace").decode()
+    if len(text) > NOTE_LENGTH:
+        raise ConfigError(
+            f"The note has {len(text):,} characters.", f"Keep it to {NOTE_LENGTH:,} at most."
+        )
+    before = _read(run)
+    if hidden := said_unseen(text, before.text + "\n\t"):
+        raise ConfigError(
+            f"The note '{clean(text[:60])}' holds what nobody sees: {hidden}.",
+            "Write it without that.",
+        )
+    return _write(run, Notes(text, before.tags))
+
+
+def change_tags(run: Path, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Notes:
+    """Give the run in `run` the tags `add` and take `remove` from it; return what stands there.
+
+    A tag it has already, or has not, is no mistake. Raises as `normal_tag` and `write_note` do.
+    """
+    added, removed = {normal_tag(tag) for tag in add}, {normal_tag(tag) for tag in remove}
+    before = _read(run)
+    tags = (set(before.tags) | added) - removed
+    return _write(run, Notes(before.text, tuple(sorted(tags))))
+
+
+def normal_tag(text: str) -> str:
+    """Return a tag as it is kept: small letters, `-` between words, without a `#` in front.
+
+    Raises ConfigError for one that is empty, too long, or holds something the filter language of
+    `core.training.run_list.filter` would take for its own.
+    """
+    tag = "-".join(text.strip().lstrip("#").casefold().split())
+    if not tag or tag != clean(tag) or tag[0] in "-+" or set(tag) & set(',"*?['):
+        raise ConfigError(
+            f"'{clean(text)}' is no tag.", "Tags are words such as baseline or low-lr."
+        )
+    if len(tag) > TAG_LENGTH:
+        raise ConfigError(
+            f"The tag '{clean(tag[:TAG_LENGTH])}…' is too long.",
+            f"Keep it to {TAG_LENGTH} characters.",
+        )
+    return tag
+
+
+def parse_tag_changes(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the tags that `words` add (`+a`, or `a`) and take away (`-a`).
+
+    A word may hold several with commas between them. Raises ConfigError for what is no tag.
+    """
+    add: list[str] = []
+    remove: list[str] = []
+    for word in ",".join(words).split(","):
+        word = word.strip()
+        if word:
+            kept = remove if word.startswith("-") else add
+            kept.append(normal_tag(word[1:] if word[0] in "+-" else word))
+    return add, remove
+
+
+def said_of(tags: Sequence[str], note: str) -> str:
+    """Return tags and note in one line, `#a #b what was noted`; empty when there is neither."""
+    return " ".join([*(f"#{tag}" for tag in tags), note]).strip()
+
+
+def _read(run: Path) -> Notes:
+    path = run / NOTES_FILE
+    try:
+        found = parse_json(path.read_bytes(), _File)
+    except FileNotFoundError:
+        return Notes()
+    except (OSError, ParseError) as error:
+        raise RunError(
+            f"'{clean(str(path))}' cannot be read: {clean(reason(error))}.",
+            "Mend the file, or remove it.",
+        ) from None
+    tags: set[str] = set()
+    for tag in found.tags:
+        with contextlib.suppress(ConfigError):
+            tags.add(normal_tag(tag))
+    return Notes(found.note, tuple(sorted(tags)))
+
+
+def _write(run: Path, notes: Notes) -> Notes:
+    try:
+        write_json(run / NOTES_FILE, {"note": redact(notes.text), "tags": list(notes.tags)})
+    except OSError as error:
+        raise RunError(
+            f"'{clean(str(run / NOTES_FILE))}' cannot be written: {error.strerror}."
+        ) from error
+    return notes

@@ -1,0 +1,150 @@
+"""What a list shows of a run, from its last events and its results."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from core.common.parse import ParseError, parse_json
+from core.training.config.options import TrainingConfig
+from core.training.run.events import (
+    Epoch,
+    Event,
+    Failed,
+    Finished,
+    Started,
+    Step,
+    Stopped,
+    Validation,
+)
+from core.training.run.worker_process import State
+
+_ENDS: dict[type, State] = {Stopped: "stopped", Finished: "finished", Failed: "failed"}
+
+
+class RunSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a list of runs shows. Times are Unix seconds, metrics lie between 0 and 1.
+
+    `epoch` counts complete epochs of `epochs`, `seconds` is the time it trained, or from its first
+    event to its last until it has finished. While a run goes on, `best_map50_95` is the best among
+    its latest validations. `loss` is the newest epoch's mean training loss. `error` says what
+    failed, or why the folder cannot be read. `note` and `tags` are a person's
+    (`core.training.run.notes`), `settings` the run's settings as JSON, None where they cannot be
+    read.
+
+    Lists hold tens of thousands: it is made fast, and not walked by the garbage collector.
+    """
+
+    name: str
+    path: Path
+    state: State
+    model: str = "?"
+    project: str | None = None
+    epochs: int = 0
+    epoch: int = 0
+    best_map50_95: float | None = None
+    best_map50: float | None = None
+    best_epoch: int | None = None
+    loss: float | None = None
+    started_at: float | None = None
+    updated_at: float | None = None
+    seconds: float = 0.0
+    error: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    settings: bytes | None = None
+
+    @property
+    def config(self) -> TrainingConfig | None:
+        """The settings, None where they cannot be read.
+
+        Ten thousand rows hold them as bytes; only those that are looked at are taken apart.
+        """
+        return None if self.settings is None else _config(self.settings)
+
+
+@lru_cache(maxsize=512)
+def _config(settings: bytes) -> TrainingConfig | None:
+    try:
+        return TrainingConfig.model_validate_json(settings)
+    except ValueError:  # kept by a version that had other settings
+        return None
+
+
+class Best(msgspec.Struct):
+    """The best validation of a run: its epoch and metrics, None while unknown."""
+
+    epoch: int | None = None
+    map50_95: float | None = None
+    map50: float | None = None
+
+
+class _Results(msgspec.Struct):
+    best: Best | None = None
+
+
+def best_of(results: Path, events: Sequence[Event]) -> Best:
+    """Return the best validation that the file `results` or `events` tell of.
+
+    Results are written when a run ends, so that a resumed one may be better by now.
+    """
+    written = Best()
+    with contextlib.suppress(OSError, ParseError):
+        written = parse_json(results.read_bytes(), _Results).best or written
+    seen: list[Validation] = []
+    for event in events:
+        if isinstance(event, Started):
+            seen = [kept for kept in seen if kept.epoch <= event.epoch]
+        elif isinstance(event, Validation):
+            seen.append(event)
+    top = max(seen, key=lambda event: event.map50_95, default=None)
+    if top is None or (written.map50_95 is not None and written.map50_95 >= top.map50_95):
+        return written
+    return Best(top.epoch, top.map50_95, top.map50)
+
+
+def end_of(events: Sequence[Event]) -> State | None:
+    """Return how the newest start ended, None if its end is not among `events`."""
+    for event in reversed(events):
+        if isinstance(event, Started):
+            return None
+        if type(event) in _ENDS:
+            return _ENDS[type(event)]
+    return None
+
+
+def epochs_done(events: Sequence[Event]) -> int:
+    """Return the number of complete epochs that the newest of `events` tells of."""
+    for event in reversed(events):
+        if isinstance(event, (Started, Epoch, Stopped, Finished)):
+            return event.epoch
+        if isinstance(event, Validation):
+            return event.epoch
+        if isinstance(event, Step):
+            return max(0, event.epoch - 1)
+    return 0
+
+
+def loss_of(events: Sequence[Event]) -> float | None:
+    """Return the newest complete epoch's mean training loss, None before there is one.
+
+    Of an epoch longer than what `events` hold, it is the mean of its steps among them.
+    """
+    for event in reversed(events):
+        if isinstance(event, Epoch):
+            return event.train_loss
+    losses = [e.loss for e in events if isinstance(e, Step) and e.loss is not None]
+    return math.fsum(losses) / len(losses) if losses else None
+
+
+def seconds_of(events: Sequence[Event], started: float | None) -> float:
+    """Return how long a run that began at `started` (Unix seconds) took; see `RunSummary`."""
+    if not events or started is None:
+        return 0.0
+    last = events[-1]
+    return last.seconds if isinstance(last, Finished) else last.t - started

@@ -1,0 +1,10 @@
+"""`python -m core.training.worker RUN_DIR`: the training process (see `worker.main`)."""
+
+from __future__ import annotations
+
+import sys
+
+from core.training.worker.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,293 @@
+"""From a `TrainingConfig` to rfdetr's model, data and Lightning trainer.
+
+Imports rfdetr and torch: for the training process only. rfdetr's own checkpoint, early-stopping
+and logging callbacks are left out, because `RunRecorder` does their work atomically and resumably;
+its model, losses, data transforms, averaging of weights and COCO evaluation are used as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.plugins.environments import (
+    ClusterEnvironment,
+    LightningEnvironment,
+    SLURMEnvironment,
+    TorchElasticEnvironment,
+)
+from rfdetr.config import ModelConfig, TrainConfig
+from rfdetr.training import (
+    COCOEvalCallback,
+    RFDETREMACallback,
+    RFDETRModelModule,
+    build_trainer,
+)
+
+from core.common.errors import ConfigError
+from core.common.text import clean
+from core.models.sizes import get_model
+from core.training.config.effective_batch import Batching
+from core.training.config.options import TrainingConfig
+from core.training.worker.data_order import RunDataModule
+from core.training.worker.ranks import under_srun, under_torchrun
+
+# rfdetr ramps its averaging of weights up over this many steps.
+_EMA_TAU = 100
+
+
+class CocoEval(COCOEvalCallback):
+    """rfdetr's COCO evaluation, which keeps its tables instead of printing them.
+
+    `overall` and `per_class` are what the tables would have shown: `per_class` has a dict for each
+    class with ground truth, with name, ap, ar, f1, precision and recall (0 to 1, or NaN).
+    """
+
+    per_class: list[dict[str, Any]]
+
+    def _compute_map_metric(self, trainer: Any, metric: Any) -> dict[str, Any]:
+        """Measure at pycocotools' own IoUs and recalls.
+
+        torchmetrics rounds them to 32 bits: a recall that lies on one of the 101 points exactly is
+        then counted beside it (0.3320 instead of 0.3317 on 24 images of shapes).
+        """
+        metric.iou_thresholds = np.linspace(0.5, 0.95, 10).tolist()
+        metric.rec_thresholds = np.linspace(0.0, 1.0, 101).tolist()
+        return super()._compute_map_metric(trainer, metric)
+
+    def _print_metrics_tables(
+        self, trainer: Any, split: str, overall: dict[str, float], per_class: list[dict[str, Any]]
+    ) -> None:
+        self.per_class = per_class
+
+
+def model_config(config: TrainingConfig, classes: Sequence[str], weights: Path | None) -> Any:
+    """Return rfdetr's ModelConfig for `config`.
+
+    `weights` is the file of the first weights, None for random ones. Raises ConfigError when the
+    size needs a package that is not installed, or cannot take the image size.
+    """
+    spec = get_model(config.model)
+    if config.image_size % spec.divisor or config.image_size < spec.min_size:
+        raise ConfigError(
+            f"{config.model} cannot take an image size of {config.image_size}.",
+            f"It takes multiples of {spec.divisor} from {spec.min_size} on.",
+        )
+    config_class = _config_class(spec.class_name, spec.needs_plus)
+    return config_class(
+        **spec.build,
+        resolution=config.image_size,
+        num_classes=len(classes),
+        pretrain_weights=str(weights) if weights else None,
+        gradient_checkpointing=config.gradient_checkpointing,
+        model_name=spec.class_name,
+    )
+
+
+def _config_class(class_name: str, needs_plus: bool) -> type[ModelConfig]:
+    if not needs_plus:
+        return cast(
+            "type[ModelConfig]",
+            getattr(importlib.import_module("rfdetr.config"), f"{class_name}Config"),
+        )
+    try:
+        models = importlib.import_module("rfdetr.platform.models")
+        return cast("type[ModelConfig]", getattr(models, class_name)._model_config_class)
+    except (ImportError, AttributeError):
+        raise ConfigError(
+            f"{class_name} needs the package rfdetr-plus, which is not installed.",
+            "Install it (mind its licence, PML-1.0), or choose a smaller model.",
+        ) from None
+
+
+def device_arguments(config: TrainingConfig) -> tuple[str, int | str]:
+    """Return Lightning's accelerator and devices for the config's device.
+
+    Raises ConfigError when the device is not here.
+    """
+    name, _, index = config.device.partition(":")
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        if config.num_gpus > 1 and not cuda:
+            raise ConfigError(
+                f"{config.num_gpus} GPUs were asked for, and this machine has none.",
+                f"Leave out --num-gpus; --device cpu takes {config.num_gpus} processes on the CPU.",
+            )
+        name = "cuda" if cuda else "mps" if mps else "cpu"
+    if (name == "cuda" and not cuda) or (name == "mps" and not mps):
+        raise ConfigError(
+            f"There is no {name} device on this machine.",
+            "Leave out --device, or give --device cpu.",
+        )
+    if name != "cuda":
+        return name, config.num_gpus if name == "cpu" else 1
+    found = torch.cuda.device_count()
+    if index:
+        if int(index) >= found:
+            raise ConfigError(f"There is no GPU {index}: this machine has {found}, from 0 on.")
+        return "gpu", f"{index},"
+    if config.num_gpus > found:
+        raise ConfigError(f"{config.num_gpus} GPUs were asked for, and this machine has {found}.")
+    return "gpu", config.num_gpus
+
+
+def train_config(
+    config: TrainingConfig, run_dir: Path, classes: Sequence[str], batching: Batching
+) -> TrainConfig:
+    """Return rfdetr's TrainConfig for `config`, with everything switched on that we report."""
+    accelerator, devices = device_arguments(config)
+    return TrainConfig(
+        dataset_file="roboflow",
+        dataset_dir=str(config.dataset_dir(run_dir)),
+        output_dir=str(run_dir),
+        class_names=list(classes),
+        epochs=config.epochs,
+        batch_size=batching.batch,
+        grad_accum_steps=batching.accum,
+        eval_batch_size=config.eval_batch_size,
+        lr=config.lr,
+        lr_encoder=config.encoder_lr,
+        lr_vit_layer_decay=config.lr_vit_layer_decay,
+        lr_component_decay=config.lr_component_decay,
+        lr_scheduler=config.lr_scheduler,
+        warmup_epochs=config.warmup_epochs,
+        weight_decay=config.weight_decay,
+        clip_max_norm=config.clip_max_norm,
+        use_ema=config.ema,
+        ema_decay=config.ema_decay,
+        multi_scale=config.multi_scale,
+        scale_jitter=config.augment,
+        aug_config=None if config.augment else {},
+        amp_dtype=None if config.precision == "fp32" else config.precision,
+        num_workers=config.worker_count(),
+        seed=config.seed,
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=config.num_nodes,
+        best_model_metric=config.best_metric,
+        compute_val_loss=True,
+        log_per_class_metrics=True,
+        tensorboard=False,
+        progress_bar=None,
+    )
+
+
+@contextlib.contextmanager
+def _random_encoder() -> Iterator[None]:
+    """Keep rfdetr from fetching DINOv2 over the network when random weights were asked for.
+
+    Its Base and first Large sizes call `from_pretrained` for an encoder without weights, which
+    takes minutes to fail where there is no network.
+    """
+    module: Any = importlib.import_module("rfdetr.models.backbone.dinov2")
+    backbone = module.WindowedDinov2WithRegistersBackbone
+
+    class FromConfig(backbone):  # type: ignore[misc, valid-type]
+        @classmethod
+        def from_pretrained(cls, _name: str, *, config: Any) -> Any:
+            return backbone(config)
+
+    module.WindowedDinov2WithRegistersBackbone = FromConfig
+    try:
+        yield
+    finally:
+        module.WindowedDinov2WithRegistersBackbone = backbone
+
+
+def build_module(model: ModelConfig, train: TrainConfig) -> RFDETRModelModule:
+    """Return the Lightning module: the model with its first weights, its losses and optimiser.
+
+    Raises ConfigError when the file of the first weights holds none for this model.
+    """
+    # The head and, from scratch, everything else starts at random: the seed decides how.
+    torch.manual_seed(int(train.seed or 0))
+    if model.pretrain_weights is not None:
+        try:
+            return RFDETRModelModule(model, train)
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+            unfit = _unfit_weights(error, model)
+            raise unfit or error from error
+    with _random_encoder():
+        return RFDETRModelModule(model, train)
+
+
+def _unfit_weights(error: Exception, model: ModelConfig) -> ConfigError | None:
+    """Return what `error` says of the file of first weights, None where it says something else.
+
+    The texts are torch's (`load_state_dict`) and rfdetr 1.11.2's (`_safe_torch_load`).
+    """
+    shown = f"'{clean(Path(str(model.pretrain_weights)).name)}'"
+    text = str(error)
+    if "size mismatch for" in text:
+        return ConfigError(
+            f"The weights in {shown} are of another model size than {model.model_name}.",
+            "Choose with --model the size that they were trained with, or leave out --pretrained.",
+        )
+    if "safely load" in text or not isinstance(error, RuntimeError):
+        return ConfigError(
+            f"{shown} cannot be read as weights of RF-DETR.",
+            "Give the best.pth or a checkpoint of a run, or leave out --pretrained.",
+        )
+    return None
+
+
+def build_data(model: ModelConfig, train: TrainConfig, balance: float = 0.0) -> RunDataModule:
+    """Return the Lightning data module for the prepared data set; `balance` as in the settings."""
+    return RunDataModule(model, train, balance)
+
+
+def build_evaluation(train: TrainConfig) -> CocoEval:
+    """Return the callback that measures the validation split."""
+    return CocoEval(
+        max_dets=train.eval_max_dets,
+        segmentation=False,
+        eval_interval=train.eval_interval,
+        log_per_class_metrics=True,
+        eval_backend=train.eval_backend,
+        eval_base_model=train.eval_base_model,
+        in_notebook=False,
+    )
+
+
+def _environment() -> ClusterEnvironment:
+    """Return how several processes find each other.
+
+    Never Lightning's default under SLURM, which requeues the job by itself when it is signalled.
+    """
+    if under_torchrun():
+        return TorchElasticEnvironment()
+    return SLURMEnvironment(auto_requeue=False) if under_srun() else LightningEnvironment()
+
+
+def make_trainer(
+    config: TrainingConfig,
+    model: ModelConfig,
+    train: TrainConfig,
+    callbacks: Sequence[Callback],
+    plugins: Sequence[Any] = (),
+) -> Trainer:
+    """Return a Lightning trainer with rfdetr's precision and strategy.
+
+    `callbacks` come after rfdetr's averaging of weights; Lightning's own checkpoints and loggers
+    are off.
+    """
+    chain = list(callbacks)
+    if config.ema:
+        # An average that reaches back only 10 steps (decay 0.9) needs no ramp of 100.
+        tau = min(_EMA_TAU, round(1 / (1 - config.ema_decay)))
+        chain.insert(0, RFDETREMACallback(decay=config.ema_decay, tau=tau))
+    return build_trainer(
+        train,
+        model,
+        callbacks=chain,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        plugins=[_environment(), *plugins],
+    )

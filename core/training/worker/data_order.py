@@ -1,0 +1,154 @@
+"""Training images in an order that a resumed run can go on in.
+
+rfdetr's own loader shuffles from the global random state, so a run that resumes within an epoch
+would see some images twice and others not at all. Here the order of an epoch depends on the seed
+and the epoch only, and an epoch can start at any batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rfdetr.config import ModelConfig, TrainConfig
+from rfdetr.training import RFDETRDataModule
+from rfdetr.training.module_data import _worker_init_fn
+from torch.utils.data import DataLoader, DistributedSampler
+
+from core.training.config.class_balance import drawn, epoch_length, repeat_factors
+
+# As rfdetr does: an epoch has at least this many optimiser steps, however small the data set.
+MIN_STEPS = 5
+
+
+def samples_per_epoch(images: int, effective_batch: int) -> int:
+    """Return how many images an epoch shows: whole effective batches, at least `MIN_STEPS`.
+
+    Images are repeated to fill the last step, so that every step averages over as many images.
+    """
+    return max(MIN_STEPS, -(-images // effective_batch)) * effective_batch
+
+
+class EpochSampler(DistributedSampler):
+    """Indices of one rank's images, a new order every epoch, from any point of the first one.
+
+    `total` is the number of images that all ranks together see in an epoch; what exceeds the data
+    set is filled by further shuffled passes through it. A pass shows every image once, or as often
+    as `factors` says (see `core.training.config.class_balance`). The loader's `generator`, which
+    seeds its processes, follows the epoch too.
+    """
+
+    def __init__(
+        self,
+        images: int,
+        total: int,
+        seed: int,
+        rank: int,
+        world: int,
+        generator: torch.Generator,
+        factors: NDArray[np.float64] | None = None,
+    ) -> None:
+        super().__init__(range(images), num_replicas=world, rank=rank, shuffle=True, seed=seed)
+        self.factors = factors
+        self.total = total
+        self.generator = generator
+        self.skip_in: tuple[int, int] = (0, 0)
+        self.set_epoch(0)
+
+    def start_at(self, epoch: int, done: int) -> None:
+        """Begin with `epoch` (from 0), of which this rank has seen `done` images already."""
+        self.skip_in = (epoch, done)
+        self.set_epoch(epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of `epoch` (from 0) for the next pass."""
+        super().set_epoch(epoch)
+        self.generator.manual_seed(self._seed_of(epoch) + 1 + self.rank)
+
+    def _seed_of(self, epoch: int) -> int:
+        return (self.seed * 1_000_003 + epoch * 7_919) % 2**62
+
+    def __iter__(self) -> Iterator[int]:
+        order = torch.Generator()
+        order.manual_seed(self._seed_of(self.epoch))
+        indices: list[int] = []
+        while len(indices) < self.total:
+            indices += self._pass(order)
+        mine = indices[self.rank : self.total : self.num_replicas]
+        epoch, done = self.skip_in
+        return iter(mine[done:] if epoch == self.epoch else mine)
+
+    def _pass(self, order: torch.Generator) -> list[int]:
+        if self.factors is None:
+            return torch.randperm(len(self.dataset), generator=order).tolist()
+        images = drawn(self.factors, float(torch.rand(1, generator=order)))
+        return [images[at] for at in torch.randperm(len(images), generator=order).tolist()]
+
+    def __len__(self) -> int:
+        return self.total // self.num_replicas
+
+
+class RunDataModule(RFDETRDataModule):
+    """rfdetr's data module with `EpochSampler` in front of the training images.
+
+    `position` is where to begin: the epoch (from 0) and the batches of it that are behind us.
+    `balance` is that of `TrainingConfig`.
+    """
+
+    def __init__(
+        self, model_config: ModelConfig, train_config: TrainConfig, balance: float = 0.0
+    ) -> None:
+        super().__init__(model_config, train_config)
+        self.balance = balance
+        self.position = (0, 0)
+
+    def setup(self, stage: str) -> None:
+        """Read the annotations, without the words that pycocotools prints on each file."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            super().setup(stage)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return the training loader, which begins at `position`."""
+        dataset = self._require_dataset(self._dataset_train, "fit")
+        batch = self._resolve_batch_size()
+        world = int(self.trainer.world_size)
+        generator = torch.Generator()
+        factors = self._factors(dataset)
+        images = len(dataset) if factors is None else epoch_length(factors)
+        sampler = EpochSampler(
+            len(dataset),
+            samples_per_epoch(images, batch * int(self.trainer.accumulate_grad_batches) * world),
+            int(self.train_config.seed or 0),
+            int(self.trainer.global_rank),
+            world,
+            generator,
+            factors,
+        )
+        epoch, batches = self.position
+        sampler.start_at(epoch, batches * batch)
+        return DataLoader(
+            dataset,
+            batch_size=batch,
+            sampler=sampler,
+            drop_last=True,
+            collate_fn=self._collate_fn_train,
+            num_workers=self._num_workers,
+            pin_memory=self._pin_memory,
+            persistent_workers=self._persistent_workers,
+            prefetch_factor=self._prefetch_factor,
+            worker_init_fn=_worker_init_fn,
+            generator=generator,
+        )
+
+    def _factors(self, dataset: Any) -> NDArray[np.float64] | None:
+        """Return how often to show each image of rfdetr's COCO data set, None for once each."""
+        if not self.balance:
+            return None
+        boxes = dataset.coco.imgToAnns
+        classes = [{box["category_id"] for box in boxes.get(image, ())} for image in dataset.ids]
+        return repeat_factors(classes, self.balance)

@@ -1,0 +1,195 @@
+"""What a job notes in the run folder about its starts and ends: the batch script calls this.
+
+`python -m slurm.attempts begin|warn|check|next|end RUN [VALUE]` keeps `attempts.jsonl`. A run
+that is started again and again without getting a step further would fill a queue for ever; two
+restarts without a new step end it, and its events say so.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from core.common.errors import RunError
+from core.common.parse import ParseError, parse_json
+from core.processes.child_process import begin_process
+from core.training.run.events import (
+    Checkpoint,
+    Event,
+    EventWriter,
+    Failed,
+    Stopped,
+    decode_event,
+    read_events,
+)
+from core.training.run.summary import end_of
+from core.training.run.worker_process import mark_again
+
+FILE = "attempts.jsonl"
+# This many restarts may go without a new step.
+MOST_IDLE_RESTARTS = 2
+STUCK = 5
+# The worker's exit codes where it could not begin, and where it was stopped; see
+# core.training.worker.
+UNUSABLE, STOPPED = 2, 3
+_TAIL = 256 * 1024
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One line: a job's `begin`, its `end` with a `code`, or the `next` job that takes its place.
+
+    `step` is the optimiser step that the newest checkpoint holds, `job` SLURM's number.
+    """
+
+    what: str
+    job: str
+    token: str
+    t: float
+    step: int = 0
+    code: int | None = None
+
+
+def read_attempts(data: bytes) -> list[Attempt]:
+    """Return the attempts in the bytes of `attempts.jsonl`; broken lines are left out."""
+    attempts = []
+    for line in data.splitlines():
+        try:
+            attempts.append(parse_json(line, Attempt))
+        except ParseError:
+            continue
+    return attempts
+
+
+def stuck(attempts: Sequence[Attempt], token: str, step: int) -> bool:
+    """Return whether one more start at `step` would be a restart too many without a new step."""
+    begins = [a.step for a in attempts if a.what == "begin" and a.token == token]
+    return len(begins) >= MOST_IDLE_RESTARTS and set(begins[-MOST_IDLE_RESTARTS:]) == {step}
+
+
+def newest_checkpoint(run_dir: Path) -> Checkpoint | None:
+    """Return the newest checkpoint that the run can go on from, as its events tell it."""
+    newest = None
+    try:
+        with (run_dir / "events.jsonl").open("rb") as file:
+            for line in file:
+                event = decode_event(line) if b'"checkpoint"' in line else None
+                if isinstance(event, Checkpoint) and event.kind != "best":
+                    newest = event
+    except FileNotFoundError:
+        return None
+    return newest
+
+
+def saved_step(run_dir: Path) -> int:
+    """Return the optimiser step that the newest resumable checkpoint holds, 0 without one."""
+    newest = newest_checkpoint(run_dir)
+    return 0 if newest is None else newest.step
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Note what `argv` says and return the exit code: 0, or `STUCK`."""
+    begin_process()
+    what, folder, *rest = sys.argv[1:] if argv is None else argv
+    run_dir = Path(folder)
+    if not run_dir.is_dir():
+        raise RunError(f"There is no run folder '{folder}'.")
+    token, job = os.environ.get("BATMAN_TOKEN", ""), os.environ.get("SLURM_JOB_ID", "")
+    if what == "warn":
+        # The worker will stop, and that is no end: the job starts it again.
+        mark_again(run_dir, True)
+        return 0
+    step = saved_step(run_dir)
+    if what in ("begin", "check"):
+        if stuck(_known(run_dir), token, step):
+            _fail(
+                run_dir,
+                "no-progress",
+                f"The job was started again {MOST_IDLE_RESTARTS} times without a new step"
+                f" (still at step {step}).",
+                "Its time limit is too short to load, train and write a checkpoint: ask for more"
+                " with --time, or warn earlier with the profile's signal_seconds.",
+            )
+            mark_again(run_dir, False)
+            return STUCK
+        if what == "begin":
+            _append(run_dir, Attempt(what=what, job=job, token=token, t=time.time(), step=step))
+        return 0
+    if what == "next":
+        _append(run_dir, Attempt(what=what, job=rest[0], token=token, t=time.time(), step=step))
+        return 0
+    _end(run_dir, job, token, int(rest[0]), step)
+    return 0
+
+
+def _end(run_dir: Path, job: str, token: str, code: int, step: int) -> None:
+    """Note the trainer's exit code; if it died without saying why, say that it did."""
+    begun = max((a.t for a in _known(run_dir) if a.what == "begin"), default=0.0)
+    _append(run_dir, Attempt(what="end", job=job, token=token, t=time.time(), step=step, code=code))
+    mark_again(run_dir, False)
+    if code == UNUSABLE:  # no training was begun, perhaps because another job has the run
+        return
+    events = read_events(_tail(run_dir / "events.jsonl"))[0]
+    if end_of(events) is not None and events[-1].t >= begun:
+        return
+    if code == STOPPED:  # before it could take the signal, or write anything
+        newest = newest_checkpoint(run_dir)
+        _tell(
+            run_dir,
+            Stopped(epoch=newest.epoch if newest else 0, step=step, reason="before it had begun"),
+        )
+        return
+    signal = f" (signal {code - 128})" if code > 128 else ""
+    _fail(
+        run_dir,
+        "job",
+        f"Training ended without a word, with exit code {code}{signal}.",
+        "The memory may have run out; train.log has the last lines."
+        if code == 137
+        else "train.log has the last lines.",
+    )
+
+
+def _fail(run_dir: Path, kind: str, message: str, hint: str) -> None:
+    sys.stdout.write(f"batman: {message} {hint}\n")
+    _tell(run_dir, Failed(kind=kind, message=message, hint=hint))
+
+
+def _tell(run_dir: Path, event: Event) -> None:
+    writer = EventWriter(run_dir / "events.jsonl")
+    writer.write(event)
+    writer.close()
+
+
+def _append(run_dir: Path, attempt: Attempt) -> None:
+    try:
+        with (run_dir / FILE).open("ab") as file:
+            file.write(msgspec.json.encode(attempt) + b"\n")
+    except OSError as error:  # a full disk: the job's own words are what is left
+        sys.stdout.write(f"batman: '{attempt.what}' could not be noted: {error.strerror}\n")
+
+
+def _known(run_dir: Path) -> list[Attempt]:
+    try:
+        return read_attempts((run_dir / FILE).read_bytes())
+    except FileNotFoundError:
+        return []
+
+
+def _tail(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - _TAIL)
+            file.seek(start)
+            data = file.read()
+    except FileNotFoundError:
+        return b""
+    return data[data.find(b"\n") + 1 :] if start else data
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""What we know of the job that trains a run: `job.json` in the run folder.
+
+It is written before the job is submitted, so that a submission whose answer was lost is found
+again by its token and never made twice, and it keeps the job's end for clusters without accounting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from core.common.files import write_json
+from core.common.parse import ParseError, parse_json
+from core.common.workspace import Workspace
+from core.privacy.secrets import redact_forms, redact_tree
+
+if TYPE_CHECKING:
+    from core.training.run.run import Run
+
+JOB_FILE = "job.json"
+SCRIPT_FILE = "job.sh"
+# Which checkpoints come back beside the best weights.
+CHECKPOINTS = ("none", "last", "all")
+
+
+class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A submitted job, or one whose submission was begun (`job_id` is empty then).
+
+    `job_id` is SLURM's (`123`, or `123_4` for one of an array). `run_dir`, `log` and `marker` are
+    absolute paths on the cluster, `log` with the job's number filled in once that is known;
+    `marker` is the folder that the submission leaves its answer in. `command` is sbatch's argument
+    list. Times are Unix seconds, `time_limit` seconds. `state`, `reason` and `exit_code` are what
+    SLURM last said of it at `seen_at`; `restarts` counts how often it was started again.
+    `checkpoints` is which of them come back here beside the best weights: `none`, `last` or `all`;
+    at `fetched_at` everything of an ended run had come.
+    """
+
+    cluster: str
+    host: str
+    token: str
+    run_dir: str
+    log: str
+    marker: str
+    submitted_at: float
+    job_id: str = ""
+    command: list[str] = []
+    task: int | None = None
+    gpu: str = ""
+    num_gpus: int = 1
+    num_nodes: int = 1
+    partition: str = ""
+    time_limit: int | None = None
+    state: str = ""
+    reason: str = ""
+    exit_code: int | None = None
+    restarts: int = 0
+    seen_at: float | None = None
+    fetched_at: float | None = None
+    checkpoints: str = "none"
+
+    def changed(self, **values: Any) -> JobRecord:
+        """Return a copy with `values`."""
+        return msgspec.structs.replace(self, **values)
+
+    @property
+    def comment(self) -> str:
+        """What the job carries in its comment, by which it is found."""
+        return comment_of(self.token)
+
+
+def comment_of(token: str) -> str:
+    """Return the comment of the job with the token `token`."""
+    return f"batman:{token}"
+
+
+def read_record(run_dir: Path) -> JobRecord | None:
+    """Return the record in `run_dir`, None if the run was never submitted."""
+    try:
+        return parse_json((run_dir / JOB_FILE).read_bytes(), JobRecord)
+    except (OSError, ParseError):
+        return None
+
+
+def write_record(run_dir: Path, record: JobRecord) -> JobRecord:
+    """Write the record and return it."""
+    write_json(run_dir / JOB_FILE, redact_tree(msgspec.to_builtins(record), redact_forms))
+    return record
+
+
+def keep_checkpoints(
+    runs: Iterable[Run], records: Iterable[JobRecord], wanted: str
+) -> list[JobRecord]:
+    """Note which checkpoints of runs that were just submitted shall come back; return the records.
+
+    `wanted` is one of `CHECKPOINTS`.
+    """
+    return [
+        write_record(run.path, record.changed(checkpoints=wanted))
+        for run, record in zip(runs, records, strict=True)
+    ]
+
+
+def list_records(workspace: Workspace) -> list[tuple[Path, JobRecord]]:
+    """Return every run of the workspace that was submitted, the latest submission first."""
+    found = [(path, read_record(path)) for path in workspace.list_runs()]
+    kept = [(path, record) for path, record in found if record is not None]
+    return sorted(kept, key=lambda item: item[1].submitted_at, reverse=True)

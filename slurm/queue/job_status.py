@@ -1,0 +1,73 @@
+"""What became of one job: asked of squeue, then of accounting, then of what it wrote itself."""
+
+from __future__ import annotations
+
+import time
+
+from core.common.text import clean
+from slurm.hosts import Host, HostError
+from slurm.job.record import JobRecord
+from slurm.queue.jobs import (
+    SACCT_FORMAT,
+    TIME_ENV,
+    Job,
+    new_separator,
+    parse_sacct,
+    parse_squeue,
+    squeue_format,
+)
+
+# One command: squeue forgets a job some minutes after its end (MinJobAge), then sacct is asked.
+# Of an array's task squeue hides the end without `-t all`.
+# Accounting gives numbers out again after years, so only what was submitted near then counts.
+_ASK = """
+for name in $(env | sed -n 's/^\\(\\(SQUEUE\\|SACCT\\)_[A-Za-z0-9_]*\\)=.*/\\1/p'); do
+  unset "$name"
+done
+found=$(squeue -h -t all -j "$1" -O "$2" 2>&1)
+code=$?
+case "$code $found" in
+  0*"$4"*) echo squeue; printf '%s\\n' "$found"; exit;;
+  '0 '*|*'nvalid job id'*) ;;
+  *) printf '%s\\n' "$found" >&2; exit 1;;
+esac
+echo sacct
+sacct -n -X -P -j "$1" -S "$3" --delimiter="$4" -o "$5" 2>/dev/null
+exit 0
+"""
+
+
+def ask_job(host: Host, record: JobRecord) -> Job | None:
+    """Return the record's job as the cluster knows it, None if it knows none any more.
+
+    Raises `HostError` when the cluster does not answer.
+    """
+    sep = new_separator()
+    done = host.run(
+        ["sh", "-c", _ASK, "sh", record.job_id, squeue_format(sep), _since(record), sep,
+         SACCT_FORMAT],
+        env=TIME_ENV,
+        timeout=60,
+    )  # fmt: skip
+    kind, _, rest = done.text.partition("\n")
+    if done.code or kind not in ("squeue", "sacct"):
+        raise HostError(
+            f"The queue of {clean(host.name)} does not answer:"
+            f" {clean(done.stderr.decode(errors='replace').strip())[:200] or 'no reason given'}.",
+            "It is asked again at the next look.",
+        )
+    jobs = parse_squeue(rest, sep) if kind == "squeue" else parse_sacct(rest, sep)
+    return _of(jobs, record)
+
+
+def _of(jobs: list[Job], record: JobRecord) -> Job | None:
+    """Return the record's own job: an array that waits is one line for many."""
+    for job in jobs:
+        if job.id == record.job_id:
+            return job
+    return jobs[-1] if jobs else None
+
+
+def _since(record: JobRecord) -> str:
+    """Return a day before the submission, as sacct's `-S` takes it, whatever the time zones."""
+    return time.strftime("%Y-%m-%d", time.gmtime(record.submitted_at - 86400))

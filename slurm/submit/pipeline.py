@@ -1,0 +1,173 @@
+"""From what a person chose to runs that are queued on a cluster: the one way there is.
+
+The form, the command line, the clone of a job and sweeps all take it: `make_order` writes nothing
+and says what would be submitted or what is wrong, `send_order` submits it and leaves nothing behind
+when that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core.common.files import write_atomic
+from core.common.progress import Cancelled as IsCancelled
+from core.common.progress import Progress, Report, never, nothing
+from core.common.temporary import remove_tree
+from core.common.text import clean
+from core.common.workspace import Workspace
+from core.models.sizes import get_model
+from core.training.config.options import TrainingConfig
+from core.training.launch.plan import would_be_path
+from core.training.launch.prepare_run import ready_run
+from core.training.run.run import CONFIG_FILE, Run
+from slurm.job.record import JobRecord, keep_checkpoints, read_record
+from slurm.site.discover import Facts
+from slurm.site.site import Site
+from slurm.submit.plan import CannotGive, plan
+from slurm.submit.request import AUTO, JobRequest, combinations
+from slurm.submit.resources import Resources
+from slurm.submit.sbatch import SubmitUnknown
+from slurm.submit.start_estimate import Soonest, soonest
+from slurm.submit.submit import Submission, plan_submission, submit
+from slurm.sync.mirror import Mirror, link_log
+
+
+@dataclass(frozen=True)
+class Order:
+    """What will be submitted: the settings of each run, and what their job asks for."""
+
+    configs: tuple[TrainingConfig, ...]
+    resources: Resources
+    parallel: int | None = None
+    checkpoints: str = "none"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What was submitted: the runs, the job that trains them and the record of each."""
+
+    runs: tuple[Run, ...]
+    submission: Submission
+    records: tuple[JobRecord, ...]
+
+
+def make_order(site: Site, facts: Facts, values: Mapping[str, Any], request: JobRequest) -> Order:
+    """Return what follows from the training's `values` and the `request`; writes nothing.
+
+    The scheduler is asked only for the GPU `auto`. Raises BatmanError naming what is wrong, or what
+    the cluster cannot give and what it can.
+    """
+    configs = combinations(values, request.sweep)
+    first = configs[0]
+    if request.gpu.lower() == AUTO:
+        rows = soonest(site.host, site.profile, request, facts, first.num_gpus, first.num_nodes)
+        request = replace(request, gpu=_first_to_start(rows))
+    resources = plan(site.profile, request, facts, first.num_gpus, first.num_nodes)
+    return Order(
+        tuple(_with_gpu_batch(config, resources) for config in configs),
+        resources,
+        request.parallel,
+        request.checkpoints,
+    )
+
+
+def preview(site: Site, workspace: Workspace, order: Order) -> Submission:
+    """Return the job as it would be submitted; its token is drawn anew for each job."""
+    models = [config.model for config in order.configs]
+    runs = [
+        Run(would_be_path(workspace, config, models[:number].count(config.model)))
+        for number, config in enumerate(order.configs)
+    ]
+    return plan_submission(site, runs, order.resources, order.parallel)
+
+
+def send_order(
+    site: Site,
+    workspace: Workspace,
+    order: Order,
+    report: Report = nothing,
+    cancelled: IsCancelled = never,
+    on_ready: Callable[[Sequence[Run]], None] = lambda runs: None,
+) -> Sent:
+    """Prepare the runs (told to `on_ready`), send what they need and submit their job.
+
+    When it is not submitted, whatever the reason, everything that was made for it is gone again,
+    and a run that was to go on has the settings it had. Raises BatmanError and `Cancelled`; after
+    `SubmitUnknown` the runs are kept, for there may be a job.
+    """
+    before = _Before(workspace, order.configs)
+    runs: list[Run] = []
+    try:
+        for config in order.configs:
+            runs.append(
+                ready_run(
+                    workspace,
+                    config,
+                    lambda at: report(Progress(at.stage, at.done, at.total)),
+                    cancelled,
+                )
+            )
+        on_ready(runs)
+        submission = plan_submission(site, runs, order.resources, order.parallel)
+        records = submit(site, submission, report, cancelled)
+    except SubmitUnknown:
+        raise
+    except BaseException:
+        before.restore(runs)
+        raise
+    records = keep_checkpoints(runs, records, order.checkpoints)
+    for run in runs:
+        link_log(Mirror(site, run), workspace)
+    return Sent(tuple(runs), submission, tuple(records))
+
+
+class _Before:
+    """What lay in the folders that runs may share with somebody: one that was named, or goes on."""
+
+    def __init__(self, workspace: Workspace, configs: Sequence[TrainingConfig]) -> None:
+        self._names: dict[Path, set[str]] = {}
+        self._settings: dict[Path, bytes] = {}
+        for config in configs:
+            if config.output_dir is None and config.resume is None:
+                continue
+            path = would_be_path(workspace, config)
+            with suppress(OSError):
+                self._names[path] = {entry.name for entry in path.iterdir()}
+                self._settings[path] = (path / CONFIG_FILE).read_bytes()
+
+    def restore(self, runs: Sequence[Run]) -> None:
+        """Take away what was made in the folders of `runs`, unless a trainer has begun there."""
+        for run in runs:
+            if read_record(run.path) is not None:
+                continue
+            with suppress(OSError):
+                if run.path not in self._names:
+                    if not run.events_file.exists():
+                        remove_tree(run.path)
+                    continue
+                for entry in list(run.path.iterdir()):
+                    if entry.name not in self._names[run.path]:
+                        remove_tree(entry)
+                if run.path in self._settings:
+                    write_atomic(run.path / CONFIG_FILE, self._settings[run.path])
+
+
+def _with_gpu_batch(config: TrainingConfig, resources: Resources) -> TrainingConfig:
+    """Take the GPU's own batch size where nobody and no model size chose one."""
+    own = "batch_size" in config.model_fields_set or "batch_size" in get_model(config.model).preset
+    if own or resources.batch is None or config.resume is not None:
+        return config
+    return config.with_changes(batch_size=resources.batch)
+
+
+def _first_to_start(rows: Sequence[Soonest]) -> str:
+    """Return the type of GPU that is to be had first. Raises `CannotGive` with every reason."""
+    able = [row for row in rows if row.start is not None]
+    if able:
+        return able[0].gpu
+    reasons = "; ".join(f"{clean(row.gpu)}: {row.why_not}" for row in rows)
+    raise CannotGive("No type of GPU can take this run.", reasons)
