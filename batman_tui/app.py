@@ -27,6 +27,7 @@ from batman_tui.widgets.frame.base import Guarded
 from batman_tui.widgets.frame.key_order import KeyOrder
 from batman_tui.widgets.picture.overlays import Overlays
 from core.common.errors import BatmanError
+from core.common.folders import config_dir
 from core.common.full_disk import disk_full
 from core.common.invisible_characters import without_unseen
 from core.common.text import clean, did_you_mean
@@ -124,7 +125,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
     # Start
 
     def _use_themes(self) -> None:
-        for folder in (themes.OWN, settings_file.config_dir() / "themes"):
+        for folder in (themes.OWN, config_dir() / "themes"):
             found, problems = themes.load(folder)
             self._problems += problems
             for theme in found:

@@ -12,7 +12,8 @@ from batman_tui.widgets.frame.base import BatmanScreen
 from batman_tui.widgets.table.table import VirtualTable
 from core.common.text import plural, size
 from core.training.run.notes import change_tags, normal_tag, write_note
-from core.training.run.run import Run, RunSummary
+from core.training.run.run import Run
+from core.training.run.summary import RunSummary
 from core.training.run.worker_process import AT_REST
 
 MOST_NAMED = 5

@@ -24,7 +24,7 @@ from batman_tui.widgets.table.filter import FilterInput
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.text import clean
 from core.training.run.notes import said_of
-from core.training.run.run import RunSummary
+from core.training.run.summary import RunSummary
 from core.training.run.worker_process import AT_REST
 from core.training.run_list.filter import read_filter
 

@@ -22,7 +22,8 @@ from core.training.config.form import to_text
 from core.training.live.follow import RunFollower
 from core.training.run.delete import delete_run, drop_checkpoints, require_ended, room
 from core.training.run.notes import change_tags, parse_tag_changes, read_notes, said_of, write_note
-from core.training.run.run import Run, RunSummary, find_run, latest_run
+from core.training.run.run import Run, find_run, latest_run
+from core.training.run.summary import RunSummary
 from core.training.run_list.filter import SETTINGS, SORTABLE, require_filter, sort_runs
 from core.training.run_list.index import list_runs
 

@@ -143,7 +143,7 @@ def _exchange(one: Path, other: Path) -> bool:
     except (OSError, AttributeError):
         return False
     at, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE, of linux/fcntl.h and linux/fs.h
-    return rename(at, os.fsencode(one), at, os.fsencode(other), exchange) == 0
+    return bool(rename(at, os.fsencode(one), at, os.fsencode(other), exchange) == 0)
 
 
 def remove_tree(path: Path) -> None:

@@ -158,7 +158,7 @@ class Picture:
     @property
     def columns(self) -> int:
         """Cell columns of the plotting area."""
-        return self.chars.shape[1] - self.left
+        return int(self.chars.shape[1]) - self.left
 
     def column_of(self, x: float) -> int | None:
         """The cell column (from the picture's left edge) that shows x; None when outside."""

@@ -23,7 +23,7 @@ from core.training.run.run import Run
 OUT_OF_MEMORY = """
 import sys, torch
 from pytorch_lightning import Callback
-from core.training import worker
+from core.training.worker import main as worker
 
 class SmallGpu(Callback):
     def on_train_batch_start(self, trainer, module, batch, batch_idx):
@@ -37,7 +37,8 @@ sys.exit(worker.main(callbacks=[SmallGpu()]))
 # A worker on a machine whose network leads nowhere.
 OFFLINE = """
 import sys
-from core.training import weights, worker
+from core.training.launch import pretrained_weights as weights
+from core.training.worker import main as worker
 weights._HOST = "127.0.0.1"
 sys.exit(worker.main())
 """
@@ -45,7 +46,7 @@ sys.exit(worker.main())
 NOT_A_NUMBER = """
 import sys
 from pytorch_lightning import Callback
-from core.training import worker
+from core.training.worker import main as worker
 
 class Poison(Callback):
     def on_train_batch_start(self, trainer, module, batch, batch_idx):
@@ -61,7 +62,7 @@ sys.exit(worker.main(callbacks=[Poison()]))
 # A worker whose disk is full when the second epoch's checkpoint is written.
 FULL_DISK = """
 import errno, sys, torch
-from core.training import worker
+from core.training.worker import main as worker
 
 save = torch.save
 

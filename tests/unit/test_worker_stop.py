@@ -22,7 +22,8 @@ from core.training.worker.main import LOCK_WAIT
 # A worker that says when it has come to the place that takes long, and stays there.
 STUCK = """
 import signal, sys
-from core.training import checkpoints, worker
+from core.training.run import checkpoints
+from core.training.worker import main as worker
 
 def stuck(*_args):
     print("stuck", flush=True)
@@ -38,7 +39,7 @@ sys.exit(worker.main(sys.argv[1:]))
 
 WAITING = """
 import sys
-from core.training import worker
+from core.training.worker import main as worker
 
 take = worker._take
 

@@ -14,11 +14,12 @@ from typing import BinaryIO
 import msgspec
 
 from core.common.files import FileMode
+from core.common.progress import Progress
 from core.data.exporters.snapshot import ExportReport, Snapshot, at_one_moment, staged
 from core.data.importers.boxes import Box
 from core.data.importers.coco.layout import ROBOFLOW
 from core.data.importers.garbage_collector import paused
-from core.data.importers.report import Progress, Watch
+from core.data.importers.report import Watch
 from core.data.store import Project
 
 _encode = msgspec.json.Encoder().encode

@@ -18,6 +18,7 @@ import msgspec
 
 from core.common.errors import ExportFailed
 from core.common.files import FileMode, expand_user, link_or_copy
+from core.common.progress import Progress
 from core.common.text import clean
 from core.data.exporters.snapshot import (
     ExportReport,
@@ -29,7 +30,7 @@ from core.data.exporters.snapshot import (
 )
 from core.data.importers.coco.layout import SPLITS
 from core.data.importers.past_imports import ImportRow, list_imports
-from core.data.importers.report import Progress, Watch
+from core.data.importers.report import Watch
 from core.data.store import Project
 
 _CONFIG = {

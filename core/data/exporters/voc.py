@@ -12,9 +12,10 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from core.common.files import FileMode
+from core.common.progress import Progress
 from core.common.text import clean
 from core.data.exporters.snapshot import ExportReport, Image, Row, Snapshot, at_one_moment, staged
-from core.data.importers.report import Progress, Watch
+from core.data.importers.report import Watch
 from core.data.store import Project
 
 _SETS = {"train": "train.txt", "valid": "val.txt", "test": "test.txt"}

@@ -13,8 +13,9 @@ from pathlib import Path
 import yaml
 
 from core.common.files import FileMode
+from core.common.progress import Progress
 from core.data.exporters.snapshot import ExportReport, Snapshot, at_one_moment, staged
-from core.data.importers.report import Progress, Watch
+from core.data.importers.report import Watch
 from core.data.store import Project
 
 _KEYS = {"train": "train", "valid": "val", "test": "test"}

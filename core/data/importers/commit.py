@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from core.common.errors import ImportFailed
 from core.common.files import FileMode
+from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.copy_images import Placement
 from core.data.importers.dataset import DataSet, Picture
 from core.data.importers.hard_links import NotLinked
-from core.data.importers.report import ImportReport, Progress, Watch
+from core.data.importers.report import ImportReport, Watch
 from core.data.store import Change, Project
 
 _IMAGE = ("id", "import_id", "path", "name", "width", "height", "split", "grp", "time", "extra")
@@ -279,7 +280,8 @@ def _images_of(
     if labels * images <= 200_000_000:
         seen = np.zeros(labels * images, bool)
         seen[pairs] = True
-        return seen.reshape(labels, images).sum(axis=1)
+        counts: NDArray[np.int64] = seen.reshape(labels, images).sum(axis=1)
+        return counts
     return np.bincount(np.unique(pairs) // images, minlength=labels)
 
 

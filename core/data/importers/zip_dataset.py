@@ -12,11 +12,11 @@ from pathlib import Path
 
 from core.common.errors import ImportFailed
 from core.common.files import FileMode
+from core.common.progress import Progress
 from core.common.temporary import folder_beside
 from core.common.text import clean
 from core.common.zip_archive import extract_zip
 from core.data.importers.image_files import place_of
-from core.data.importers.report import Progress
 from core.data.store import Project
 
 _DEEPEST = 6

@@ -181,7 +181,8 @@ def encode_event(event: Event) -> bytes:
 def decode_event(line: bytes) -> Event | None:
     """Return the event in `line`, or None for a torn, foreign or unknown line."""
     try:
-        return _decoder.decode(line)
+        event: Event = _decoder.decode(line)
+        return event
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from core.common.errors import ImportFailed
 from core.common.files import FileMode
+from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.boxes import Box, around, describe
 from core.data.importers.coco.json_lists import BadRecord, Lists, Split
@@ -52,7 +53,7 @@ from core.data.importers.image_files import (
     plausible,
     read_size,
 )
-from core.data.importers.report import ImportReport, Progress, Watch
+from core.data.importers.report import ImportReport, Watch
 from core.data.importers.zip_dataset import unpacked
 from core.data.store import Project
 

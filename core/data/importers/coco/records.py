@@ -152,7 +152,7 @@ def annotation(place: int, record: Any) -> Annotation:
 def shape_of(value: Any) -> Segmentation:
     """Return a segmentation that has the right form, None for any other."""
     try:
-        shape = msgspec.convert(value, Segmentation)
+        shape: list[list[float]] | Rle | None = msgspec.convert(value, Segmentation)
     except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
         return None
     if isinstance(shape, list) and not all(map(math.isfinite, chain.from_iterable(shape))):

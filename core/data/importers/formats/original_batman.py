@@ -22,6 +22,7 @@ import msgspec
 
 from core.common.errors import ImportFailed
 from core.common.files import FileMode
+from core.common.progress import Progress
 from core.common.text import clean
 from core.data.importers.coco.json_lists import loads
 from core.data.importers.coco.layout import SPLITS
@@ -29,7 +30,7 @@ from core.data.importers.coco.records import shape_of
 from core.data.importers.commit import commit_all
 from core.data.importers.dataset import DataSet, Picture, inside, storable
 from core.data.importers.image_files import Folders, Found, is_image, place_of, read_size
-from core.data.importers.report import ImportReport, Progress, Watch
+from core.data.importers.report import ImportReport, Watch
 from core.data.store import Project
 
 KIND = "original"

@@ -25,13 +25,14 @@ from defusedxml import DefusedXmlException
 
 from core.common.errors import ImportFailed
 from core.common.files import FileMode
+from core.common.progress import Progress
 from core.common.text import clean
 from core.data.importers.boxes import Box
 from core.data.importers.coco.layout import SPLITS, what_is_there
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
 from core.data.importers.image_files import Folders, Found, is_image, place_of, plausible, read_size
-from core.data.importers.report import ImportReport, Progress, Watch
+from core.data.importers.report import ImportReport, Watch
 from core.data.importers.zip_dataset import unpacked
 from core.data.store import Project
 

@@ -19,6 +19,7 @@ import msgspec
 
 from core.common.errors import ImportFailed
 from core.common.files import FileMode
+from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.boxes import around
 from core.data.importers.commit import commit
@@ -32,7 +33,7 @@ from core.data.importers.image_files import (
     read_size,
     walk_images,
 )
-from core.data.importers.report import ImportReport, Progress, Watch
+from core.data.importers.report import ImportReport, Watch
 from core.data.importers.zip_dataset import unpacked
 from core.data.store import Project
 

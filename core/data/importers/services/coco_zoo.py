@@ -23,10 +23,11 @@ from core.common.errors import ImportFailed
 from core.common.files import FileMode
 from core.common.folders import cache_dir
 from core.common.parse import ParseError, parse_json
+from core.common.progress import Progress
 from core.common.text import clean, did_you_mean, plural
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture
-from core.data.importers.report import ImportReport, Progress, Watch
+from core.data.importers.report import ImportReport, Watch
 from core.data.importers.services.download import (
     PATIENCE,
     THREADS,

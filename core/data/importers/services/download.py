@@ -353,7 +353,7 @@ class _Fetch:
         return hashlib.sha256(self.url.encode()).hexdigest()
 
     def _back_off(self, tries: int) -> float:
-        longest = min(30.0, self.patience.first_wait_s * 2 ** (tries - 1))
+        longest: float = min(30.0, self.patience.first_wait_s * 2 ** (tries - 1))
         return longest * random.uniform(0.5, 1.0)
 
     def _wait(self, seconds: float) -> None:

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from core.common.errors import Cancelled, ImportFailed
+from core.common.progress import Progress
 from core.common.temporary import folder_beside
 from core.common.text import clean, did_you_mean
 from core.common.zip_archive import extract_zip
 from core.data.importers.coco.reader import import_coco
-from core.data.importers.report import ImportReport, Progress
+from core.data.importers.report import ImportReport
 from core.data.importers.services.download import PATIENCE, Patience, download
 from core.data.importers.services.http_request import DownloadFailed
 from core.data.store import Project
