@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,11 +38,14 @@ from core.common.workspace import Workspace
 if TYPE_CHECKING:
     from core.training.run_list.index import RunIndex
     from slurm.submit.clone import Clone
+    from slurm.watch.queue_watcher import QueueWatcher
 
 STORM_ERRORS = 8
 STORM_SECONDS = 2.0
 # How much of a core it may take to look at all runs, however many and however slow their disk is.
 LOOK_SHARE = 0.01
+# How often it is looked whether a cluster is to be asked; that itself is much less often.
+QUEUE_SECONDS = 1.0
 
 
 # Another view is a row here, a factory in `BatmanApp.MODES` and an action in `keys`.
@@ -161,6 +164,17 @@ class BatmanApp(Guarded, App[int]):
         from core.training.run_list.index import RunIndex
 
         return RunIndex(self.workspace, share=LOOK_SHARE, trust=True)
+
+    @cached_property
+    def queue_watcher(self) -> QueueWatcher:
+        """The queues of clusters and our runs there, followed once somebody looks at one."""
+        from batman_tui.connections import host_of
+        from slurm.watch.queue_watcher import QueueWatcher
+
+        in_thread = partial(self.run_worker, group="queue", thread=True, exit_on_error=False)
+        watcher = QueueWatcher(self.workspace, partial(host_of, self), in_thread)
+        self.set_interval(QUEUE_SECONDS, watcher.tick)
+        return watcher
 
     @on(RunsEnded)
     def _runs_ended(self, message: RunsEnded) -> None:

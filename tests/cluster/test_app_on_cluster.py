@@ -106,7 +106,7 @@ async def test_a_login_asks_in_dialogs_in_the_servers_order(
         assert isinstance(screen, JobsScreen)
 
         def look() -> bool:
-            screen._watch.poller.forget_asks()
+            screen.cluster.poller.forget_asks()
             return "f5 connects again" in screen_text(app)
 
         await until(pilot, look, seconds=WAIT)
@@ -211,8 +211,8 @@ async def test_submitted_from_the_form_watched_told_and_cloned(
         (run,) = workspace.list_runs()
 
         def there(done: bool) -> bool:
-            if screen._watch is not None:
-                screen._watch.poller.forget_asks()
+            if screen.cluster is not None:
+                screen.cluster.poller.forget_asks()
             app.run_ends.look()
             return done
 
