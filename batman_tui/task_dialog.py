@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -43,24 +44,22 @@ class TaskDialog(BatmanDialog[Result]):
 
     phase: reactive[Phase] = reactive("form", bindings=True)
 
+    @dataclass
     class Moved(Message):
         """The work got further."""
 
-        def __init__(self, progress: Progress) -> None:
-            super().__init__()
-            self.progress = progress
+        progress: Progress
 
         def can_replace(self, message: Message) -> bool:
             """Let a slow terminal skip to the newest."""
             return isinstance(message, TaskDialog.Moved)
 
+    @dataclass
     class Ended(Message):
         """The work ended: with a report, or with an error that was to be expected."""
 
-        def __init__(self, report: Any, error: BatmanError | None) -> None:
-            super().__init__()
-            self.report = report
-            self.error = error
+        report: Any
+        error: BatmanError | None
 
     def __init__(self, project: Path) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -31,12 +32,11 @@ class SayingDialog(BatmanDialog[Result]):
 class ClusterWork(SayingDialog[Result]):
     """A dialog that has a thread, `working`, do something on a cluster; Escape cancels it."""
 
+    @dataclass
     class Went(Message):
         """The work went on."""
 
-        def __init__(self, progress: Progress) -> None:
-            super().__init__()
-            self.progress = progress
+        progress: Progress
 
         def can_replace(self, message: Message) -> bool:
             """Only how far it is now matters."""

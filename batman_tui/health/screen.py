@@ -68,25 +68,23 @@ class HealthScreen(ProjectScreen):
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("health")
 
+    @dataclass
     class Went(Message):
         """The check went on."""
 
-        def __init__(self, progress: Progress, files: str) -> None:
-            super().__init__()
-            self.progress = progress
-            self.files = files
+        progress: Progress
+        files: str
 
         def can_replace(self, message: Message) -> bool:
             """Only how far it is now matters."""
             return isinstance(message, HealthScreen.Went)
 
+    @dataclass
     class Checked(Message):
         """A check came to its end; `images` has the image ids of each kind of finding."""
 
-        def __init__(self, report: HealthReport, images: dict[str, frozenset[int]]) -> None:
-            super().__init__()
-            self.report = report
-            self.images = images
+        report: HealthReport
+        images: dict[str, frozenset[int]]
 
     class Ended(Message):
         """No check is running any more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -64,12 +64,11 @@ class CompareScreen(BatmanScreen):
     metric: reactive[Metric] = reactive(METRICS["map50_95"], init=False, repaint=False)
     options: reactive[Options] = reactive(Options(x_axis="epoch"), init=False, repaint=False)
 
+    @dataclass
     class Looked(Message):
         """The runs were looked at; something has changed."""
 
-        def __init__(self, runs: Sequence[RunSnapshot]) -> None:
-            super().__init__()
-            self.runs = runs
+        runs: Sequence[RunSnapshot]
 
         def can_replace(self, message: Message) -> bool:
             """A newer look makes an older one useless."""

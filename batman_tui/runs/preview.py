@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from textual import on, work
@@ -35,13 +36,12 @@ class RunsPreview(Guarded, Horizontal):
     RunsPreview > Panel { width: 1fr; height: 1fr; padding: 0 1; }
     """
 
+    @dataclass
     class Polled(Message):
         """The runs to show were read."""
 
-        def __init__(self, paths: tuple[Path, ...], runs: Sequence[RunSnapshot]) -> None:
-            super().__init__()
-            self.paths = paths
-            self.runs = runs
+        paths: tuple[Path, ...]
+        runs: Sequence[RunSnapshot]
 
         def can_replace(self, message: Message) -> bool:
             """A newer look makes an older one useless."""
