@@ -82,10 +82,19 @@ class TabbedPanels(Guarded, Horizontal):
     def on_resize(self) -> None:
         """Arrange the panels for the new width."""
         self.call_after_refresh(self._arrange)
+        self.call_after_refresh(self._check_focus)
 
     def watch_tab(self) -> None:
-        """Show another panel."""
+        """Show another panel; if one had the whole screen, that one has it now."""
         self._arrange()
+        enlarged = self.query(".-chosen")
+        if not enlarged:
+            self._check_focus()
+            return
+        enlarged.remove_class("-chosen")
+        panel = self.query_one(f"#tab-{self.tab}").add_class("-chosen")
+        inside = (widget for widget in panel.query() if widget.can_focus and widget.display)
+        self.screen.set_focus(next(inside, None))
 
     def next_tab(self, by: int) -> None:
         """Show the next panel, or the one before."""
@@ -93,9 +102,8 @@ class TabbedPanels(Guarded, Horizontal):
         self.tab = names[(names.index(self._here) + by) % len(names)]
 
     def show_log(self) -> LogPanel:
-        """Show the log, and return its panel, which can have the focus at once."""
+        """Show the log, and return its panel, whose parts can have the focus at once."""
         self.tab = "log"
-        self.log_panel.display = True
         return self.log_panel
 
     @property
@@ -114,12 +122,15 @@ class TabbedPanels(Guarded, Horizontal):
     def _arrange(self) -> None:
         visible = {"log", self._here} if self._wide else {self._here}
         for name in self.TABS:
-            self.query_one(f"#tab-{name}").display = name in visible
+            # Only hidden here: a style sheet may hide more, when one panel has the whole screen.
+            self.query_one(f"#tab-{name}").styles.display = None if name in visible else "none"
+        self.write_titles()
+
+    def _check_focus(self) -> None:
         focused = self.screen.focused
         nodes = focused.ancestors_with_self if focused is not None else []
         if not all(node.display for node in nodes if isinstance(node, Widget)):
             self.post_message(self.Hidden())
-        self.write_titles()
 
     def write_titles(self) -> None:
         """Write the titles anew if one of them has changed."""
