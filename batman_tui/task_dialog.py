@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, ProgressBar, Static
 from textual.worker import Worker, get_current_worker
 
-from batman_tui.widgets.frame.base import BatmanDialog, Result
+from batman_tui.widgets.frame.base import BatmanDialog, Newest, Result
 from core.common.errors import BatmanError, Cancelled
 from core.common.text import clean, duration
 from core.data.store import Project
@@ -45,14 +45,10 @@ class TaskDialog(BatmanDialog[Result]):
     phase: reactive[Phase] = reactive("form", bindings=True)
 
     @dataclass
-    class Moved(Message):
+    class Moved(Newest):
         """The work got further."""
 
         progress: Progress
-
-        def can_replace(self, message: Message) -> bool:
-            """Let a slow terminal skip to the newest."""
-            return isinstance(message, TaskDialog.Moved)
 
     @dataclass
     class Ended(Message):

@@ -17,6 +17,7 @@ from textual.worker import get_current_worker
 from batman_tui.cluster.work import ClusterWork
 from batman_tui.connections import host_of
 from batman_tui.keys import bindings
+from batman_tui.widgets.frame.base import Newest
 from batman_tui.widgets.frame.keybar import KeyBar
 from batman_tui.widgets.panel.facts import Facts as FactList
 from batman_tui.widgets.panel.log_view import LogView
@@ -67,12 +68,8 @@ class SetupDialog(ClusterWork[Profile]):
         setup: Setup | None
         error: BatmanError | None = None
 
-    class Told(Message):
+    class Told(Newest):
         """There are new lines about how it goes."""
-
-        def can_replace(self, message: Message) -> bool:
-            """The lines wait where all of them are found."""
-            return isinstance(message, SetupDialog.Told)
 
     @dataclass
     class Ended(Message):

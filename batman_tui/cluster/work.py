@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
-from textual.message import Message
 from textual.widgets import Static
 from textual.worker import Worker
 
-from batman_tui.widgets.frame.base import BatmanDialog, Result
+from batman_tui.widgets.frame.base import BatmanDialog, Newest, Result
 from core.common.progress import Progress
 from core.common.text import clean
 
@@ -33,14 +32,10 @@ class ClusterWork(SayingDialog[Result]):
     """A dialog that has a thread, `working`, do something on a cluster; Escape cancels it."""
 
     @dataclass
-    class Went(Message):
+    class Went(Newest):
         """The work went on."""
 
         progress: Progress
-
-        def can_replace(self, message: Message) -> bool:
-            """Only how far it is now matters."""
-            return isinstance(message, ClusterWork.Went)
 
     working: Worker[None] | None = None
 

@@ -18,6 +18,7 @@ from textual.worker import Worker, get_current_worker
 from batman_tui.health.finding_details import FindingDetails
 from batman_tui.keys import bindings
 from batman_tui.project_screen import ProjectScreen
+from batman_tui.widgets.frame.base import Newest
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.errors import BatmanError, Cancelled
@@ -69,15 +70,11 @@ class HealthScreen(ProjectScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings("health")
 
     @dataclass
-    class Went(Message):
+    class Went(Newest):
         """The check went on."""
 
         progress: Progress
         files: str
-
-        def can_replace(self, message: Message) -> bool:
-            """Only how far it is now matters."""
-            return isinstance(message, HealthScreen.Went)
 
     @dataclass
     class Checked(Message):

@@ -70,8 +70,8 @@ class JobsScreen(BatmanScreen):
         free: Sequence[Room]
 
         def can_replace(self, message: Message) -> bool:
-            """A newer look makes an older one useless."""
-            return isinstance(message, JobsScreen.Looked)
+            """A newer look at the cluster makes an older one useless."""
+            return isinstance(message, JobsScreen.Looked) and message.cluster is self.cluster
 
     @dataclass
     class Acted(Message):

@@ -11,9 +11,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -23,7 +21,7 @@ from batman_tui.run.header import RunHeader
 from batman_tui.run.lines import problem_lines
 from batman_tui.run.plots import RunPlots
 from batman_tui.run.run_actions import epochs_prompt, problem_dialog, resume, stop_question
-from batman_tui.widgets.frame.base import BatmanScreen
+from batman_tui.widgets.frame.base import BatmanScreen, Newest
 from batman_tui.widgets.panel.tabs import TabbedPanels
 from batman_tui.widgets.panel.zoom import toggle_zoom
 from batman_tui.widgets.table.table import VirtualTable
@@ -57,21 +55,13 @@ class RunScreen(BatmanScreen):
     run: reactive[RunSnapshot | None] = reactive(None, init=False, repaint=False)
 
     @dataclass
-    class Looked(Message):
+    class Looked(Newest):
         """The run was looked at and has changed; the log's new lines are in `_fresh_lines`."""
 
         snapshot: RunSnapshot
 
-        def can_replace(self, message: Message) -> bool:
-            """A newer look makes an older one useless."""
-            return isinstance(message, RunScreen.Looked)
-
-    class Logged(Message):
+    class Logged(Newest):
         """The log has new lines."""
-
-        def can_replace(self, message: Message) -> bool:
-            """One is enough."""
-            return isinstance(message, RunScreen.Logged)
 
     def __init__(self, run_path: Path, source: FileSource | None = None) -> None:
         super().__init__()
@@ -83,7 +73,6 @@ class RunScreen(BatmanScreen):
         self._shown: RunSnapshot | None = None
         self._looking = False
         self._ticks = 0
-        self._timer: Timer | None = None
 
     @property
     def plots(self) -> RunPlots:
@@ -112,19 +101,11 @@ class RunScreen(BatmanScreen):
         """Look at once, and then again and again."""
         self.query_one("#loss").focus()
         self._look()
-        self._timer = self.set_interval(LOOK_SECONDS, self._tick, pause=not self.is_active)
+        self.while_in_front(LOOK_SECONDS, self._tick, self._back)
 
-    def on_screen_resume(self) -> None:
-        """Catch up with what happened while another screen was in front."""
-        if self._timer is not None:
-            self._timer.resume()
-            self._ticks = 0
-            self._tick()
-
-    def on_screen_suspend(self) -> None:
-        """Rest: a screen in the back that changes has Textual paint the whole front again."""
-        if self._timer is not None:
-            self._timer.pause()
+    def _back(self) -> None:
+        self._ticks = 0
+        self._tick()
 
     def _tick(self) -> None:
         if self._looking:

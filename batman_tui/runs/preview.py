@@ -9,10 +9,9 @@ from pathlib import Path
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.worker import get_current_worker
 
-from batman_tui.widgets.frame.base import Guarded
+from batman_tui.widgets.frame.base import Guarded, Newest
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.plot.plot import Plot
 from core.common.text import clean
@@ -37,15 +36,11 @@ class RunsPreview(Guarded, Horizontal):
     """
 
     @dataclass
-    class Polled(Message):
+    class Polled(Newest):
         """The runs to show were read."""
 
         paths: tuple[Path, ...]
         runs: Sequence[RunSnapshot]
-
-        def can_replace(self, message: Message) -> bool:
-            """A newer look makes an older one useless."""
-            return isinstance(message, RunsPreview.Polled)
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)

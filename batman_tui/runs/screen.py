@@ -13,7 +13,6 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Resize
 from textual.message import Message
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
@@ -80,7 +79,6 @@ class RunsScreen(BatmanScreen):
         self._said = False
         self._wanted: tuple[str, ...] = ()
         self._problem = ""
-        self._timer: Timer | None = None
 
     def body(self) -> Iterable[Widget]:
         """Lay out the filter and the table."""
@@ -120,23 +118,15 @@ class RunsScreen(BatmanScreen):
         """Read all runs, and then again and again what may change."""
         self.table.focus()
         self._look(None, fresh=True)
-        self._timer = self.set_interval(LOOK_SECONDS, self._tick, pause=not self.is_active)
-
-    def on_screen_resume(self) -> None:
-        """Read all runs again after another screen was in front."""
-        if self._timer is not None:
-            self._timer.resume()
-            self._looks = 0
-            self._tick(fresh=True)
+        self.while_in_front(LOOK_SECONDS, self._tick, self._back)
 
     def on_resize(self, event: Resize) -> None:
         """Draw the curves where that leaves room for the list."""
         self.query_one(RunsPreview).display = event.size.width >= 100 and event.size.height >= 30
 
-    def on_screen_suspend(self) -> None:
-        """Rest: a screen in the back that changes has Textual paint the whole front again."""
-        if self._timer is not None:
-            self._timer.pause()
+    def _back(self) -> None:
+        self._looks = 0
+        self._tick(fresh=True)
 
     def _tick(self, fresh: bool = False) -> None:
         if self._looking:
