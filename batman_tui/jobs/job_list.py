@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from textual import on
-from textual.message import Message
 
 from batman_tui.jobs.columns import ColumnsDialog
 from batman_tui.jobs.lines import column_names, columns, searched_text
@@ -23,9 +22,6 @@ NO_JOBS = "You have no jobs here. e shows everyone's; F7 in the training form su
 
 class JobList(Guarded, Panel):
     """A table of jobs under a line that filters it. Arrays are folded into one line at first."""
-
-    class Meant(Message):
-        """Other jobs are meant: the cursor moved, or marks or rows changed."""
 
     def __init__(self, now: Callable[[], datetime], wanted: Sequence[str], id: str) -> None:
         """Make it with the columns `wanted`; times are counted from `now()`."""
@@ -95,4 +91,3 @@ class JobList(Guarded, Panel):
         marked = f" · {len(table.marks):,} marked" if table.marks else ""
         folded = "" if self.fold else " · arrays unfolded"
         self.badge = counts + marked + folded
-        self.post_message(self.Meant())

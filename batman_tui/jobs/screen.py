@@ -185,7 +185,7 @@ class JobsScreen(BatmanScreen):
         self._offer()
         self.details.show_job(self.chosen)
 
-    @on(JobList.Meant)
+    @on(VirtualTable.Shown, "#jobs")
     def _offer(self) -> None:
         """Work out what can be done with the jobs that are meant; tell the key bar if it changed.
 
