@@ -6,11 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
-from textual import events
+from textual import events, on
 from textual.app import App
 from textual.binding import BindingType
 from textual.command import CommandPalette, Provider
@@ -20,12 +21,13 @@ from textual.worker import WorkerFailed
 import themes
 from batman_tui import settings as settings_file
 from batman_tui.keys import bindings, keymap
-from batman_tui.run_ends import Following
+from batman_tui.run_ends import RunEnds, RunsEnded
 from batman_tui.services import View
 from batman_tui.settings import Settings
 from batman_tui.widgets.frame.base import Guarded
-from batman_tui.widgets.frame.key_order import KeyOrder
-from batman_tui.widgets.picture.overlays import Overlays
+from batman_tui.widgets.frame.key_order import KeyHandled, KeyOrder
+from batman_tui.widgets.picture.graphics import Mode
+from batman_tui.widgets.picture.overlays import draw_sixels, graphics_of
 from core.common.errors import BatmanError
 from core.common.folders import config_dir
 from core.common.full_disk import disk_full
@@ -35,10 +37,16 @@ from core.common.tracebacks import traceback_text
 from core.common.workspace import Workspace
 
 if TYPE_CHECKING:
+    from core.training.run_list.index import RunIndex
     from slurm.submit.clone import Clone
+    from slurm.watch.queue_watcher import QueueWatcher
 
 STORM_ERRORS = 8
 STORM_SECONDS = 2.0
+# How much of a core it may take to look at all runs, however many and however slow their disk is.
+LOOK_SHARE = 0.01
+# How often it is looked whether a cluster is to be asked; that itself is much less often.
+QUEUE_SECONDS = 1.0
 
 
 # Another view is a row here, a factory in `BatmanApp.MODES` and an action in `keys`.
@@ -73,7 +81,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
+class BatmanApp(Guarded, App[int]):
     """Batman on a terminal. Screens are imported when they are first opened."""
 
     TITLE = "Batman"
@@ -102,7 +110,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
         super().__init__()
         self.workspace = workspace
         self.settings = settings or settings_file.load()
-        self.wanted_graphics = self.settings.pictures
+        self.run_ends = RunEnds(self)
         self.views: Sequence[View] = VIEWS
         self.shown_workspace = _short(workspace.root)
         self.errors: list[Exception] = []
@@ -112,6 +120,7 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
         self.findings: dict[Path, dict[str, frozenset[int]]] = {}
         """Of each project that was checked, the image ids of each kind of finding."""
         self._first_run = run
+        self._keys = KeyOrder(self, super().on_event)
         self._error_times: deque[float] = deque(maxlen=STORM_ERRORS)
         self._fatal: Exception = RuntimeError("The app ended without a reason.")
         self._problems = list(self.settings.problems)
@@ -146,7 +155,36 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
             self.notify(clean(problem), severity="warning", timeout=10, markup=False)
         if self._first_run is not None:
             self.call_after_refresh(self.open_run, self._first_run)
-        self.follow_runs()
+        self.run_ends.start()
+
+    # What screens share
+
+    @cached_property
+    def run_index(self) -> RunIndex:
+        """The runs of the workspace, which everything that follows them looks at together."""
+        from core.training.run_list.index import RunIndex
+
+        return RunIndex(self.workspace, share=LOOK_SHARE, trust=True)
+
+    @cached_property
+    def queue_watcher(self) -> QueueWatcher:
+        """The queues of clusters and our runs there, followed once somebody looks at one."""
+        from batman_tui.connections import host_of
+        from slurm.watch.queue_watcher import QueueWatcher
+
+        in_thread = partial(self.run_worker, group="queue", thread=True, exit_on_error=False)
+        watcher = QueueWatcher(self.workspace, partial(host_of, self), in_thread)
+        self.set_interval(QUEUE_SECONDS, watcher.tick)
+        return watcher
+
+    @on(RunsEnded)
+    def _runs_ended(self, message: RunsEnded) -> None:
+        self.run_ends.tell(message.ends)
+
+    @property
+    def graphics(self) -> Mode:
+        """How pictures are shown on this terminal."""
+        return graphics_of(self, self.settings.pictures)
 
     # Going somewhere
 
@@ -257,11 +295,27 @@ class BatmanApp(Guarded, KeyOrder, Overlays, Following, App[int]):
             self.log.warning(str(error))
         self.exit(0)
 
+    # What Textual asks of an app
+
     async def on_event(self, event: events.Event) -> None:
-        """Leave what cannot be seen out of what is pasted into Textual's own command palette."""
-        if isinstance(event, events.Paste) and CommandPalette.is_open(self):
+        """Keep keys in order, and leave what cannot be seen out of what is pasted into the palette,
+        which is Textual's own.
+        """
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._keys.key(event)
+            return
+        if isinstance(event, events.Paste) and isinstance(self.screen, CommandPalette):
             event = events.Paste(without_unseen(event.text)[0])
         await super().on_event(event)
+
+    async def on_key_handled(self, message: KeyHandled) -> None:
+        """Give out the next key when the last one is through."""
+        await self._keys.handled(message)
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        super()._display(screen, renderable)
+        if screen is self.screen and self.graphics == "sixel":
+            draw_sixels(self, renderable)
 
     # Telling
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -19,12 +20,11 @@ Job = Callable[[Project], HistoryEntry | None]
 class ProjectScreen(BatmanScreen):
     """A screen on the project in the folder `project`; `reload` is called after every change."""
 
+    @dataclass
     class Changed(Message):
         """The project was changed, or was not; `text` says which."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
     def __init__(self, project: Path) -> None:
         super().__init__()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from core.common.workspace import Workspace
     from core.training.run_list.index import RunIndex
     from slurm.submit.clone import Clone
+    from slurm.watch.queue_watcher import QueueWatcher
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class AppServices(Protocol):
     @property
     def run_index(self) -> RunIndex:
         """What lists show of the workspace's runs, read once and kept."""
+
+    @property
+    def queue_watcher(self) -> QueueWatcher:
+        """What asks clusters for their jobs, and mirrors our runs there."""
 
     def now(self) -> datetime:
         """Return the time, with its zone."""

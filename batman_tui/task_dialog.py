@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -15,7 +16,7 @@ from textual.reactive import reactive
 from textual.widgets import ContentSwitcher, ProgressBar, Static
 from textual.worker import Worker, get_current_worker
 
-from batman_tui.widgets.frame.base import BatmanDialog, Result
+from batman_tui.widgets.frame.base import BatmanDialog, Newest, Result
 from core.common.errors import BatmanError, Cancelled
 from core.common.text import clean, duration
 from core.data.store import Project
@@ -43,24 +44,18 @@ class TaskDialog(BatmanDialog[Result]):
 
     phase: reactive[Phase] = reactive("form", bindings=True)
 
-    class Moved(Message):
+    @dataclass
+    class Moved(Newest):
         """The work got further."""
 
-        def __init__(self, progress: Progress) -> None:
-            super().__init__()
-            self.progress = progress
+        progress: Progress
 
-        def can_replace(self, message: Message) -> bool:
-            """Let a slow terminal skip to the newest."""
-            return isinstance(message, TaskDialog.Moved)
-
+    @dataclass
     class Ended(Message):
         """The work ended: with a report, or with an error that was to be expected."""
 
-        def __init__(self, report: Any, error: BatmanError | None) -> None:
-            super().__init__()
-            self.report = report
-            self.error = error
+        report: Any
+        error: BatmanError | None
 
     def __init__(self, project: Path) -> None:
         super().__init__()

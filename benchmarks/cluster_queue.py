@@ -70,30 +70,31 @@ def laptop(cluster: Any, home: Path) -> list[str]:
 async def keys(root: Path, host: Any, count: int) -> dict[str, list[tuple[float, float]]]:
     """Press each kind of key on the jobs screen and return the seconds to the last frame."""
     from batman_tui.app import BatmanApp
+    from batman_tui.connections import use_host
     from batman_tui.jobs.screen import JobsScreen
     from core.common.workspace import Workspace
     from slurm.site.profiles import Profile
 
+    profile = Profile(name="bat", host="bat")
+
     class Timed(BatmanApp):
         painted: list[float] = []
-        MODES = {
-            **BatmanApp.MODES,
-            "jobs": lambda: JobsScreen(lambda _: host, lambda: [Profile(name="bat", host="bat")]),
-        }
+        MODES = {**BatmanApp.MODES, "jobs": lambda: JobsScreen(lambda: [profile])}
 
         def _display(self, screen: Any, renderable: Any) -> None:
             super()._display(screen, renderable)
             self.painted.append(perf_counter())
 
     app = Timed(Workspace(root))
+    use_host(app, profile, host)
     times: dict[str, list[tuple[float, float]]] = {}
 
     async def press(kind: str, names: list[str], refreshing: bool = False) -> None:
         times[kind] = []
         for turn in range(REPEATS):
-            if refreshing and not screen._looking:
-                screen._watch.poller.forget_asks()
-                screen._tick()
+            if refreshing:
+                screen.cluster.poller.forget_asks()
+                app.queue_watcher.tick()
                 # In the middle of the answer, where it is read.
                 await asyncio.sleep(0.15)
             app.painted.clear()

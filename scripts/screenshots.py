@@ -176,6 +176,7 @@ async def jobs(pilot: Pilot[int], _root: Path) -> None:
     from job_data import LOGS, FakeCluster
     from textual.screen import Screen
 
+    from batman_tui.connections import use_host
     from batman_tui.jobs.screen import JobsScreen
     from batman_tui.widgets.panel.log_view import LogView
     from slurm.site.profiles import Profile
@@ -185,8 +186,11 @@ async def jobs(pilot: Pilot[int], _root: Path) -> None:
              for n in range(2, 31))  # fmt: skip
     host.files[f"{LOGS}/48213.log"] = "".join(lines).encode()
 
+    profile = Profile(name=host.name, host="selina@vega")
+    use_host(pilot.app, profile, host)  # type: ignore[arg-type]
+
     def shown() -> Screen[None]:
-        return JobsScreen(lambda _: host, lambda: [Profile(name=host.name, host="selina@vega")])
+        return JobsScreen(lambda: [profile])
 
     await pilot.app.remove_mode("jobs")
     pilot.app.add_mode("jobs", shown)

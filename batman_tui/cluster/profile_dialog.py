@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -56,16 +57,13 @@ class ClusterDialog(FieldSteps, SayingDialog[Profile]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("cluster")
     SAYS = "#cluster-says"
 
+    @dataclass
     class Answered(Message):
         """The cluster said what it has, or `error` why not."""
 
-        def __init__(
-            self, profile: Profile, facts: Facts | None, error: BatmanError | None = None
-        ) -> None:
-            super().__init__()
-            self.profile = profile
-            self.facts = facts
-            self.error = error
+        profile: Profile
+        facts: Facts | None
+        error: BatmanError | None = None
 
     def __init__(self, profile: Profile | None) -> None:
         super().__init__()

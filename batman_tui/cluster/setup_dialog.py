@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on, work
@@ -16,6 +17,7 @@ from textual.worker import get_current_worker
 from batman_tui.cluster.work import ClusterWork
 from batman_tui.connections import host_of
 from batman_tui.keys import bindings
+from batman_tui.widgets.frame.base import Newest
 from batman_tui.widgets.frame.keybar import KeyBar
 from batman_tui.widgets.panel.facts import Facts as FactList
 from batman_tui.widgets.panel.log_view import LogView
@@ -59,28 +61,22 @@ class SetupDialog(ClusterWork[Profile]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("setup")
     SAYS = "#setup-says"
 
+    @dataclass
     class Planned(Message):
         """What would be done, or `error` why nothing can be."""
 
-        def __init__(self, setup: Setup | None, error: BatmanError | None = None) -> None:
-            super().__init__()
-            self.setup = setup
-            self.error = error
+        setup: Setup | None
+        error: BatmanError | None = None
 
-    class Told(Message):
+    class Told(Newest):
         """There are new lines about how it goes."""
 
-        def can_replace(self, message: Message) -> bool:
-            """The lines wait where all of them are found."""
-            return isinstance(message, SetupDialog.Told)
-
+    @dataclass
     class Ended(Message):
         """It is set up, as the check `said`, or `error` says why not."""
 
-        def __init__(self, said: Said | None, error: BatmanError | None = None) -> None:
-            super().__init__()
-            self.said = said
-            self.error = error
+        said: Said | None
+        error: BatmanError | None = None
 
     def __init__(self, profile: Profile, options: Options | None = None) -> None:
         super().__init__()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
-from textual.message import Message
 from textual.widgets import Static
 from textual.worker import Worker
 
-from batman_tui.widgets.frame.base import BatmanDialog, Result
+from batman_tui.widgets.frame.base import BatmanDialog, Newest, Result
 from core.common.progress import Progress
 from core.common.text import clean
 
@@ -31,16 +31,11 @@ class SayingDialog(BatmanDialog[Result]):
 class ClusterWork(SayingDialog[Result]):
     """A dialog that has a thread, `working`, do something on a cluster; Escape cancels it."""
 
-    class Went(Message):
+    @dataclass
+    class Went(Newest):
         """The work went on."""
 
-        def __init__(self, progress: Progress) -> None:
-            super().__init__()
-            self.progress = progress
-
-        def can_replace(self, message: Message) -> bool:
-            """Only how far it is now matters."""
-            return isinstance(message, ClusterWork.Went)
+        progress: Progress
 
     working: Worker[None] | None = None
 

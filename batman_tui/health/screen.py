@@ -18,6 +18,7 @@ from textual.worker import Worker, get_current_worker
 from batman_tui.health.finding_details import FindingDetails
 from batman_tui.keys import bindings
 from batman_tui.project_screen import ProjectScreen
+from batman_tui.widgets.frame.base import Newest
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.errors import BatmanError, Cancelled
@@ -68,25 +69,19 @@ class HealthScreen(ProjectScreen):
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("health")
 
-    class Went(Message):
+    @dataclass
+    class Went(Newest):
         """The check went on."""
 
-        def __init__(self, progress: Progress, files: str) -> None:
-            super().__init__()
-            self.progress = progress
-            self.files = files
+        progress: Progress
+        files: str
 
-        def can_replace(self, message: Message) -> bool:
-            """Only how far it is now matters."""
-            return isinstance(message, HealthScreen.Went)
-
+    @dataclass
     class Checked(Message):
         """A check came to its end; `images` has the image ids of each kind of finding."""
 
-        def __init__(self, report: HealthReport, images: dict[str, frozenset[int]]) -> None:
-            super().__init__()
-            self.report = report
-            self.images = images
+        report: HealthReport
+        images: dict[str, frozenset[int]]
 
     class Ended(Message):
         """No check is running any more."""

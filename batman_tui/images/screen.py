@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
@@ -60,35 +61,27 @@ class ImagesScreen(ProjectScreen):
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("images")
 
+    @dataclass
     class Found(Message):
         """The images that the filter means were found."""
 
-        def __init__(self, ids: Sequence[int], total: int) -> None:
-            super().__init__()
-            self.ids = ids
-            self.total = total
+        ids: Sequence[int]
+        total: int
 
+    @dataclass
     class RowsRead(Message):
         """What the list shows of some images was read."""
 
-        def __init__(
-            self,
-            lines: Sequence[ImageLine],
-            colours: dict[str, tuple[int, int, int]],
-            generation: int,
-        ) -> None:
-            super().__init__()
-            self.lines = lines
-            self.colours = colours
-            self.generation = generation
+        lines: Sequence[ImageLine]
+        colours: dict[str, tuple[int, int, int]]
+        generation: int
 
+    @dataclass
     class Choices(Message):
         """What images can be narrowed to, or put into, was counted."""
 
-        def __init__(self, what: Literal["narrow", "split"], items: Sequence[Item]) -> None:
-            super().__init__()
-            self.what = what
-            self.items = items
+        what: Literal["narrow", "split"]
+        items: Sequence[Item]
 
     def __init__(self, project: Path, narrow: str = "") -> None:
         """Make the screen for a project; `narrow` is a filter to begin with."""

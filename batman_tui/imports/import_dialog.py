@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -214,12 +215,11 @@ class ImportDialog(TaskDialog["ImportReport"]):
             raise BatmanError(f"{clean(str(file))} cannot be written.", str(error)) from error
         self.post_message(self.Written(file))
 
+    @dataclass
     class Written(Message):
         """The report is in a file."""
 
-        def __init__(self, file: Path) -> None:
-            super().__init__()
-            self.file = file
+        file: Path
 
     @on(Written)
     def _written(self, message: Written) -> None:

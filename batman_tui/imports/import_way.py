@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,13 +130,12 @@ class PathWay(Way):
     SEVERAL = False
     """Whether several paths can be typed."""
 
+    @dataclass
     class Looked(Message):
         """What `look` found; `there` is whether anything is at the path."""
 
-        def __init__(self, there: bool, kind: str | None) -> None:
-            super().__init__()
-            self.there = there
-            self.kind = kind
+        there: bool
+        kind: str | None
 
     def look(self, typed: str) -> tuple[bool, str | None]:
         """Return whether something is at the path that was typed, and what; called in a thread."""

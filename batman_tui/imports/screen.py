@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -58,12 +59,11 @@ class ImportsScreen(ProjectScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("imports")
 
+    @dataclass
     class Loaded(Message):
         """The imports were read."""
 
-        def __init__(self, rows: Sequence[ImportRow]) -> None:
-            super().__init__()
-            self.rows = rows
+        rows: Sequence[ImportRow]
 
     def __init__(self, project: Path) -> None:
         super().__init__(project)

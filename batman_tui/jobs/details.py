@@ -1,152 +1,233 @@
-"""The job with the cursor: what is known of it, its log as it grows, what it uses."""
+"""The job with the cursor: what is known of it, its log as it grows, what it uses; what is free."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
 from textual.message import Message
-from textual.reactive import reactive
+from textual.timer import Timer
 
-from batman_tui.jobs.control import JobsControl
-from batman_tui.jobs.lines import FACTS, facts_of
+from batman_tui.jobs.lines import FACTS, Room, facts_of, room_columns
 from batman_tui.widgets.panel.facts import Facts
-from batman_tui.widgets.panel.log_view import LogView
 from batman_tui.widgets.panel.panel import Panel
-from batman_tui.widgets.table.filter import FilterInput
+from batman_tui.widgets.panel.tabs import LogPanel, TabbedPanels
 from batman_tui.widgets.table.table import VirtualTable
 from core.common.errors import BatmanError
-from slurm.hosts import HostError
+from slurm.hosts import Host, HostError
 from slurm.queue.arrays import JobLine
-from slurm.queue.job_detail import JobDetail, JobLog, JobUse, job_use, log_files, show_job
-from slurm.watch.cluster_jobs import QueueWatch, Watched
+from slurm.queue.job_detail import JobLog, JobUse, job_use, log_files, show_job
+from slurm.watch.cluster_jobs import Watched
+
+# The cursor rests this long on a job before its details are asked for.
+REST_SECONDS = 0.4
+# And this long before they are shown: laying them out takes longer than moving the cursor.
+GLANCE_SECONDS = 0.06
+# A log is a file: looking at it costs SLURM nothing.
+LOG_SECONDS = 2.0
+NOTHING_FREE = "What is free is not known yet."
 
 
-class JobsDetails(JobsControl):
-    """The part of the jobs screen that shows one job."""
+class JobDetails(TabbedPanels):
+    """Shows one job of a cluster, and what is free there.
 
-    watched: reactive[Watched | None] = reactive(None, init=False, repaint=False)
+    It is told of the cluster (`show_cluster`), of every look at it (`show_look`) and of every job
+    that gets the cursor (`show_job`); where its log is and what it uses it asks by itself.
+    """
 
-    class Detailed(Message):
-        """What is known of the job with the cursor, besides what the queue tells."""
+    TABS = {"job": "Job", "log": "Log", "free": "Free"}
+    BESIDE = "job"
+    DEFAULT_CSS = "JobDetails #job-facts { height: 1fr; scrollbar-size-vertical: 1; }"
 
-        def __init__(
-            self, job_id: str, logs: list[str], use: JobUse | None, problem: str = ""
-        ) -> None:
-            super().__init__()
-            self.job_id = job_id
-            self.logs = logs
-            self.use = use
-            self.problem = problem
+    @dataclass
+    class Located(Message):
+        """Where the logs of a job are."""
 
+        job_id: str
+        logs: list[str]
+
+    @dataclass
+    class Used(Message):
+        """What a job uses."""
+
+        job_id: str
+        use: JobUse
+
+    @dataclass
     class Logged(Message):
         """The log of a job has new lines, or began anew."""
 
-        def __init__(self, log: JobLog, restarted: bool) -> None:
-            super().__init__()
-            self.log = log
-            self.restarted = restarted
+        log: JobLog
+        restarted: bool
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._watch: QueueWatch | None = None
-        self._logs: dict[str, list[str]] = {}
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.set_reactive(JobDetails.tab, "job")
+        self.line: JobLine | None = None
+        self.logs: dict[str, list[str]] = {}
+        """Where the logs of jobs are, the output first, as far as it was asked."""
+        self.shown_log: JobLog | None = None
+        """The log that is shown."""
+        self._host: Host | None = None
+        self._watched: Watched | None = None
         self._uses: dict[str, JobUse] = {}
-        self._log: JobLog | None = None
         self._log_ended = False
         self._errors = False
         self._reading = False
         self._fresh: deque[str] = deque()
+        self._rest: Timer | None = None
 
-    def forget(self) -> None:
-        """Forget what was known of jobs, for another cluster is shown."""
-        self._logs, self._uses, self._log = {}, {}, None
+    def compose(self) -> ComposeResult:
+        """Lay out the three panels."""
+        yield Panel(
+            VerticalScroll(Facts(FACTS, id="facts"), id="job-facts"), title="Job", id="tab-job"
+        )
+        yield Panel(
+            VirtualTable[Room](room_columns(), lambda room: (room.kind, room.name), id="rooms"),
+            title="Free",
+            id="tab-free",
+            empty=NOTHING_FREE,
+        )
+        yield LogPanel(id="tab-log")
 
-    @property
-    def table(self) -> VirtualTable[JobLine]:
-        """The list of jobs."""
-        return self.query_one("#jobs", VirtualTable)
+    def on_mount(self) -> None:
+        """Begin to follow logs."""
+        self.set_interval(LOG_SECONDS, self.tail)
 
-    @property
-    def chosen(self) -> JobLine | None:
-        """The line with the cursor."""
-        return self.table.cursor_row
+    # -- what to show ----------------------------------------------------------------------------
 
-    def _details(self) -> None:
-        """Show what the queue tells of the job."""
-        facts = self.query_one("#facts", Facts)
-        line = self.chosen
+    def show_cluster(self, host: Host) -> None:
+        """Show another cluster's jobs, reached by `host`: what was known of jobs is forgotten."""
+        self._host, self._watched = host, None
+        self.logs, self._uses, self.shown_log = {}, {}, None
+
+    def show_look(self, watched: Watched, line: JobLine | None, free: Sequence[Room]) -> None:
+        """Show what a look found: of the job with the cursor, and what is free."""
+        self._watched, self.line = watched, line
+        self.query_one("#rooms", VirtualTable).set_rows(free)
+        self.query_one("#tab-free", Panel).empty = "" if free else NOTHING_FREE
+        self._show_facts()
+
+    def show_job(self, line: JobLine | None) -> None:
+        """Show another job, once the cursor stays on it."""
+        self.line = line
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(GLANCE_SECONDS, self._glanced)
+
+    def _glanced(self) -> None:
+        self._show_facts()
+        # Another job's log must not stand beside it.
+        self._follow_log(self.line.id if self.line and self.line.id in self.logs else None)
+        self._rest = self.set_timer(REST_SECONDS - GLANCE_SECONDS, self._rested)
+
+    def _rested(self) -> None:
+        """The cursor stays: read the job's log, and ask where it is if that is not known."""
+        line, host, watched = self.line, self._host, self._watched
+        if line is None or host is None or watched is None:
+            self._follow_log(None)
+            return
+        record = watched.records.get(line.job.id)
+        if line.id not in self.logs and record is not None and record.log:
+            self.logs[line.id] = [record.log]
+            self._show_facts()
+        if line.id in self.logs:
+            self._follow_log(line.id)
+            return
+        self._follow_log(None)
+        self._locate(host, line)
+
+    def _show_facts(self) -> None:
+        facts, line = self.query_one("#facts", Facts), self.line
         if line is None:
             for name in FACTS:
                 facts.say(name, "")
             return
-        said = facts_of(line, self.batman.now(), self._logs.get(line.id), self._uses.get(line.id))
+        said = facts_of(line, self.batman.now(), self.logs.get(line.id), self._uses.get(line.id))
         for name, text in said.items():
             facts.say(name, text, wrong=name == "state" and line.job.state.name == "FAILED")
 
-    def _rested(self) -> None:
-        """The cursor stays: read the job's log, and ask where it is if that is not known."""
-        line, watch, watched = self.chosen, self._watch, self.watched
-        if line is None or watch is None or watched is None:
-            self._follow_log(None)
-            return
-        if line.id in self._logs:
-            self._follow_log(line.id)
-            return
-        record = watched.records.get(line.job.id)
-        if record is not None and record.log:
-            self._logs[line.id] = [record.log]
-            self._follow_log(line.id)
-            self._details()
-            return
-        self._follow_log(None)
-        self._ask_detail(watch, line)
+    # -- what is asked for -----------------------------------------------------------------------
 
     @work(thread=True, exit_on_error=False, group="detail", exclusive=True)
-    def _ask_detail(self, watch: QueueWatch, line: JobLine) -> None:
+    def _locate(self, host: Host, line: JobLine) -> None:
         try:
-            detail: JobDetail | None = show_job(watch.host, line.job.id)
-            logs = log_files(watch.host, line.job, detail, None)
+            logs = log_files(host, line.job, show_job(host, line.job.id), None)
         except HostError:
             # The queue's own look says what is wrong with the host.
             return
-        if watch is self._watch:
-            self.post_message(self.Detailed(line.id, logs, None))
+        if host is self._host:
+            self.post_message(self.Located(line.id, logs))
 
-    @on(Detailed)
-    def _detailed(self, message: Detailed) -> None:
-        if message.use is not None:
-            self._uses[message.job_id] = message.use
-        else:
-            self._logs[message.job_id] = message.logs
-        if self.chosen is not None and self.chosen.id == message.job_id:
-            self._details()
-            if message.use is None:
-                self._follow_log(message.job_id)
+    @on(Located)
+    def _located(self, message: Located) -> None:
+        self.logs[message.job_id] = message.logs
+        if self.line is not None and self.line.id == message.job_id:
+            self._show_facts()
+            self._follow_log(message.job_id)
+
+    def ask_usage(self) -> None:
+        """Ask the nodes of a running job for GPU and memory use."""
+        if self.line is None or self._host is None:
+            return
+        self.tab = "job"
+        self.query_one("#facts", Facts).say("uses", "asking its nodes …")
+        self._ask_usage(self._host, self.line)
+
+    @work(thread=True, exit_on_error=False, group="usage", exclusive=True)
+    def _ask_usage(self, host: Host, line: JobLine) -> None:
+        try:
+            use = job_use(host, line.job)
+        except BatmanError as error:
+            use = JobUse(problems=(error.message,))
+        if host is self._host:
+            self.post_message(self.Used(line.id, use))
+
+    @on(Used)
+    def _used(self, message: Used) -> None:
+        self._uses[message.job_id] = message.use
+        if self.line is not None and self.line.id == message.job_id:
+            self._show_facts()
 
     # -- its log ---------------------------------------------------------------------------------
 
-    def _follow_log(self, job_id: str | None) -> None:
-        paths = self._logs.get(job_id, []) if job_id else []
-        path = paths[min(int(self._errors), len(paths) - 1)] if paths else None
-        watch = self._watch
-        panel = self.query_one("#tab-log", Panel)
-        panel.badge = "" if len(paths) < 2 else "errors" if self._errors else "output"
-        if self._log is not None and self._log.path == path:
+    def flip_output(self) -> None:
+        """Show the job's error output instead of its output, or the other way round.
+
+        Raises BatmanError where both go to one file.
+        """
+        if self.line is None:
             return
-        self.query_one(LogView).clear()
+        if len(self.logs.get(self.line.id, [])) < 2:
+            raise BatmanError("The output and the errors of this job are in one file.")
+        self._errors = not self._errors
+        self._follow_log(self.line.id)
+
+    def _follow_log(self, job_id: str | None) -> None:
+        paths = self.logs.get(job_id, []) if job_id else []
+        path = paths[min(int(self._errors), len(paths) - 1)] if paths else None
+        panel = self.log_panel
+        panel.badge = "" if len(paths) < 2 else "errors" if self._errors else "output"
+        if self.shown_log is not None and self.shown_log.path == path:
+            return
+        panel.view.clear()
         self._fresh.clear()
-        self._log, self._log_ended = None, False
-        if path is None or watch is None:
+        self.shown_log, self._log_ended = None, False
+        if path is None or self._host is None:
             panel.empty = "" if job_id is None else "Where its log is, nobody knows any more."
             return
         panel.empty = "The log is empty so far."
-        self._log = JobLog(watch.host, path)
-        self._tail()
+        self.shown_log = JobLog(self._host, path)
+        self.tail()
 
-    def _tail(self) -> None:
-        line, log = self.chosen, self._log
-        if log is None or line is None or self._reading:
+    def tail(self) -> None:
+        """Read what is new in the log, while the screen is in front."""
+        line, log = self.line, self.shown_log
+        if log is None or line is None or self._reading or not self.screen.is_active:
             return
         if line.job.state.ended:
             # Once more after its end, for what was written last.
@@ -165,61 +246,19 @@ class JobsDetails(JobsControl):
             return
         finally:
             self._reading = False
-        if log is self._log and (lines or log.restarted):
+        if log is self.shown_log and (lines or log.restarted):
             self._fresh.extend(lines)
             self.post_message(self.Logged(log, log.restarted))
 
     @on(Logged)
     def _logged(self, message: Logged) -> None:
-        if message.log is not self._log:
+        if message.log is not self.shown_log:
             return
-        view = self.query_one(LogView)
-        if message.restarted and view.lines:
-            view.append(["── the log began anew ──"])
+        panel = self.log_panel
+        if message.restarted and panel.view.lines:
+            panel.view.append(["── the log began anew ──"])
         lines = []
         while self._fresh:
             lines.append(self._fresh.popleft())
-        view.append(lines)
-        self.query_one("#tab-log", Panel).empty = ""
-
-    def action_output(self) -> None:
-        """Show the job's error output instead of its output, or the other way round.
-
-        Raises BatmanError where both go to one file.
-        """
-        line = self.chosen
-        if line is None:
-            return
-        if len(self._logs.get(line.id, [])) < 2:
-            raise BatmanError("The output and the errors of this job are in one file.")
-        self._errors = not self._errors
-        self._follow_log(line.id)
-
-    @on(FilterInput.Filter, "#log-search")
-    def _search(self, message: FilterInput.Filter) -> None:
-        log = self.query_one(LogView)
-        log.search = message.text
-        if message.done:
-            log.focus()
-
-    @on(LogView.Searched)
-    def _searched(self, message: LogView.Searched) -> None:
-        found = f"{message.at} of {message.count}" if message.count else "not found"
-        self.query_one("#tab-log").border_subtitle = found if message.view.search else ""
-
-    def action_usage(self) -> None:
-        """Ask the nodes of a running job for GPU and memory use."""
-        line, watch = self.chosen, self._watch
-        if line is None or watch is None:
-            return
-        self.tab = "job"
-        self.query_one("#facts", Facts).say("uses", "asking its nodes …")
-        self._ask_usage(watch, line)
-
-    @work(thread=True, exit_on_error=False, group="usage", exclusive=True)
-    def _ask_usage(self, watch: QueueWatch, line: JobLine) -> None:
-        try:
-            use = job_use(watch.host, line.job)
-        except BatmanError as error:
-            use = JobUse(problems=(error.message,))
-        self.post_message(self.Detailed(line.id, [], use))
+        panel.view.append(lines)
+        panel.empty = ""

@@ -18,6 +18,7 @@ from slurm.queue.jobs import Job
 from slurm.queue.queue import QueueSnapshot
 from slurm.site.free_gpus import partition_rooms
 from slurm.site.slurm_values import format_duration
+from slurm.watch.cluster_jobs import Watched
 
 _GLYPHS = {
     "COMPLETED": "✔", "CANCELLED": "■", "PENDING": "○", "SUSPENDED": "◌", "RUNNING": "●",
@@ -137,15 +138,23 @@ def time_text(job: Job, now: datetime) -> str | None:
 
 
 def status_text(
-    cluster: str, snapshot: QueueSnapshot, everyone: bool, age: str, width: int
+    cluster: str, watched: Watched | None, everyone: bool, now: datetime, width: int
 ) -> Content:
     """Return the line above the list: how much runs and waits, how old that is, free GPUs.
 
     As many GPU types are named as fit into `width` cells, those with most of them free first.
     """
+    name = Content.styled(clean(cluster), "bold $accent")
+    if watched is None or watched.jobs is None or watched.view.snapshot is None:
+        return name
+    snapshot, age = watched.jobs, age_text(watched.jobs, now)
+    if watched.view.error is not None or snapshot.errors:
+        age = f"as of {age}"
+    elif age == "just now":
+        age = ""
     whose = "everyone's" if everyone else "mine"
     line = Content.assemble(
-        (clean(cluster), "bold $accent"),
+        name,
         f"  {snapshot.running:,} running · {snapshot.waiting:,} waiting · {whose}",
         (f"  {age}" if age else "", "$text-warning" if age.startswith("as of") else ""),
     )
@@ -160,6 +169,23 @@ def status_text(
             return Content.assemble(line, (" …", "$foreground-muted"))
         line = Content.assemble(line, part)
     return line
+
+
+def problem_lines(watched: Watched, now: datetime) -> list[Content]:
+    """Return what the last look failed of, to stand above what is known since before."""
+    error = watched.view.error
+    if error is None:
+        failed = watched.jobs.errors.values() if watched.jobs is not None else ()
+        return [Content.styled(f"▲ {clean(text)}", "$text-warning") for text in failed]
+    key = "f5 connects again." if watched.view.needs_person else "f5 asks again now."
+    lines = [
+        Content.styled(f"✖ {clean(error.message)}", "bold $text-error"),
+        Content(f"{clean(error.hint)} {key}".strip()),
+    ]
+    if watched.view.snapshot is not None:
+        age = age_text(watched.view.snapshot, now)
+        lines.append(Content.styled(f"Shown is what was known {age}.", "$foreground-muted"))
+    return lines
 
 
 def age_text(snapshot: QueueSnapshot, now: datetime) -> str:

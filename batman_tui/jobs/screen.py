@@ -3,51 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.content import Content
-from textual.reactive import reactive
-from textual.timer import Timer
+from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Static
 
-from batman_tui.jobs.lines import (
-    FACTS,
-    Room,
-    column_names,
-    columns,
-    room_columns,
-    searched_text,
-)
-from batman_tui.jobs.polling import JobsLook, Opener
+from batman_tui.jobs.details import JobDetails
+from batman_tui.jobs.job_actions import question
+from batman_tui.jobs.job_list import JobList
+from batman_tui.jobs.lines import Room, rooms
+from batman_tui.jobs.status import ClusterStatus
 from batman_tui.keys import bindings
-from batman_tui.settings import save_jobs_columns
-from batman_tui.widgets.panel.facts import Facts
-from batman_tui.widgets.panel.log_view import LogView
-from batman_tui.widgets.panel.panel import Panel
-from batman_tui.widgets.table.filter import FilterInput
+from batman_tui.widgets.frame.base import BatmanScreen
+from batman_tui.widgets.panel.tabs import TabbedPanels
+from batman_tui.widgets.panel.zoom import toggle_zoom
 from batman_tui.widgets.table.table import VirtualTable
+from core.common.errors import BatmanError
+from core.common.text import clean, plural
+from slurm.hosts import Host
 from slurm.queue.arrays import JobLine
-from slurm.queue.job_actions import VERBS
+from slurm.queue.job_actions import DONE, VERBS, act, targets
+from slurm.queue.poll import Attention
 from slurm.site.profiles import Profile
-from slurm.watch.cluster_jobs import PatientFiles, clusters
+from slurm.watch.cluster_jobs import PatientFiles, Watched, clusters
+from slurm.watch.queue_watcher import ClusterWatch
 
-# The cursor rests this long on a job before its details are asked for.
-REST_SECONDS = 0.4
-# And this long before they are shown: laying them out takes longer than moving the cursor.
-GLANCE_SECONDS = 0.06
-TABS = {"job": "Job", "log": "Log", "free": "Free"}
+NO_CLUSTER = (
+    "No cluster is known, and there is no SLURM on this machine. n adds one; in a terminal it is "
+    "batman clusters add NAME --host user@login.node."
+)
 
 
-class JobsScreen(JobsLook):
-    """Jobs of one cluster at a time, asked for in a thread no more often than SLURM likes.
+class JobsScreen(BatmanScreen):
+    """Jobs of one cluster at a time, which the app's `queue_watcher` asks for.
 
-    `open_host` and `find_clusters` are how hosts are reached and found. All that is shown comes
-    from the last good answer, and says how old that is.
+    `find_clusters` finds the clusters there are. All that is shown comes from the last good
+    answer, and says how old that is.
     """
 
     HELP = (
@@ -58,146 +53,161 @@ class JobsScreen(JobsLook):
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("jobs")
 
-    tab: reactive[str] = reactive("job", init=False, repaint=False)
+    @dataclass
+    class Found(Message):
+        """The clusters there are; `wanted` is the name of the one to show."""
 
-    def __init__(
-        self,
-        open_host: Opener | None = None,
-        find_clusters: Callable[[], Sequence[Profile]] = clusters,
-    ) -> None:
-        super().__init__(open_host, find_clusters)
-        self._rest: Timer | None = None
+        profiles: Sequence[Profile]
+        wanted: str
+
+    @dataclass
+    class Looked(Message):
+        """A cluster was looked at: `lines` for the list, and what is free."""
+
+        cluster: ClusterWatch
+        watched: Watched
+        lines: Sequence[JobLine]
+        free: Sequence[Room]
+
+        def can_replace(self, message: Message) -> bool:
+            """A newer look at the cluster makes an older one useless."""
+            return isinstance(message, JobsScreen.Looked) and message.cluster is self.cluster
+
+    @dataclass
+    class Acted(Message):
+        """SLURM was asked to do something; `done` says what it did, empty if it refused."""
+
+        done: str
+
+    def __init__(self, find_clusters: Callable[[], Sequence[Profile]] = clusters) -> None:
+        super().__init__()
+        self.cluster: ClusterWatch | None = None
+        """The cluster that is shown."""
+        self.watched: Watched | None = None
+        """What the last look at it found."""
+        self._find_clusters = find_clusters
+        self._profiles: list[Profile] = []
         self._offered: tuple[bool, ...] = (False,) * (3 + len(VERBS))
 
     def body(self) -> Iterable[Widget]:
         """Lay out the status line, the list, and details of the job with the cursor."""
-        yield Static("", id="jobs-status", markup=False)
-        yield Static("", id="jobs-problem", markup=False)
-        yield Panel(
-            FilterInput("Filter by name, id, state, user, GPU, partition or reason", id="filter"),
-            VirtualTable[JobLine](
-                columns(self.batman.now, self.batman.settings.jobs_columns),
-                lambda line: line.id, search=searched_text, markable=True, id="jobs",
-            ),
-            title="Jobs",
-            id="jobs-panel",
-            empty="Asking the cluster …",
-        )  # fmt: skip
-        yield Horizontal(
-            Panel(
-                VerticalScroll(Facts(FACTS, id="facts"), id="job-facts"), title="Job", id="tab-job"
-            ),
-            Panel(
-                VirtualTable[Room](room_columns(), lambda room: (room.kind, room.name), id="rooms"),
-                title="Free",
-                id="tab-free",
-                empty="What is free is not known yet.",
-            ),
-            Panel(
-                FilterInput("Search the log", id="log-search"),
-                LogView(id="log"),
-                title="Log",
-                id="tab-log",
-            ),
-            id="jobs-details",
-        )
+        yield ClusterStatus()
+        self.jobs = JobList(self.batman.now, self.batman.settings.jobs_columns, id="jobs-panel")
+        yield self.jobs
+        yield JobDetails(id="jobs-details")
+
+    @property
+    def table(self) -> VirtualTable[JobLine]:
+        """The list of jobs."""
+        return self.jobs.table
+
+    @property
+    def details(self) -> JobDetails:
+        """The job with the cursor, and what is free."""
+        return self.query_one(JobDetails)
+
+    @property
+    def chosen(self) -> JobLine | None:
+        """The line with the cursor."""
+        return self.table.cursor_row
+
+    # -- which cluster ---------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Arrange the details."""
-        self.call_after_refresh(self._arrange)
+        """Find the clusters and begin to look."""
+        self.table.focus()
+        self._find()
 
-    def on_resize(self) -> None:
-        """Arrange the details for the new width."""
-        self.call_after_refresh(self._arrange)
+    def on_screen_resume(self) -> None:
+        """Go on looking closely."""
+        if self.cluster is not None:
+            self.batman.queue_watcher.tick()
+            self.query_one(ClusterStatus).tell_age()
 
-    # -- the job with the cursor -----------------------------------------------------------------
+    @work(thread=True, exit_on_error=False, group="clusters")
+    def _find(self, wanted: str = "") -> None:
+        self.post_message(self.Found(self._find_clusters(), wanted))
 
-    @on(VirtualTable.Shown, "#jobs")
-    def _count(self) -> None:
-        table = self.table
-        shown, there = len(table.visible_keys), table.row_count
-        counts = f"{shown:,} of {there:,}" if shown != there else f"{there:,}"
-        marked = f" · {len(table.marks):,} marked" if table.marks else ""
-        folded = "" if self._fold else " · arrays unfolded"
-        self.query_one("#jobs-panel", Panel).badge = counts + marked + folded
+    @on(Found)
+    def _found(self, message: Found) -> None:
+        here = message.wanted or (self.cluster.profile.name if self.cluster is not None else "")
+        self._profiles = list(message.profiles)
+        if not self._profiles:
+            self.jobs.empty = NO_CLUSTER
+            return
+        named = [profile for profile in self._profiles if profile.name == here]
+        self._choose((named or self._profiles)[0])
+
+    def _choose(self, profile: Profile) -> None:
+        """Show a cluster; what is known of it from before at once."""
+        watcher = self.batman.queue_watcher
+        cluster = watcher.show(profile, self)
+        if cluster is not self.cluster:
+            self.cluster, self.watched = cluster, None
+            self.details.show_cluster(cluster.host)
+            self.jobs.begin(profile.name)
+            self.query_one(ClusterStatus).show(cluster, None)
+            if cluster.latest is not None:
+                self._recall(cluster, cluster.latest)
+        self._offer()
+        watcher.tick()
+
+    @property
+    def attention(self) -> Attention | None:
+        """How closely somebody looks at the cluster."""
+        if not self.is_active:
+            return None
+        return "watching" if self.app.app_focus else "away"
+
+    def told(self, cluster: ClusterWatch, watched: Watched) -> None:
+        """Hear what a look found, in the thread that looked."""
+        free = rooms(watched.jobs) if watched.jobs else []
+        self.post_message(self.Looked(cluster, watched, watched.lines(fold=self.jobs.fold), free))
+
+    @work(thread=True, exit_on_error=False, group="recall")
+    def _recall(self, cluster: ClusterWatch, watched: Watched) -> None:
+        self.told(cluster, watched)
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    @on(Looked)
+    def _looked(self, message: Looked) -> None:
+        if message.cluster is not self.cluster:
+            return
+        self.watched = message.watched
+        self.jobs.show(message.watched, message.lines)
+        self.query_one(ClusterStatus).show(message.cluster, message.watched)
+        self.details.show_look(message.watched, self.chosen, message.free)
         self._offer()
 
     @on(VirtualTable.Highlighted, "#jobs")
     def _moved(self) -> None:
         self._offer()
-        if self._rest is not None:
-            self._rest.stop()
-        self._rest = self.set_timer(GLANCE_SECONDS, self._glanced)
+        self.details.show_job(self.chosen)
 
-    def _glanced(self) -> None:
-        self._details()
-        # Another job's log must not stand beside it.
-        line = self.chosen
-        self._follow_log(line.id if line is not None and line.id in self._logs else None)
-        self._rest = self.set_timer(REST_SECONDS - GLANCE_SECONDS, self._rested)
-
+    @on(VirtualTable.Shown, "#jobs")
     def _offer(self) -> None:
         """Work out what can be done with the jobs that are meant; tell the key bar if it changed.
 
         It is asked for at every key, and thousands of jobs may be marked.
         """
-        line = self.chosen
+        line, meant = self.chosen, self.jobs.meant
         running = line is not None and line.job.state.running
-        offered = (
-            line is not None, running, len(self._profiles) > 1, *map(self.can, VERBS),
-        )  # fmt: skip
+        can = [any(targets([line], verb) for line in meant) for verb in VERBS]
+        offered = (line is not None, running, len(self._profiles) > 1, *can)
         if offered != self._offered:
             self._offered = offered
             self.refresh_bindings()
 
-    # -- showing ---------------------------------------------------------------------------------
-
-    def watch_tab(self) -> None:
-        """Show another part of the details."""
-        self._arrange()
-
-    def _arrange(self) -> None:
-        """Show one part of the details, or where there is room the log beside another."""
-        wide = self.size.width >= 100
-        beside = "job" if self.tab == "log" else self.tab
-        visible = {"log", beside} if wide else {self.tab}
-        for name in TABS:
-            self.query_one(f"#tab-{name}").display = name in visible
-        names = [name for name in TABS if not (wide and name == "log")]
-        here = beside if wide else self.tab
-        parts = [
-            Content.styled(TABS[name], "bold" if name == here else "$foreground-muted")
-            for name in names
-        ]
-        self.query_one(f"#tab-{here}").border_title = Content("  ").join(parts)
-        if wide:
-            self.query_one("#tab-log").border_title = "Log"
-        for name in TABS:
-            hint = Content.styled("] next", "$foreground-muted") if name == here else ""
-            self.query_one(f"#tab-{name}").border_subtitle = hint
-        focused = self.focused
-        if focused is not None and not all(node.display for node in focused.ancestors_with_self
-                                           if isinstance(node, Widget)):  # fmt: skip
-            self.table.focus()
-
-    @on(FilterInput.Filter, "#filter")
-    def _filter(self, message: FilterInput.Filter) -> None:
-        self.table.filter(message.text)
-        if message.done:
-            self.table.focus()
+    @on(TabbedPanels.Hidden)
+    def _focus_list(self) -> None:
+        self.table.focus()
 
     @on(VirtualTable.Opened, "#jobs")
     def _clicked(self) -> None:
         self.action_open()
 
     # -- keys ------------------------------------------------------------------------------------
-
-    def meant(self) -> Sequence[JobLine]:
-        """Return the marked lines, or the one with the cursor."""
-        table = self.table
-        if table.marks:
-            return [table.row(key) for key in table.visible_keys if key in table.marks]
-        return [self.chosen] if self.chosen is not None else []
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what makes sense for the jobs that are meant."""
@@ -221,26 +231,25 @@ class JobsScreen(JobsLook):
 
     def action_open(self) -> None:
         """Open the run that the job trains, or else go to its log."""
-        line, watch, watched = self.chosen, self._watch, self.watched
-        if line is None or watch is None or watched is None:
+        line, cluster, watched = self.chosen, self.cluster, self.watched
+        if line is None or cluster is None or watched is None:
             return
         if line.run is None:
             self.action_log()
             return
         record = watched.records.get(line.job.id)
-        if self._profiles[self._at].is_local or record is None:
+        if cluster.profile.is_local or record is None:
             self.batman.open_run(line.run)
             return
         from batman_tui.run.screen import RunScreen
 
-        self.app.push_screen(RunScreen(Path(record.run_dir), PatientFiles(watch.host)))
+        self.app.push_screen(RunScreen(Path(record.run_dir), PatientFiles(cluster.host)))
 
     def action_log(self) -> None:
         """Go to the job's log."""
-        self.tab = "log"
-        self.query_one("#tab-log").display = True
-        if not self.query_one("#tab-log", Panel).empty:
-            self.query_one(LogView).focus()
+        panel = self.details.show_log()
+        if not panel.empty:
+            panel.view.focus()
 
     def action_list(self) -> None:
         """Go back to the list."""
@@ -257,53 +266,128 @@ class JobsScreen(JobsLook):
     def action_filter(self) -> None:
         """Type a filter, or where the log has the focus what to search for."""
         nodes = self.focused.ancestors_with_self if self.focused is not None else []
-        name = "#log-search" if any(node.id == "tab-log" for node in nodes) else "#filter"
-        self.query_one(name, FilterInput).open()
+        if self.details.log_panel in nodes:
+            self.details.log_panel.search()
+        else:
+            self.jobs.filter()
+
+    def action_act(self, verb: str) -> None:
+        """Ask, where something can be lost or several jobs are meant, and do it."""
+        lines = [line for line in self.jobs.meant if targets([line], verb)]
+        if not lines or self.cluster is None:
+            return
+        host, ids = self.cluster.host, targets(lines, verb)
+
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self._act(host, verb, ids, len(lines))
+
+        dialog = question(verb, lines)
+        if dialog is None:
+            answered(True)
+        else:
+            self.app.push_screen(dialog, answered)
+
+    @work(thread=True, exit_on_error=False, group="act")
+    def _act(self, host: Host, verb: str, ids: list[str], count: int) -> None:
+        done = ""
+        try:
+            act(host, verb, ids)
+            done = f"{DONE[verb]} {plural(count, 'job')}."
+        finally:
+            self.post_message(self.Acted(done))
+
+    @on(Acted)
+    def _acted(self, message: Acted) -> None:
+        if message.done:
+            self.batman.tell(message.done)
+        self.table.clear_marks()
+        if self.cluster is not None:
+            self.cluster.poller.hurry()
+
+    def action_clone(self) -> None:
+        """Open the training form filled with what the job was made from, to submit it anew.
+
+        Raises BatmanError for a job that is not one of ours.
+        """
+        lines = self.jobs.meant
+        if not lines:
+            return
+        line = lines[0]
+        if line.run is None:
+            raise BatmanError(
+                f"Job {clean(line.id)} trains no run of this workspace.",
+                "Only what Batman submitted from here can be cloned.",
+            )
+        from slurm.submit.clone import clone_run
+
+        self.batman.open_clone(clone_run(line.run))
+
+    def action_output(self) -> None:
+        """Show the job's error output, or its output again."""
+        self.details.flip_output()
+
+    def action_usage(self) -> None:
+        """Ask the nodes of a running job for GPU and memory use."""
+        self.details.ask_usage()
+
+    def action_cluster(self) -> None:
+        """Show the next cluster."""
+        if self.cluster is not None:
+            names = [profile.name for profile in self._profiles]
+            at = names.index(self.cluster.profile.name) + 1
+            self._choose(self._profiles[at % len(names)])
+
+    def action_new_cluster(self) -> None:
+        """Add a cluster, and show it."""
+        from batman_tui.cluster.profile_dialog import ClusterDialog
+
+        self.app.push_screen(ClusterDialog(None), self._changed_cluster)
+
+    def action_about(self) -> None:
+        """Show what the cluster has, and its profile to change."""
+        from batman_tui.cluster.profile_dialog import ClusterDialog
+
+        if self.cluster is not None:
+            self.app.push_screen(ClusterDialog(self.cluster.profile), self._changed_cluster)
+
+    def _changed_cluster(self, profile: Profile | None) -> None:
+        if profile is not None:
+            self._find(profile.name)
+
+    def action_look(self) -> None:
+        """Ask the cluster now, connecting again if that is needed."""
+        if self.cluster is None:
+            self._find()
+            return
+        self.cluster.poller.hurry(reconnect=True)
+        if self.watched is not None and self.watched.view.error is not None:
+            self._connect(self.cluster)
+        self.batman.queue_watcher.tick()
+
+    @work(thread=True, exit_on_error=False, group="connect", exclusive=True)
+    def _connect(self, cluster: ClusterWatch) -> None:
+        cluster.reconnect()
 
     def action_everyone(self) -> None:
         """Show everyone's jobs, or only mine."""
-        if self._watch is not None:
-            self._watch.poller.all_users = not self._watch.poller.all_users
-            self._tick()
+        if self.cluster is not None:
+            poller = self.cluster.poller
+            poller.all_users = not poller.all_users
+            self.batman.queue_watcher.tick()
 
     def action_fold(self) -> None:
         """Show every task of an array by itself, or arrays in one line."""
-        self._fold = not self._fold
-        if self.watched is not None:
-            self._lines = self.watched.lines(fold=self._fold)
-            self.table.set_rows(self._lines)
+        self.jobs.flip_fold(self.watched)
 
     def action_columns(self) -> None:
         """Choose the columns of the list, and keep the choice."""
-        from batman_tui.jobs.columns import ColumnsDialog
-
-        shown = [column.key for column in self.table.columns]
-        dialog = ColumnsDialog(column_names(self.batman.now), shown)
-        self.app.push_screen(dialog, self._columns_chosen)
-
-    def _columns_chosen(self, names: list[str] | None) -> None:
-        if names is None:
-            return
-        self.table.set_columns(columns(self.batman.now, names))
-        save_jobs_columns(names)
+        self.jobs.choose_columns()
 
     def action_tab(self, by: int) -> None:
         """Show the next part of the details, or the one before."""
-        wide = self.size.width >= 100
-        names = [name for name in TABS if not (wide and name == "log")]
-        here = "job" if wide and self.tab == "log" else self.tab
-        self.tab = names[(names.index(here) + by) % len(names)]
+        self.details.next_tab(by)
 
     def action_zoom(self) -> None:
         """Give the focused part the whole screen, or go back."""
-        if self.has_class("-only"):
-            self.remove_class("-only", "-only-list", "-only-details")
-            for panel in self.query(Panel):
-                panel.remove_class("-chosen")
-            return
-        nodes = self.focused.ancestors if self.focused is not None else []
-        chosen = next((node for node in nodes if isinstance(node, Panel)), None)
-        if chosen is None:
-            return
-        chosen.add_class("-chosen")
-        self.add_class("-only", "-only-list" if chosen.id == "jobs-panel" else "-only-details")
+        toggle_zoom(self, "jobs-panel", "jobs-details")

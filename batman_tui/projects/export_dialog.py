@@ -59,12 +59,11 @@ class ExportDialog(TaskDialog["ExportReport"]):
     STOPPED = "The export was stopped; nothing was written."
     ESCAPE = "Escape stops it; nothing of it is left then."
 
+    @dataclass
     class Looked(Message):
         """What the folder looked like; empty when it can be written."""
 
-        def __init__(self, wrong: str) -> None:
-            super().__init__()
-            self.wrong = wrong
+        wrong: str
 
     def compose(self) -> ComposeResult:
         """Lay out format, folder and buttons, and the bar in their place."""

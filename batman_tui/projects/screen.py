@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar
@@ -45,35 +46,31 @@ class ProjectsScreen(BatmanScreen):
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("projects")
 
+    @dataclass
     class Listed(Message):
         """The names of the projects were read."""
 
-        def __init__(self, paths: Sequence[Path]) -> None:
-            super().__init__()
-            self.paths = paths
+        paths: Sequence[Path]
 
+    @dataclass
     class Read(Message):
         """Some projects were read."""
 
-        def __init__(self, rows: Sequence[ProjectRow]) -> None:
-            super().__init__()
-            self.rows = rows
+        rows: Sequence[ProjectRow]
 
+    @dataclass
     class Looked(Message):
         """What is in one project was read."""
 
-        def __init__(self, path: Path, found: Overview) -> None:
-            super().__init__()
-            self.path = path
-            self.found = found
+        path: Path
+        found: Overview
 
+    @dataclass
     class Done(Message):
         """A project was created or deleted."""
 
-        def __init__(self, path: Path, text: str) -> None:
-            super().__init__()
-            self.path = path
-            self.text = text
+        path: Path
+        text: str
 
     def __init__(self) -> None:
         super().__init__()

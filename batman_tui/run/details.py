@@ -1,140 +1,105 @@
-"""What the lists of the run screen hold: accuracy by class, what happened, the settings."""
+"""The lists of the run screen: the log, accuracy by class, what happened, the settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from textual.content import Content
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import Static
 
-from batman_tui.widgets.table.table import Column
-from core.common.text import clean
-from core.plots import ticks
-from core.plots.chart import GLYPHS
-from core.plots.run_charts import Happening, beginning
-from core.training.config.form import SECTIONS, label, to_text
-from core.training.config.options import TrainingConfig, default_for
+from batman_tui.run.lines import (
+    ClassScore,
+    class_columns,
+    class_scores,
+    event_columns,
+    settings_text,
+)
+from batman_tui.widgets.panel.panel import Panel
+from batman_tui.widgets.panel.tabs import LogPanel, TabbedPanels
+from batman_tui.widgets.table.table import VirtualTable
+from core.plots.run_charts import Happening, story
 from core.training.live.follow import RunSnapshot
 
-_SIGNS = {**GLYPHS, "start": "▶", "validation": "·"}
+NO_CLASSES = "The first validation will show every class here."
+NO_EVENTS = "Nothing has happened so far."
 
 
-@dataclass(frozen=True)
-class ClassScore:
-    """Average precision (0 to 1) of one class at the last validation.
+class RunDetails(TabbedPanels):
+    """Shows a run's lists, of which `show` and `append` bring the news."""
 
-    `change` is the difference to the validation before; `boxes` counts its boxes in train.
+    TABS = {"log": "Log", "classes": "Classes", "events": "Events", "settings": "Settings"}
+    BESIDE = "classes"
+    HINT_WHEN_WIDE = False
+    DEFAULT_CSS = """
+    RunDetails {
+        #settings { height: 1fr; scrollbar-size-vertical: 1; }
+        #settings-text { height: auto; }
+    }
     """
 
-    name: str
-    ap: float
-    change: float | None
-    boxes: int | None
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.run: RunSnapshot | None = None
 
+    def compose(self) -> ComposeResult:
+        """Lay out the four panels."""
+        yield LogPanel(id="tab-log", empty="The log is empty so far.")
+        yield Panel(
+            VirtualTable[ClassScore](class_columns(), lambda row: row.name, id="classes"),
+            title="Classes",
+            id="tab-classes",
+            empty=NO_CLASSES,
+        )
+        yield Panel(
+            VirtualTable[Happening](
+                event_columns(lambda: self.run), lambda row: (row.t, row.text), id="events"
+            ),
+            title="Events",
+            id="tab-events",
+            empty=NO_EVENTS,
+        )
+        yield Panel(
+            VerticalScroll(Static("", markup=False, id="settings-text"), id="settings"),
+            title="Settings",
+            id="tab-settings",
+        )
 
-def class_scores(run: RunSnapshot) -> list[ClassScore]:
-    """Every class of the last validation, the weakest first."""
-    if not run.validations:
-        return []
-    last = run.validations[-1].per_class
-    before = run.validations[-2].per_class if len(run.validations) > 1 else {}
-    dataset = run.config.dataset if run.config is not None else None
-    boxes = dataset.per_class.get("train", {}) if dataset is not None else {}
-    scores = [
-        ClassScore(name, ap, ap - before[name] if name in before else None, boxes.get(name))
-        for name, ap in last.items()
-    ]
-    return sorted(scores, key=lambda score: score.ap)
+    def title_of(self, name: str) -> str:
+        """Return a list's title; that of the events counts what went wrong."""
+        count = len(self.run.warnings) + len(self.run.ooms) if self.run is not None else 0
+        return self.TABS[name] + (f" ▲{count}" if name == "events" and count else "")
 
+    @property
+    def event(self) -> Happening | None:
+        """The event with the cursor."""
+        return self._events.cursor_row
 
-def class_columns() -> list[Column[ClassScore]]:
-    """The columns of the table of classes."""
+    @property
+    def _events(self) -> VirtualTable[Happening]:
+        return self.query_one("#events", VirtualTable)
 
-    def change(row: ClassScore) -> str:
-        if row.change is None or abs(row.change) < 0.0005:
-            return ""
-        return f"{'▲' if row.change > 0 else '▼'}{abs(row.change):.3f}"
+    def append(self, lines: Sequence[str]) -> None:
+        """Add lines to the log."""
+        self.log_panel.view.append(lines)
+        self.log_panel.empty = ""
 
-    return [
-        Column("name", "Class", lambda row: row.name),
-        Column("ap", "AP50-95", lambda row: f"{row.ap:.3f}", width=7, sort=lambda row: row.ap),
-        Column("bar", "", lambda row: max(row.ap, 0.0), kind="bar", width=8, from_width=44),
-        Column("change", "Change", change, width=7, sort=lambda row: row.change, muted=True),
-        Column(
-            "boxes", "Boxes", lambda row: row.boxes, kind="number", width=7, from_width=52,
-            muted=True,
-        ),
-    ]  # fmt: skip
-
-
-def event_columns(run: Callable[[], RunSnapshot | None]) -> list[Column[Happening]]:
-    """The columns of the table of events; `run` gives the run they belong to."""
-
-    def when(row: Happening) -> str:
-        snapshot = run()
-        return ticks.clock(row.t - beginning(snapshot)) if snapshot is not None else ""
-
-    return [
-        Column("t", "After", when, width=8, sort=lambda row: row.t, muted=True),
-        Column("kind", "", lambda row: _SIGNS.get(row.kind, "·"), width=1),
-        Column(
-            "text", "What", lambda row: f"{row.text} {row.hint}".strip() if row.hint else row.text
-        ),
-    ]
-
-
-def problem_lines(run: RunSnapshot, local: bool) -> list[Content]:
-    """Return why the run failed or was lost and what to do; empty when neither.
-
-    `local` is a run of this machine, which can be resumed here.
-    """
-    if run.state == "lost":
-        message = "The run ended without a word: its process was killed, or the machine went down."
-        hint = "The log has its last words; whole checkpoints are kept."
-        keys = "r goes on from the last one." if local else ""
-    elif run.error is not None:
-        message, hint = run.error.message, run.error.hint
-        keys = "e shows the whole error" + (", r tries again." if local else ".")
-    else:
-        return []
-    lines = [Content.styled(f"✖ {clean(message)}", "bold $text-error")]
-    lines += [Content(clean(hint))] if hint else []
-    return lines + ([Content.styled(keys, "$foreground-muted")] if keys else [])
-
-
-def settings_text(run: RunSnapshot) -> Content:
-    """The run's settings; what differs from the defaults stands out."""
-    config = run.config
-    if config is None:
-        return Content("There are no settings to read.")
-    lines: list[Content] = []
-    data = config.dataset
-    if data is not None:
-        counts = ", ".join(f"{count:,} {name}" for name, count in data.images.items())
-        lines += [
-            _line("Images", counts, chosen=False),
-            _line("Classes", ", ".join(data.class_names), chosen=False),
-            _line("Fingerprint", data.fingerprint[:16], chosen=False),
-        ]
-    lines.append(_line("Project", str(config.project or "–"), chosen=False))
-    if config.origin is not None:
-        lines.append(_line("Began from", str(config.origin), chosen=False))
-    for section in SECTIONS:
-        lines += [Content(""), Content.styled(section.title, "bold $accent")]
-        for name in section.names:
-            value = getattr(config, name)
-            chosen = value != default_for(name, config.model)
-            lines.append(_line(label(name), to_text(name, value) or "–", chosen))
-    for note in _notes(config):
-        lines += [Content(""), Content.styled(clean(note), "$foreground-muted")]
-    return Content("\n").join(lines)
-
-
-def _notes(config: TrainingConfig) -> list[str]:
-    return [*config.notes, *(config.dataset.notes if config.dataset is not None else [])]
-
-
-def _line(name: str, value: str, chosen: bool) -> Content:
-    return Content.assemble(
-        (f"{clean(name):<16}", "$foreground-muted"), (clean(value), "bold" if chosen else "")
-    )
+    def show(self, run: RunSnapshot) -> None:
+        """Show the run as it is now; what has not changed is left alone."""
+        before, self.run = self.run, run
+        if before is None or before.validations != run.validations or before.config != run.config:
+            scores = class_scores(run)
+            self.query_one("#classes", VirtualTable).set_rows(scores)
+            self.query_one("#tab-classes", Panel).empty = "" if scores else NO_CLASSES
+        happenings, table = story(run), self._events
+        if table.row_count != len(happenings):
+            at_end = table.cursor >= table.row_count - 1
+            table.set_rows(happenings)
+            if at_end:
+                table.action_last()
+            self.query_one("#tab-events", Panel).empty = "" if happenings else NO_EVENTS
+        if before is None or before.config != run.config:
+            self.query_one("#settings-text", Static).update(settings_text(run))
+        if run.state == "failed" and before is not None and before.state != "failed":
+            self.tab = "log"
+        self.write_titles()

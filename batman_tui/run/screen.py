@@ -4,40 +4,31 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
 from batman_tui.keys import bindings
-from batman_tui.run.control import RunControl
-from batman_tui.run.details import (
-    ClassScore,
-    class_columns,
-    class_scores,
-    event_columns,
-    problem_lines,
-    settings_text,
-)
+from batman_tui.run.details import RunDetails
 from batman_tui.run.header import RunHeader
+from batman_tui.run.lines import problem_lines
 from batman_tui.run.plots import RunPlots
-from batman_tui.widgets.panel.log_view import LogView
-from batman_tui.widgets.panel.panel import Panel
-from batman_tui.widgets.table.filter import FilterInput
+from batman_tui.run.run_actions import epochs_prompt, problem_dialog, resume, stop_question
+from batman_tui.widgets.frame.base import BatmanScreen, Newest
+from batman_tui.widgets.panel.tabs import TabbedPanels
+from batman_tui.widgets.panel.zoom import toggle_zoom
 from batman_tui.widgets.table.table import VirtualTable
-from core.plots.run_charts import Happening, story
 from core.training.live.follow import FileSource, RunFollower, RunSnapshot, log_of
+from core.training.run.run import Run
 from core.training.run.worker_process import AT_REST, ENDED
 
-TABS = {"log": "Log", "classes": "Classes", "events": "Events", "settings": "Settings"}
 LOOK_SECONDS = 1.0
 # A run that has ended is looked at this much less often: somebody may resume it elsewhere.
 ENDED_EVERY = 3
@@ -46,7 +37,7 @@ FIRST_BYTES = 1024 * 1024
 MORE_BYTES = 32 * 1024 * 1024
 
 
-class RunScreen(RunControl):
+class RunScreen(BatmanScreen):
     """Follows the run folder `run_path`; everything shown is read from it.
 
     `source` reads the folder's files, this machine's by default. It is looked at in a thread,
@@ -61,25 +52,16 @@ class RunScreen(RunControl):
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("run")
 
-    tab: reactive[str] = reactive("log", init=False, repaint=False)
+    run: reactive[RunSnapshot | None] = reactive(None, init=False, repaint=False)
 
-    class Looked(Message):
+    @dataclass
+    class Looked(Newest):
         """The run was looked at and has changed; the log's new lines are in `_fresh_lines`."""
 
-        def __init__(self, snapshot: RunSnapshot) -> None:
-            super().__init__()
-            self.snapshot = snapshot
+        snapshot: RunSnapshot
 
-        def can_replace(self, message: Message) -> bool:
-            """A newer look makes an older one useless."""
-            return isinstance(message, RunScreen.Looked)
-
-    class Logged(Message):
+    class Logged(Newest):
         """The log has new lines."""
-
-        def can_replace(self, message: Message) -> bool:
-            """One is enough."""
-            return isinstance(message, RunScreen.Logged)
 
     def __init__(self, run_path: Path, source: FileSource | None = None) -> None:
         super().__init__()
@@ -91,13 +73,16 @@ class RunScreen(RunControl):
         self._shown: RunSnapshot | None = None
         self._looking = False
         self._ticks = 0
-        self._timer: Timer | None = None
-        self._titled: tuple[str, bool, Content] | None = None
 
     @property
     def plots(self) -> RunPlots:
         """The two plots."""
         return self.query_one(RunPlots)
+
+    @property
+    def details(self) -> RunDetails:
+        """The lists below."""
+        return self.query_one(RunDetails)
 
     def trail(self) -> str:
         """Name the run."""
@@ -108,60 +93,19 @@ class RunScreen(RunControl):
         yield RunHeader()
         yield Static("", id="run-problem", markup=False)
         yield RunPlots(id="run-plots")
-        yield Horizontal(
-            Panel(
-                FilterInput("Search the log", id="log-search"),
-                LogView(id="log"),
-                title="Log",
-                id="tab-log",
-                empty="The log is empty so far.",
-            ),
-            Panel(
-                VirtualTable[ClassScore](class_columns(), lambda row: row.name, id="classes"),
-                title="Classes",
-                id="tab-classes",
-                empty="The first validation will show every class here.",
-            ),
-            Panel(
-                VirtualTable[Happening](
-                    event_columns(lambda: self.run), lambda row: (row.t, row.text), id="events"
-                ),
-                title="Events",
-                id="tab-events",
-                empty="Nothing has happened so far.",
-            ),
-            Panel(
-                VerticalScroll(Static("", markup=False, id="settings-text"), id="settings"),
-                title="Settings",
-                id="tab-settings",
-            ),
-            id="run-details",
-        )
+        yield RunDetails(id="run-details")
 
     # -- looking ---------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
         """Look at once, and then again and again."""
-        self._arrange()
         self.query_one("#loss").focus()
         self._look()
-        self._timer = self.set_interval(LOOK_SECONDS, self._tick, pause=not self.is_active)
+        self.while_in_front(LOOK_SECONDS, self._tick, self._back)
 
-    def on_screen_resume(self) -> None:
-        """Catch up with what happened while another screen was in front."""
-        if self._timer is not None:
-            self._timer.resume()
-            self._ticks = 0
-            self._tick()
-
-    def on_screen_suspend(self) -> None:
-        """Rest: a screen in the back that changes has Textual paint the whole front again."""
-        if self._timer is not None:
-            self._timer.pause()
-
-    def on_resize(self) -> None:
-        """Arrange the lists for the new width."""
-        self.call_after_refresh(self._arrange)
+    def _back(self) -> None:
+        self._ticks = 0
+        self._tick()
 
     def _tick(self) -> None:
         if self._looking:
@@ -201,8 +145,7 @@ class RunScreen(RunControl):
         lines = []
         while self._fresh_lines:
             lines.append(self._fresh_lines.popleft())
-        self.query_one(LogView).append(lines)
-        self.query_one("#tab-log", Panel).empty = ""
+        self.details.append(lines)
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -212,94 +155,20 @@ class RunScreen(RunControl):
             return
         self.query_one(RunHeader).run = run
         self.plots.run = run
-        if before is None or before.validations != run.validations or before.config != run.config:
-            scores = class_scores(run)
-            self.query_one("#classes", VirtualTable).set_rows(scores)
-            self.query_one("#tab-classes", Panel).empty = (
-                "" if scores else "The first validation will show every class here."
-            )
-        happenings = story(run)
-        table = self.query_one("#events", VirtualTable)
-        if table.row_count != len(happenings):
-            at_end = table.cursor >= table.row_count - 1
-            table.set_rows(happenings)
-            if at_end:
-                table.action_last()
-            self.query_one("#tab-events", Panel).empty = (
-                "" if happenings else "Nothing has happened so far."
-            )
-        if before is None or before.config != run.config:
-            self.query_one("#settings-text", Static).update(settings_text(run))
-        self._problem(run)
+        self.details.show(run)
+        problems = problem_lines(run, self._local)
+        shown = self.query_one("#run-problem", Static)
+        shown.display = bool(problems)
+        if problems:
+            shown.update(Content("\n").join(problems))
         if before is None or before.state != run.state:
             self.refresh_bindings()
-        if run.state == "failed" and before is not None and before.state != "failed":
-            self.tab = "log"
-        self._titles()
 
-    def _problem(self, run: RunSnapshot) -> None:
-        """Say why the run failed or was lost, and the way out."""
-        shown = self.query_one("#run-problem", Static)
-        lines = problem_lines(run, self._local)
-        shown.display = bool(lines)
-        if lines:
-            shown.update(Content("\n").join(lines))
+    # -- keys ------------------------------------------------------------------------------------
 
-    def watch_tab(self) -> None:
-        """Show another list."""
-        self._arrange()
-
-    def _arrange(self) -> None:
-        """Show one list, or where there is room the log and another one beside it."""
-        wide = self.size.width >= 100
-        beside = "classes" if self.tab == "log" else self.tab
-        visible = {"log", beside} if wide else {self.tab}
-        for name in TABS:
-            self.query_one(f"#tab-{name}").display = name in visible
-        focused = self.focused
-        if focused is not None and not focused.is_on_screen and not focused.display:
-            self.query_one("#loss").focus()
-        self._titles()
-
-    def _titles(self) -> None:
-        """Write the names of the lists into the border of the one that stands for them."""
-        wide = self.size.width >= 100
-        beside = "classes" if self.tab == "log" else self.tab
-        here = beside if wide else self.tab
-        names = [name for name in TABS if not (wide and name == "log")]
-        parts: list[Content] = []
-        for name in names:
-            text = TABS[name]
-            if name == "events" and self.run is not None:
-                count = len(self.run.warnings) + len(self.run.ooms)
-                text += f" ▲{count}" if count else ""
-            parts.append(Content.styled(text, "bold" if name == here else "$foreground-muted"))
-        shown = (here, wide, Content("  ").join(parts))
-        if shown == self._titled:
-            return
-        # A border title paints its panel anew, and all that is in it.
-        self._titled = shown
-        self.query_one(f"#tab-{here}").border_title = shown[2]
-        if wide:
-            self.query_one("#tab-log").border_title = "Log"
-        for name in TABS:
-            hint = Content.styled("] next", "$foreground-muted")
-            self.query_one(f"#tab-{name}").border_subtitle = "" if wide or name != here else hint
-
-    # -- moving about ----------------------------------------------------------------------------
-
-    @on(FilterInput.Filter)
-    def _search(self, message: FilterInput.Filter) -> None:
-        log = self.query_one(LogView)
-        log.search = message.text
-        if message.done:
-            log.focus()
-
-    @on(LogView.Searched)
-    def _searched(self, message: LogView.Searched) -> None:
-        panel = self.query_one("#tab-log")
-        found = f"{message.at} of {message.count}" if message.count else "not found"
-        panel.border_subtitle = found if message.view.search else ""
+    @on(TabbedPanels.Hidden)
+    def _focus_plot(self) -> None:
+        self.query_one("#loss").focus()
 
     @on(VirtualTable.Opened, "#events")
     def _event_clicked(self) -> None:
@@ -320,12 +189,55 @@ class RunScreen(RunControl):
             return self.focused is not None and self.focused.id == "events"
         return super().check_action(action, parameters)
 
+    def action_stop(self) -> None:
+        """Ask, and stop the run."""
+
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self._stop()
+
+        question = stop_question(self.path.name, "You can go on from there with r.")
+        self.app.push_screen(question, answered)
+
+    @work(thread=True, exit_on_error=False, group="control")
+    def _stop(self) -> None:
+        Run(self.path).stop()
+
+    def action_resume(self) -> None:
+        """Go on from the last checkpoint; a finished run is asked for more epochs."""
+        run = self.run
+        if run is None:
+            return
+        if run.state != "finished" or run.config is None:
+            self._resume(None)
+            return
+
+        def answered(text: str | None) -> None:
+            if text:
+                self._resume(int(text))
+
+        self.app.push_screen(epochs_prompt(run.epoch, run.config.epochs), answered)
+
+    @work(thread=True, exit_on_error=False, group="control")
+    def _resume(self, epochs: int | None) -> None:
+        resume(self.path, epochs)
+
+    def action_evaluate(self) -> None:
+        """Show how good the model is, and evaluate it."""
+        from batman_tui.evaluate.screen import EvaluationScreen
+
+        self.app.push_screen(EvaluationScreen(self.path))
+
+    def action_problem(self) -> None:
+        """Show the whole error, to read, copy or save."""
+        file = self.batman.workspace.logs_dir / f"{self.path.name}-error.txt"
+        dialog = problem_dialog(self.run, file) if self.run is not None else None
+        if dialog is not None:
+            self.app.push_screen(dialog)
+
     def action_tab(self, by: int) -> None:
         """Show the next list, or the one before."""
-        wide = self.size.width >= 100
-        names = [name for name in TABS if not (wide and name == "log")]
-        here = "classes" if wide and self.tab == "log" else self.tab
-        self.tab = names[(names.index(here) + by) % len(names)]
+        self.details.next_tab(by)
 
     def action_parts(self) -> None:
         """Show or hide the parts of the loss."""
@@ -349,30 +261,14 @@ class RunScreen(RunControl):
 
     def action_zoom(self) -> None:
         """Give the focused part the whole screen, or go back."""
-        if self.has_class("-only"):
-            self.remove_class("-only", "-only-plots", "-only-details", "-only-one")
-            for panel in self.query(Panel):
-                panel.remove_class("-chosen")
-            self._arrange()
-            return
-        nodes = self.focused.ancestors if self.focused is not None else []
-        chosen = next((node for node in nodes if isinstance(node, Panel)), None)
-        if chosen is None or chosen.parent is None:
-            return
-        chosen.add_class("-chosen")
-        self.add_class(
-            "-only", f"-only-{'plots' if chosen.parent.id == 'run-plots' else 'details'}"
-        )
+        toggle_zoom(self, "run-plots", "run-details")
 
     def action_search(self) -> None:
         """Search the log."""
-        self.tab = "log"
-        self.query_one("#tab-log").display = True
-        self.query_one("#log-search", FilterInput).open()
+        self.details.show_log().search()
 
     def action_goto(self) -> None:
         """Put the plots' cursor on the event."""
-        row = self.query_one("#events", VirtualTable).cursor_row
-        if row is None or self.run is None or not hasattr(row.event, "step"):
-            return
-        self.plots.point_at(row.event)
+        row = self.details.event
+        if row is not None and self.run is not None and hasattr(row.event, "step"):
+            self.plots.point_at(row.event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,14 +12,12 @@ from textual import on, work
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
-from textual.timer import Timer
 from textual.widget import Widget
 
 from batman_tui.keys import bindings
 from batman_tui.run.header import BADGES
-from batman_tui.widgets.frame.base import BatmanScreen
+from batman_tui.widgets.frame.base import BatmanScreen, Newest
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.plot.plot import Plot
 from batman_tui.widgets.table.table import Column, VirtualTable
@@ -64,16 +62,11 @@ class CompareScreen(BatmanScreen):
     metric: reactive[Metric] = reactive(METRICS["map50_95"], init=False, repaint=False)
     options: reactive[Options] = reactive(Options(x_axis="epoch"), init=False, repaint=False)
 
-    class Looked(Message):
+    @dataclass
+    class Looked(Newest):
         """The runs were looked at; something has changed."""
 
-        def __init__(self, runs: Sequence[RunSnapshot]) -> None:
-            super().__init__()
-            self.runs = runs
-
-        def can_replace(self, message: Message) -> bool:
-            """A newer look makes an older one useless."""
-            return isinstance(message, CompareScreen.Looked)
+        runs: Sequence[RunSnapshot]
 
     def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__()
@@ -83,7 +76,6 @@ class CompareScreen(BatmanScreen):
         self._overlay = Overlay()
         self._best: dict[str, set[str]] = {}
         self._looking = False
-        self._timer: Timer | None = None
 
     def trail(self) -> str:
         """Say how many runs there are."""
@@ -201,18 +193,7 @@ class CompareScreen(BatmanScreen):
         self._arrange()
         self.query_one("#overlay").focus()
         self._look()
-        self._timer = self.set_interval(LOOK_SECONDS, self._tick, pause=not self.is_active)
-
-    def on_screen_resume(self) -> None:
-        """Catch up with what happened while another screen was in front."""
-        if self._timer is not None:
-            self._timer.resume()
-            self._tick()
-
-    def on_screen_suspend(self) -> None:
-        """Rest: a screen in the back that changes has Textual paint the whole front again."""
-        if self._timer is not None:
-            self._timer.pause()
+        self.while_in_front(LOOK_SECONDS, self._tick)
 
     def on_resize(self) -> None:
         """Arrange the tables for the new width."""

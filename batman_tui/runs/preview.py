@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.worker import get_current_worker
 
-from batman_tui.widgets.frame.base import Guarded
+from batman_tui.widgets.frame.base import Guarded, Newest
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.plot.plot import Plot
 from core.common.text import clean
@@ -35,17 +35,12 @@ class RunsPreview(Guarded, Horizontal):
     RunsPreview > Panel { width: 1fr; height: 1fr; padding: 0 1; }
     """
 
-    class Polled(Message):
+    @dataclass
+    class Polled(Newest):
         """The runs to show were read."""
 
-        def __init__(self, paths: tuple[Path, ...], runs: Sequence[RunSnapshot]) -> None:
-            super().__init__()
-            self.paths = paths
-            self.runs = runs
-
-        def can_replace(self, message: Message) -> bool:
-            """A newer look makes an older one useless."""
-            return isinstance(message, RunsPreview.Polled)
+        paths: tuple[Path, ...]
+        runs: Sequence[RunSnapshot]
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,20 +12,29 @@ from textual import on, work
 from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Resize
-from textual.timer import Timer
+from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from batman_tui.keys import bindings
+from batman_tui.run.run_actions import (
+    delete_question,
+    note_prompt,
+    resume,
+    set_tags,
+    stop_question,
+    tags_prompt,
+)
 from batman_tui.runs.columns import column_names, columns
-from batman_tui.runs.control import RunsControl
 from batman_tui.runs.preview import RunsPreview
 from batman_tui.settings import save_runs_columns
+from batman_tui.widgets.frame.base import BatmanScreen
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.filter import FilterInput
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.text import clean
-from core.training.run.notes import said_of
+from core.training.run.notes import said_of, write_note
+from core.training.run.run import Run
 from core.training.run.summary import RunSummary
 from core.training.run.worker_process import AT_REST
 from core.training.run_list.filter import read_filter
@@ -34,7 +45,7 @@ ALL_EVERY = 5
 NOTHING_YET = "No runs here yet. Choose a project (1) and press t to train a model on it."
 
 
-class RunsScreen(RunsControl):
+class RunsScreen(BatmanScreen):
     """A table of all runs, newest first. Those that go on are read again every two seconds."""
 
     HELP = (
@@ -47,6 +58,21 @@ class RunsScreen(RunsControl):
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
 
+    @dataclass
+    class Read(Message):
+        """Runs were read; `whole` when these are all that there are."""
+
+        rows: Sequence[RunSummary]
+        whole: bool
+
+    @dataclass
+    class Measured(Message):
+        """How many bytes the runs take that are to go; `kept` marked ones are still going on."""
+
+        paths: Sequence[Path]
+        room: int
+        kept: int
+
     def __init__(self) -> None:
         super().__init__()
         self._looks = 0
@@ -54,7 +80,6 @@ class RunsScreen(RunsControl):
         self._said = False
         self._wanted: tuple[str, ...] = ()
         self._problem = ""
-        self._timer: Timer | None = None
 
     def body(self) -> Iterable[Widget]:
         """Lay out the filter and the table."""
@@ -72,29 +97,37 @@ class RunsScreen(RunsControl):
     def _columns(self, said: bool) -> list[Column[RunSummary]]:
         return columns(self.batman.now, self._wanted, said)
 
+    @property
+    def table(self) -> VirtualTable[RunSummary]:
+        """The table."""
+        return self.query_one("#runs", VirtualTable)
+
+    @property
+    def chosen(self) -> RunSummary | None:
+        """The run with the cursor."""
+        return self.table.cursor_row
+
+    @property
+    def taken(self) -> list[RunSummary]:
+        """The marked runs, or without marks the one with the cursor."""
+        marked = [row for row in self.table.rows() if row.path in self.table.marks]
+        return marked or ([self.chosen] if self.chosen is not None else [])
+
     # -- looking ---------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
         """Read all runs, and then again and again what may change."""
         self.table.focus()
         self._look(None, fresh=True)
-        self._timer = self.set_interval(LOOK_SECONDS, self._tick, pause=not self.is_active)
-
-    def on_screen_resume(self) -> None:
-        """Read all runs again after another screen was in front."""
-        if self._timer is not None:
-            self._timer.resume()
-            self._looks = 0
-            self._tick(fresh=True)
+        self.while_in_front(LOOK_SECONDS, self._tick, self._back)
 
     def on_resize(self, event: Resize) -> None:
         """Draw the curves where that leaves room for the list."""
         self.query_one(RunsPreview).display = event.size.width >= 100 and event.size.height >= 30
 
-    def on_screen_suspend(self) -> None:
-        """Rest: a screen in the back that changes has Textual paint the whole front again."""
-        if self._timer is not None:
-            self._timer.pause()
+    def _back(self) -> None:
+        self._looks = 0
+        self._tick(fresh=True)
 
     def _tick(self, fresh: bool = False) -> None:
         if self._looking:
@@ -137,8 +170,8 @@ class RunsScreen(RunsControl):
         if not worker.is_cancelled:
             self.post_message(self.Read(rows, paths is None))
 
-    @on(RunsControl.Read)
-    def _show(self, message: RunsControl.Read) -> None:
+    @on(Read)
+    def _show(self, message: Read) -> None:
         table = self.table
         if not message.whole:
             changed = [row for row in message.rows if table.has(row.path)]
@@ -258,3 +291,85 @@ class RunsScreen(RunsControl):
 
         if self.chosen is not None:
             self.app.push_screen(EvaluationScreen(self.chosen.path))
+
+    def action_note(self) -> None:
+        """Write a note on the run."""
+        row = self.chosen
+        if row is None:
+            return
+        path = row.path
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self._change(path, partial(write_note, path, text))
+
+        self.app.push_screen(note_prompt(row), answered)
+
+    def action_tags(self) -> None:
+        """Change the run's tags."""
+        row = self.chosen
+        if row is None:
+            return
+        path, before = row.path, row.tags
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self._change(path, partial(set_tags, path, before, text))
+
+        self.app.push_screen(tags_prompt(row), answered)
+
+    def action_stop(self) -> None:
+        """Ask, and stop the run."""
+        row = self.chosen
+        if row is None:
+            return
+        path = row.path
+
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self._change(path, Run(path).stop)
+
+        self.app.push_screen(stop_question(row.name), answered)
+
+    def action_resume(self) -> None:
+        """Go on with the run from its last checkpoint."""
+        if self.chosen is not None:
+            self._change(self.chosen.path, partial(resume, self.chosen.path))
+
+    @work(thread=True, exit_on_error=False, group="control")
+    def _change(self, path: Path, change: Callable[[], object]) -> None:
+        change()
+        self.post_message(self.Read(self.batman.run_index.read([path]), whole=False))
+
+    def action_delete(self) -> None:
+        """Ask, and delete the marked runs that have ended, or the one with the cursor."""
+        gone = [row for row in self.taken if row.state in AT_REST]
+        if gone:
+            self._measure([row.path for row in gone], len(self.taken) - len(gone))
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="measure")
+    def _measure(self, paths: Sequence[Path], kept: int) -> None:
+        from core.training.run.delete import room
+
+        total = sum(room(path).total for path in paths)
+        self.post_message(self.Measured(paths, total, kept))
+
+    @on(Measured)
+    def _ask(self, message: Measured) -> None:
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self._delete(message.paths)
+
+        question = delete_question(message.paths, message.room, message.kept)
+        self.app.push_screen(question, answered)
+
+    @work(thread=True, exit_on_error=False, group="control")
+    def _delete(self, paths: Sequence[Path]) -> None:
+        from core.training.run.delete import delete_run
+
+        try:
+            for path in paths:
+                delete_run(Run(path))
+        finally:
+            rows = self.batman.run_index.list(fresh=True)
+            self.post_message(self.Read(rows, whole=True))

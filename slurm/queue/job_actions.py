@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from core.common.errors import BatmanError
 from core.common.text import clean, plural
 from slurm.hosts import Host
+from slurm.queue.arrays import JobLine
 
 # `123`, an array's task `123_4`, what is left of an array `123_[5-9,12%2]`, a part of a
 # heterogeneous job `123+1`.
@@ -23,6 +24,32 @@ _COMMANDS = {
 }
 VERBS = tuple(_COMMANDS)
 DONE = {"cancel": "Cancelled", "hold": "Held", "release": "Released", "requeue": "Requeued"}
+
+
+def targets(lines: Iterable[JobLine], verb: str) -> list[str]:
+    """Return the ids to give SLURM for `verb` on lines, leaving out what it makes no sense for."""
+    ids: list[str] = []
+    for line in lines:
+        live = [job for job in line.jobs if not job.state.ended]
+        if verb == "cancel":
+            # The whole array in one word.
+            ids += [line.id] if live and line.folded else [job.id for job in live]
+        elif verb == "hold":
+            ids += [job.id for job in live if job.state.waiting and not is_held(job.reason)]
+        elif verb == "release":
+            ids += [
+                job.id
+                for job in live
+                if job.state.waiting and (is_held(job.reason) or job.state.name != "PENDING")
+            ]
+        else:
+            ids += [job.id for job in live if job.state.running]
+    return ids
+
+
+def is_held(reason: str) -> bool:
+    """Return whether a reason to wait is that somebody holds the job."""
+    return "JobHeld" in reason or "HoldMaxRequeue" in reason
 
 
 class JobActionError(BatmanError):

@@ -106,7 +106,7 @@ async def test_a_login_asks_in_dialogs_in_the_servers_order(
         assert isinstance(screen, JobsScreen)
 
         def look() -> bool:
-            screen._watch.poller.forget_asks()
+            screen.cluster.poller.forget_asks()
             return "f5 connects again" in screen_text(app)
 
         await until(pilot, look, seconds=WAIT)
@@ -187,7 +187,7 @@ async def test_submitted_from_the_form_watched_told_and_cloned(
     monkeypatch.setattr(TrainScreen, "drafts", {project: {"model": "tiny", "epochs": "3"}})
     told: list[str] = []
     app = FrozenApp(workspace.root)
-    app.write_to_terminal = told.append  # type: ignore[method-assign]
+    app.run_ends.write_to_terminal = told.append  # type: ignore[method-assign]
     async with app.run_test(size=(120, 40)) as pilot:
         app.open_train(project)
         await until(pilot, lambda: isinstance(app.screen, TrainScreen), seconds=WAIT)
@@ -211,9 +211,9 @@ async def test_submitted_from_the_form_watched_told_and_cloned(
         (run,) = workspace.list_runs()
 
         def there(done: bool) -> bool:
-            if screen._watch is not None:
-                screen._watch.poller.forget_asks()
-            app._ends_due()
+            if screen.cluster is not None:
+                screen.cluster.poller.forget_asks()
+            app.run_ends.look()
             return done
 
         await until(pilot, lambda: there(bool(told)), seconds=WAIT)

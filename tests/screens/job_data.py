@@ -13,6 +13,7 @@ from typing import Any
 from harness import FrozenApp
 from sample_data import NOW
 
+from batman_tui.connections import use_host
 from batman_tui.jobs.screen import JobsScreen
 from slurm.hosts import Completed, HostError
 from slurm.queue.jobs import _SQUEUE
@@ -196,14 +197,12 @@ def command_line(argv: list[str]) -> str:
 
 def jobs_app(root: Path, *hosts: FakeCluster, **settings: Any) -> FrozenApp:
     """Return an app whose jobs screen sees the hosts as clusters called by their names."""
+    profiles = [Profile(name=host.name, host="selina@x.example") for host in hosts]
 
     class JobsApp(FrozenApp):
-        MODES = {
-            **FrozenApp.MODES,
-            "jobs": lambda: JobsScreen(
-                lambda wanted: next(host for host in hosts if host.name == wanted.name),
-                lambda: [Profile(name=host.name, host="selina@x.example") for host in hosts],
-            ),
-        }
+        MODES = {**FrozenApp.MODES, "jobs": lambda: JobsScreen(lambda: profiles)}
 
-    return JobsApp(root, **settings)
+    app = JobsApp(root, **settings)
+    for profile, host in zip(profiles, hosts, strict=True):
+        use_host(app, profile, host)  # type: ignore[arg-type]
+    return app

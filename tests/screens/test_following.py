@@ -24,23 +24,23 @@ async def test_an_end_is_told_in_the_app_by_the_bell_and_by_a_command(
     settings = NotifySettings(desktop="osc9", command=(sys.executable, "-c", program, str(told)))
     app = FrozenApp(tmp_path, notify=settings)
     written: list[str] = []
-    app.write_to_terminal = written.append
+    app.run_ends.write_to_terminal = written.append
     async with opened(app, (100, 30)) as pilot:
-        app._ends_due()
-        await until(pilot, lambda: app._ends is not None and not app._ends_looking)
+        app.run_ends.look()
+        await until(pilot, lambda: app.run_ends._watch and not app.run_ends._looking.locked())
         writer = EventWriter(run / "events.jsonl")
         writer.write(
             Finished(epoch=3, step=9, best_epoch=1, best_map50_95=0.5, best_map50=0.6, seconds=75)
         )
         writer.close()
-        app._ends_due()
+        app.run_ends.look()
         await until(pilot, lambda: "site [small] finished" in screen_text(app))
         await until(pilot, lambda: told.is_file() and told.read_text().endswith("}"))
         assert written[0].startswith("\a\x1b]9;site [small] finished")
         assert json.loads(told.read_text())["BATMAN_STATE"] == "finished"
         # Once.
-        app._ends_due()
-        await until(pilot, lambda: not app._ends_looking)
+        app.run_ends.look()
+        await until(pilot, lambda: not app.run_ends._looking.locked())
         assert len(written) == 1
 
 
@@ -49,12 +49,12 @@ async def test_a_command_that_cannot_be_run_is_said(tmp_path: Path, opened) -> N
     write_worker(run, since=0.5)
     app = FrozenApp(tmp_path, notify=NotifySettings(command=("/nowhere/tool",)))
     async with opened(app, (100, 30)) as pilot:
-        app._ends_due()
-        await until(pilot, lambda: app._ends is not None and not app._ends_looking)
+        app.run_ends.look()
+        await until(pilot, lambda: app.run_ends._watch and not app.run_ends._looking.locked())
         writer = EventWriter(run / "events.jsonl")
         writer.write(
             Finished(epoch=3, step=9, best_epoch=1, best_map50_95=0.5, best_map50=0.6, seconds=75)
         )
         writer.close()
-        app._ends_due()
+        app.run_ends.look()
         await until(pilot, lambda: "/nowhere/tool" in screen_text(app))

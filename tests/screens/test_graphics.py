@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from harness import settled, until
 from PIL import Image
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.containers import Horizontal
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Label
 
 from batman_tui.widgets.picture import graphics
-from batman_tui.widgets.picture.graphics import ACCENTS, choose, kitty_frame, sixel
-from batman_tui.widgets.picture.overlays import Overlays
+from batman_tui.widgets.picture.graphics import ACCENTS, Mode, choose, kitty_frame, sixel
+from batman_tui.widgets.picture.overlays import draw_sixels, graphics_of
 from batman_tui.widgets.picture.picture import Picture
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -175,19 +175,28 @@ class Over(ModalScreen[None]):
         yield Label("over")
 
 
-class Gallery(Overlays):
+class Gallery(App[None]):
     """A picture beside a text, on a terminal that notes what is written to it."""
 
     CSS = "Picture { width: 20; height: 6; } Label { width: 10; }"
 
     def __init__(self, mode: str) -> None:
         super().__init__()
-        self.wanted_graphics = mode
+        self.wanted = mode
         self.picture = Picture("nothing here")
         self.written: list[str] = []
 
     def compose(self) -> ComposeResult:
         yield Horizontal(self.picture, Label("beside"))
+
+    @property
+    def graphics(self) -> Mode:
+        return graphics_of(self, self.wanted)
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        super()._display(screen, renderable)
+        if screen is self.screen and self.graphics == "sixel":
+            draw_sixels(self, renderable)
 
     def on_mount(self) -> None:
         assert self._driver is not None

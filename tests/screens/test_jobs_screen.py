@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import FrozenApp, screen_text, settled, until, words_on
@@ -14,7 +16,6 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from batman_tui.jobs.columns import ColumnsDialog
-from batman_tui.jobs.control import targets
 from batman_tui.jobs.screen import JobsScreen
 from batman_tui.run.screen import RunScreen
 from batman_tui.settings import load
@@ -25,9 +26,10 @@ from batman_tui.widgets.panel.facts import Facts
 from batman_tui.widgets.panel.log_view import LogView
 from core.common.files import write_json
 from core.training.run.run import Run
-from slurm.hosts import HostError, NeedsPerson
+from slurm.hosts import Completed, HostError, NeedsPerson
 from slurm.job.record import JobRecord, write_record
 from slurm.job.states import _BRIEF, reason_brief, reason_words
+from slurm.queue.job_actions import targets
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -43,8 +45,8 @@ async def listed(pilot: Pilot[int], app: FrozenApp) -> JobsScreen:
 async def look(pilot: Pilot[int], screen: JobsScreen, host: FakeCluster) -> None:
     """Have the queue asked now, whatever the clock says."""
     asked = host.asked
-    screen._watch.poller.forget_asks()
-    screen._tick()
+    screen.cluster.poller.forget_asks()
+    screen.batman.queue_watcher.tick()
     await until(pilot, lambda: host.asked > asked or host.error is not None)
     await settled(pilot)
 
@@ -77,8 +79,8 @@ async def test_lists_jobs_with_reasons_in_words(tmp_path: Path, opened) -> None:
 
 def due(screen: JobsScreen) -> None:
     """Let the queue be due, and the screen look at the clock."""
-    screen._watch.poller.forget_asks()
-    screen._tick()
+    screen.cluster.poller.forget_asks()
+    screen.batman.queue_watcher.tick()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -132,12 +134,12 @@ async def test_a_run_of_ours_is_followed_behind_another_view(tmp_path: Path, ope
     app = jobs_app(tmp_path, host)
     async with opened(app) as pilot:
         screen = await listed(pilot, app)
-        await until(pilot, lambda: screen._keepers["vega"].live())
+        await until(pilot, lambda: screen.cluster and screen.cluster.live)
         await pilot.press("1")
         await settled(pilot)
         due(screen)
         await until(pilot, lambda: host.asked == 2)
-        assert screen._watch.poller.interval >= 60
+        assert screen.cluster.poller.interval >= 60
 
 
 async def test_another_columns_are_chosen_and_kept(tmp_path: Path, opened) -> None:
@@ -165,10 +167,10 @@ async def test_errors_are_shown_where_they_are_apart(tmp_path: Path, opened) -> 
     async with opened(app, (120, 40)) as pilot:
         screen = await listed(pilot, app)
         screen.table.move_to("48213")
-        await until(pilot, lambda: "48213" in screen._logs)
+        await until(pilot, lambda: "48213" in screen.details.logs)
         await pilot.press("E")
         await until(pilot, lambda: bool(app._notifications))
-        screen._logs["48213"] = ["/out", "/err"]
+        screen.details.logs["48213"] = ["/out", "/err"]
         host.files |= {"/out": b"said\n", "/err": b"cried\n"}
         await pilot.press("E")
         await until(pilot, lambda: "cried" in screen_text(app))
@@ -230,10 +232,10 @@ async def test_details_and_log_of_the_job_with_the_cursor(tmp_path: Path, opened
         assert len(host.commands) == asked + 1
         # It grows, and then begins anew.
         host.files[f"{LOGS}/48213.log"] += b"epoch 2\n"
-        screen._tail()
+        screen.details.tail()
         await until(pilot, lambda: "epoch 2" in screen_text(app))
         host.files[f"{LOGS}/48213.log"] = b"requeued\n"
-        screen._tail()
+        screen.details.tail()
         await until(pilot, lambda: "requeued" in screen_text(app))
         assert "── the log began anew ──" in screen_text(app)
         await pilot.press("l")
@@ -298,7 +300,7 @@ async def test_several_jobs_are_cancelled_in_one_command_after_a_question(
         sent = [(command_line(argv), ids.split()) for argv, ids in host.commands if ids]
         assert sent == [("scancel --", ["48213", "48233"])]
         assert not screen.table.marks
-        assert screen._watch.poller.due_in <= 5
+        assert screen.cluster.poller.due_in <= 5
 
 
 async def test_hold_release_and_requeue_go_where_they_make_sense(tmp_path: Path, opened) -> None:
@@ -355,7 +357,7 @@ async def test_out_of_reach_shows_the_last_answer_with_its_age(tmp_path: Path, o
     app = jobs_app(tmp_path, host)
     async with opened(app, (120, 40)) as pilot:
         screen = await listed(pilot, app)
-        old = screen._watch.poller.view.snapshot
+        old = screen.cluster.poller.view.snapshot
         object.__setattr__(old, "taken_at", T - 300)
         host.error = NeedsPerson("The connection to [vega] was cut.", "Connect again.")
         await look(pilot, screen, host)
@@ -370,9 +372,9 @@ async def test_out_of_reach_shows_the_last_answer_with_its_age(tmp_path: Path, o
         await pilot.press("slash", *"held", "escape", "j")
         await settled(pilot)
         host.error = None
-        screen._watch.poller.forget_asks()
+        screen.cluster.poller.forget_asks()
         await pilot.press("f5")
-        screen._tick()
+        app.queue_watcher.tick()
         await until(pilot, lambda: "was cut" not in screen_text(app))
 
 
@@ -422,7 +424,7 @@ async def test_the_next_cluster(tmp_path: Path, opened) -> None:
         assert "harbour" not in screen_text(app)
         await pilot.press("c")
         await until(pilot, lambda: "harbour" in screen_text(app))
-        assert screen._watch.cluster == "vega"
+        assert screen.cluster.profile.name == "vega"
 
 
 async def test_enter_opens_the_run_straight_from_the_cluster(tmp_path: Path, opened) -> None:
@@ -498,6 +500,114 @@ async def test_five_thousand_jobs_stay_fluid(tmp_path: Path, opened) -> None:
         assert len(next(ids for _, ids in host.commands if ids).split()) == 5000
 
 
+# Several clusters
+
+
+class SlowCluster(FakeCluster):
+    """A cluster that answers only while it is `free`: the queue, or else everything but that."""
+
+    def __init__(self, name: str, *, slow_queue: bool) -> None:
+        super().__init__(name)
+        self.free = threading.Event()
+        self.free.set()
+        self.waiting = 0
+        """How many threads wait for an answer now."""
+        self.most = 0
+        self.folders: list[str | None] = []
+        """In which folders commands ran."""
+        self._slow_queue = slow_queue
+        self._lock = threading.Lock()
+
+    def run(self, argv: Sequence[str], **options: Any) -> Completed:
+        if ("squeue" in str(argv[2:3])) is self._slow_queue and not self.free.is_set():
+            with self._lock:
+                self.waiting += 1
+                self.most = max(self.most, self.waiting)
+            assert self.free.wait(60)
+            with self._lock:
+                self.waiting -= 1
+        self.folders.append(options.get("cwd"))
+        return super().run(argv, **options)
+
+
+def trains(root: Path, cluster: str, name: str, job_id: str) -> None:
+    """Make a run that goes on as the job `job_id` of `cluster`."""
+    write_record(
+        make_run(root, name, running(name)),
+        JobRecord(
+            cluster=cluster, host="", token=f"token-{name}", run_dir=f"/scratch/selina/runs/{name}",
+            log="", marker="", submitted_at=T, job_id=job_id,
+        ),
+    )  # fmt: skip
+
+
+async def test_a_cluster_is_asked_by_one_thread_at_a_time(tmp_path: Path, opened) -> None:
+    vega, rigel = FakeCluster(), SlowCluster("rigel", slow_queue=True)
+    rigel.jobs = [job("7", "RUNNING", "elsewhere")]
+    app = jobs_app(tmp_path, vega, rigel)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        await pilot.press("c")
+        await until(pilot, lambda: "elsewhere" in screen_text(app))
+        rigel.free.clear()
+        try:
+            due(screen)
+            await until(pilot, lambda: rigel.waiting == 1)
+            # There and back while it thinks: what is known is shown, and it is not asked again.
+            await pilot.press("c")
+            await until(pilot, lambda: "harbour" in screen_text(app))
+            await pilot.press("c")
+            await until(pilot, lambda: "elsewhere" in screen_text(app))
+            for _ in range(3):
+                due(screen)
+                await pilot.pause(0.05)
+            assert rigel.most == 1
+        finally:
+            rigel.free.set()
+        await settled(pilot)
+
+
+async def test_a_cluster_that_hangs_does_not_hold_up_another(tmp_path: Path, opened) -> None:
+    vega, rigel = SlowCluster("vega", slow_queue=True), FakeCluster("rigel")
+    rigel.jobs = [job("7", "RUNNING", "elsewhere")]
+    vega.free.clear()
+    app = jobs_app(tmp_path, vega, rigel)
+    async with opened(app, (120, 40)) as pilot:
+        try:
+            await pilot.press("3")
+            await until(pilot, lambda: vega.waiting)
+            await pilot.press("c")
+            await until(pilot, lambda: "elsewhere" in screen_text(app), seconds=5)
+        finally:
+            vega.free.set()
+        await settled(pilot)
+
+
+async def test_runs_of_every_cluster_are_mirrored_at_once(tmp_path: Path, opened) -> None:
+    vega, rigel = (SlowCluster(name, slow_queue=False) for name in ("vega", "rigel"))
+    rigel.jobs = [job("7", "RUNNING", "elsewhere")]
+    trains(tmp_path, "vega", "here", "48210")
+    trains(tmp_path, "rigel", "there", "7")
+    vega.free.clear()
+    app = jobs_app(tmp_path, vega, rigel)
+    async with opened(app, (120, 40)) as pilot:
+        try:
+            await listed_so_far(pilot, app)
+            await until(pilot, lambda: vega.waiting)
+            await pilot.press("c")
+            await until(pilot, lambda: "elsewhere" in screen_text(app))
+            await until(pilot, lambda: "/scratch/selina/runs/there" in rigel.folders, seconds=5)
+        finally:
+            vega.free.set()
+        await until(pilot, lambda: "/scratch/selina/runs/here" in vega.folders)
+        await settled(pilot)
+
+
+async def listed_so_far(pilot: Pilot[int], app: FrozenApp) -> None:
+    await pilot.press("3")
+    await until(pilot, lambda: isinstance(app.screen, JobsScreen) and app.screen.table.row_count)
+
+
 # Logins
 
 
@@ -556,7 +666,9 @@ def test_the_jobs(tmp_path: Path, snap_compare, size: tuple[int, int]) -> None:
     async def ready(pilot: Pilot[int]) -> None:
         screen = await listed(pilot, app)
         screen.table.move_to("48213")
-        await until(pilot, lambda: screen._log is not None and screen.query_one(LogView).lines)
+        await until(
+            pilot, lambda: screen.details.shown_log is not None and screen.query_one(LogView).lines
+        )
         screen.table.toggle_mark()
         screen.table.action_cursor_up()
         await until(pilot, lambda: "48213" in screen.query_one(Facts).said("job"))
@@ -574,10 +686,10 @@ def test_out_of_reach(tmp_path: Path, snap_compare, size: tuple[int, int]) -> No
         screen = await listed(pilot, app)
         screen.table.move_to("48242")
         await until(pilot, lambda: f"{LOGS}/48242.log" in screen_text(app))
-        object.__setattr__(screen._watch.poller.view.snapshot, "taken_at", T - 300)
+        object.__setattr__(screen.cluster.poller.view.snapshot, "taken_at", T - 300)
         host.error = HostError("The connection to vega was cut.", "It is made again by itself.")
         await look(pilot, screen, host)
-        screen.tab = "free"
+        screen.details.tab = "free"
         await until(pilot, lambda: "was cut" in screen_text(app))
         await settled(pilot)
 

@@ -243,6 +243,38 @@ async def test_tabs_and_enlarging(tmp_path: Path, opened) -> None:
         assert screen.query_one("#run-details").display
 
 
+async def test_a_list_is_enlarged_alone_where_two_are_shown(tmp_path: Path, opened) -> None:
+    app = FrozenApp(tmp_path, run=make_run(tmp_path, NAME, running(NAME)))
+    async with opened(app, (120, 40)) as pilot:
+        screen = await shown(pilot, app)
+        log = screen.query_one(LogView)
+        log.focus()
+        width, height = log.size
+        await pilot.press("z")
+        await until(pilot, lambda: log.size.height > height + 10 and log.size.width > width + 40)
+        assert not screen.query_one("#tab-classes").display
+        # The next one has the room then, and the keys.
+        await pilot.press("right_square_bracket")
+        table = screen.query_one("#events")
+        await until(pilot, lambda: table.size.height > height + 10)
+        assert not screen.query_one("#tab-log").display
+        assert screen.focused is table
+        await pilot.press("z")
+        await until(pilot, lambda: log.size == (width, height))
+        assert table.display
+
+
+async def test_the_focus_goes_to_the_plot_when_its_list_is_hidden(tmp_path: Path, opened) -> None:
+    app = FrozenApp(tmp_path, run=make_run(tmp_path, NAME, running(NAME)))
+    async with opened(app) as pilot:
+        screen = await shown(pilot, app)
+        screen.query_one(LogView).focus()
+        await pilot.pause()
+        await pilot.press("right_square_bracket")
+        await pilot.pause()
+        assert screen.focused is screen.query_one("#loss")
+
+
 async def test_the_log_is_searched(tmp_path: Path, opened) -> None:
     log = "\n".join(f"line {n} {'needle' if n % 50 == 0 else ''}" for n in range(300)) + "\n"
     app = FrozenApp(tmp_path, run=make_run(tmp_path, NAME, running(NAME), log=log))

@@ -45,7 +45,7 @@ def test_a_failed_run(tmp_path: Path, snap_compare, size: tuple[int, int]) -> No
 
     async def ready(pilot: Pilot[int]) -> None:
         await _read(pilot)
-        pilot.app.screen.tab = "events"
+        pilot.app.screen.details.tab = "events"
         await settled(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=ready)

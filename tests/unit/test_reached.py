@@ -285,7 +285,7 @@ def test_the_origin_is_shown(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from batman_tui.run.details import settings_text
+    from batman_tui.run.lines import settings_text
     from core.training.live.follow import RunFollower
 
     chosen: dict[str, Any] = {"resume": run.path / "checkpoint_epoch_10.pth", "epochs": 30}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 from textual import on
@@ -69,13 +70,12 @@ class Field(Horizontal):
     }
     """
 
+    @dataclass
     class Typed(Message):
         """The person changed the value."""
 
-        def __init__(self, field: Field, text: str) -> None:
-            super().__init__()
-            self.field = field
-            self.text = text
+        field: Field
+        text: str
 
     def __init__(
         self,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
@@ -18,6 +19,14 @@ from batman_tui.widgets.frame.keybar import KeyBar
 from batman_tui.widgets.frame.topbar import TopBar
 
 Result = TypeVar("Result")
+
+
+class Newest(Message):
+    """A message of which only the newest counts, so that a slow terminal may skip those before."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Let a newer one of the kind take the place of this one."""
+        return isinstance(message, type(self))
 
 
 class Guarded:
@@ -54,6 +63,29 @@ class BatmanScreen(Guarded, Screen[None]):
 
     HELP = ""
     BINDINGS: ClassVar[list[BindingType]] = bindings("screen")
+
+    _ticking: tuple[Timer, Callable[[], object]] | None = None
+
+    def while_in_front(
+        self, seconds: float, tick: Callable[[], object], again: Callable[[], object] | None = None
+    ) -> None:
+        """Call `tick` every so often while this screen is in front, and `again` when it comes back.
+
+        A screen in the back that changes has Textual paint the whole front again.
+        """
+        self._ticking = self.set_interval(seconds, tick, pause=not self.is_active), again or tick
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was in front."""
+        if self._ticking is not None:
+            timer, again = self._ticking
+            timer.resume()
+            again()
+
+    def on_screen_suspend(self) -> None:
+        """Rest."""
+        if self._ticking is not None:
+            self._ticking[0].pause()
 
     def body(self) -> Iterable[Widget]:
         """Return what stands between the top bar and the keys."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -45,14 +46,13 @@ class LogView(ScrollView, can_focus=True):
     search: reactive[str] = reactive("", repaint=False)
     """What is searched for; empty for nothing."""
 
+    @dataclass
     class Searched(Message):
         """The matches changed, or another one was gone to: `at` of `count`, counted from 1."""
 
-        def __init__(self, view: LogView, at: int, count: int) -> None:
-            super().__init__()
-            self.view = view
-            self.at = at
-            self.count = count
+        view: LogView
+        at: int
+        count: int
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)

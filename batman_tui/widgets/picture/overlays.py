@@ -8,40 +8,33 @@ from typing import Any
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.geometry import Region
-from textual.screen import Screen
 
 from batman_tui.widgets.picture.graphics import Mode, choose
 from batman_tui.widgets.picture.picture import Picture
 
 
-class Overlays(App[Any]):
-    """A mixin of the app: knows how pictures are shown here, and draws those that are sixels.
+def graphics_of(app: App[Any], wanted: str) -> Mode:
+    """Return how pictures are shown on the app's terminal; `wanted` is the setting, or auto."""
+    if wanted == "auto" and app.console.color_system not in ("truecolor", "256"):
+        return "blocks"
+    return choose(wanted, os.environ, headless=app.is_headless, web=app.is_web)
+
+
+def draw_sixels(app: App[Any], update: object) -> None:
+    """Draw the sixels of the screen in front that lie where `update` was painted just now.
 
     Text painted on a sixel takes it away, so nothing is left of one that is gone: all there is to
-    do is to draw those in sight of the screen in front after it was painted where they are.
+    do is to draw those in sight.
     """
-
-    wanted_graphics: str = "auto"
-    """The setting: auto, kitty, sixel or blocks."""
-
-    @property
-    def graphics(self) -> Mode:
-        """How pictures are shown on this terminal."""
-        if self.wanted_graphics == "auto" and self.console.color_system not in ("truecolor", "256"):
-            return "blocks"
-        return choose(self.wanted_graphics, os.environ, headless=self.is_headless, web=self.is_web)
-
-    def _display(self, screen: Screen[Any], renderable: Any) -> None:
-        super()._display(screen, renderable)
-        driver = self._driver
-        if self.graphics != "sixel" or driver is None or screen is not self.screen:
-            return
-        for picture in screen.query(Picture):
-            found = picture.over()
-            if found is not None and touches(renderable, picture.content_region):
-                left, top, text = found
-                # DECSC and DECRC: Textual's cursor stays where it was.
-                driver.write(f"\x1b7\x1b[{top + 1};{left + 1}H{text}\x1b8")
+    driver = app._driver
+    if driver is None:
+        return
+    for picture in app.screen.query(Picture):
+        found = picture.over()
+        if found is not None and touches(update, picture.content_region):
+            left, top, text = found
+            # DECSC and DECRC: Textual's cursor stays where it was.
+            driver.write(f"\x1b7\x1b[{top + 1};{left + 1}H{text}\x1b8")
 
 
 def touches(update: object, region: Region) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -92,15 +93,14 @@ class Picture(Widget):
     ALLOW_SELECT = False
     DEFAULT_CSS = "Picture { width: 1fr; height: 1fr; color: $foreground-muted; }"
 
+    @dataclass
     class Made(Message):
         """A picture was made for `size` pixels; `error` says why not."""
 
-        def __init__(self, key: Hashable, size: Pixels, frame: Frame | None, error: str) -> None:
-            super().__init__()
-            self.key = key
-            self.size = size
-            self.frame = frame
-            self.error = error
+        key: Hashable
+        size: Pixels
+        frame: Frame | None
+        error: str
 
     def __init__(self, nothing: str = "", id: str | None = None) -> None:
         """Make it; `nothing` is said when there is no picture to show."""

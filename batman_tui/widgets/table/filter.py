@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -35,14 +36,13 @@ class FilterInput(LineInput):
     # Textual has the whole screen laid out anew for every letter; this line keeps its size.
     virtual_size = Reactive(Size(0, 0))
 
+    @dataclass
     class Filter(Message):
         """The text to filter by changed; `done` when the person goes on to the table."""
 
-        def __init__(self, line: FilterInput, text: str, done: bool) -> None:
-            super().__init__()
-            self.line = line
-            self.text = text
-            self.done = done
+        line: FilterInput
+        text: str
+        done: bool
 
         @property
         def control(self) -> FilterInput:

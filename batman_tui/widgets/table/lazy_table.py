@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from rich.segment import Segment
@@ -25,12 +26,11 @@ class LazyTable(VirtualTable[Row], Generic[Row]):
     answered by `put_rows`. Marks stay when their rows are filtered out.
     """
 
+    @dataclass
     class Wanted(Message):
         """The rows with these keys come into sight and are not there."""
 
-        def __init__(self, keys: Sequence[Any]) -> None:
-            super().__init__()
-            self.keys = keys
+        keys: Sequence[Any]
 
     class Ordered(Message):
         """The person wants another order: see `order`."""

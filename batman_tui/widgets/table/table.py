@@ -93,38 +93,35 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     cursor: reactive[int] = reactive(0, repaint=False)
     """The position of the cursor among the visible rows; 0 while there is none."""
 
+    @dataclass
     class Highlighted(Message):
         """The cursor is on another row, or on none (`key` is None)."""
 
-        def __init__(self, table: VirtualTable[Any], key: Any) -> None:
-            super().__init__()
-            self.table = table
-            self.key = key
+        table: VirtualTable[Any]
+        key: Any
 
         @property
         def control(self) -> VirtualTable[Any]:
             """The table, for `@on`."""
             return self.table
 
+    @dataclass
     class Opened(Message):
         """The row with `key` was clicked while it had the cursor."""
 
-        def __init__(self, table: VirtualTable[Any], key: Any) -> None:
-            super().__init__()
-            self.table = table
-            self.key = key
+        table: VirtualTable[Any]
+        key: Any
 
         @property
         def control(self) -> VirtualTable[Any]:
             """The table, for `@on`."""
             return self.table
 
+    @dataclass
     class Shown(Message):
         """Which rows are visible or marked changed."""
 
-        def __init__(self, table: VirtualTable[Any]) -> None:
-            super().__init__()
-            self.table = table
+        table: VirtualTable[Any]
 
         @property
         def control(self) -> VirtualTable[Any]:

@@ -1,0 +1,93 @@
+"""The list of jobs: filtered, marked, folded, with the columns that a person chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from textual import on
+
+from batman_tui.jobs.columns import ColumnsDialog
+from batman_tui.jobs.lines import column_names, columns, searched_text
+from batman_tui.settings import save_jobs_columns
+from batman_tui.widgets.frame.base import Guarded
+from batman_tui.widgets.panel.panel import Panel
+from batman_tui.widgets.table.filter import FilterInput
+from batman_tui.widgets.table.table import VirtualTable
+from slurm.queue.arrays import JobLine
+from slurm.watch.cluster_jobs import Watched
+
+NO_JOBS = "You have no jobs here. e shows everyone's; F7 in the training form submits a run."
+
+
+class JobList(Guarded, Panel):
+    """A table of jobs under a line that filters it. Arrays are folded into one line at first."""
+
+    def __init__(self, now: Callable[[], datetime], wanted: Sequence[str], id: str) -> None:
+        """Make it with the columns `wanted`; times are counted from `now()`."""
+        self.table: VirtualTable[JobLine] = VirtualTable(
+            columns(now, wanted), lambda line: line.id, search=searched_text, markable=True,
+            id="jobs",
+        )  # fmt: skip
+        self.fold = True
+        """Whether an array is one line."""
+        self._now = now
+        self._line = FilterInput(
+            "Filter by name, id, state, user, GPU, partition or reason", id="filter"
+        )
+        super().__init__(self._line, self.table, title="Jobs", id=id, empty="Asking the cluster …")
+
+    @property
+    def meant(self) -> list[JobLine]:
+        """The marked lines, or the one with the cursor."""
+        table, line = self.table, self.table.cursor_row
+        if table.marks:
+            return [table.row(key) for key in table.visible_keys if key in table.marks]
+        return [line] if line is not None else []
+
+    def begin(self, cluster: str) -> None:
+        """Show no job until the cluster answers."""
+        self.table.set_rows([])
+        self.empty = f"Asking {cluster} …"
+
+    def show(self, watched: Watched, lines: Sequence[JobLine]) -> None:
+        """Show the lines of what a look found."""
+        if list(lines) != self.table.rows():
+            self.table.set_rows(lines)
+        known = watched.view.snapshot is not None
+        self.empty = "" if self.table.row_count else NO_JOBS if known else "No answer yet."
+
+    def flip_fold(self, watched: Watched | None) -> None:
+        """Show every task of an array by itself, or arrays in one line."""
+        self.fold = not self.fold
+        if watched is not None:
+            self.table.set_rows(watched.lines(fold=self.fold))
+
+    def filter(self) -> None:
+        """Type a filter."""
+        self._line.open()
+
+    def choose_columns(self) -> None:
+        """Have the columns chosen, and keep the choice."""
+        shown = [column.key for column in self.table.columns]
+        self.app.push_screen(ColumnsDialog(column_names(self._now), shown), self._columns_chosen)
+
+    def _columns_chosen(self, names: list[str] | None) -> None:
+        if names is not None:
+            self.table.set_columns(columns(self._now, names))
+            save_jobs_columns(names)
+
+    @on(FilterInput.Filter)
+    def _filter(self, message: FilterInput.Filter) -> None:
+        self.table.filter(message.text)
+        if message.done:
+            self.table.focus()
+
+    @on(VirtualTable.Shown)
+    def _count(self) -> None:
+        table = self.table
+        shown, there = len(table.visible_keys), table.row_count
+        counts = f"{shown:,} of {there:,}" if shown != there else f"{there:,}"
+        marked = f" · {len(table.marks):,} marked" if table.marks else ""
+        folded = "" if self.fold else " · arrays unfolded"
+        self.badge = counts + marked + folded
