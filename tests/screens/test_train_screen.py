@@ -13,10 +13,11 @@ from harness import FrozenApp, screen_text, settled, until, words_on
 from sample_data import SITE, make_project
 
 from batman_tui.run.screen import RunScreen
-from batman_tui.train import screen as train
+from batman_tui.train import training_facts
 from batman_tui.train.model_table import ModelDialog
 from batman_tui.train.screen import TrainScreen
 from batman_tui.train.start_dialog import StartDialog
+from batman_tui.train.training_facts import TrainingFacts
 from batman_tui.widgets.dialogs.text_dialog import TextDialog
 from batman_tui.widgets.form.field import Field
 from batman_tui.widgets.panel.facts import Facts
@@ -35,7 +36,7 @@ from core.training.run.worker_process import read_worker
 def _fresh_forms(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing typed before, and no GPU but the one that a test says."""
     monkeypatch.setattr(TrainScreen, "drafts", {})
-    monkeypatch.setattr(train, "find_gpus", list)
+    monkeypatch.setattr(training_facts, "find_gpus", list)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ async def opened_form(pilot, app: FrozenApp, project: Path) -> TrainScreen:
     await settled(pilot)
     screen = app.screen
     assert isinstance(screen, TrainScreen)
-    await until(pilot, lambda: screen.data is not None)
+    await until(pilot, lambda: screen.query_one(TrainingFacts).data is not None)
     await settled(pilot)
     return screen
 
@@ -225,7 +226,7 @@ async def test_the_batch_follows_the_gpu(
     site: Path, opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu = Gpu(0, "NVIDIA A100-SXM4-40GB", 40 * GIB, 40 * GIB)
-    monkeypatch.setattr(train, "find_gpus", lambda: [gpu])
+    monkeypatch.setattr(training_facts, "find_gpus", lambda: [gpu])
     app = FrozenApp(site.parents[2])
     async with opened(app, (120, 40)) as pilot:
         screen = await opened_form(pilot, app, site)
