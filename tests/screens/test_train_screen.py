@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -279,6 +280,42 @@ async def test_splits_are_counted_again(site: Path, opened) -> None:
         field(screen, "split_policy").editor.value = "random"
         await retype(pilot, screen, "splits", "80/20")
         await until(pilot, lambda: ", 0 test" in screen.query_one(Facts).said("Data"))
+
+
+async def test_an_older_count_does_not_replace_a_newer_one(
+    site: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assign, counted = training_facts.assign_project_splits, TrainingFacts.Counted
+    begun, go, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow_at_first(project: Project, *wanted):
+        if begun.is_set():
+            return assign(project, *wanted)
+        begun.set()
+        assert go.wait(30)
+        return assign(project, *wanted)
+
+    def made(*values):
+        if go.is_set():
+            ended.set()
+        return counted(*values)
+
+    monkeypatch.setattr(training_facts, "assign_project_splits", slow_at_first)
+    app = FrozenApp(site.parents[2])
+    async with opened(app, (120, 40)) as pilot:
+        app.open_train(site)
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen) and begun.is_set())
+        screen = app.screen
+        await pilot.press("f4")
+        await until(pilot, lambda: screen.query("#field-splits"))
+        await retype(pilot, screen, "splits", "0.8/0.2/0")
+        field(screen, "split_policy").editor.value = "random"
+        await until(pilot, lambda: ", 0 test" in screen.query_one(Facts).said("Data"))
+        monkeypatch.setattr(TrainingFacts, "Counted", staticmethod(made))
+        go.set()
+        await until(pilot, ended.is_set)
+        await settled(pilot)
+        assert ", 0 test" in screen.query_one(Facts).said("Data")
 
 
 async def test_an_empty_project_says_so(tmp_path: Path, opened) -> None:
