@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Static
+from textual.worker import get_current_worker
 
 from batman_tui.clock import ago
 from batman_tui.evaluate.background import BackgroundEvaluation
@@ -170,7 +171,8 @@ class EvaluationScreen(BatmanScreen):
         result = None
         if chosen in found:
             result = EvaluationResult.load(evaluation_folder(self.path, chosen))
-        self.post_message(self.Loaded(chosen, result))
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Loaded(chosen, result))
 
     @on(Loaded)
     def _loaded(self, message: Loaded) -> None:

@@ -120,7 +120,8 @@ class TrainingFacts(Guarded, VerticalScroll, can_focus=False):
             found = before_training(self.project, image_size, cancelled=lambda: worker.is_cancelled)
         except BatmanError:
             return  # Cancelled, or there is no project, which counting it says.
-        self.post_message(self.Judged([one_line(finding) for finding in found]))
+        if not worker.is_cancelled:
+            self.post_message(self.Judged([one_line(finding) for finding in found]))
 
     @on(Counted)
     def _counted(self, message: Counted) -> None:

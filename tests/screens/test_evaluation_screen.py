@@ -28,7 +28,7 @@ from batman_tui.widgets.table.table import VirtualTable
 from core.common.errors import Cancelled, RunError
 from core.common.progress import Progress
 from core.evaluation.process import EvaluationProcess
-from core.evaluation.result import RESULT, evaluation_folder
+from core.evaluation.result import RESULT, EvaluationResult, evaluation_folder
 
 SIZES = [(80, 24), (120, 40)]
 NAME = "building-site-small-3"
@@ -146,6 +146,35 @@ async def test_without_an_evaluation_it_says_how_to_get_one(run: Path, opened) -
         await pilot.press("s")
         await settled(pilot)
         assert screen.split == "test"
+        assert "No evaluation on test yet" in screen_text(app)
+
+
+async def test_what_is_read_late_does_not_bring_another_split_back(
+    run: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, go, ended = EvaluationResult.load, threading.Event(), threading.Event()
+
+    def slowly(folder: Path) -> EvaluationResult:
+        assert go.wait(30)
+        try:
+            return load(folder)
+        finally:
+            ended.set()
+
+    make_evaluation(run)
+    monkeypatch.setattr(EvaluationResult, "load", slowly)
+    app = FrozenApp(run.parents[1])
+    async with opened(app) as pilot:
+        await settled(pilot)
+        screen = EvaluationScreen(run, Evaluator)
+        app.push_screen(screen)
+        await until(pilot, lambda: "not evaluated yet" in screen_text(app))
+        await pilot.press("s")
+        assert screen.split == "test"
+        go.set()
+        await until(pilot, ended.is_set)
+        await settled(pilot)
+        assert (screen.split, screen.result) == ("test", None)
         assert "No evaluation on test yet" in screen_text(app)
 
 
