@@ -182,14 +182,13 @@ class MappingFileDialog(MappingDialog[Path]):
     NOTHING = "The classes are as the file wants them already."
     ABOUT = "A YAML or CSV file of old and new names; → completes what you type."
 
+    @dataclass
     class Looked(Message):
         """The file at the path was read: a mapping, or what is wrong."""
 
-        def __init__(self, path: Path, mapping: dict[str, str | None], wrong: str = "") -> None:
-            super().__init__()
-            self.path = path
-            self.mapping = mapping
-            self.wrong = wrong
+        path: Path
+        mapping: dict[str, str | None]
+        wrong: str = ""
 
     def __init__(self, rows: Sequence[ClassRow], folder: Path) -> None:
         """Make it; the path begins as `folder`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,29 +14,24 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
-from batman_tui.classes.cleanup import CleanUpScreen
+from batman_tui.classes.cleanup import mapping_file_question, write_mapping, write_names
 from batman_tui.classes.crops import ClassCrops
 from batman_tui.classes.history import HISTORY_LINES, HistoryPanel
-from batman_tui.classes.lines import (
-    COLUMNS,
-    SPLIT_COLUMNS,
-    ClassLine,
-    lines_of,
-    split_images,
-)
+from batman_tui.classes.lines import COLUMNS, SPLIT_COLUMNS, ClassLine, lines_of, split_images
+from batman_tui.classes.rename import merge_question, name_question
 from batman_tui.keys import bindings
-from batman_tui.project_screen import Job
+from batman_tui.project_screen import Job, ProjectScreen
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.filter import FilterInput
 from batman_tui.widgets.table.table import VirtualTable
 from core.common.text import plural
-from core.data.classes import ClassRow, list_classes
+from core.data.classes import ClassRow, delete, list_classes, merge, rename
 from core.data.store import HistoryEntry, Project
 
 if TYPE_CHECKING:
     from batman_tui.classes.delete import DeleteChoice
     from batman_tui.classes.merge import MergeChoice
-    from core.data.classes.similar_names import Suggestion
+    from core.data.classes.similar_names import Convention, Suggestion
     from core.data.splits.edit import SplitCounts
 
 NOTHING_YET = "No classes yet. Press i to import a data set."
@@ -49,7 +45,7 @@ ROOMY = (100, 30)
 """From this size on (columns, lines) pictures of the class are shown without being asked for."""
 
 
-class ClassesScreen(CleanUpScreen):
+class ClassesScreen(ProjectScreen):
     """The table of classes and, where wanted, what was done to them."""
 
     HELP = (
@@ -60,26 +56,19 @@ class ClassesScreen(CleanUpScreen):
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("classes")
 
+    @dataclass
     class Loaded(Message):
         """The classes and the history were read."""
 
-        def __init__(
-            self,
-            rows: Sequence[ClassRow],
-            history: Sequence[HistoryEntry],
-            splits: SplitCounts | None,
-        ) -> None:
-            super().__init__()
-            self.rows = rows
-            self.history = history
-            self.splits = splits
+        rows: Sequence[ClassRow]
+        history: Sequence[HistoryEntry]
+        splits: SplitCounts | None
 
+    @dataclass
     class Suggested(Message):
         """Groups of classes that look alike were found."""
 
-        def __init__(self, groups: Sequence[Suggestion]) -> None:
-            super().__init__()
-            self.groups = groups
+        groups: Sequence[Suggestion]
 
     def __init__(self, project: Path) -> None:
         """Make the screen for the project in the folder `project`."""
@@ -275,8 +264,6 @@ class ClassesScreen(CleanUpScreen):
             self._merge_now(choice.sources, choice.target)
 
     def _merge_now(self, sources: Sequence[str], target: str) -> None:
-        from core.data.classes import merge
-
         self._change(
             lambda project: merge(project, sources, target), "Nothing to merge.", goto=target
         )
@@ -286,15 +273,8 @@ class ClassesScreen(CleanUpScreen):
         line = self.table.cursor_row
         if line is None:
             return
-        from batman_tui.widgets.dialogs.dialogs import PromptDialog
-
         old = line.row
         taken = {row.name: row for row in self.rows if row.id != old.id}
-
-        def check(name: str) -> str:
-            if name in taken:
-                return f"'{name}' is there already; Enter asks whether to merge."
-            return ""
 
         def named(name: str | None) -> None:
             if name in taken:
@@ -302,24 +282,14 @@ class ClassesScreen(CleanUpScreen):
             elif name is not None and name != old.name:
                 self._rename(old.name, name)
 
-        self.app.push_screen(
-            PromptDialog("Rename class", value=old.name, button="Rename", check=check), named
-        )
+        self.app.push_screen(name_question(old.name, taken), named)
 
     def _rename(self, old: str, new: str) -> None:
-        from core.data.classes import rename
-
         self._change(lambda project: rename(project, old, new), "The name is the same.", goto=new)
 
     def _merge_instead(self, old: ClassRow, new: ClassRow) -> None:
-        from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
-
-        lines = [
-            f"'{new.name}' is there already, with {plural(new.annotations, 'annotation')}.",
-            f"Shall '{old.name}' ({plural(old.annotations, 'annotation')}) become part of it?",
-        ]
         self.app.push_screen(
-            ConfirmDialog("Merge instead?", lines, yes="Merge", no="Keep both", danger=False),
+            merge_question(old, new),
             lambda agreed: self._merge_now([old.name], new.name) if agreed else None,
         )
 
@@ -330,8 +300,6 @@ class ClassesScreen(CleanUpScreen):
         self.app.push_screen(DeleteDialog(self.chosen, self.rows), self._delete)
 
     def _delete(self, choice: DeleteChoice | None) -> None:
-        from core.data.classes import delete
-
         if choice is not None:
             self.table.clear_marks()
             self._change(
@@ -357,6 +325,47 @@ class ClassesScreen(CleanUpScreen):
         if group is not None:
             names = {group.target, *group.sources}
             self._ask_merge([row for row in self.rows if row.name in names], group.target)
+
+    # All classes at once
+
+    def action_convention(self) -> None:
+        """Ask how names shall be written, and write all of them so."""
+        from batman_tui.classes.mapping import ConventionDialog
+
+        self.app.push_screen(ConventionDialog(self.rows), self._write_names)
+
+    def _write_names(self, style: Convention | None) -> None:
+        if style is not None:
+            nothing = "Every name is written that way already."
+            self.change(lambda project: write_names(project, style), nothing)
+
+    def action_apply_mapping(self) -> None:
+        """Ask for a mapping file, and apply it."""
+        from batman_tui.classes.mapping import MappingFileDialog
+
+        folder = self.batman.workspace.root
+        self.app.push_screen(MappingFileDialog(self.rows, folder), self._apply_mapping)
+
+    def _apply_mapping(self, file: Path | None) -> None:
+        if file is not None:
+            from core.data.classes.mapping import apply_mapping
+
+            nothing = "The classes are as the file wants them already."
+            self.change(lambda project: apply_mapping(project, file).entry, nothing)
+
+    def action_write_mapping(self) -> None:
+        """Ask for a file, and write what the imports' names have become."""
+
+        def answered(typed: str | None) -> None:
+            if typed is not None:
+                self._write_mapping(typed)
+
+        file = self.batman.workspace.root / f"{self.project.name}-classes.yaml"
+        self.app.push_screen(mapping_file_question(file), answered)
+
+    @work(thread=True, exit_on_error=False, group="changing")
+    def _write_mapping(self, typed: str) -> None:
+        self.post_message(self.Changed(write_mapping(self.project, typed)))
 
     # What is shown, and other screens
 

@@ -1,4 +1,4 @@
-"""What the evaluation screen writes: its header, its tables' columns, a caption of boxes."""
+"""What the evaluation screen writes: header, progress, columns of its tables, caption of boxes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 from textual.content import Content
 
+from batman_tui.widgets.table.cells import bar
 from batman_tui.widgets.table.table import Column
+from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.evaluation.display import MISSED, NOTHING, RIGHT, WRONG, Mixup
 from core.evaluation.result import ClassResult, Confusion, EvaluationResult, WorstImage
@@ -14,6 +16,7 @@ from core.evaluation.result import ClassResult, Confusion, EvaluationResult, Wor
 Row = tuple[str, tuple[int, ...]]
 _CELL = 7
 _LABEL = 14
+_PROGRESS = 24
 
 
 def header(result: EvaluationResult, age: str, wide: bool) -> Content:
@@ -55,6 +58,17 @@ def header(result: EvaluationResult, age: str, wide: bool) -> Content:
             Content("").join(scores),
             Content("").join(sizes),
         ]
+    )
+
+
+def progress_line(progress: Progress, split: str) -> Content:
+    """Return how far the evaluation on `split` is, with a bar, in one line."""
+    done, total = progress.done, progress.total
+    counts = f" {done:,} of {total:,}" if total else f" {done:,}" if done else ""
+    return Content.assemble(
+        (bar(done / total if total else 0.0, _PROGRESS), "$secondary"),
+        f"  {clean(progress.stage)} ({split})",
+        (counts, "$foreground-muted"),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -16,9 +17,10 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Static
+from textual.worker import get_current_worker
 
 from batman_tui.clock import ago
-from batman_tui.evaluate.control import EvaluationControl
+from batman_tui.evaluate.background import BackgroundEvaluation
 from batman_tui.evaluate.details import (
     Row,
     by_size,
@@ -30,12 +32,15 @@ from batman_tui.evaluate.details import (
     matrix_rows,
     matrix_width,
     mixup_columns,
+    progress_line,
 )
 from batman_tui.keys import bindings
+from batman_tui.widgets.frame.base import BatmanScreen
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.picture.picture import Picture
 from batman_tui.widgets.plot.plot import Plot
 from batman_tui.widgets.table.table import VirtualTable
+from core.common.progress import Progress
 from core.evaluation.display import Mixup, curve_chart, draw, mixups
 from core.evaluation.process import EvaluationProcess
 from core.evaluation.result import (
@@ -50,7 +55,7 @@ TABS = {"classes": "Classes", "confusion": "Confusions", "images": "Worst images
 SPLITS = ("valid", "test", "train")
 
 
-class EvaluationScreen(EvaluationControl):
+class EvaluationScreen(BatmanScreen):
     """Shows the evaluations of the run in the folder `run_path`, and makes new ones.
 
     They are made in a child process; `evaluator` stands in for it in tests. Leaving the screen
@@ -67,20 +72,24 @@ class EvaluationScreen(EvaluationControl):
     BINDINGS: ClassVar[list[BindingType]] = bindings("evaluate")
 
     tab: reactive[str] = reactive("classes", init=False, repaint=False)
+    split: reactive[str] = reactive("valid", init=False, repaint=False)
 
+    @dataclass
     class Loaded(Message):
         """The evaluation of `split` was looked for; `result` is None where there is none."""
 
-        def __init__(self, split: str, result: EvaluationResult | None) -> None:
-            super().__init__()
-            self.split = split
-            self.result = result
+        split: str
+        result: EvaluationResult | None
 
     def __init__(
         self, run_path: Path, evaluator: type[EvaluationProcess] = EvaluationProcess
     ) -> None:
-        super().__init__(run_path, evaluator)
+        super().__init__()
+        self.path = run_path
         self.result: EvaluationResult | None = None
+        self.evaluation: BackgroundEvaluation | None = None
+        """The evaluation that is going on."""
+        self._evaluator = evaluator
 
     def trail(self) -> str:
         """Name the run."""
@@ -162,11 +171,8 @@ class EvaluationScreen(EvaluationControl):
         result = None
         if chosen in found:
             result = EvaluationResult.load(evaluation_folder(self.path, chosen))
-        self.post_message(self.Loaded(chosen, result))
-
-    def evaluated(self) -> None:
-        """Show what the evaluation that has ended found."""
-        self._load(self.split)
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Loaded(chosen, result))
 
     @on(Loaded)
     def _loaded(self, message: Loaded) -> None:
@@ -179,6 +185,35 @@ class EvaluationScreen(EvaluationControl):
         self.result = None
         self._show()
         self._load(self.split)
+
+    # -- evaluating ------------------------------------------------------------------------------
+
+    @on(BackgroundEvaluation.Progressed)
+    def _progressed(self, message: BackgroundEvaluation.Progressed) -> None:
+        self._say(message.progress)
+
+    @on(BackgroundEvaluation.Ended)
+    def _ended(self) -> None:
+        self._forget()
+        self.query_one("#evaluate-progress").display = False
+        self.refresh_bindings()
+        self._load(self.split)
+
+    def on_unmount(self) -> None:
+        """Stop what is going on: nobody would see it."""
+        if self.evaluation is not None:
+            self.evaluation.cancel()
+            self._forget()
+
+    def _forget(self) -> None:
+        self.batman.busy.pop(self, None)
+        self.evaluation = None
+
+    def _say(self, progress: Progress) -> None:
+        if self.evaluation is not None:
+            line = self.query_one("#evaluate-progress", Static)
+            line.display = True
+            line.update(progress_line(progress, self.evaluation.split))
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -280,14 +315,30 @@ class EvaluationScreen(EvaluationControl):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to start or to stop, whichever can be done."""
         if action == "stop":
-            return self.process is not None
+            return self.evaluation is not None
         if action == "start":
-            return self.process is None
+            return self.evaluation is None
         if action == "split":
-            return None if self.process is not None else True
+            return None if self.evaluation is not None else True
         if action == "zoom":
             return self.result is not None and self.tab != "confusion"
         return super().check_action(action, parameters)
+
+    def action_start(self) -> None:
+        """Evaluate the model on the split."""
+        if self.evaluation is not None:
+            return
+        self.evaluation = BackgroundEvaluation(self, self.path, self.split, self._evaluator)
+        self.batman.busy[self] = f"The evaluation of '{self.path.name}' is not finished."
+        self._say(Progress("starting", 0))
+        self.evaluation.start()
+        self.refresh_bindings()
+
+    def action_stop(self) -> None:
+        """Stop the evaluation."""
+        if self.evaluation is not None:
+            self.evaluation.cancel()
+            self._say(Progress("stopping", 0))
 
     def action_split(self) -> None:
         """Take the next split."""
@@ -307,3 +358,19 @@ class EvaluationScreen(EvaluationControl):
     def action_move(self, by: int) -> None:
         """Go to the next row of the table, or the one before, though it may be hidden."""
         self.query_one(f"#{self.tab}", VirtualTable).cursor += by
+
+    def action_back(self) -> None:
+        """Go back; asks first when that would stop an evaluation."""
+        if self.evaluation is None:
+            super().action_back()
+            return
+        from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
+
+        def answered(agreed: bool | None) -> None:
+            if agreed:
+                self.dismiss()
+
+        lines = ["The evaluation is not finished. Leaving stops it; what it did so far is lost."]
+        self.app.push_screen(
+            ConfirmDialog("Stop the evaluation?", lines, yes="Stop", no="Stay"), answered
+        )

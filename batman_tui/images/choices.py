@@ -9,8 +9,8 @@ from batman_tui.widgets.dialogs.pick import Item
 from core.common.errors import ConfigError
 from core.data.classes import list_classes
 from core.data.images.filter import find_images, parse_filter
-from core.data.splits.assign import SPLITS
-from core.data.splits.edit import NO_SPLIT
+from core.data.overview import import_lines
+from core.data.splits.edit import NO_SPLIT, images_by_split
 from core.data.store import Project
 
 # What stands for drawing every image's split anew, among the splits to choose from.
@@ -21,14 +21,9 @@ _SHARES = re.compile(r"^\s*([\d.]+)[\s,/]+([\d.]+)[\s,/]+([\d.]+)(?:[\s,]+seed\s
 def narrowings(project: Project, findings: Mapping[str, frozenset[int]]) -> list[Item]:
     """Return the filters that make sense for a project: splits, findings, imports, classes."""
     items = [
-        Item(
-            f"split:{name}",
-            "no split" if name == NO_SPLIT else name,
-            "split",
-            counts,
-        )
-        for name in (*SPLITS, NO_SPLIT)
-        if (counts := len(find_images(project, parse_filter(f"split:{name}"))))
+        Item(f"split:{name}", "no split" if name == NO_SPLIT else name, "split", count)
+        for name, count in images_by_split(project).items()
+        if count
     ]
     unlabelled = len(find_images(project, parse_filter("is:unlabelled")))
     items.append(Item("is:unlabelled", "without boxes", "boxes", unlabelled))
@@ -36,14 +31,10 @@ def narrowings(project: Project, findings: Mapping[str, frozenset[int]]) -> list
         Item(f"finding:{kind}", kind, "finding", len(ids)) for kind, ids in findings.items() if ids
     ]
     items += [
-        Item(f"import:{row['id']}", f"{row['id']}  {row['kind']}  {row['origin']}", "import",
-             row["n"])
-        for row in project.db.execute(
-            "SELECT imports.id, kind, origin, count(images.id) AS n FROM imports"
-            " JOIN images ON images.import_id = imports.id AND images.deleted = 0"
-            " WHERE active = 1 GROUP BY imports.id ORDER BY imports.id"
-        )
-    ]  # fmt: skip
+        Item(f"import:{row.id}", f"{row.id}  {row.kind}  {row.origin}", "import", row.images)
+        for row in reversed(import_lines(project))
+        if row.images
+    ]
     items += [
         Item(quoted("class", row.name), row.name, "class", row.images)
         for row in list_classes(project)
@@ -53,11 +44,11 @@ def narrowings(project: Project, findings: Mapping[str, frozenset[int]]) -> list
 
 def splits(project: Project) -> list[Item]:
     """Return the splits with their numbers of images, and the way to draw all anew."""
-    counts = dict(
-        project.db.execute("SELECT coalesce(split, 'none'), count(*) FROM v_images GROUP BY split")
-    )
-    items = [Item(name, name, count=counts.get(name, 0)) for name in SPLITS]
-    items.append(Item(NO_SPLIT, "no split", count=counts.get(NO_SPLIT, 0)))
+    counts = images_by_split(project)
+    items = [
+        Item(name, "no split" if name == NO_SPLIT else name, count=count)
+        for name, count in counts.items()
+    ]
     items.append(Item(DRAW, "draw every image anew …", count=sum(counts.values())))
     return items
 

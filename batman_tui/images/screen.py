@@ -22,6 +22,7 @@ from batman_tui.widgets.table.filter import FilterInput
 from batman_tui.widgets.table.lazy_table import LazyTable
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.text import plural
+from core.data.classes import class_ids
 from core.data.images.filter import find_images, parse_filter
 from core.data.images.rows import ImageLine, image_lines
 from core.data.store import Project
@@ -159,8 +160,8 @@ class ImagesScreen(ProjectScreen):
 
         with Project.open(self.project) as project:
             lines = image_lines(project, ids)
-            classes = project.db.execute("SELECT id, name FROM classes").fetchall()
-        colours = {name: class_colour(number) for number, name in classes}
+            classes = class_ids(project)
+        colours = {name: class_colour(number) for name, number in classes.items()}
         self.post_message(self.RowsRead(lines, colours, generation))
 
     @on(Found)

@@ -6,46 +6,33 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import Button, Static
-from textual.worker import get_current_worker
+from textual.widgets import Button
 
 from batman_tui.keys import bindings
-from batman_tui.train.follows import FACTS, DataFacts, TrainFollows
+from batman_tui.train.fact_lines import command_here
 from batman_tui.train.model_table import ModelDialog
+from batman_tui.train.option_fields import option_fields, option_hint
 from batman_tui.train.start_dialog import StartDialog
+from batman_tui.train.training_facts import TrainingFacts
 from batman_tui.widgets.form.field import Choice, Field, FieldSteps, editors
-from batman_tui.widgets.panel.facts import Facts
+from batman_tui.widgets.frame.base import BatmanScreen
 from batman_tui.widgets.panel.panel import Panel
 from core.common.errors import BatmanError
-from core.common.hardware import Gpu, find_gpus
-from core.data.splits.assign import assign_project_splits
-from core.data.store import Project
-from core.training.config.form import (
-    SECTIONS,
-    Form,
-    Reading,
-    Section,
-    choices,
-    description,
-    is_switch,
-    label,
-)
+from core.common.text import plural
+from core.training.config.form import FOLLOWS, SECTIONS, Form, Reading
 from core.training.config.options import TrainingConfig
 
 if TYPE_CHECKING:
+    from batman_tui.train.submit_dialog import Submitted
     from slurm.submit.clone import Clone
 
-YES_NO = ("yes", "no")
-SHOWN_FINDINGS = 3
 
-
-class TrainScreen(FieldSteps, TrainFollows):
+class TrainScreen(FieldSteps, BatmanScreen):
     """Trains a model on the project in the folder `project_path`.
 
     What was typed is kept while the app runs, so leaving the form by mistake loses nothing.
@@ -64,28 +51,6 @@ class TrainScreen(FieldSteps, TrainFollows):
 
     advanced: reactive[bool] = reactive(False, init=False, repaint=False)
 
-    class Found(Message):
-        """The GPUs of this machine were looked for."""
-
-        def __init__(self, gpus: list[Gpu]) -> None:
-            super().__init__()
-            self.gpus = gpus
-
-    class Counted(Message):
-        """The project's images were counted by split, or could not be: `problem` says why."""
-
-        def __init__(self, facts: DataFacts | None, problem: str = "") -> None:
-            super().__init__()
-            self.facts = facts
-            self.problem = problem
-
-    class Judged(Message):
-        """The data was checked: a line for each grave finding."""
-
-        def __init__(self, lines: Sequence[str]) -> None:
-            super().__init__()
-            self.lines = lines
-
     def __init__(self, project_path: Path, clone: Clone | None = None) -> None:
         """Make the form; with `clone`, filled with a job's settings to submit it anew."""
         super().__init__()
@@ -94,8 +59,6 @@ class TrainScreen(FieldSteps, TrainFollows):
         typed = self.drafts.setdefault(project_path, {}) if clone is None else dict(clone.values)
         self.form = Form(project_path, typed=typed)
         self.reading: Reading = self.form.read()
-        self._counted_for: tuple[object, ...] = ()
-        self._checked_for = 0
 
     def trail(self) -> str:
         """Name the project, and the run that is cloned."""
@@ -107,7 +70,7 @@ class TrainScreen(FieldSteps, TrainFollows):
         yield Horizontal(
             Panel(
                 VerticalScroll(
-                    *self._fields(SECTIONS[:1]),
+                    *option_fields(SECTIONS[:1], self.reading.texts),
                     Button(
                         "Start training" if self.clone is None else "Choose the cluster",
                         id="start",
@@ -118,90 +81,24 @@ class TrainScreen(FieldSteps, TrainFollows):
                 ),
                 title="Training",
             ),
-            Panel(
-                VerticalScroll(Facts(FACTS, id="train-facts"), can_focus=False),
-                title="What follows",
-                id="train-follows",
-            ),
+            Panel(TrainingFacts(self.path), title="What follows", id="train-follows"),
             id="train-body",
         )
 
-    def _fields(self, sections: Sequence[Section]) -> list[Widget]:
-        widgets: list[Widget] = []
-        for section in sections:
-            kind = "basic" if section is SECTIONS[0] else "advanced"
-            if kind == "advanced":
-                widgets.append(Static(section.title, markup=False, classes=f"section {kind}"))
-            for name in section.names:
-                options = choices(name) or (YES_NO if is_switch(name) else None)
-                value = self.reading.texts[name]
-                if options is not None and value not in options:
-                    value = options[0]
-                hint = description(name)
-                field = Field(name, label(name), value, options=options, hint=hint, classes=kind)
-                widgets.append(field)
-        return widgets
-
-    # -- looking ---------------------------------------------------------------------------------
+    # -- handlers --------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Look at the machine and the data, and go to the first field."""
+        """Say what follows, and go to the first field."""
         self.query_one("#field-model", Field).editor.focus()
         self._count_hidden()
         self._refresh()
-        self._find_gpus()
         # What was typed before, and is not among the basics, must not act unseen.
         self.advanced = any(name not in SECTIONS[0].names for name in self.form.typed)
 
-    @work(thread=True, exclusive=True, exit_on_error=False, group="gpus")
-    def _find_gpus(self) -> None:
-        self.post_message(self.Found(find_gpus()))
-
-    @work(thread=True, exclusive=True, exit_on_error=False, group="count")
-    def _count(self, shares: tuple[float, float, float], seed: int, policy: str) -> None:
-        try:
-            with Project.open(self.path) as project:
-                summary = project.summary()
-                plan = assign_project_splits(project, shares, seed, policy)  # type: ignore[arg-type]
-        except BatmanError as error:
-            self.post_message(self.Counted(None, f"{error.message} {error.hint}".strip()))
-            return
-        facts = DataFacts(plan.counts(), summary.annotations, summary.classes, plan.notes)
-        self.post_message(self.Counted(facts))
-
-    @work(thread=True, exclusive=True, exit_on_error=False, group="check")
-    def _check(self, image_size: int) -> None:
-        from core.data.health import before_training, one_line
-
-        worker = get_current_worker()
-        try:
-            found = before_training(self.path, image_size, cancelled=lambda: worker.is_cancelled)
-        except BatmanError:
-            return  # Cancelled, or there is no project, which counting it says.
-        self.post_message(self.Judged([one_line(finding) for finding in found]))
-
-    @on(Judged)
-    def _judged(self, message: Judged) -> None:
-        lines = message.lines
-        text = "; ".join(lines[:SHOWN_FINDINGS])
-        if len(lines) > SHOWN_FINDINGS:
-            text += f"; and {len(lines) - SHOWN_FINDINGS} more"
-        if lines:
-            text += ". Check (c) on the project's screen shows them and puts some right."
-        self.query_one(Facts).say("Check", text, wrong=any(s.startswith("Error") for s in lines))
-
-    @on(Found)
-    def _found(self, message: Found) -> None:
+    @on(TrainingFacts.GpusFound)
+    def _gpus_found(self, message: TrainingFacts.GpusFound) -> None:
         self.form.gpus = message.gpus
         self._refresh()
-
-    @on(Counted)
-    def _was_counted(self, message: Counted) -> None:
-        self.data = message.facts
-        if message.problem:
-            self.query_one(Facts).say("Data", message.problem, wrong=True)
-
-    # -- showing ---------------------------------------------------------------------------------
 
     @on(Field.Typed)
     def _typed(self, message: Field.Typed) -> None:
@@ -210,33 +107,22 @@ class TrainScreen(FieldSteps, TrainFollows):
 
     def _refresh(self) -> None:
         """Show what follows from the form as it stands."""
-        reading = self.reading = self.form.read()
+        typed, reading = self.form.typed, self.form.read()
+        self.reading = reading
         for field in self.query(Field):
             name = field.option
-            if not field.has_focus_within or name not in self.form.typed:
+            if not field.has_focus_within or name not in typed:
                 field.show(reading.texts[name])
             wrong = reading.errors.get(name, "")
-            field.say(wrong or self.hint(name, reading), wrong=bool(wrong))
-            field.set_class(name in self.form.typed and not wrong, "-set")
-        self.show_facts(reading)
-        config = reading.config
-        if config is not None:
-            wanted = (config.splits, config.seed, config.split_policy)
-            if wanted != self._counted_for:
-                self._counted_for = wanted
-                self._count(*wanted)
-            if config.image_size != self._checked_for:
-                self._checked_for = config.image_size
-                self._check(config.image_size)
-
-    def watch_data(self) -> None:
-        """Show the counts."""
-        self.show_facts(self.reading)
+            field.say(wrong or option_hint(name, reading, typed), wrong=bool(wrong))
+            field.set_class(name in typed and not wrong, "-set")
+        self.query_one(TrainingFacts).follow(reading, typed)
+        self.query_one("#start", Button).disabled = reading.config is None
 
     async def watch_advanced(self) -> None:
         """Show or hide the options beyond the basics; they are made when first asked for."""
         if self.advanced and not self.query(".advanced"):
-            fields = self._fields(SECTIONS[1:])
+            fields = option_fields(SECTIONS[1:], self.reading.texts)
             await self.query_one("#train-fields").mount(*fields, before="#start")
             self._refresh()
         basic = self.focused is not None and any(
@@ -288,7 +174,7 @@ class TrainScreen(FieldSteps, TrainFollows):
         self.app.push_screen(
             TextDialog(
                 "The same on the command line",
-                self.command(self.reading.config),
+                command_here(self.reading.config, self.batman.workspace.root),
                 file=file,
                 lead=f"c copies it, w writes it to {file}.",
             )
@@ -331,3 +217,27 @@ class TrainScreen(FieldSteps, TrainFollows):
         if run is not None:
             self.app.pop_screen()
             self.batman.open_run(run)
+
+    def action_cluster(self) -> None:
+        """Choose a cluster, its GPU and time, and submit the training there."""
+        from batman_tui.train.submit_dialog import SubmitDialog
+
+        config, clone = self.complete(), self.clone
+        if config is None:
+            return
+        # What was suggested for this machine's memory says nothing about the cluster's.
+        chosen = [n for n in config.model_fields_set if n not in FOLLOWS or n in self.form.typed]
+        dialog = SubmitDialog(
+            {name: getattr(config, name) for name in chosen},
+            request=clone.request if clone else None,
+            cluster=clone.cluster if clone else "",
+        )
+        self.app.push_screen(dialog, self._submitted)
+
+    def _submitted(self, result: Submitted | None) -> None:
+        if result is None:
+            return
+        what = f"array of {plural(result.runs, 'run')}" if result.runs > 1 else "run"
+        self.app.pop_screen()
+        self.app.switch_mode("jobs")
+        self.batman.tell(f"Submitted job {result.job} to {result.cluster}: {what}.")

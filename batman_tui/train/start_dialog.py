@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -42,24 +43,22 @@ class StartDialog(BatmanDialog[Path]):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("dialog")[:1]
 
+    @dataclass
     class Went(Message):
         """Preparing went on."""
 
-        def __init__(self, progress: Progress) -> None:
-            super().__init__()
-            self.progress = progress
+        progress: Progress
 
         def can_replace(self, message: Message) -> bool:
             """Only how far it is now matters."""
             return isinstance(message, StartDialog.Went)
 
+    @dataclass
     class Ended(Message):
         """Training was started in the folder `run`, or was not for `error`."""
 
-        def __init__(self, run: Path | None, error: BatmanError | None = None) -> None:
-            super().__init__()
-            self.run = run
-            self.error = error
+        run: Path | None
+        error: BatmanError | None = None
 
     def __init__(self, config: TrainingConfig) -> None:
         super().__init__()

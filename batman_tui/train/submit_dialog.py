@@ -102,31 +102,22 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("submit")
     SAYS = "#submit-says"
 
+    @dataclass
     class Answered(Message):
         """The cluster said what it has, or `error` why not."""
 
-        def __init__(
-            self,
-            profile: Profile,
-            site: Site | None,
-            facts: Facts | None,
-            rows: Sequence[Soonest],
-            error: BatmanError | None = None,
-        ) -> None:
-            super().__init__()
-            self.profile = profile
-            self.site = site
-            self.facts = facts
-            self.rows = rows
-            self.error = error
+        profile: Profile
+        site: Site | None
+        facts: Facts | None
+        rows: Sequence[Soonest]
+        error: BatmanError | None = None
 
+    @dataclass
     class Ended(Message):
         """It was submitted, or `error` says why not."""
 
-        def __init__(self, result: Submitted | None, error: BatmanError | None = None) -> None:
-            super().__init__()
-            self.result = result
-            self.error = error
+        result: Submitted | None
+        error: BatmanError | None = None
 
     def __init__(
         self, values: Mapping[str, Any], *, request: JobRequest | None = None, cluster: str = ""

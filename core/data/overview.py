@@ -42,18 +42,20 @@ def overview(project: Project, *, classes: int = 12) -> Overview:
     counts: dict[str | None, int] = dict(
         project.db.execute("SELECT split, count(*) FROM v_images GROUP BY split").fetchall()
     )
-    imports = [
-        ImportLine(row[0], row[1], row[2], stored_time(row[3]), row[4])
-        for row in project.db.execute(
-            "SELECT imports.id, kind, origin, at, count(images.id) FROM imports"
-            " LEFT JOIN images ON images.import_id = imports.id AND images.deleted = 0"
-            " WHERE active = 1 GROUP BY imports.id ORDER BY imports.id DESC"
-        )
-    ]
     largest = heapq.nlargest(classes, list_classes(project), key=lambda row: row.annotations)
     return Overview(
         summary=project.summary(),
         splits={name: counts[name] for name in (*SPLITS, None) if counts.get(name)},
         largest=tuple(largest),
-        imports=tuple(imports),
+        imports=import_lines(project),
     )
+
+
+def import_lines(project: Project) -> tuple[ImportLine, ...]:
+    """Return the imports that the project consists of, the newest first."""
+    rows = project.db.execute(
+        "SELECT imports.id, kind, origin, at, count(images.id) FROM imports"
+        " LEFT JOIN images ON images.import_id = imports.id AND images.deleted = 0"
+        " WHERE active = 1 GROUP BY imports.id ORDER BY imports.id DESC"
+    )
+    return tuple(ImportLine(row[0], row[1], row[2], stored_time(row[3]), row[4]) for row in rows)

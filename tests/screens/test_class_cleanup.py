@@ -11,8 +11,10 @@ from test_classes_screen import counts, opened_on, press
 from test_snapshots import SIZES, Compare, scene
 from textual.widgets import Button, Input
 
+from batman_tui.classes.cleanup import write_mapping, write_names
 from batman_tui.classes.delete import DeleteDialog
 from batman_tui.classes.mapping import ConventionDialog, MappingFileDialog, changes
+from core.common.errors import BatmanError
 from core.data.classes import list_classes, rename
 from core.data.classes.mapping import read_mapping
 from core.data.store import Project
@@ -122,6 +124,22 @@ async def test_annotations_of_a_deleted_class_can_be_handed_on(workspace: Path, 
         await press(pilot, "enter")
         assert counts(path) == {"RBC": 4153, "WBC": 372 + 361}
         assert screen.table.cursor_row.row.name == "WBC"
+
+
+def test_clean_ups_of_a_project_without_a_screen(workspace: Path, tmp_path: Path) -> None:
+    cells = workspace / "data/projects/blood-cells"
+    with Project.open(cells) as project:
+        entry = write_names(project, "snake")
+        assert entry is not None
+        assert entry.summary.startswith("Names in snake style")
+        assert write_names(project, "snake") is None, "they are so already"
+    file = tmp_path / "cells.csv"
+    assert write_mapping(cells, str(file)) == f"3 names written to {file}"
+    assert read_mapping(file) == {"Platelets": "platelets", "RBC": "rbc", "WBC": "wbc"}
+    with pytest.raises(BatmanError, match="There can be no such file"):
+        write_mapping(cells, "~nobody-of-that-name/x.yaml")
+    with pytest.raises(BatmanError, match="cannot be written"):
+        write_mapping(cells, str(file / "below-a-file.yaml"))
 
 
 def test_what_a_mapping_changes(tmp_path: Path) -> None:

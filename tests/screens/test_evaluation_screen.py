@@ -11,8 +11,12 @@ import pytest
 from evaluation_data import make_evaluation
 from harness import FrozenApp, screen_text, settled, until
 from run_data import finished, make_run
+from textual import on
+from textual.app import App
 from textual.pilot import Pilot
+from textual.worker import Worker, WorkerState
 
+from batman_tui.evaluate.background import BackgroundEvaluation
 from batman_tui.evaluate.screen import EvaluationScreen
 from batman_tui.run.screen import RunScreen
 from batman_tui.runs.screen import RunsScreen
@@ -24,6 +28,7 @@ from batman_tui.widgets.table.table import VirtualTable
 from core.common.errors import Cancelled, RunError
 from core.common.progress import Progress
 from core.evaluation.process import EvaluationProcess
+from core.evaluation.result import RESULT, EvaluationResult, evaluation_folder
 
 SIZES = [(80, 24), (120, 40)]
 NAME = "building-site-small-3"
@@ -144,6 +149,35 @@ async def test_without_an_evaluation_it_says_how_to_get_one(run: Path, opened) -
         assert "No evaluation on test yet" in screen_text(app)
 
 
+async def test_what_is_read_late_does_not_bring_another_split_back(
+    run: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, go, ended = EvaluationResult.load, threading.Event(), threading.Event()
+
+    def slowly(folder: Path) -> EvaluationResult:
+        assert go.wait(30)
+        try:
+            return load(folder)
+        finally:
+            ended.set()
+
+    make_evaluation(run)
+    monkeypatch.setattr(EvaluationResult, "load", slowly)
+    app = FrozenApp(run.parents[1])
+    async with opened(app) as pilot:
+        await settled(pilot)
+        screen = EvaluationScreen(run, Evaluator)
+        app.push_screen(screen)
+        await until(pilot, lambda: "not evaluated yet" in screen_text(app))
+        await pilot.press("s")
+        assert screen.split == "test"
+        go.set()
+        await until(pilot, ended.is_set)
+        await settled(pilot)
+        assert (screen.split, screen.result) == ("test", None)
+        assert "No evaluation on test yet" in screen_text(app)
+
+
 async def test_evaluating_with_progress(run: Path, opened) -> None:
     app = FrozenApp(run.parents[1])
     async with opened(app) as pilot:
@@ -169,18 +203,81 @@ async def test_stopping_it(run: Path, opened) -> None:
         await pilot.press("e")
         await until(pilot, lambda: "40 of 96" in screen_text(app))
         await pilot.press("X")
-        await until(pilot, lambda: screen.process is None)
+        await until(pilot, lambda: screen.evaluation is None)
         await settled(pilot)
         assert "No evaluation on valid yet" in screen_text(app)
         await pilot.press("e", "escape")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("n")
         await until(pilot, lambda: app.screen is screen)
-        assert screen.process is not None
+        assert screen.evaluation is not None
         await pilot.press("escape", "y")
         await until(pilot, lambda: not screen.is_attached)
         assert Evaluator.last.stopped
         assert not app.busy
+
+
+async def test_it_goes_on_behind_other_views(run: Path, opened) -> None:
+    app = FrozenApp(run.parents[1])
+    async with opened(app) as pilot:
+        await pilot.press("2")
+        screen = await shown(pilot, run)
+        await pilot.press("e")
+        await until(pilot, lambda: "40 of 96" in screen_text(app))
+        await pilot.press("1")
+        await until(pilot, lambda: app.current_mode == "projects")
+        assert app.busy
+        Evaluator.last.go.set()
+        await until(pilot, lambda: screen.result is not None)
+        assert not app.busy
+        await pilot.press("2")
+        await until(pilot, lambda: app.screen is screen)
+        await settled(pilot)
+        assert "crane_hook" in screen_text(app)
+
+
+class Owner(App[None]):
+    """An app that owns an evaluation itself, without any screen of ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[int] = []
+        self.ended = 0
+        self.failed: list[BaseException | None] = []
+
+    @on(BackgroundEvaluation.Progressed)
+    def _progressed(self, message: BackgroundEvaluation.Progressed) -> None:
+        self.steps.append(message.progress.done)
+
+    @on(BackgroundEvaluation.Ended)
+    def _ended(self) -> None:
+        self.ended += 1
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            self.failed.append(event.worker.error)
+
+
+@pytest.mark.parametrize("how", ["finished", "cancelled", "failed"])
+async def test_an_evaluation_that_the_app_owns(
+    run: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    error = RunError("There is no 'best.pth'.", "Train first.") if how == "failed" else None
+    monkeypatch.setattr(Evaluator, "error", error)
+    app = Owner()
+    async with app.run_test() as pilot:
+        evaluation = BackgroundEvaluation(app, run, "test", Evaluator)
+        evaluation.start()
+        await until(pilot, lambda: app.steps == [40])
+        assert not app.ended
+        if how == "cancelled":
+            evaluation.cancel()
+        else:
+            Evaluator.last.go.set()
+        await until(pilot, lambda: app.ended == 1)
+        await until(pilot, lambda: not any(worker.is_running for worker in app.workers))
+        assert app.failed == ([error] if error else [])
+        assert (evaluation_folder(run, "test") / RESULT).is_file() == (how == "finished")
 
 
 async def test_what_went_wrong_is_said(run: Path, opened, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,10 +286,10 @@ async def test_what_went_wrong_is_said(run: Path, opened, monkeypatch: pytest.Mo
     async with opened(app, (120, 40)) as pilot:
         screen = await shown(pilot, run)
         await pilot.press("e")
-        await until(pilot, lambda: screen.process is not None)
+        await until(pilot, lambda: screen.evaluation is not None)
         Evaluator.last.go.set()
         await until(pilot, lambda: "There is no 'best.pth'. Train [first]." in screen_text(app))
-        assert screen.process is None
+        assert screen.evaluation is None
 
 
 async def test_confusions_as_a_matrix_where_it_fits(run: Path, opened) -> None:

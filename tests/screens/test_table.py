@@ -102,7 +102,7 @@ async def test_paints_no_more_rows_than_are_seen() -> None:
         return thing.name
 
     async with app.run_test(size=(40, 12)) as pilot:
-        app.table.columns = (Column("name", "Name", name),)
+        app.table.set_columns([Column("name", "Name", name)])
         app.table.set_rows(things(50_000))
         asked.clear()
         await pilot.pause()

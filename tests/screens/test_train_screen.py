@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from harness import FrozenApp, screen_text, settled, until, words_on
 from sample_data import SITE, make_project
 
 from batman_tui.run.screen import RunScreen
-from batman_tui.train import screen as train
+from batman_tui.train import training_facts
 from batman_tui.train.model_table import ModelDialog
 from batman_tui.train.screen import TrainScreen
 from batman_tui.train.start_dialog import StartDialog
+from batman_tui.train.training_facts import TrainingFacts
 from batman_tui.widgets.dialogs.text_dialog import TextDialog
 from batman_tui.widgets.form.field import Field
 from batman_tui.widgets.panel.facts import Facts
@@ -35,7 +37,7 @@ from core.training.run.worker_process import read_worker
 def _fresh_forms(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing typed before, and no GPU but the one that a test says."""
     monkeypatch.setattr(TrainScreen, "drafts", {})
-    monkeypatch.setattr(train, "find_gpus", list)
+    monkeypatch.setattr(training_facts, "find_gpus", list)
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ async def opened_form(pilot, app: FrozenApp, project: Path) -> TrainScreen:
     await settled(pilot)
     screen = app.screen
     assert isinstance(screen, TrainScreen)
-    await until(pilot, lambda: screen.data is not None)
+    await until(pilot, lambda: screen.query_one(TrainingFacts).data is not None)
     await settled(pilot)
     return screen
 
@@ -225,7 +227,7 @@ async def test_the_batch_follows_the_gpu(
     site: Path, opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu = Gpu(0, "NVIDIA A100-SXM4-40GB", 40 * GIB, 40 * GIB)
-    monkeypatch.setattr(train, "find_gpus", lambda: [gpu])
+    monkeypatch.setattr(training_facts, "find_gpus", lambda: [gpu])
     app = FrozenApp(site.parents[2])
     async with opened(app, (120, 40)) as pilot:
         screen = await opened_form(pilot, app, site)
@@ -278,6 +280,42 @@ async def test_splits_are_counted_again(site: Path, opened) -> None:
         field(screen, "split_policy").editor.value = "random"
         await retype(pilot, screen, "splits", "80/20")
         await until(pilot, lambda: ", 0 test" in screen.query_one(Facts).said("Data"))
+
+
+async def test_an_older_count_does_not_replace_a_newer_one(
+    site: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assign, counted = training_facts.assign_project_splits, TrainingFacts.Counted
+    begun, go, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow_at_first(project: Project, *wanted):
+        if begun.is_set():
+            return assign(project, *wanted)
+        begun.set()
+        assert go.wait(30)
+        return assign(project, *wanted)
+
+    def made(*values):
+        if go.is_set():
+            ended.set()
+        return counted(*values)
+
+    monkeypatch.setattr(training_facts, "assign_project_splits", slow_at_first)
+    app = FrozenApp(site.parents[2])
+    async with opened(app, (120, 40)) as pilot:
+        app.open_train(site)
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen) and begun.is_set())
+        screen = app.screen
+        await pilot.press("f4")
+        await until(pilot, lambda: screen.query("#field-splits"))
+        await retype(pilot, screen, "splits", "0.8/0.2/0")
+        field(screen, "split_policy").editor.value = "random"
+        await until(pilot, lambda: ", 0 test" in screen.query_one(Facts).said("Data"))
+        monkeypatch.setattr(TrainingFacts, "Counted", staticmethod(made))
+        go.set()
+        await until(pilot, ended.is_set)
+        await settled(pilot)
+        assert ", 0 test" in screen.query_one(Facts).said("Data")
 
 
 async def test_an_empty_project_says_so(tmp_path: Path, opened) -> None:

@@ -11,8 +11,9 @@ from sample_data import SITE, make_project
 from textual.pilot import Pilot
 
 from batman_tui.run.screen import RunScreen
-from batman_tui.train import screen as train
+from batman_tui.train import training_facts
 from batman_tui.train.screen import TrainScreen
+from batman_tui.train.training_facts import TrainingFacts
 
 SIZES = [(80, 24), (120, 40)]
 NAME = "building-site-small-3"
@@ -73,7 +74,7 @@ def test_the_form(
     tmp_path: Path, snap_compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(TrainScreen, "drafts", {})
-    monkeypatch.setattr(train, "find_gpus", list)
+    monkeypatch.setattr(training_facts, "find_gpus", list)
     project = make_project(tmp_path / "data" / "projects" / "building-site", SITE, images=1480)
     app = FrozenApp(tmp_path)
 
@@ -81,7 +82,7 @@ def test_the_form(
         await settled(pilot)
         app.open_train(project)
         await settled(pilot)
-        await until(pilot, lambda: app.screen.data is not None)
+        await until(pilot, lambda: app.screen.query_one(TrainingFacts).data is not None)
         await pilot.press("down", "ctrl+u", "1", "2", "x")
         for widget in app.screen.query("Input"):
             widget.cursor_blink = False

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from batman_tui.images.choices import quoted
+from batman_tui.images.choices import DRAW, narrowings, quoted, splits
 from cli.exits import Exit
 from cli.main import main
 from core.common.errors import ConfigError, ProjectError
-from core.data.classes import list_classes, merge
+from core.data.classes import class_ids, list_classes, merge
 from core.data.health import before_training, check, one_line
 from core.data.health.report import finding_images
 from core.data.images.exif_orientation import turned
@@ -28,7 +28,7 @@ from core.data.images.thumbnails import (
     picture,
     with_boxes,
 )
-from core.data.splits.edit import draw_splits, set_splits, split_counts
+from core.data.splits.edit import draw_splits, images_by_split, set_splits, split_counts
 from core.data.store import Project
 
 SHARES = (0.7, 0.15, 0.15)
@@ -51,7 +51,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
                 )
             for number in (1, 2):
                 change.insert(
-                    "imports", {"kind": "made", "origin": "here", "at": "now", "active": 1}
+                    "imports", {"kind": "made", "origin": "here", "at": "2026-03-14", "active": 1}
                 )
                 (made.images_dir / str(number)).mkdir()
             for number in range(1, 13):
@@ -245,6 +245,40 @@ def test_counts_by_class(project: Project) -> None:
     crane, vest = counts.classes
     assert crane.annotations == {"train": 2, "valid": 2, "test": 0, "none": 2}
     assert vest.images == {"train": 4, "valid": 0, "test": 0, "none": 0}
+
+
+def test_what_images_can_be_narrowed_to_and_put_into(project: Project) -> None:
+    delete_images(project, [9, 10, 11, 12])
+    set_splits(project, [5, 6, 7, 8], "test")
+    assert images_by_split(project) == {"train": 1, "valid": 2, "test": 4, "none": 1}
+    items = narrowings(project, {"leakage": frozenset({3, 4}), "blurred": frozenset()})
+    assert {item.value: item.count for item in items} == {
+        "split:train": 1,
+        "split:valid": 2,
+        "split:test": 4,
+        "split:none": 1,
+        "is:unlabelled": 3,
+        "finding:leakage": 2,
+        "import:1": 8,
+        'class:"crane"': 4,
+        'class:"safety vest"': 2,
+    }
+    for item in items:
+        if not item.value.startswith("finding:"):
+            assert len(find_images(project, parse_filter(item.value))) == item.count, item.value
+    assert [(item.value, item.name, item.count) for item in splits(project)] == [
+        ("train", "train", 1),
+        ("valid", "valid", 2),
+        ("test", "test", 4),
+        ("none", "no split", 1),
+        (DRAW, "draw every image anew …", 8),
+    ]
+
+
+def test_ids_of_classes(project: Project) -> None:
+    assert class_ids(project) == {row.name: row.id for row in list_classes(project)}
+    merge(project, ["crane"], "safety vest")
+    assert class_ids(project).keys() == {"safety vest"}
 
 
 def test_drawn_splits_are_one_step_and_keep_videos_whole(project: Project) -> None:

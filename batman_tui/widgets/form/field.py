@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -46,10 +45,10 @@ class Choice(Select[str], inherit_bindings=False):
 
 
 class Field(Horizontal):
-    """A label, an editor and a hint. `typed` is posted when the person changes the value.
+    """A label, an editor and a hint. `Typed` is posted when the person changes the value.
 
     `options` makes it a choice of words, else a line of text is typed. `say` sets the hint; with
-    `wrong` it stands out. Values set by the program with `show` are not reported as typed.
+    `wrong` it stands out. Values set by the program, the first one or by `show`, are not reported.
     """
 
     DEFAULT_CSS = """
@@ -91,6 +90,7 @@ class Field(Horizontal):
         self.option = name
         self._label = label
         self._said = hint
+        self._known = value
         self._hint = Static(clean(hint), markup=False, classes="field--hint")
         self.editor: LineInput | Choice = (
             Choice(options, value) if options is not None else LineInput(value, compact=True)
@@ -110,8 +110,9 @@ class Field(Horizontal):
 
     def show(self, text: str) -> None:
         """Set the value without reporting it as typed."""
+        self._known = text
         if self.text != text:
-            with self._silently():
+            with self.editor.prevent(Input.Changed, Select.Changed):
                 self.editor.value = text
 
     def say(self, hint: str, *, wrong: bool = False) -> None:
@@ -122,16 +123,14 @@ class Field(Horizontal):
             self._hint.update(clean(hint))
         self.set_class(wrong, "-wrong")
 
-    @contextmanager
-    def _silently(self) -> Iterator[None]:
-        with self.editor.prevent(Input.Changed, Select.Changed):
-            yield
-
     @on(Input.Changed)
     @on(Select.Changed)
     def _changed(self, event: Input.Changed | Select.Changed) -> None:
         event.stop()
-        self.post_message(self.Typed(self, self.text))
+        # An editor tells of the value that it was made with too, as late as it comes to it.
+        if self.text != self._known:
+            self._known = self.text
+            self.post_message(self.Typed(self, self._known))
 
 
 def editors(screen: Widget) -> list[Widget]:

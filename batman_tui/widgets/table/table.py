@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region, Size
@@ -17,41 +16,17 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from batman_tui.keys import bindings
-from batman_tui.widgets.table.cells import bar, fit
+from batman_tui.widgets.table.column import Column
+from batman_tui.widgets.table.model import TableModel
+from batman_tui.widgets.table.painter import TablePainter
+
+__all__ = ["Column", "VirtualTable"]
 
 Row = TypeVar("Row")
-MARK = "● "
-_SHADES = 8
-
-
-@dataclass(frozen=True)
-class Column(Generic[Row]):
-    """A column: a heading, how to get the value of a row, and how it is laid out.
-
-    `value` returns text, a number, or, for the kinds `bar` and `percent`, a share from 0 to 1.
-    Numbers are right aligned with thousands separators; None is shown as `–`. `width` is in
-    cells; None shares what is left, but has at least `least`. A column is left out while the
-    table is narrower than `from_width` cells. `sort` gives what to sort by when it is not the
-    value; `muted` paints it in the quiet colour; `keep` says which end of a text too long for it
-    stays, the end for paths; `shade` gives how strongly a cell is filled with
-    the theme's second colour, from 0 to 1.
-    """
-
-    key: str
-    title: str
-    value: Callable[[Row], Any]
-    kind: Literal["text", "number", "percent", "bar"] = "text"
-    width: int | None = None
-    least: int = 8
-    from_width: int = 0
-    sort: Callable[[Row], Any] | None = None
-    muted: bool = False
-    keep: Literal["start", "end"] = "start"
-    shade: Callable[[Row], float] | None = None
 
 
 class VirtualTable(ScrollView, Generic[Row], can_focus=True):
-    """Rows of any type with a cursor, marks, a filter and an order.
+    """Rows of any type with a cursor, marks, a filter and an order, which a `TableModel` keeps.
 
     `row_key` gives what a row is known by: the cursor and the marks stay on their keys when the
     rows are replaced, so a reload does not move anybody. Values are data and are never read as
@@ -63,7 +38,6 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         "table--header",
         "table--row",
         "table--muted",
-        "table--number",
         "table--bar",
         "table--shade",
         "table--mark",
@@ -77,7 +51,6 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         & > .table--header { color: $foreground-muted; text-style: bold; }
         & > .table--row { color: $foreground; }
         & > .table--muted { color: $foreground-muted; }
-        & > .table--number { color: $foreground; }
         & > .table--bar { color: $secondary; }
         & > .table--shade { color: $secondary; }
         & > .table--mark { color: $accent; text-style: bold; }
@@ -94,39 +67,30 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     """The position of the cursor among the visible rows; 0 while there is none."""
 
     @dataclass
-    class Highlighted(Message):
+    class Told(Message):
+        """What a table tells of itself; `table` is the one that `@on` selects by."""
+
+        table: VirtualTable[Any]
+
+        @property
+        def control(self) -> VirtualTable[Any]:
+            """The table, for `@on`."""
+            return self.table
+
+    @dataclass
+    class Highlighted(Told):
         """The cursor is on another row, or on none (`key` is None)."""
 
-        table: VirtualTable[Any]
         key: Any
 
-        @property
-        def control(self) -> VirtualTable[Any]:
-            """The table, for `@on`."""
-            return self.table
-
     @dataclass
-    class Opened(Message):
+    class Opened(Told):
         """The row with `key` was clicked while it had the cursor."""
 
-        table: VirtualTable[Any]
         key: Any
 
-        @property
-        def control(self) -> VirtualTable[Any]:
-            """The table, for `@on`."""
-            return self.table
-
-    @dataclass
-    class Shown(Message):
+    class Shown(Told):
         """Which rows are visible or marked changed."""
-
-        table: VirtualTable[Any]
-
-        @property
-        def control(self) -> VirtualTable[Any]:
-            """The table, for `@on`."""
-            return self.table
 
     def __init__(
         self,
@@ -140,176 +104,144 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
-        self.columns = tuple(columns)
-        self.row_key = row_key
-        self.marks: set[Any] = set()
+        self.model = TableModel(columns, row_key, search, (sort, reverse))
         self.nothing = ""
         """What to say when no row is visible."""
-        self._search = search or (lambda row: str(columns[0].value(row)))
+        self.painter: TablePainter[Row] = TablePainter(self, markable)
         self._markable = markable
-        self._sort_key = sort
-        self._reverse = reverse
-        self._filter = ""
-        self._keep: Callable[[Row], bool] | None = None
-        self._rows: dict[Any, Row] = {}
-        self._text: dict[Any, str] = {}
-        self._visible: list[Any] = []
-        self._place: dict[Any, int] = {}
-        self._layout: list[tuple[Column[Row], int]] = []
-        self._styles: dict[tuple[str, ...], Style] = {}
 
     # Rows
 
     @property
+    def columns(self) -> tuple[Column[Row], ...]:
+        """The columns, hidden ones included."""
+        return self.model.columns
+
+    @property
     def row_count(self) -> int:
         """How many rows there are, hidden by the filter or not."""
-        return len(self._rows)
+        return len(self.model.rows)
 
     @property
     def visible_keys(self) -> Sequence[Any]:
         """The keys of the visible rows, in order."""
-        return self._visible
+        return self.model.visible
 
     @property
     def keys_in_sight(self) -> Sequence[Any]:
         """The keys of the rows that are on the terminal now."""
         top = round(self.scroll_offset.y)
-        return self._visible[top : top + max(0, self.size.height - 1)]
+        return self.visible_keys[top : top + max(0, self.size.height - 1)]
 
     @property
     def cursor_key(self) -> Any:
         """The key of the row with the cursor, or None when no row is visible."""
-        return self._visible[self.cursor] if self.cursor < len(self._visible) else None
+        keys = self.model.visible
+        return keys[self.cursor] if self.cursor < len(keys) else None
 
     @property
     def cursor_row(self) -> Row | None:
-        """The row with the cursor, or None when no row is visible."""
-        key = self.cursor_key
-        return None if key is None else self._rows[key]
-
-    @property
-    def order(self) -> tuple[str | None, bool]:
-        """The key of the column that the rows are sorted by, and whether backwards."""
-        return self._sort_key, self._reverse
+        """The row with the cursor, or None when no row is visible or it is not read yet."""
+        return self.model.rows.get(self.cursor_key)
 
     def row(self, key: Any) -> Row:
         """Return the row with `key`. Raises `KeyError`."""
-        return self._rows[key]
+        return self.model.rows[key]
 
     def has(self, key: Any) -> bool:
         """Return whether there is a row with `key`, visible or not."""
-        return key in self._rows
+        return key in self.model.rows
 
     def rows(self) -> list[Row]:
         """Return every row, in the order they were given."""
-        return list(self._rows.values())
+        return list(self.model.rows.values())
 
     def set_rows(self, rows: Iterable[Row]) -> None:
         """Replace the rows; cursor, marks, filter and order stay."""
-        self._rows = {self.row_key(row): row for row in rows}
-        self._text = {}
-        self.marks &= self._rows.keys()
-        self._arrange()
+        with self._arranging():
+            self.model.set_rows(rows)
 
     def update_rows(self, rows: Iterable[Row]) -> None:
         """Replace or add some rows by their keys; the others stay."""
-        for row in rows:
-            key = self.row_key(row)
-            self._rows[key] = row
-            self._text.pop(key, None)
-        self._arrange()
+        with self._arranging():
+            self.model.update_rows(rows)
 
     def filter(self, text: str, keep: Callable[[Row], bool] | None = None) -> None:
-        """Show only rows that hold every word of `text`, whatever the case, and that `keep` keeps.
-
-        `keep` is asked again whenever rows change.
-        """
-        self._filter, self._keep = text, keep
-        self._arrange()
-
-    def set_columns(self, columns: Sequence[Column[Row]]) -> None:
-        """Show other columns; rows, cursor, marks and order stay."""
-        self.columns = tuple(columns)
-        self._resize()
-        self.refresh()
+        """Show only rows that `TableModel.filter` lets through."""
+        with self._arranging():
+            self.model.filter(text, keep)
 
     def sort_by(self, key: str | None, *, reverse: bool = False) -> None:
         """Order the rows by a column; None is the order they were given in."""
-        self._sort_key, self._reverse = key, reverse
-        self._arrange()
+        with self._arranging():
+            self.model.sort_by(key, reverse=reverse)
 
-    def move_to(self, key: Any) -> bool:
-        """Put the cursor on the row with `key`; return whether it is visible."""
-        place = self._place.get(key)
-        if place is None:
-            return False
-        self.cursor = place
-        return True
-
-    def _arrange(self) -> None:
-        """Work out which rows are visible, keeping the cursor on its row."""
-        here, place = self.cursor_key, self.cursor
-        words = self._filter.casefold().split()
-        keys = list(self._rows)
-        for word in words:
-            keys = [key for key in keys if word in self._text_of(key)]
-        if self._keep is not None:
-            keys = [key for key in keys if self._keep(self._rows[key])]
-        column = next((item for item in self.columns if item.key == self._sort_key), None)
-        if column is not None:
-            value, rows = column.sort or column.value, self._rows
-            # Rows without a value come last whichever way round.
-            known = [key for key in keys if value(rows[key]) is not None]
-            known.sort(key=lambda key: value(rows[key]), reverse=self._reverse)
-            keys = known + [key for key in keys if value(rows[key]) is None]
-        self._visible = keys
-        self._place = {key: number for number, key in enumerate(keys)}
+    def set_columns(self, columns: Sequence[Column[Row]]) -> None:
+        """Show other columns; rows, cursor, marks and order stay."""
+        self.model.columns = tuple(columns)
         self._resize()
-        place = self._place.get(here, min(place, max(0, len(keys) - 1)))
-        self.set_reactive(VirtualTable.cursor, place)
+        self.refresh()
+
+    @contextmanager
+    def _arranging(self) -> Iterator[None]:
+        """Show what the model shows after the body has changed it; the cursor stays on its row."""
+        here, place = self.cursor_key, self.cursor
+        yield
+        self._resize()
+        self.set_reactive(VirtualTable.cursor, self.model.place(here, place))
         self._follow()
         self.refresh()
         if self.cursor_key != here:
             self.post_message(self.Highlighted(self, self.cursor_key))
         self.post_message(self.Shown(self))
 
-    def _text_of(self, key: Any) -> str:
-        """Return what a filter's words are looked for in; worked out when first asked."""
-        text = self._text.get(key)
-        if text is None:
-            text = self._text[key] = self._search(self._rows[key]).casefold()
-        return text
-
     # Marks
+
+    @property
+    def marks(self) -> set[Any]:
+        """The keys of the marked rows."""
+        return self.model.marks
+
+    @marks.setter
+    def marks(self, keys: set[Any]) -> None:
+        self.model.marks = keys
+        self._marked()
 
     def toggle_mark(self) -> None:
         """Mark the row with the cursor, or unmark it, and go to the next."""
         key = self.cursor_key
         if key is None or not self._markable:
             return
-        self.marks ^= {key}
+        self.model.toggle_mark(key)
         self._paint(self.cursor)
         self.action_cursor_down()
         self.post_message(self.Shown(self))
 
     def toggle_all(self) -> None:
         """Mark every visible row, or unmark them when all are marked."""
-        shown = set(self._visible)
-        self.marks = self.marks - shown if shown <= self.marks else self.marks | shown
-        self.refresh()
-        self.post_message(self.Shown(self))
+        self.model.toggle_all()
+        self._marked()
 
     def clear_marks(self) -> None:
         """Unmark every row."""
         self.marks = set()
+
+    def _marked(self) -> None:
         self.refresh()
         self.post_message(self.Shown(self))
 
     # The cursor
 
+    def move_to(self, key: Any) -> bool:
+        """Put the cursor on the row with `key`; return whether it is visible."""
+        if not self.model.shows(key):
+            return False
+        self.cursor = self.model.place(key)
+        return True
+
     def validate_cursor(self, place: int) -> int:
         """Keep the cursor on a row."""
-        return max(0, min(place, len(self._visible) - 1))
+        return max(0, min(place, len(self.model.visible) - 1))
 
     def watch_cursor(self, before: int, after: int) -> None:
         """Paint the two rows anew and keep the cursor in sight."""
@@ -334,7 +266,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     def action_last(self) -> None:
         """Go to the last row."""
-        self.cursor = len(self._visible) - 1
+        self.cursor = len(self.model.visible) - 1
 
     def action_page_down(self) -> None:
         """Go a page down."""
@@ -346,20 +278,19 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     def action_sort(self) -> None:
         """Sort by the next column: numbers largest first, text from A to Z."""
-        keys = [column.key for column, _ in self._layout if column.title]
-        now = keys.index(self._sort_key) if self._sort_key in keys else -1
-        key = keys[(now + 1) % len(keys)]
-        column = next(item for item in self.columns if item.key == key)
-        self.sort_by(key, reverse=column.kind != "text")
+        offered = [column.key for column, _ in self.painter.layout if column.title]
+        key, reverse = self.model.next_order(offered)
+        self.sort_by(key, reverse=reverse)
 
     def action_reverse(self) -> None:
         """Turn the order round."""
-        self.sort_by(self._sort_key or self.columns[0].key, reverse=not self._reverse)
+        key, reverse = self.model.order
+        self.sort_by(key or self.columns[0].key, reverse=not reverse)
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the row; a click on the row that has it opens it."""
         place = self.scroll_offset.y + event.y - 1
-        if event.y < 1 or place >= len(self._visible):
+        if event.y < 1 or place >= len(self.model.visible):
             return
         if place == self.cursor:
             self.post_message(self.Opened(self, self.cursor_key))
@@ -395,12 +326,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self.call_after_refresh(self._lay_out_again)
 
     def _lay_out_again(self) -> None:
-        self._lay_out(self.scrollable_content_region.width)
+        self.painter.lay_out(self.columns, self.scrollable_content_region.width)
         self.refresh()
 
     def _resize(self) -> None:
         width, height = self.scrollable_content_region.width, self.container_size.height
-        size, before = Size(width, len(self._visible) + 1), self.virtual_size
+        size, before = Size(width, len(self.model.visible) + 1), self.virtual_size
         same_bar = (size.height > height) == (before.height > height)
         if height and same_bar and size.width == before.width and not self.styles.auto_dimensions:
             # Nothing moves but the scrollbar's thumb: laying out the whole screen for every
@@ -409,52 +340,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             self._scroll_update(size)
         else:
             self.virtual_size = size
-        self._lay_out(width)
-
-    def _lay_out(self, width: int) -> None:
-        shown = [column for column in self.columns if width >= column.from_width]
-        room = width - (len(MARK) if self._markable else 0) - 2 * max(0, len(shown) - 1)
-        room -= sum(column.width or 0 for column in shown)
-        flexible = [column for column in shown if column.width is None]
-        self._layout = []
-        for column in shown:
-            cells = column.width
-            if cells is None:
-                cells = max(column.least, room // len(flexible))
-                if column is flexible[0]:
-                    cells = max(column.least, room - room // len(flexible) * (len(flexible) - 1))
-            self._layout.append((column, cells))
+        self.painter.lay_out(self.columns, width)
 
     def notify_style_update(self) -> None:
         """Forget the colours of the theme before."""
         super().notify_style_update()
-        self._styles = {}
-
-    def _style(self, *names: str) -> Style:
-        found = self._styles.get(names)
-        if found is None:
-            # The first is blended with the background, for muted colours are translucent.
-            found = self.get_component_rich_style(names[0])
-            for name in names[1:]:
-                found += self.get_component_rich_style(name, partial=True)
-            self._styles[names] = found
-        return found
-
-    def _shaded(self, style: Style, share: float) -> Style:
-        """Return `style` on a ground that is filled by `share`, in one of a few steps."""
-        step = round(min(1.0, max(0.0, share)) * _SHADES)
-        # Sixteen colours have nothing in between: the figures must do.
-        if not step or self.app.console.color_system == "standard":
-            return style
-        found = self._styles.get(("shade", str(step)))
-        if found is None:
-            ground, full = self.styles.background, self.get_component_styles("table--shade").color
-            filled = ground.blend(full, 0.1 + 0.7 * step / _SHADES, 1.0)
-            # Black or white, whichever can be read on it.
-            letters = filled.get_contrast_text(1.0)
-            found = Style(color=letters.rich_color, bgcolor=filled.rich_color)
-            self._styles[("shade", str(step))] = found
-        return found
+        self.painter.forget_styles()
 
     def on_focus(self) -> None:
         """Paint the cursor as the one in use."""
@@ -466,62 +357,17 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return one line: the heading, or the row that is scrolled to line `y`."""
-        width = self.size.width
+        width, keys = self.size.width, self.model.visible
         if y == 0:
-            return self._header(width)
+            return self.painter.heading(width, self.model.order)
         place = self.scroll_offset.y + y - 1
-        if place >= len(self._visible):
-            text = self.nothing if y == 2 and not self._visible else ""
-            return Strip([Segment(fit(text, width), self._style("table--muted"))], width)
-        return self._row(place, width)
-
-    def _header(self, width: int) -> Strip:
-        style = self._style("table--header")
-        text = " " * len(MARK) if self._markable else ""
-        for number, (column, cells) in enumerate(self._layout):
-            title = column.title
-            if column.key == self._sort_key and title:
-                title = f"{title} {'↓' if self._reverse else '↑'}"
-            right = column.kind in ("number", "percent")
-            text += ("  " if number else "") + fit(title, cells, "right" if right else "left")
-        return Strip([Segment(fit(text, width), style)], width)
-
-    def _row(self, place: int, width: int) -> Strip:
-        key = self._visible[place]
-        row = self._rows[key]
-        cursor: tuple[str, ...] = ()
+        if place >= len(keys):
+            return self.painter.sentence(self.nothing if y == 2 and not keys else "", width)
+        cursor = ""
         if place == self.cursor:
-            cursor = ("table--cursor" if self.has_focus else "table--cursor-blurred",)
-        base = self._style("table--row", *cursor)
-        segments: list[Segment] = []
-        marked = key in self.marks
-        if self._markable:
-            # On the cursor every colour but its own would be hard to see.
-            style = base if cursor else self._style("table--row", "table--mark")
-            segments.append(Segment(MARK if marked else " " * len(MARK), style))
-        for number, (column, cells) in enumerate(self._layout):
-            if number:
-                segments.append(Segment("  ", base))
-            value = column.value(row)
-            style = base
-            if not cursor and (value is None or column.muted):
-                style = self._style("table--muted")
-            elif not cursor and column.kind == "bar":
-                style = self._style("table--row", "table--bar")
-            elif not cursor and marked and number == 0:
-                style = self._style("table--row", "table--mark")
-            if value is None:
-                text = fit("–", cells, "left" if column.kind == "text" else "right")
-            elif column.kind == "number":
-                text = fit(f"{value:,}", cells, "right")
-            elif column.kind == "percent":
-                text = fit(f"{value:.1%}", cells, "right")
-            elif column.kind == "bar":
-                text = bar(value, cells)
-            else:
-                text = fit(str(value), cells, keep=column.keep)
-            if column.shade is not None:
-                style = self._shaded(style, column.shade(row))
-            segments.append(Segment(text, style))
-        strip = Strip(segments)
-        return strip.adjust_cell_length(width, base)
+            cursor = "table--cursor" if self.has_focus else "table--cursor-blurred"
+        return self.paint_row(place, keys[place], width, cursor)
+
+    def paint_row(self, place: int, key: Any, width: int, cursor: str) -> Strip:
+        """Return the line of the row with `key`, shown at `place`, as `TablePainter.row` does."""
+        return self.painter.row(self.model.rows[key], width, cursor, key in self.model.marks)

@@ -3,6 +3,7 @@
 from core.data.classes.edit import (
     ClassRow,
     Plan,
+    class_ids,
     delete,
     list_classes,
     merge,
@@ -14,6 +15,7 @@ from core.data.classes.edit import (
 __all__ = [
     "ClassRow",
     "Plan",
+    "class_ids",
     "delete",
     "list_classes",
     "merge",

@@ -52,6 +52,11 @@ def list_classes(project: Project) -> list[ClassRow]:
     return sorted(rows, key=lambda row: (row.name.casefold(), row.name))
 
 
+def class_ids(project: Project) -> dict[str, int]:
+    """Return the id of every class by its name, which takes no counting."""
+    return {row[1]: row[0] for row in project.db.execute("SELECT id, name FROM classes")}
+
+
 class _Label(NamedTuple):
     id: int
     import_id: int
@@ -102,7 +107,7 @@ def plan(project: Project, mapping: Mapping[str, str | None]) -> Plan:
 
     Names are stripped. Raises `ClassError` for an unknown old name or a blank new one.
     """
-    ids = _ids(project)
+    ids = class_ids(project)
     return _plan(project, ids, _cleaned(ids, mapping))
 
 
@@ -118,7 +123,7 @@ def remap(
     ones, and for new ones that hold characters nobody sees (`core.common.invisible_characters`).
     """
     with project.change(kind, summary or "change classes") as change:
-        ids = _ids(project)
+        ids = class_ids(project)
         wanted = _cleaned(ids, mapping)
         what = _plan(project, ids, wanted)
         # Whoever keeps a name, or gets it alone or first, keeps the class; the others join it.
@@ -164,7 +169,7 @@ def rename(project: Project, old: str, new: str) -> HistoryEntry | None:
     Returns the history entry, or None when the name is the same. Raises `ClassError` when there is
     no such class, or `new` is another one (merging is asked for by its own name).
     """
-    ids = _ids(project)
+    ids = class_ids(project)
     old, new = old.strip(), new.strip()
     if old in ids and new in ids and new != old:
         raise ClassError(
@@ -185,7 +190,7 @@ def delete(
     if not names:
         raise ClassError("No class was named.", "Name at least one class to delete.")
     if reassign_to is not None:
-        _cleaned(_ids(project), {reassign_to: reassign_to})
+        _cleaned(class_ids(project), {reassign_to: reassign_to})
     return remap(project, dict.fromkeys(names, reassign_to), kind="classes.delete")
 
 
@@ -266,16 +271,12 @@ def _detail(what: Plan) -> dict[str, Any]:
     }
 
 
-def _ids(project: Project) -> dict[str, int]:
-    return {row[1]: row[0] for row in project.db.execute("SELECT id, name FROM classes")}
-
-
-def _count(project: Project, class_ids: Sequence[int]) -> int:
+def _count(project: Project, ids: Sequence[int]) -> int:
     row = project.db.execute(
         "SELECT coalesce(sum(labels.annotations), 0) FROM labels"
         " JOIN imports ON imports.id = labels.import_id WHERE imports.active = 1"
         " AND labels.class_id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(class_ids)),),
+        (json.dumps(list(ids)),),
     ).fetchone()
     return int(row[0])
 

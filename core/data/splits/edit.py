@@ -38,6 +38,15 @@ class SplitCounts:
     torn: int
 
 
+def images_by_split(project: Project) -> dict[str, int]:
+    """Return how many images each split has, and none."""
+    counts = dict.fromkeys((*SPLITS, NO_SPLIT), 0)
+    counts.update(
+        project.db.execute("SELECT coalesce(split, 'none'), count(*) FROM v_images GROUP BY split")
+    )
+    return counts
+
+
 def split_counts(project: Project) -> SplitCounts:
     """Return how many images and annotations each split has, in all and of every class."""
     names = (*SPLITS, NO_SPLIT)
@@ -45,10 +54,6 @@ def split_counts(project: Project) -> SplitCounts:
     def counted(counts: Mapping[int, list[int]], class_id: int) -> dict[str, int]:
         return dict(zip(names, counts.get(class_id, [0] * len(names)), strict=True))
 
-    images = dict.fromkeys(names, 0)
-    images.update(
-        project.db.execute("SELECT coalesce(split, 'none'), count(*) FROM v_images GROUP BY split")
-    )
     boxes = boxes_shown(project)
     annotations = _by_split(project, *boxes)
     shown = _by_split(project, *distinct(*boxes))
@@ -61,7 +66,7 @@ def split_counts(project: Project) -> SplitCounts:
         " GROUP BY grp HAVING count(DISTINCT coalesce(split, 'none')) > 1)"
     ).fetchone()
     ordered = sorted(rows, key=lambda row: (row.name.casefold(), row.name))
-    return SplitCounts(images, tuple(ordered), torn)
+    return SplitCounts(images_by_split(project), tuple(ordered), torn)
 
 
 def _by_split(project: Project, classes: Ids, images: Ids) -> dict[int, list[int]]:
