@@ -10,8 +10,9 @@ from textual.message import Message
 
 from batman_tui.widgets.frame.base import BatmanScreen
 from batman_tui.widgets.table.table import VirtualTable
+from core.common.errors import RunError
 from core.common.text import plural, size
-from core.training.run.notes import change_tags, normal_tag, write_note
+from core.training.run.notes import MEND, NOTES_FILE, change_tags, normal_tag, write_note
 from core.training.run.run import Run, RunSummary
 from core.training.run.worker_process import AT_REST
 
@@ -45,9 +46,17 @@ class RunsControl(BatmanScreen):
         marked = [row for row in self.table.rows() if row.path in self.table.marks]
         return marked or ([self.chosen] if self.chosen is not None else [])
 
+    def _to_note(self) -> RunSummary | None:
+        """Return the run with the cursor; one whose notes are damaged is not asked about first."""
+        row = self.chosen
+        if row is None or NOTES_FILE not in row.problem:
+            return row
+        self.batman.show_error(RunError(row.problem, MEND))
+        return None
+
     def action_note(self) -> None:
         """Write a note on the run."""
-        row = self.chosen
+        row = self._to_note()
         if row is None:
             return
         from batman_tui.widgets.dialogs.dialogs import PromptDialog
@@ -65,7 +74,7 @@ class RunsControl(BatmanScreen):
 
     def action_tags(self) -> None:
         """Change the run's tags."""
-        row = self.chosen
+        row = self._to_note()
         if row is None:
             return
         from batman_tui.widgets.dialogs.dialogs import PromptDialog

@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from core.common.text import clean, whole_number
 from core.common.invisible_characters import unseen
+from core.common.text import clean, whole_number
 from slurm.hosts import Host, HostError
 from slurm.site.profiles import EXAMPLE_GPUS, GpuType, Profile
 from slurm.site.slurm_values import Gpus, format_duration, parse_duration, parse_gres

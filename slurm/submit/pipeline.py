@@ -23,8 +23,9 @@ from core.models.sizes import get_model
 from core.training.config.options import TrainingConfig
 from core.training.launch.plan import would_be_path
 from core.training.launch.prepare_run import ready_run
+from core.training.run.damage import JOB_FILE
 from core.training.run.run import CONFIG_FILE, Run
-from slurm.job.record import JobRecord, keep_checkpoints, read_record
+from slurm.job.record import JobRecord, keep_checkpoints
 from slurm.site.discover import Facts
 from slurm.site.site import Site
 from slurm.submit.plan import CannotGive, plan
@@ -142,7 +143,7 @@ class _Before:
     def restore(self, runs: Sequence[Run]) -> None:
         """Take away what was made in the folders of `runs`, unless a trainer has begun there."""
         for run in runs:
-            if read_record(run.path) is not None:
+            if (run.path / JOB_FILE).exists():
                 continue
             with suppress(OSError):
                 if run.path not in self._names:

@@ -23,9 +23,10 @@ from core.models.sizes import weights_file
 from core.privacy.secrets import redact
 from core.training.config.options import TrainingConfig
 from core.training.run.checkpoints import BEST, LAST
+from core.training.run.damage import RESULTS_FILE
 from core.training.run.events import Epoch, read_events
 from core.training.run.overwrite_guard import reached, refuse_setback
-from core.training.run.run import CONFIG_FILE, EVENTS_FILE, RESULTS_FILE, Run
+from core.training.run.run import CONFIG_FILE, EVENTS_FILE, Run
 from core.training.run.worker_process import ENDED, WORKER_FILE, expect_worker
 from slurm.hosts import HostError
 from slurm.job.record import SCRIPT_FILE, JobRecord, read_record, write_record
