@@ -170,7 +170,8 @@ class RunsScreen(RunsControl):
         said = ""
         if row is not None:
             said = row.error if row.state == "unreadable" else said_of(row.tags, row.note)
-            said = f"! {row.problem} {said}".strip() if row.problem else said
+            problem = row.problem.replace(f"{clean(str(row.path))}/", "")
+            said = f"! {problem} {said}".strip() if problem else said
         below = Content.styled(clean(self._problem), "$text-warning")
         self.query_one("#runs-panel").border_subtitle = (
             below if self._problem else Content(clean(said))

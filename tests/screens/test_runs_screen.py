@@ -174,7 +174,7 @@ async def test_a_damaged_note_is_marked_and_not_written_over(
     async with opened(app, (120, 40)) as pilot:
         screen = await listed(pilot, app)
         screen.table.move_to(path)
-        await until(pilot, lambda: "notes.json' cannot be read" in screen_text(app))
+        await until(pilot, lambda: "! 'notes.json' cannot be read" in screen_text(app))
         assert "! stopped" in screen_text(app)
         await pilot.press("n")
         await until(pilot, lambda: "Mend the file" in screen_text(app))
