@@ -62,6 +62,8 @@ def naming_full_disk(target: Path) -> Iterator[None]:
     """
     try:
         yield
+    except DiskFull:
+        raise
     except Exception as error:
         place, quota = _where(error, [target])
         if place is None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from core.common.errors import BatmanError, Cancelled, RunError
 from core.common.files import read_json, write_atomic
-from core.common.full_disk import naming_full_disk
 from core.common.progress import Cancelled as IsCancelled
 from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import folder_beside, put_in_place
@@ -87,7 +86,7 @@ def evaluate(
     from core.evaluation.coco import measure
 
     metrics = measure(truth, predictions, MAX_DETECTIONS)
-    with folder_beside(output) as working, naming_full_disk(output):
+    with folder_beside(output) as working:
         result = _result(
             options, checkpoint, dataset, detector, truth, predictions, metrics, working, progress
         )

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from core.common.errors import BatmanError, Cancelled, ExportFailed
 from core.common.files import read_json, write_json
-from core.common.full_disk import naming_full_disk
 from core.common.progress import Cancelled as IsCancelled
 from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import folder_beside, put_in_place
@@ -110,7 +109,7 @@ def export(
     output = options.output.absolute()
     facts = _facts(original, source, names)
     try:
-        with folder_beside(output) as working, naming_full_disk(output):
+        with folder_beside(output) as working:
             # Formats without a place for notes are read with what lies beside them.
             write_json(working / FACTS, redact_tree(facts, redact_forms))
             files: list[ExportedFile] = []

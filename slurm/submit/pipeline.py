@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.common.files import write_atomic
+from core.common.full_disk import naming_full_disk
 from core.common.progress import Cancelled as IsCancelled
 from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import remove_tree
@@ -31,9 +32,9 @@ from slurm.site.site import Site
 from slurm.submit.plan import CannotGive, plan
 from slurm.submit.request import AUTO, JobRequest, combinations
 from slurm.submit.resources import Resources
-from slurm.submit.sbatch import SubmitUnknown
+from slurm.submit.sbatch import NotNoted, SubmitUnknown
 from slurm.submit.start_estimate import Soonest, soonest
-from slurm.submit.submit import Submission, plan_submission, submit
+from slurm.submit.submit import Submission, noting, plan_submission, submit
 from slurm.sync.mirror import Mirror, link_log
 
 
@@ -103,26 +104,28 @@ def send_order(
     before = _Before(workspace, order.configs)
     runs: list[Run] = []
     try:
-        for config in order.configs:
-            runs.append(
-                ready_run(
-                    workspace,
-                    config,
-                    lambda at: report(Progress(at.stage, at.done, at.total)),
-                    cancelled,
+        with naming_full_disk(workspace.runs_dir):
+            for config in order.configs:
+                runs.append(
+                    ready_run(
+                        workspace,
+                        config,
+                        lambda at: report(Progress(at.stage, at.done, at.total)),
+                        cancelled,
+                    )
                 )
-            )
-        on_ready(runs)
-        submission = plan_submission(site, runs, order.resources, order.parallel)
-        records = submit(site, submission, report, cancelled)
-    except SubmitUnknown:
+            on_ready(runs)
+            submission = plan_submission(site, runs, order.resources, order.parallel)
+            records = submit(site, submission, report, cancelled)
+    except (SubmitUnknown, NotNoted):
         raise
     except BaseException:
         before.restore(runs)
         raise
-    records = keep_checkpoints(runs, records, order.checkpoints)
-    for run in runs:
-        link_log(Mirror(site, run), workspace)
+    with noting(runs, records[0].job_id):
+        records = keep_checkpoints(runs, records, order.checkpoints)
+        for run in runs:
+            link_log(Mirror(site, run), workspace)
     return Sent(tuple(runs), submission, tuple(records))
 
 

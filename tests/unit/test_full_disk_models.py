@@ -182,7 +182,7 @@ def test_evaluate(disk: Path, detector: OneBox, images: Path, free: int) -> None
 
 def test_the_disk_is_named_before_what_was_made_is_removed(disk: Path, tmp_path: Path) -> None:
     def half() -> None:
-        with folder_beside(disk / "out") as working, naming_full_disk(disk / "out"):
+        with folder_beside(disk / "out") as working:
             fill_up(working / "a")
 
     refused(disk, 300_000, disk / "out", half)
