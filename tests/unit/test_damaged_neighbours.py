@@ -330,3 +330,17 @@ def test_a_started_run_with_a_damaged_worker_is_still_listed(workspace: Workspac
     row = run.summary()
     assert row.state == "lost"
     assert "worker.json' cannot be read" in row.problem
+
+
+def test_what_a_job_says_is_neutral_and_without_secrets(tmp_path: Path) -> None:
+    """What it prints lies in the job's log, which a terminal shows."""
+    folder = tmp_path / "\x1b]52;c;aGk=\x07 s3cr3t-0123456789abcdef"
+    done = subprocess.run(
+        python_command("slurm.attempts", "begin", str(folder)),
+        env=python_environment({**os.environ, "WANDB_API_KEY": "s3cr3t-0123456789abcdef"}),
+        capture_output=True, timeout=50, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert b"There is no run folder" in done.stdout
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert b"s3cr3t" not in done.stdout + done.stderr
