@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.common.errors import BatmanError
-from core.common.files import write_atomic
+from core.common.files import read_plain, write_atomic
 from core.common.folders import config_dir
 from core.common.notify import NotifySettings, read_notify
 from core.common.parse import parse_toml
@@ -78,10 +79,10 @@ def load(folder: Path | None = None) -> Settings:
     """
     path = (folder or config_dir()) / FILE
     try:
-        data = parse_toml(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Settings()
+        data = parse_toml(read_plain(path).decode())
     except (OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
+            return Settings()
         return Settings(problems=(f"{FILE}: {clean(str(error))}",))
     values: dict[str, Any] = {}
     problems: list[str] = []
@@ -121,7 +122,7 @@ def _save(name: str, value: str, folder: Path | None) -> None:
     path = (folder or config_dir()) / FILE
     line = f"{name} = {value}"
     try:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = read_plain(path).decode() if os.path.lexists(path) else ""
         head, table, rest = _split_tables(text)
         head, found = re.subn(rf"(?m)^{name}\s*=.*$", line.replace("\\", r"\\"), head, count=1)
         if not found:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cli.progress import Stages
-from core.common.errors import BatmanError, DiskFull
+from core.processes.child_failure import raised_failure
 from core.processes.child_output import died
 from core.processes.child_process import python_command, python_environment
 
@@ -61,8 +61,7 @@ def run_child(
         if code == 130:
             raise KeyboardInterrupt
         if end.get("event") == "failed":
-            kind = DiskFull if end.get("full") else BatmanError
-            raise kind(str(end.get("message")), str(end.get("hint", "")))
+            raise raised_failure(end)
         raise died(module, code, noise)
 
 

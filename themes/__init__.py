@@ -13,7 +13,10 @@ from typing import Any
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
+from core.common.errors import BatmanError
+from core.common.files import read_plain
 from core.common.parse import parse_toml
+from core.common.workspace import entries_of
 
 OWN = Path(__file__).parent
 DARK = "batman-dark"
@@ -43,7 +46,7 @@ def read_theme(path: Path) -> Theme:
     Raises `BadTheme` when the file cannot be read, a name is unknown or a colour is none.
     """
     try:
-        data = parse_toml(path.read_text(encoding="utf-8"))
+        data = parse_toml(read_plain(path).decode())
     except (OSError, ValueError) as error:
         raise BadTheme(f"{path.name}: {error}") from error
     if unknown := set(data) - {"name", "dark", "colors", "variables"}:
@@ -72,7 +75,11 @@ def load(folder: Path) -> tuple[list[Theme], list[str]]:
     """Return the themes in `folder`, by file name, and a sentence for each that is unusable."""
     themes: list[Theme] = []
     problems: list[str] = []
-    for path in sorted(folder.glob("*.toml")):
+    try:
+        names = sorted(entry.name for entry in entries_of(folder))
+    except BatmanError as error:
+        return [], [error.message]
+    for path in (folder / name for name in names if name.endswith(".toml")):
         try:
             themes.append(read_theme(path))
         except BadTheme as error:

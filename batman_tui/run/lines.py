@@ -84,10 +84,11 @@ def event_columns(run: Callable[[], RunSnapshot | None]) -> list[Column[Happenin
 
 
 def problem_lines(run: RunSnapshot, local: bool) -> list[Content]:
-    """Return why the run failed or was lost and what to do; empty when neither.
+    """Return why the run failed or was lost and what to do, and which files are damaged.
 
     `local` is a run of this machine, which can be resumed here.
     """
+    beside = [Content.styled(f"! {clean(run.problem)}", "$text-warning")] if run.problem else []
     if run.state == "lost":
         message = "The run ended without a word: its process was killed, or the machine went down."
         hint = "The log has its last words; whole checkpoints are kept."
@@ -96,10 +97,10 @@ def problem_lines(run: RunSnapshot, local: bool) -> list[Content]:
         message, hint = run.error.message, run.error.hint
         keys = "e shows the whole error" + (", r tries again." if local else ".")
     else:
-        return []
+        return beside
     lines = [Content.styled(f"✖ {clean(message)}", "bold $text-error")]
     lines += [Content(clean(hint))] if hint else []
-    return lines + ([Content.styled(keys, "$foreground-muted")] if keys else [])
+    return lines + ([Content.styled(keys, "$foreground-muted")] if keys else []) + beside
 
 
 def settings_text(run: RunSnapshot) -> Content:

@@ -114,7 +114,8 @@ def _settings() -> list[Column[RunSummary]]:
 
 
 def _state(row: RunSummary) -> str:
-    return f"{BADGES[row.state][0]} {row.state}"
+    sign = "!" if row.problem else BADGES[row.state][0]
+    return f"{sign} {row.state}"
 
 
 def _epoch(row: RunSummary) -> str | None:

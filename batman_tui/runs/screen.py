@@ -32,8 +32,9 @@ from batman_tui.widgets.frame.base import BatmanScreen
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.filter import FilterInput
 from batman_tui.widgets.table.table import Column, VirtualTable
+from core.common.errors import RunError
 from core.common.text import clean
-from core.training.run.notes import said_of, write_note
+from core.training.run.notes import MEND, NOTES_FILE, said_of, write_note
 from core.training.run.run import Run
 from core.training.run.summary import RunSummary
 from core.training.run.worker_process import AT_REST
@@ -203,6 +204,8 @@ class RunsScreen(BatmanScreen):
         said = ""
         if row is not None:
             said = row.error if row.state == "unreadable" else said_of(row.tags, row.note)
+            problem = row.problem.replace(f"{clean(str(row.path))}/", "")
+            said = f"! {problem} {said}".strip() if problem else said
         below = Content.styled(clean(self._problem), "$text-warning")
         self.query_one("#runs-panel").border_subtitle = (
             below if self._problem else Content(clean(said))
@@ -292,9 +295,17 @@ class RunsScreen(BatmanScreen):
         if self.chosen is not None:
             self.app.push_screen(EvaluationScreen(self.chosen.path))
 
+    def _to_note(self) -> RunSummary | None:
+        """Return the run with the cursor; one whose notes are damaged is not asked about first."""
+        row = self.chosen
+        if row is None or NOTES_FILE not in row.problem:
+            return row
+        self.batman.show_error(RunError(row.problem, MEND))
+        return None
+
     def action_note(self) -> None:
         """Write a note on the run."""
-        row = self.chosen
+        row = self._to_note()
         if row is None:
             return
         path = row.path
@@ -307,7 +318,7 @@ class RunsScreen(BatmanScreen):
 
     def action_tags(self) -> None:
         """Change the run's tags."""
-        row = self.chosen
+        row = self._to_note()
         if row is None:
             return
         path, before = row.path, row.tags

@@ -16,11 +16,11 @@ from typing import Any
 
 import msgspec
 
-from core.common.errors import BatmanError, Cancelled, DiskFull
-from core.common.full_disk import disk_full
+from core.common.errors import Cancelled
 from core.common.progress import Progress
 from core.export import ExportOptions, export
 from core.inference import InferenceOptions, infer
+from core.processes.child_failure import told_failure
 from core.processes.child_process import begin_process, listen_for_stop
 
 JOBS: dict[str, tuple[Any, Any]] = {
@@ -53,11 +53,7 @@ def main() -> int:
     try:
         result = work(kind(**options), report, stopped)
     except Exception as error:
-        told = disk_full(error) or error
-        if not isinstance(told, BatmanError):
-            raise
-        full = isinstance(told, DiskFull)
-        say("failed", message=told.message, hint=told.hint, full=full)
+        say("failed", **told_failure(error, *filter(None, [options.get("output")])))
         return 130 if isinstance(error, Cancelled) else 1
     say("finished", result=msgspec.to_builtins(result, enc_hook=str))
     return 0

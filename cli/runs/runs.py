@@ -21,7 +21,13 @@ from core.training.config.command_line import command_line
 from core.training.config.form import to_text
 from core.training.live.follow import RunFollower
 from core.training.run.delete import delete_run, drop_checkpoints, require_ended, room
-from core.training.run.notes import change_tags, parse_tag_changes, read_notes, said_of, write_note
+from core.training.run.notes import (
+    change_tags,
+    parse_tag_changes,
+    require_notes,
+    said_of,
+    write_note,
+)
 from core.training.run.run import Run, find_run, latest_run
 from core.training.run.summary import RunSummary
 from core.training.run_list.filter import SETTINGS, SORTABLE, require_filter, sort_runs
@@ -144,7 +150,7 @@ def _say_list(runs: Sequence[RunSummary]) -> None:
         [
             (
                 run.name,
-                run.state,
+                f"{run.state} !" if run.problem else run.state,
                 run.model,
                 run.project,
                 f"{run.epoch}/{run.epochs}",
@@ -163,6 +169,8 @@ def _say_list(runs: Sequence[RunSummary]) -> None:
     for run in runs:
         if run.state == "unreadable":
             say(f"{run.name}: {run.error}", "yellow")
+        if run.problem:
+            say(f"! {run.name}: {run.problem}", "yellow")
 
 
 def _compare(args: argparse.Namespace) -> int:
@@ -174,7 +182,7 @@ def _compare(args: argparse.Namespace) -> int:
 def _note(args: argparse.Namespace) -> int:
     found = find_run(workspace_of(args), args.run)
     if args.text is None:
-        say(read_notes(found.path).text or f"There is no note on '{found.name}'.")
+        say(require_notes(found.path).text or f"There is no note on '{found.name}'.")
     elif write_note(found.path, args.text).text:
         say(f"Noted on '{found.name}'.")
     else:
@@ -189,7 +197,7 @@ def _tag(args: argparse.Namespace) -> int:
     _, changes = options.parse_known_args(args.changes, args)
     found = find_run(workspace_of(args), args.run)
     add, remove = parse_tag_changes(changes)
-    notes = change_tags(found.path, add, remove) if add or remove else read_notes(found.path)
+    notes = change_tags(found.path, add, remove) if add or remove else require_notes(found.path)
     shown = " ".join(f"#{tag}" for tag in notes.tags)
     say(f"{found.name}: {shown}" if shown else f"'{found.name}' has no tags.")
     return Exit.OK
@@ -261,6 +269,8 @@ def _show(args: argparse.Namespace) -> int:
             ("command", command_line(config)),
         ]
     )
+    if said := summary.error if summary.state == "unreadable" else summary.problem:
+        say(f"! {said}", "yellow")
     for warning in snapshot.warnings:
         say(f"Warning: {warning.message} {warning.hint}".rstrip(), "yellow")
     say_end(snapshot, str(found.path))

@@ -7,13 +7,17 @@ import json
 import os
 import re
 import shutil
+import stat
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, TypeVar
 
 from core.common.errors import BadName, BatmanError
 from core.common.invisible_characters import unseen
+from core.common.parse import ParseError, parse_json
 from core.common.temporary import file_beside, sweep
 from core.common.text import clean
+
+T = TypeVar("T")
 
 FileMode = Literal["link", "copy", "move", "reference"]
 
@@ -143,6 +147,51 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, text + "\n")
 
 
+def open_plain(path: Path) -> BinaryIO:
+    """Open a file for reading that lies where a file belongs; never waits.
+
+    What lies there may be anything: a pipe that nobody writes to would be waited for for ever.
+    Raises OSError, also for what is no file.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(fd, "rb")
+    os.close(fd)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "It is a pipe or a device, and no file", str(path))
+
+
+def leads_nowhere(path: Path) -> bool:
+    """Tell whether `path` is a link to what is not there, such as a disk that is not mounted."""
+    return os.path.islink(path) and not os.path.exists(path)  # noqa: PTH110, PTH114 - never raise
+
+
+def read_plain(path: Path) -> bytes:
+    """Return what is in a file, see `open_plain`. Raises OSError."""
+    with open_plain(path) as file:
+        return file.read()
+
+
+def read_typed_json(path: Path, kind: type[T]) -> T | None:
+    """Return the JSON that a program keeps at `path` as the type `kind`, None if there is none.
+
+    Raises `BatmanError` that names the file when it cannot be read or is something else.
+    """
+    try:
+        return parse_json(read_plain(path), kind)
+    except (FileNotFoundError, NotADirectoryError):
+        if not leads_nowhere(path):
+            return None
+        said = "it is a link that leads nowhere"
+    except (OSError, ParseError) as error:
+        said = reason(error)
+    raise BatmanError(
+        f"'{clean(str(path))}' cannot be read: {clean(said)}.", "Mend the file, or remove it."
+    )
+
+
 def read_json(path: Path) -> Any:
     """Return the JSON in `path`. Raises `BatmanError` that names the file when it cannot.
 
@@ -150,7 +199,7 @@ def read_json(path: Path) -> Any:
     nesting that is deeper than Python can follow).
     """
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_plain(path))
     except FileNotFoundError:
         raise BatmanError(f"There is no file '{clean(str(path))}'.") from None
     except OSError as error:

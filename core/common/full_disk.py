@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.common.errors import DiskFull
@@ -48,15 +49,43 @@ def disk_full(error: BaseException, near: Iterable[Path] = ()) -> DiskFull | Non
     failed write names the thing, this names the cause. The file system is that of the file which
     the system names, else the fullest of `near` and the usual places, if that is full.
     """
-    if isinstance(error, DiskFull):
-        return error
+    told = next((cause for cause in _causes(error) if isinstance(cause, DiskFull)), None)
+    place, quota = _where(error, near)
+    return told or (None if place is None else full_at(place, quota=quota))
+
+
+@contextlib.contextmanager
+def naming_full_disk(target: Path) -> Iterator[None]:
+    """Let the block, which makes `target` under other names, end with `DiskFull` that names it.
+
+    To be left before what was made is removed: with that, what says which disk is full is gone.
+    """
+    try:
+        yield
+    except DiskFull:
+        raise
+    except Exception as error:
+        place, quota = _where(error, [target])
+        if place is None:
+            raise
+        own = mount_of(place) == mount_of(target)
+        raise full_at(target if own else place, quota=quota) from error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it was raised from, or while handling."""
     seen: set[int] = set()
     cause: BaseException | None = error
-    name: str | None = None
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
-        if isinstance(cause, DiskFull):
-            return cause
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _where(error: BaseException, near: Iterable[Path]) -> tuple[Path | None, bool]:
+    """Return what could not be written for want of room, None without such, and if by quota."""
+    name: str | None = None
+    for cause in _causes(error):
         if is_full(cause):
             if isinstance(cause, OSError) and isinstance(cause.filename, str):
                 name = name or cause.filename
@@ -65,9 +94,8 @@ def disk_full(error: BaseException, near: Iterable[Path] = ()) -> DiskFull | Non
             # Without a name it may be the output that has no room: a pipe, a device, another disk.
             unnamed = isinstance(cause, OSError) and not name and not quota
             if not unnamed or free_bytes(place) < _NOTHING:
-                return full_at(place, quota=quota)
-        cause = cause.__cause__ or cause.__context__
-    return None
+                return place, quota
+    return None, False
 
 
 def full_at(path: Path, *, quota: bool = False) -> DiskFull:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from core.common.files import read_plain
 from core.common.folders import config_dir
 from core.common.parse import parse_toml
 from core.common.text import clean, did_you_mean
@@ -84,7 +85,7 @@ def load_notify(folder: Path | None = None) -> NotifySettings:
     The app tells what is wrong in the file when it opens.
     """
     try:
-        text = ((folder or config_dir()) / _FILE).read_text(encoding="utf-8")
+        text = read_plain((folder or config_dir()) / _FILE).decode()
         return read_notify(parse_toml(text).get("notify", {}))[0]
     except (OSError, ValueError):
         return NotifySettings()

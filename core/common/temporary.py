@@ -29,6 +29,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from core.common.full_disk import naming_full_disk
+
 _NAME = re.compile(
     r"\.(?P<of>.+)\.batman-(?P<host>.+)-(?P<pid>\d+)-(?P<start>\d+)-[0-9a-f]{8}(?P<was>\.was)?\.tmp"
 )
@@ -77,7 +79,8 @@ def folder_beside(target: Path) -> Iterator[Path]:
     """Make a folder beside `target` for the block; what is left of it goes when the block ends.
 
     The block renames it into place (`put_in_place`) when it is complete. It has the permissions
-    that folders usually have. What dead processes left beside it goes first. Raises OSError.
+    that folders usually have. What dead processes left beside it goes first. Raises OSError, and
+    `DiskFull` for a full disk.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent)
@@ -85,7 +88,8 @@ def folder_beside(target: Path) -> Iterator[Path]:
     made.mkdir()
     with _held(made):
         try:
-            yield made
+            with naming_full_disk(target):
+                yield made
         finally:
             shutil.rmtree(made, ignore_errors=True)
 

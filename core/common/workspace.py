@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.common.errors import BatmanError
-from core.common.files import expand_user, safe_name, utf8_path
+from core.common.files import expand_user, leads_nowhere, safe_name, utf8_path
 from core.common.text import clean
 
 
@@ -100,13 +99,20 @@ def _folders_with(parent: Path, file: str) -> list[Path]:
 
 
 def holds(folder: Path, file: str) -> bool:
-    """Tell whether `folder` has the file, or may have it: what may not be read is not hidden."""
+    """Tell whether `folder` has something of that name, or may have it.
+
+    What is no file, or may not be read, is not hidden by that; nor is a link to a folder that is
+    not there now.
+    """
     try:
-        return stat.S_ISREG((folder / file).stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
+        (folder / file).lstat()
+    except FileNotFoundError:
+        return leads_nowhere(folder)
+    except NotADirectoryError:
         return False
     except (OSError, ValueError):
-        return folder.is_dir()
+        return folder.is_dir() or leads_nowhere(folder)
+    return True
 
 
 def _changed(run: Path) -> float:

@@ -2,8 +2,8 @@
 
 With `--json-progress` standard output has one JSON object a line: `{"event": "progress", "stage",
 "done", "total"}` as it goes, then `{"event": "finished", "folder", "map50_95", "map50"}` or
-`{"event": "failed", "message", "hint"}`. The exit code is 0, 1 for an expected error, 130 for a
-cancellation by SIGTERM or SIGINT.
+`{"event": "failed", "message", "hint", "full"}`. The exit code is 0, 1 for an expected error, 130
+for a cancellation by SIGTERM or SIGINT.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.common.errors import BatmanError, Cancelled
+from core.common.errors import Cancelled
 from core.common.progress import Progress
 from core.common.text import clean
 from core.evaluation.evaluate import EvaluationOptions, evaluate
 from core.evaluation.result import evaluation_folder
+from core.processes.child_failure import told_failure
 from core.processes.child_process import begin_process, listen_for_stop
 
 
@@ -59,10 +60,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     try:
         result = evaluate(options, report, stopped)
-    except BatmanError as error:
-        say("failed", message=error.message, hint=error.hint)
+    except Exception as error:
+        told = told_failure(error, *filter(None, [arguments.output]))
+        say("failed", **told)
         if not arguments.json_progress:
-            sys.stderr.write(f"{clean(error.message)}\n{clean(error.hint)}\n")
+            sys.stderr.write(f"{clean(told['message'])}\n{clean(told['hint'])}\n")
         return 130 if isinstance(error, Cancelled) else 1
     folder = arguments.output or evaluation_folder(Path(result.checkpoint).parent, result.split)
     say("finished", folder=str(folder), map50_95=result.map50_95, map50=result.map50)

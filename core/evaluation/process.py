@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.common.errors import BatmanError, Cancelled
+from core.common.errors import Cancelled
 from core.common.progress import Progress
+from core.processes.child_failure import raised_failure
 from core.processes.child_output import died
 from core.processes.child_process import python_command, python_environment
 from core.training.launch.local import require_trainer
@@ -81,7 +82,7 @@ class EvaluationProcess:
             if end.get("event") == "finished" and code == 0:
                 return Path(str(end["folder"]))
             if end.get("event") == "failed":
-                raise BatmanError(str(end.get("message", "")), str(end.get("hint", "")))
+                raise raised_failure(end)
             raise died("The evaluation", code, noise)
 
     def cancel(self) -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.common.errors import BatmanError, Cancelled, ClassError
+from core.common.errors import BatmanError, Cancelled, ClassError, DiskFull
+from core.common.full_disk import naming_full_disk
 from core.common.progress import Cancelled as IsCancelled
 from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import file_beside, sweep
@@ -95,7 +96,7 @@ def infer(
     output folder. An input that cannot be read is reported in the summary and passed over. Raises
     BatmanError when nothing is left, ClassError for a threshold of a class the model does not
     have, RunError and ConfigError as `load_detector` does, Cancelled (annotated pictures that were
-    written stay).
+    written stay), DiskFull (new ones go).
     """
     from core.models import load_detector
 
@@ -110,10 +111,18 @@ def infer(
         batch_size=options.batch_size,
         classes=options.classes,
     )
+    session = _Session(options, detector, progress, cancelled)
     try:
-        options.output.mkdir(parents=True, exist_ok=True)
-        sweep(options.output)
-        return _Session(options, detector, progress, cancelled).run(sources, skipped)
+        with naming_full_disk(options.output):
+            session.make(options.output)
+            sweep(options.output)
+            return session.run(sources, skipped)
+    except DiskFull as error:
+        session.take_back()
+        if session.replaced:
+            kept = f"{plural(session.replaced, 'picture')} of an earlier call had been replaced"
+            error.hint = error.hint.replace("Nothing was changed", kept)
+        raise
     except OSError as error:
         raise BatmanError(
             f"'{clean(str(error.filename or options.output))}' cannot be written: "
@@ -176,6 +185,19 @@ class _Session:
         self.swept: set[Path] = set()
         self.counts: Counter[int] = Counter()
         self.images = self.videos = self.frames = self.tracks = 0
+        self.made: list[Path] = []
+        self.replaced = 0
+
+    def make(self, folder: Path) -> None:
+        """Make a folder and those above it, and remember which were not there."""
+        self.made += [path for path in reversed([folder, *folder.parents]) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def take_back(self) -> None:
+        """Remove what this call has made."""
+        for path in reversed(self.made):
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
 
     def run(self, sources: Sequence[Source], skipped: list[Skipped]) -> InferenceSummary:
         from core.inference.records import RecordWriter
@@ -332,9 +354,13 @@ class _Session:
     def _target(self, name: str) -> Path:
         target = self.folder / self.names.take(name)
         if target.parent not in self.swept:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self.make(target.parent)
             sweep(target.parent)
             self.swept.add(target.parent)
+        if target.exists():
+            self.replaced += 1
+        else:
+            self.made.append(target)
         return target
 
     def _strong(self, found: Prediction) -> Prediction:

@@ -6,6 +6,7 @@ sees half a file and a video of any length fits in memory.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -138,6 +139,7 @@ class RecordWriter:
 
     def _discard(self) -> None:
         for file in self._files:
-            file.close()
+            with contextlib.suppress(OSError):  # what it still holds finds no room
+                file.close()
         for path in self._temporary:
             path.unlink(missing_ok=True)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from core.common.errors import RunError
+from core.common.files import open_plain, read_plain
 from core.common.parse import ParseError, parse_json
+from core.common.text import clean
 from core.processes.child_process import begin_process
 from core.training.run.events import (
     Checkpoint,
@@ -75,13 +76,15 @@ def newest_checkpoint(run_dir: Path) -> Checkpoint | None:
     """Return the newest checkpoint that the run can go on from, as its events tell it."""
     newest = None
     try:
-        with (run_dir / "events.jsonl").open("rb") as file:
+        with open_plain(run_dir / "events.jsonl") as file:
             for line in file:
                 event = decode_event(line) if b'"checkpoint"' in line else None
                 if isinstance(event, Checkpoint) and event.kind != "best":
                     newest = event
     except FileNotFoundError:
         return None
+    except OSError as error:
+        _say(f"'events.jsonl' cannot be read: {error.strerror}")
     return newest
 
 
@@ -97,7 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     what, folder, *rest = sys.argv[1:] if argv is None else argv
     run_dir = Path(folder)
     if not run_dir.is_dir():
-        raise RunError(f"There is no run folder '{folder}'.")
+        _say(f"There is no run folder '{folder}'.")
+        return UNUSABLE
     token, job = os.environ.get("BATMAN_TOKEN", ""), os.environ.get("SLURM_JOB_ID", "")
     if what == "warn":
         # The worker will stop, and that is no end: the job starts it again.
@@ -155,7 +159,7 @@ def _end(run_dir: Path, job: str, token: str, code: int, step: int) -> None:
 
 
 def _fail(run_dir: Path, kind: str, message: str, hint: str) -> None:
-    sys.stdout.write(f"batman: {message} {hint}\n")
+    _say(f"{message} {hint}")
     _tell(run_dir, Failed(kind=kind, message=message, hint=hint))
 
 
@@ -170,23 +174,31 @@ def _append(run_dir: Path, attempt: Attempt) -> None:
         with (run_dir / FILE).open("ab") as file:
             file.write(msgspec.json.encode(attempt) + b"\n")
     except OSError as error:  # a full disk: the job's own words are what is left
-        sys.stdout.write(f"batman: '{attempt.what}' could not be noted: {error.strerror}\n")
+        _say(f"'{attempt.what}' could not be noted: {error.strerror}")
+
+
+def _say(text: str) -> None:
+    """Print a line into the job's log, without secrets and what a terminal would obey."""
+    sys.stdout.write(f"batman: {clean(text)}\n")
 
 
 def _known(run_dir: Path) -> list[Attempt]:
     try:
-        return read_attempts((run_dir / FILE).read_bytes())
+        return read_attempts(read_plain(run_dir / FILE))
     except FileNotFoundError:
-        return []
+        pass
+    except OSError as error:  # the job goes on without what it noted before
+        _say(f"'{FILE}' cannot be read: {error.strerror}")
+    return []
 
 
 def _tail(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             start = max(0, file.seek(0, os.SEEK_END) - _TAIL)
             file.seek(start)
             data = file.read()
-    except FileNotFoundError:
+    except OSError:
         return b""
     return data[data.find(b"\n") + 1 :] if start else data
 

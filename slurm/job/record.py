@@ -6,21 +6,23 @@ again by its token and never made twice, and it keeps the job's end for clusters
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from core.common.files import write_json
-from core.common.parse import ParseError, parse_json
+from core.common.errors import BatmanError, RunError
+from core.common.files import read_typed_json, write_json
+from core.common.text import clean
 from core.common.workspace import Workspace
 from core.privacy.secrets import redact_forms, redact_tree
+from core.training.run.damage import JOB_FILE
 
 if TYPE_CHECKING:
     from core.training.run.run import Run
 
-JOB_FILE = "job.json"
 SCRIPT_FILE = "job.sh"
 # Which checkpoints come back beside the best weights.
 CHECKPOINTS = ("none", "last", "all")
@@ -77,11 +79,17 @@ def comment_of(token: str) -> str:
 
 
 def read_record(run_dir: Path) -> JobRecord | None:
-    """Return the record in `run_dir`, None if the run was never submitted."""
+    """Return the record in `run_dir`, None if the run was never submitted.
+
+    Raises RunError for one that cannot be read: the run's job may be waiting or at work.
+    """
     try:
-        return parse_json((run_dir / JOB_FILE).read_bytes(), JobRecord)
-    except (OSError, ParseError):
-        return None
+        return read_typed_json(run_dir / JOB_FILE, JobRecord)
+    except BatmanError as error:
+        raise RunError(
+            f"Which job trains the run '{clean(run_dir.name)}' is not known: {error.message}",
+            "Look with batman jobs list; when no job has it, remove the file.",
+        ) from None
 
 
 def write_record(run_dir: Path, record: JobRecord) -> JobRecord:
@@ -104,7 +112,13 @@ def keep_checkpoints(
 
 
 def list_records(workspace: Workspace) -> list[tuple[Path, JobRecord]]:
-    """Return every run of the workspace that was submitted, the latest submission first."""
-    found = [(path, read_record(path)) for path in workspace.list_runs()]
-    kept = [(path, record) for path, record in found if record is not None]
+    """Return every run of the workspace that was submitted, the latest submission first.
+
+    One whose record cannot be read is left out; the list of runs says what is wrong with it.
+    """
+    kept = []
+    for path in workspace.list_runs():
+        with contextlib.suppress(RunError):
+            if (record := read_record(path)) is not None:
+                kept.append((path, record))
     return sorted(kept, key=lambda item: item[1].submitted_at, reverse=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from core.common.errors import RunError
 from slurm.job.record import JobRecord, read_record, write_record
 from slurm.job.states import GONE, LEFT, parse_state
 from slurm.queue.jobs import Job
@@ -92,7 +94,9 @@ def keep_ends(
         if known and (record.exit_code is not None or job.exit_code is None):
             continue
         # Read again: whoever mirrors the run may have written since.
-        now = read_record(path)
+        now = None
+        with contextlib.suppress(RunError):  # damaged since: the list of runs says so
+            now = read_record(path)
         if now is not None and now.job_id == record.job_id:
             write_record(
                 path,

@@ -15,10 +15,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from core.common.errors import BadName, BatmanError
-from core.common.files import safe_name, write_atomic
+from core.common.files import read_plain, safe_name, write_atomic
 from core.common.folders import config_dir
 from core.common.parse import parse_toml
 from core.common.text import clean, did_you_mean, sentence
+from core.common.workspace import entries_of
 from slurm.site.slurm_values import parse_duration, parse_memory
 
 # Administrators ask for no more than a look every 15 seconds; see docs.
@@ -202,18 +203,21 @@ def profile_file(name: str) -> Path:
 
 
 def list_profiles() -> list[str]:
-    """Return the names of all profiles, sorted; broken ones too."""
-    try:
-        return sorted(path.stem for path in folder().glob("*.toml"))
-    except OSError:
-        return []
+    """Return the names of all profiles, sorted; broken ones too.
+
+    Raises `BatmanError` when their folder may not be read.
+    """
+    names = (entry.name for entry in entries_of(folder()))
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
 def load_profile(name: str) -> Profile:
     """Return the profile `name`. Raises `ProfileError` naming the nearest, or what is wrong."""
-    path = profile_file(name)
     try:
-        values = parse_toml(path.read_text(encoding="utf-8"))
+        path = profile_file(name)
+        values = parse_toml(read_plain(path).decode())
+    except BadName as error:  # a file that somebody else put there
+        raise ProfileError(error.message, error.hint) from None
     except FileNotFoundError:
         known = list_profiles()
         guess = did_you_mean(name, known)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.common.files import write_atomic
+from core.common.full_disk import naming_full_disk
 from core.common.progress import Cancelled as IsCancelled
 from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import remove_tree
@@ -23,16 +24,17 @@ from core.models.sizes import get_model
 from core.training.config.options import TrainingConfig
 from core.training.launch.plan import would_be_path
 from core.training.launch.prepare_run import ready_run
+from core.training.run.damage import JOB_FILE
 from core.training.run.run import CONFIG_FILE, Run
-from slurm.job.record import JobRecord, keep_checkpoints, read_record
+from slurm.job.record import JobRecord, keep_checkpoints
 from slurm.site.discover import Facts
 from slurm.site.site import Site
 from slurm.submit.plan import CannotGive, plan
 from slurm.submit.request import AUTO, JobRequest, combinations
 from slurm.submit.resources import Resources
-from slurm.submit.sbatch import SubmitUnknown
+from slurm.submit.sbatch import NotNoted, SubmitUnknown
 from slurm.submit.start_estimate import Soonest, soonest
-from slurm.submit.submit import Submission, plan_submission, submit
+from slurm.submit.submit import Submission, noting, plan_submission, submit
 from slurm.sync.mirror import Mirror, link_log
 
 
@@ -102,26 +104,28 @@ def send_order(
     before = _Before(workspace, order.configs)
     runs: list[Run] = []
     try:
-        for config in order.configs:
-            runs.append(
-                ready_run(
-                    workspace,
-                    config,
-                    lambda at: report(Progress(at.stage, at.done, at.total)),
-                    cancelled,
+        with naming_full_disk(workspace.runs_dir):
+            for config in order.configs:
+                runs.append(
+                    ready_run(
+                        workspace,
+                        config,
+                        lambda at: report(Progress(at.stage, at.done, at.total)),
+                        cancelled,
+                    )
                 )
-            )
-        on_ready(runs)
-        submission = plan_submission(site, runs, order.resources, order.parallel)
-        records = submit(site, submission, report, cancelled)
-    except SubmitUnknown:
+            on_ready(runs)
+            submission = plan_submission(site, runs, order.resources, order.parallel)
+            records = submit(site, submission, report, cancelled)
+    except (SubmitUnknown, NotNoted):
         raise
     except BaseException:
         before.restore(runs)
         raise
-    records = keep_checkpoints(runs, records, order.checkpoints)
-    for run in runs:
-        link_log(Mirror(site, run), workspace)
+    with noting(runs, records[0].job_id):
+        records = keep_checkpoints(runs, records, order.checkpoints)
+        for run in runs:
+            link_log(Mirror(site, run), workspace)
     return Sent(tuple(runs), submission, tuple(records))
 
 
@@ -142,7 +146,7 @@ class _Before:
     def restore(self, runs: Sequence[Run]) -> None:
         """Take away what was made in the folders of `runs`, unless a trainer has begun there."""
         for run in runs:
-            if read_record(run.path) is not None:
+            if (run.path / JOB_FILE).exists():
                 continue
             with suppress(OSError):
                 if run.path not in self._names:

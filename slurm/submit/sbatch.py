@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Sequence
 
-from core.common.errors import BatmanError
+from core.common.errors import BatmanError, DiskFull
 from core.common.progress import Cancelled, never
 from core.common.text import clean, whole_number
 from slurm.hosts import Completed, Host, HostError, NeedsPerson, NotConnected
@@ -23,11 +23,16 @@ _TIMEOUT_S = 90.0
 # A submission without an answer may still be under way for this long.
 _UNDER_WAY_S = _TIMEOUT_S + 15.0
 _BEGUN = 75
+_NO_ROOM = 74
 _TRIES = 10
 
 
 class SubmitError(BatmanError):
     """SLURM did not take the job; there is none."""
+
+
+class NotNoted(DiskFull):
+    """There is a job, and no room to note which; it is found again by its token."""
 
 
 class SubmitUnknown(HostError):
@@ -39,10 +44,16 @@ _RUN = """
 marker=$1; shift
 mkdir -p -- "${marker%/*}" || exit 1
 mkdir -- "$marker" || { [ -d "$marker" ] && exit 75; exit 1; }
+# Room for the answer: without it a job would be queued that nobody knows of.
+for file in out err code; do
+  printf '%4096s' '' >"$marker/$file.new" || { rm -rf -- "$marker"; exit 74; }
+done
 for name in $(env | sed -n 's/^\\(SBATCH_[A-Za-z0-9_]*\\)=.*/\\1/p'); do unset "$name"; done
-"$@" >"$marker/out" 2>"$marker/err" </dev/null
-echo $? >"$marker/code.new"; mv -- "$marker/code.new" "$marker/code"
-cat "$marker/out"; cat "$marker/err" >&2; exit "$(cat "$marker/code")"
+mv -- "$marker/out.new" "$marker/out"; mv -- "$marker/err.new" "$marker/err"
+"$@" 1<>"$marker/out" 2<>"$marker/err" </dev/null
+code=$?
+echo $code 1<>"$marker/code.new"; mv -- "$marker/code.new" "$marker/code"
+cat "$marker/out"; cat "$marker/err" >&2; exit $code
 """
 
 _LOOK = """
@@ -79,6 +90,13 @@ def submit_once(
         except HostError:
             pass  # the answer was lost, or sbatch hangs: the host will tell
         else:
+            if done.code == _NO_ROOM:
+                raise SubmitError(
+                    f"The disk is full on {clean(host.name)}: SLURM's answer would find no room in"
+                    f" '{clean(marker.rpartition('/')[0])}', so the job was not submitted.",
+                    "These make room and need none: batman runs delete RUN --checkpoints, batman"
+                    " runs delete RUN.",
+                )
             if done.code != _BEGUN:
                 return _number(done, done.code, done.text)
         found = _settle(host, marker, token, begun, cancelled, patience_s)

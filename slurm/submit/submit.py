@@ -12,26 +12,28 @@ import secrets
 import shlex
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.common.errors import BatmanError, RunError
+from core.common.full_disk import disk_full
 from core.common.progress import Cancelled, Report, never, nothing
 from core.common.text import clean
 from core.models.sizes import weights_file
 from core.privacy.secrets import redact
 from core.training.config.options import TrainingConfig
 from core.training.run.checkpoints import BEST, LAST
+from core.training.run.damage import RESULTS_FILE
 from core.training.run.events import Epoch, read_events
 from core.training.run.overwrite_guard import reached, refuse_setback
-from core.training.run.run import CONFIG_FILE, EVENTS_FILE, RESULTS_FILE, Run
+from core.training.run.run import CONFIG_FILE, EVENTS_FILE, Run
 from core.training.run.worker_process import ENDED, WORKER_FILE, expect_worker
 from slurm.hosts import HostError
 from slurm.job.record import SCRIPT_FILE, JobRecord, read_record, write_record
 from slurm.site.site import CODE, Site
 from slurm.submit.resources import Resources
-from slurm.submit.sbatch import SubmitError, SubmitUnknown, find_job, submit_once
+from slurm.submit.sbatch import NotNoted, SubmitError, SubmitUnknown, find_job, submit_once
 from slurm.submit.script import BatchScript, JobSpec, build_script
 from slurm.sync.mirror_state import MirrorState
 from slurm.sync.tail_copy import Grown
@@ -126,47 +128,65 @@ def submit(
     marker = f"{spec.run_dirs[0]}/.submitted-{spec.token}"
     now = time.time()
     records = []
-    for task, (run, folder) in enumerate(zip(submission.runs, spec.run_dirs, strict=True)):
-        records.append(
-            JobRecord(
-                cluster=site.name,
-                host=site.profile.host,
-                token=spec.token,
-                run_dir=folder,
-                log="",
-                marker=marker,
-                submitted_at=now,
-                command=submission.command(),
-                task=task if spec.is_array else None,
-                gpu=spec.resources.gpu,
-                num_gpus=spec.resources.gpus_per_node,
-                num_nodes=spec.resources.nodes,
-                partition=spec.resources.partition,
-                time_limit=spec.resources.time_s,
-            )
-        )
-        _put_text(site, run, folder, SCRIPT_FILE, submission.script.text, cancelled, patience_s)
-        # From here on the run is expected to be trained there, whatever becomes of our answer.
-        write_record(run.path, records[-1])
-        expect_worker(run.path, f"cluster {site.name}")
-        if not site.shared:
-            source = run.path / WORKER_FILE
-            target = f"{folder}/{WORKER_FILE}"
-            persist(lambda s=source, t=target: host.put(s, t), cancelled, patience_s)  # type: ignore[misc]
     try:
+        for task, (run, folder) in enumerate(zip(submission.runs, spec.run_dirs, strict=True)):
+            records.append(
+                JobRecord(
+                    cluster=site.name,
+                    host=site.profile.host,
+                    token=spec.token,
+                    run_dir=folder,
+                    log="",
+                    marker=marker,
+                    submitted_at=now,
+                    command=submission.command(),
+                    task=task if spec.is_array else None,
+                    gpu=spec.resources.gpu,
+                    num_gpus=spec.resources.gpus_per_node,
+                    num_nodes=spec.resources.nodes,
+                    partition=spec.resources.partition,
+                    time_limit=spec.resources.time_s,
+                )
+            )
+            _put_text(site, run, folder, SCRIPT_FILE, submission.script.text, cancelled, patience_s)
+            # From here on the run is expected to be trained there, whatever becomes of our answer.
+            write_record(run.path, records[-1])
+            expect_worker(run.path, f"cluster {site.name}")
+            if not site.shared:
+                source = run.path / WORKER_FILE
+                target = f"{folder}/{WORKER_FILE}"
+                persist(lambda s=source, t=target: host.put(s, t), cancelled, patience_s)  # type: ignore[misc]
         number = submit_once(
             host, submission.command(), marker, spec.token, cancelled, min(patience_s, 300.0)
         )
     except SubmitUnknown:
         raise
-    except BatmanError:
+    except (BatmanError, OSError):
         for run in submission.runs:
             forget(run)
         raise
-    return [
-        _numbered(run, record, number, spec)
-        for run, record in zip(submission.runs, records, strict=True)
-    ]
+    with noting(submission.runs, number):
+        return [
+            _numbered(run, record, number, spec)
+            for run, record in zip(submission.runs, records, strict=True)
+        ]
+
+
+@contextlib.contextmanager
+def noting(runs: Sequence[Run], number: str) -> Iterator[None]:
+    """Let the block, which notes the job `number` of `runs`, raise `NotNoted` on a full disk."""
+    try:
+        yield
+    except OSError as error:
+        full = disk_full(error, [run.path for run in runs])
+        if full is None:
+            raise
+        name = shlex.quote(runs[0].name)
+        raise NotNoted(
+            f"The job {clean(number)} was submitted, and that cannot be noted here: {full.message}",
+            f"Make room (batman runs delete RUN --checkpoints), then batman watch {name}: the job"
+            " is found again. Do not submit it once more.",
+        ) from error
 
 
 def recover(site: Site, run: Run) -> JobRecord | None:

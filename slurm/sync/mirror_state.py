@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from core.common.errors import BatmanError
-from core.common.files import read_json, write_json
-from core.training.run.run import MIRROR_FILE as FILE
+from core.common.errors import BatmanError, RunError
+from core.common.files import read_typed_json, write_json
+from core.common.text import clean
+from core.training.run.damage import MIRROR_FILE as FILE
 from slurm.sync.tail_copy import Grown
 
 
@@ -25,16 +27,27 @@ class MirrorState:
 
     @classmethod
     def load(cls, run_dir: Path) -> MirrorState:
-        """Return what is recorded in `run_dir`; nothing fetched yet if that cannot be read."""
+        """Return what is recorded in `run_dir`, nothing fetched yet where there is no record.
+
+        Raises RunError for one that cannot be read: what came before would be copied once more
+        behind what is here.
+        """
         try:
-            told = read_json(run_dir / FILE)
+            told = read_typed_json(run_dir / FILE, dict[str, Any])
+            if told is None:
+                return cls()
             for name in ("events", "log"):
                 # A number alone is what earlier versions wrote.
                 value = told[name]
                 told[name] = Grown(**value) if isinstance(value, dict) else Grown(int(value))
             return cls(**told)
-        except (BatmanError, TypeError, KeyError, ValueError):
-            return cls()
+        except (BatmanError, TypeError, KeyError, ValueError) as error:
+            said = error.message if isinstance(error, BatmanError) else f"{type(error).__name__}."
+            raise RunError(
+                f"How far the run '{clean(run_dir.name)}' was copied from its cluster is not known:"
+                f" {said}",
+                f"Move {FILE}, events.jsonl and train.log out of its folder: they are copied anew.",
+            ) from None
 
     def save(self, run_dir: Path) -> None:
         """Write the record."""

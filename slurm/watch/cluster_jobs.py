@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from core.common.errors import BatmanError
 from core.common.workspace import Workspace
 from slurm.hosts import Host, HostError
 from slurm.job.record import JobRecord, list_records
@@ -43,12 +44,14 @@ HERE = "here"
 def clusters() -> list[Profile]:
     """Return the clusters that can be looked at, by name; on a login node without any, this one.
 
-    A profile that cannot be read is left out; `batman clusters list` says what is wrong with it.
+    A profile, or their folder, that cannot be read is left out; `batman clusters list` says what
+    is wrong.
     """
     found = []
-    for name in list_profiles():
-        with contextlib.suppress(ProfileError):
-            found.append(load_profile(name))
+    with contextlib.suppress(BatmanError):
+        for name in list_profiles():
+            with contextlib.suppress(ProfileError):
+                found.append(load_profile(name))
     if not found and shutil.which("squeue"):
         found.append(Profile(name=HERE))
     return found

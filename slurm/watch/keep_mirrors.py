@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from core.common.errors import RunError
 from core.common.workspace import Workspace
 from core.training.run.run import Run
 from core.training.run.worker_process import ENDED
@@ -60,7 +61,10 @@ class RunKeeper:
         self._recover(site)
         kept = 0
         for job_id, path in watched.runs.items():
-            record = read_record(path)
+            try:
+                record = read_record(path)
+            except RunError:
+                continue  # the list of runs says what is wrong with it
             if record is None or record.fetched_at is not None:
                 continue
             job = watched.jobs.job(job_id)
@@ -75,6 +79,8 @@ class RunKeeper:
                 self._one(site, path, record, None if _unknown(job) else job)
             except NotConnected:
                 return kept
+            except RunError:
+                continue
             except (HostError, OSError):
                 # Its folder there is gone, or cannot be read: what is here is all there is.
                 if job is None or job.state.ended:

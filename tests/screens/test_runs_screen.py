@@ -165,6 +165,26 @@ async def test_a_broken_run_is_listed(workspace_with_runs: Path, opened) -> None
         assert "broken" in screen_text(app)
 
 
+async def test_a_damaged_note_is_marked_and_not_written_over(
+    workspace_with_runs: Path, opened
+) -> None:
+    path = workspace_with_runs / "runs" / "site-small-2"
+    (path / "notes.json").write_text("{half")
+    app = FrozenApp(workspace_with_runs)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        screen.table.move_to(path)
+        await until(pilot, lambda: "! 'notes.json' cannot be read" in screen_text(app))
+        assert "! stopped" in screen_text(app)
+        await pilot.press("n")
+        await until(pilot, lambda: "Mend the file" in screen_text(app))
+        assert app.screen is screen, "nobody is asked for a note that cannot be kept"
+        assert (path / "notes.json").read_text() == "{half"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run)
+        await until(pilot, lambda: "notes.json' cannot be read" in screen_text(app))
+
+
 # The curves below the list
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 from cli.common import run_module
 from core.common.errors import BatmanError, Cancelled
 from core.common.progress import Progress
+from core.data.classes.look_alikes import _CYRILLIC, _GREEK, look_alikes, odd_letters, skeleton
 from core.data.health import Finding, HealthReport, check, fix
 from core.data.health.boxes import TWIN_IOU
 from core.data.health.scan import ScannedImage
@@ -586,6 +588,29 @@ def test_classes_without_annotations(project: Project, maker: Maker) -> None:
     fixed(project, "class-empty")
     names = [row[0] for row in project.db.execute("SELECT name FROM classes")]
     assert names == ["cell"]
+
+
+def test_classes_that_look_the_same(project: Project, maker: Maker) -> None:
+    """Cyrillic letters among Latin ones, and an accent that is written in two ways."""
+    maker.image(boxes=1)
+    for name in ("hook", "h\u043eok", "caf\u00e9", "cafe\u0301", "Hook", "he11o", "hello", "cup"):
+        maker.label(name)
+    finding = find(project, "class-look-alike")
+    assert (finding.severity, finding.count) == ("serious", 4)
+    assert "'hook' and 'h\u043eok' (with CYRILLIC SMALL LETTER O)" in finding.message
+    assert "Hook" not in finding.message
+    assert "cup" not in finding.message
+
+
+def test_letters_that_look_like_latin_ones() -> None:
+    """Each is of its script, has one meaning, and stands for the Latin letter of its name."""
+    for (letters, latin), script in ((_CYRILLIC, "CYRILLIC"), (_GREEK, "GREEK")):
+        assert len(letters) == len(set(letters)) == len(latin)
+        assert all(unicodedata.name(letter).startswith(script) for letter in letters)
+        assert latin.isascii()
+    assert skeleton("\u0420\u043e\u0441\u0430") == "Poca"
+    assert look_alikes(["a", "\u0430", "\u03b1", "b"]) == [["a", "\u0430", "\u03b1"]]
+    assert odd_letters("plain") == ""
 
 
 def test_a_class_that_was_used_since_is_not_deleted(project: Project, maker: Maker) -> None:

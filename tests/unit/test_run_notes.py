@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -85,15 +86,40 @@ def test_a_run_shows_its_notes_even_when_its_settings_are_broken(tmp_path: Path)
 
 def test_a_broken_file_is_read_as_empty_and_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / NOTES_FILE).write_text("{half")
-    assert read_notes(tmp_path) == Notes()
+    found = read_notes(tmp_path)
+    assert (found.text, found.tags) == ("", ())
+    assert "notes.json' cannot be read" in found.problem
     with pytest.raises(RunError, match="cannot be read"):
         write_note(tmp_path, "x")
     assert (tmp_path / NOTES_FILE).read_text() == "{half"
 
 
 def test_tags_of_another_writer_are_put_right(tmp_path: Path) -> None:
-    (tmp_path / NOTES_FILE).write_text(json.dumps({"tags": ["B", "#a", "", "\x1b[31m"], "more": 1}))
-    assert read_notes(tmp_path).tags == ("a", "b")
+    file = tmp_path / NOTES_FILE
+    file.write_text(json.dumps({"tags": ["B", "#a"], "more": {"kept": 1}}))
+    assert read_notes(tmp_path) == Notes("", ("a", "b"))
+    write_note(tmp_path, "mine")
+    assert json.loads(file.read_text()) == {"note": "mine", "tags": ["a", "b"], "more": {"kept": 1}}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"cells": [], "nbformat": 4}, "something else than a note"),
+        ({"tags": ["a", "", "\x1b[31m"]}, "'' is no tag"),
+        ({"note": 5}, "cannot be read"),
+    ],
+)
+def test_what_another_program_keeps_there_is_said_and_not_written_over(
+    tmp_path: Path, content: object, said: str
+) -> None:
+    file = tmp_path / NOTES_FILE
+    file.write_text(json.dumps(content))
+    assert said in read_notes(tmp_path).problem
+    before = file.read_bytes()
+    with pytest.raises(RunError, match=re.escape(said)):
+        change_tags(tmp_path, ["new"])
+    assert file.read_bytes() == before
 
 
 def test_what_no_file_can_hold_is_replaced(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from core.common.text import clean, plural
 from core.data.classes import ClassRow, list_classes
+from core.data.classes.look_alikes import look_alikes, odd_letters
 from core.data.health.boxes import Boxes
 from core.data.health.report import EXAMPLES, Finding
 from core.data.store import Project
@@ -34,7 +35,13 @@ def check_classes(
     """
     classes = list_classes(project)
     used = [row for row in classes if row.annotations]
-    found = [*_empty(classes), *_few(used), *_missing(boxes, splits, used), *_balance(used)]
+    found = [
+        *_look_alikes(classes),
+        *_empty(classes),
+        *_few(used),
+        *_missing(boxes, splits, used),
+        *_balance(used),
+    ]
     return found + _unlabelled(boxes, splits)
 
 
@@ -51,6 +58,29 @@ def _empty(classes: list[ClassRow]) -> list[Finding]:
             subject="class",
             ids=tuple(row.id for row in rows),
             fix="delete the classes",
+        )
+    ]
+
+
+def _look_alikes(classes: list[ClassRow]) -> list[Finding]:
+    """Find classes with different names that look the same."""
+    ids = {row.name: row.id for row in classes}
+    groups = look_alikes(ids)
+    if not groups:
+        return []
+    said = []
+    for group in groups[:_NAMES]:
+        odd = [(clean(name), odd_letters(name)) for name in group]
+        said.append(" and ".join(f"'{n}'" + (f" (with {o})" if o else "") for n, o in odd))
+    more = f"; and {len(groups) - _NAMES} more" if len(groups) > _NAMES else ""
+    return [
+        Finding(
+            kind="class-look-alike",
+            severity="serious",
+            message=f"Different classes look the same: {'; '.join(said)}{more}.",
+            hint="Merge them, or rename one: as they are, one object is learned as two classes.",
+            subject="class",
+            ids=tuple(ids[name] for group in groups for name in group),
         )
     ]
 

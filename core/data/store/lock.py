@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from core.common.errors import ProjectError, ProjectLocked
+from core.common.files import read_plain
 from core.common.full_disk import is_full
 from core.common.text import clean
 
@@ -35,7 +36,7 @@ def hostname() -> str:
 def read_note(path: Path) -> dict[str, Any]:
     """Return what the holder of the lock wrote: host, pid, what, at; empty when nobody does."""
     try:
-        note = json.loads(path.read_text(encoding="utf-8") or "{}")
+        note = json.loads(read_plain(path) or b"{}")
     except (OSError, ValueError, RecursionError):
         return {}
     return note if isinstance(note, dict) else {}

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from core.common.errors import ProjectError
-from core.common.files import expand_user, safe_name
+from core.common.files import expand_user, leads_nowhere, open_plain, safe_name
 from core.common.temporary import folder_beside, remove_tree
 from core.common.text import clean
 from core.data.store.changes import Change, replay
@@ -314,8 +314,10 @@ class Project:
 def _require(path: Path) -> Path:
     """Return the file of the project at `path`. Raises `ProjectError` when there is none."""
     file = path / "project.db"
+    odd = leads_nowhere(file) or leads_nowhere(path)
     try:
         there = stat.S_ISREG(file.stat().st_mode)
+        odd = not there
     except (FileNotFoundError, NotADirectoryError):
         there = False
     except OSError as error:
@@ -323,6 +325,11 @@ def _require(path: Path) -> Path:
             f"The project at '{clean(str(path))}' cannot be read: {error.strerror}.",
             "Ask its owner, or check the permissions of the folder.",
         ) from error
+    if odd and not there:
+        raise ProjectError(
+            f"'{clean(str(file))}' is no file, or behind a link that leads nowhere.",
+            "Put a copy from a backup in its place, or remove the project.",
+        )
     if not there:
         raise ProjectError(
             f"There is no project at '{clean(str(path))}'.",
@@ -338,7 +345,7 @@ def _require_ours(file: Path) -> None:
     four bytes at 68 (https://www.sqlite.org/fileformat.html).
     """
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             head = opened.read(72)
     except OSError as error:
         raise ProjectError(

@@ -15,9 +15,12 @@ import msgspec
 import numpy as np
 
 from core.common.errors import ConfigError
+from core.common.files import reason
+from core.common.text import clean
 from core.training.config.options import TrainingConfig, parse_config
 from core.training.live.series import Series, SeriesBuilder, StepRow
 from core.training.live.tail import CHUNK, FileSource, LineReader, LocalFiles, LogTail
+from core.training.run.damage import DamageWatch
 from core.training.run.events import (
     Checkpoint,
     Epoch,
@@ -51,7 +54,8 @@ class RunSnapshot:
 
     What a resumed run did not keep is gone from `series`, `validations`, `epochs` and
     `checkpoints`; `restarts` are the starts after the first. `ended` is the end, if it stands.
-    `behind` counts bytes of events not read yet.
+    `behind` counts bytes of events not read yet. `problem` says what is wrong with files that are
+    read beside them (`core.training.run.damage`), of a run on this machine.
     """
 
     name: str
@@ -68,6 +72,7 @@ class RunSnapshot:
     ended: End | None = None
     last_event: float | None = None
     behind: int = 0
+    problem: str = ""
 
     @property
     def error(self) -> Failed | None:
@@ -129,6 +134,7 @@ class RunFollower:
         self.path = str(path).rstrip("/")
         self.source: FileSource = source or LocalFiles()
         self._reader = LineReader(f"{self.path}/{EVENTS_FILE}", self.source)
+        self._damage = DamageWatch(Path(self.path)) if isinstance(self.source, LocalFiles) else None
         self._clear()
 
     def _clear(self) -> None:
@@ -154,10 +160,11 @@ class RunFollower:
         """
         try:
             return self._poll(max_bytes)
-        except OSError:
+        except OSError as error:
             if not isinstance(self.source, LocalFiles):
                 raise
-            self._snapshot = replace(self._snapshot, state="unreadable", behind=0)
+            said = f"'{clean(str(error.filename))}' cannot be read: {clean(reason(error))}."
+            self._snapshot = replace(self._snapshot, state="unreadable", behind=0, problem=said)
             return self._snapshot
 
     def _poll(self, max_bytes: int | None) -> RunSnapshot:
@@ -166,6 +173,7 @@ class RunFollower:
         alive = self._alive(worker)
         changed = self._read_events(max_bytes)
         behind = self._reader.behind() if max_bytes is not None else 0
+        problem = self._damage.look() if self._damage else ""
         if self._config_due:
             changed = self._read_config() or changed
         ended = _ENDS[type(self._ended)] if self._ended else None
@@ -188,9 +196,12 @@ class RunFollower:
                 ended=self._ended,
                 last_event=self._last_event,
                 behind=behind,
+                problem=problem,
             )
-        elif (state, behind) != (self._snapshot.state, self._snapshot.behind):
-            self._snapshot = replace(self._snapshot, state=state, behind=behind)
+        elif (state, behind, problem) != (
+            self._snapshot.state, self._snapshot.behind, self._snapshot.problem
+        ):  # fmt: skip
+            self._snapshot = replace(self._snapshot, state=state, behind=behind, problem=problem)
         return self._snapshot
 
     def _alive(self, worker: Worker | None) -> bool | None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from core.common.files import open_plain
 from core.common.text import clean
 
 # What is read at once: large enough to be fast, small enough to hold a few of.
@@ -32,7 +33,7 @@ class LocalFiles:
     def read(self, path: str, offset: int, limit: int) -> bytes:
         """Return up to `limit` bytes of `path` from `offset`, none at its end or without a file."""
         try:
-            with Path(path).open("rb") as file:
+            with open_plain(Path(path)) as file:
                 file.seek(offset)
                 return file.read(limit)
         except (FileNotFoundError, NotADirectoryError):

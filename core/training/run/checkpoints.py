@@ -85,7 +85,7 @@ def save_checkpoint(content: object, path: Path) -> int:
         # torch's writer hides a failed write (a full disk) behind a RuntimeError of its own.
         cause = error.__context__
         if isinstance(cause, OSError):
-            raise OSError(cause.errno, cause.strerror, path.name) from error
+            raise OSError(cause.errno, cause.strerror, str(path)) from error
         raise OSError(f"writing {path.name} failed: {error}") from error
     except BaseException:
         with contextlib.suppress(OSError):

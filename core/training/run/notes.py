@@ -6,31 +6,35 @@ never does. A folder without the file has no note and no tags.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from core.common.errors import ConfigError, RunError
-from core.common.files import reason, write_json
+from core.common.errors import BatmanError, ConfigError, RunError
+from core.common.files import read_typed_json, write_json
 from core.common.invisible_characters import said_unseen
-from core.common.parse import ParseError, parse_json
 from core.common.text import clean
 from core.privacy.secrets import redact
 
 NOTES_FILE = "notes.json"
+MEND = "Mend the file, or move it away."
 TAG_LENGTH = 40
 NOTE_LENGTH = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What a person said of a run: a note, and tags in alphabetical order."""
+    """What a person said of a run: a note, and tags in alphabetical order.
+
+    `problem` says what is wrong with the file, of which then nothing is written over.
+    """
 
     text: str = ""
     tags: tuple[str, ...] = ()
+    problem: str = ""
 
 
 class _File(msgspec.Struct):
@@ -41,11 +45,34 @@ class _File(msgspec.Struct):
 def read_notes(run: Path) -> Notes:
     """Return the notes in the run folder `run`; none when there is no file that can be read.
 
-    A list of runs must not break on one of them, so that a broken file reads as an empty one.
+    A list of runs must not break on one of them: what is wrong with a file is in `Notes.problem`.
     """
-    with contextlib.suppress(RunError):
-        return _read(run)
-    return Notes()
+    path = run / NOTES_FILE
+    try:
+        found = read_typed_json(path, dict[str, Any])
+        said = _File() if found is None else msgspec.convert(found, _File)
+    except BatmanError as error:
+        return Notes(problem=error.message)
+    except msgspec.ValidationError as error:
+        return Notes(problem=f"'{clean(str(path))}' cannot be read: {clean(str(error))}.")
+    if found and not found.keys() & {"note", "tags"}:
+        return Notes(problem=f"'{clean(str(path))}' holds something else than a note and tags.")
+    tags, others = set(), []
+    for tag in said.tags:
+        try:
+            tags.add(normal_tag(tag))
+        except ConfigError as error:
+            others.append(error.message)
+    problem = f"In '{clean(str(path))}': {' '.join(others)}" if others else ""
+    return Notes(said.note, tuple(sorted(tags)), problem)
+
+
+def require_notes(run: Path) -> Notes:
+    """Return the notes in the run folder `run`. Raises RunError for what is wrong with them."""
+    found = read_notes(run)
+    if found.problem:
+        raise RunError(found.problem, MEND)
+    return found
 
 
 def write_note(run: Path, text: str) -> Notes:
@@ -61,7 +88,7 @@ def write_note(run: Path, text: str) -> Notes:
         raise ConfigError(
             f"The note has {len(text):,} characters.", f"Keep it to {NOTE_LENGTH:,} at most."
         )
-    before = _read(run)
+    before = require_notes(run)
     if hidden := said_unseen(text, before.text + "\n\t"):
         raise ConfigError(
             f"The note '{clean(text[:60])}' holds what nobody sees: {hidden}.",
@@ -76,7 +103,7 @@ def change_tags(run: Path, add: Iterable[str] = (), remove: Iterable[str] = ()) 
     A tag it has already, or has not, is no mistake. Raises as `normal_tag` and `write_note` do.
     """
     added, removed = {normal_tag(tag) for tag in add}, {normal_tag(tag) for tag in remove}
-    before = _read(run)
+    before = require_notes(run)
     tags = (set(before.tags) | added) - removed
     return _write(run, Notes(before.text, tuple(sorted(tags))))
 
@@ -120,27 +147,12 @@ def said_of(tags: Sequence[str], note: str) -> str:
     return " ".join([*(f"#{tag}" for tag in tags), note]).strip()
 
 
-def _read(run: Path) -> Notes:
+def _write(run: Path, notes: Notes) -> Notes:
     path = run / NOTES_FILE
     try:
-        found = parse_json(path.read_bytes(), _File)
-    except FileNotFoundError:
-        return Notes()
-    except (OSError, ParseError) as error:
-        raise RunError(
-            f"'{clean(str(path))}' cannot be read: {clean(reason(error))}.",
-            "Mend the file, or remove it.",
-        ) from None
-    tags: set[str] = set()
-    for tag in found.tags:
-        with contextlib.suppress(ConfigError):
-            tags.add(normal_tag(tag))
-    return Notes(found.note, tuple(sorted(tags)))
-
-
-def _write(run: Path, notes: Notes) -> Notes:
-    try:
-        write_json(run / NOTES_FILE, {"note": redact(notes.text), "tags": list(notes.tags)})
+        # What somebody else keeps beside them stays.
+        others = read_typed_json(path, dict[str, Any]) or {}
+        write_json(path, {**others, "note": redact(notes.text), "tags": list(notes.tags)})
     except OSError as error:
         raise RunError(
             f"'{clean(str(run / NOTES_FILE))}' cannot be written: {error.strerror}."

@@ -15,11 +15,14 @@ from pathlib import Path
 import msgspec
 
 from core.common.errors import BatmanError, RunError
+from core.common.files import read_plain
+from core.common.parse import ParseError, parse_json
 from core.common.text import clean, plural
 from core.training.config.command_line import command_line
 from core.training.config.options import TrainingConfig
 from core.training.run.checkpoints import BEST, LAST, named_epoch, periodic
-from core.training.run.run import EVENTS_FILE, RESULTS_FILE, Run
+from core.training.run.damage import RESULTS_FILE
+from core.training.run.run import EVENTS_FILE, Run
 from core.training.run.summary import Best
 
 
@@ -54,8 +57,8 @@ def reached(run_dir: Path, epoch: int) -> Reached:
     speak too, and the furthest counts.
     """
     results = _Results()
-    with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        results = msgspec.json.decode((run_dir / RESULTS_FILE).read_bytes(), type=_Results)
+    with contextlib.suppress(OSError, ParseError):
+        results = parse_json(read_plain(run_dir / RESULTS_FILE), _Results)
     kept = [named_epoch(path) or 0 for path in periodic(run_dir)]
     told = run_dir / EVENTS_FILE
     return Reached(

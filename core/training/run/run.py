@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from core.common.errors import BadName, BatmanError, RunError
-from core.common.files import expand_user, read_json, reason
+from core.common.files import expand_user, leads_nowhere, open_plain, read_json, reason
 from core.common.text import clean, did_you_mean, sentence
 from core.common.workspace import Workspace, holds
 from core.data.store.lock import hostname
 from core.training.config.options import TrainingConfig
+from core.training.run.damage import MIRROR_FILE, RESULTS_FILE, damage_beside
 from core.training.run.events import Event, Failed, decode_event, read_events
 from core.training.run.notes import read_notes
 from core.training.run.summary import (
@@ -38,10 +39,7 @@ from core.training.run.worker_process import (
 
 CONFIG_FILE = "training_config.json"
 EVENTS_FILE = "events.jsonl"
-RESULTS_FILE = "results.json"
 LOG_FILE = "train.log"
-# How far the run was copied from a cluster that trains it in a folder of its own (`slurm`).
-MIRROR_FILE = ".mirror.json"
 
 # Enough for the newest epoch, validation and end even with per-class figures of 1,000 classes.
 _TAIL_BYTES = 256 * 1024
@@ -171,6 +169,7 @@ class Run:
         failure = next((e for e in reversed(events) if isinstance(e, Failed)), None)
         error = failure.message if failure and state == "failed" else ""
         said = read_notes(self.path)
+        damage = damage_beside(self.path)
         try:
             config = self.config()
         except BatmanError as problem:
@@ -181,6 +180,7 @@ class Run:
                 error=problem.message,
                 note=said.text,
                 tags=said.tags,
+                problem=damage,
             )
         best = best_of(self.path / RESULTS_FILE, events)
         started, updated = self._first_time(), events[-1].t if events else None
@@ -202,6 +202,7 @@ class Run:
             error=error,
             note=said.text,
             tags=said.tags,
+            problem=damage,
             settings=config.model_dump_json().encode(),
         )
 
@@ -218,18 +219,23 @@ class Run:
         for file in (CONFIG_FILE, EVENTS_FILE, "worker.json"):
             path = self.path / file
             try:
-                with path.open("rb"):
-                    pass
+                open_plain(path).close()
             except (FileNotFoundError, NotADirectoryError):
-                continue
+                lost = next(filter(leads_nowhere, (path, self.path)), None)
+                if lost is None:
+                    continue
+                path, why = lost, "it is a link that leads nowhere"
             except OSError as error:
-                return f"'{clean(str(path))}' cannot be read: {error.strerror}."
+                why = reason(error)
+            else:
+                continue
+            return f"'{clean(str(path))}' cannot be read: {clean(why)}."
         return ""
 
     def _tail(self) -> list[Event]:
         """Return the last events; what a later start took back is still among them."""
         try:
-            with self.events_file.open("rb") as file:
+            with open_plain(self.events_file) as file:
                 size = file.seek(0, os.SEEK_END)
                 start = max(0, size - _TAIL_BYTES)
                 file.seek(start)
@@ -242,7 +248,7 @@ class Run:
 
     def _first_time(self) -> float | None:
         try:
-            with self.events_file.open("rb") as file:
+            with open_plain(self.events_file) as file:
                 event = decode_event(file.readline(_TAIL_BYTES))
         except OSError:
             return None

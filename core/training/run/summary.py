@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from core.common.parse import ParseError, parse_json
+from core.common.errors import BatmanError
+from core.common.files import read_typed_json
 from core.training.config.options import TrainingConfig
 from core.training.run.events import (
     Epoch,
@@ -33,7 +34,8 @@ class RunSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `epoch` counts complete epochs of `epochs`, `seconds` is the time it trained, or from its first
     event to its last until it has finished. While a run goes on, `best_map50_95` is the best among
     its latest validations. `loss` is the newest epoch's mean training loss. `error` says what
-    failed, or why the folder cannot be read. `note` and `tags` are a person's
+    failed, or why the folder cannot be read, `problem` what is wrong with a file without which the
+    run can be shown (`core.training.run.damage`). `note` and `tags` are a person's
     (`core.training.run.notes`), `settings` the run's settings as JSON, None where they cannot be
     read.
 
@@ -57,6 +59,7 @@ class RunSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     error: str = ""
     note: str = ""
     tags: tuple[str, ...] = ()
+    problem: str = ""
     settings: bytes | None = None
 
     @property
@@ -84,7 +87,9 @@ class Best(msgspec.Struct):
     map50: float | None = None
 
 
-class _Results(msgspec.Struct):
+class Results(msgspec.Struct):
+    """What is read of `results.json` for a list."""
+
     best: Best | None = None
 
 
@@ -94,8 +99,9 @@ def best_of(results: Path, events: Sequence[Event]) -> Best:
     Results are written when a run ends, so that a resumed one may be better by now.
     """
     written = Best()
-    with contextlib.suppress(OSError, ParseError):
-        written = parse_json(results.read_bytes(), _Results).best or written
+    with contextlib.suppress(BatmanError):  # told by `core.training.run.damage`
+        found = read_typed_json(results, Results)
+        written = found.best if found and found.best else written
     seen: list[Validation] = []
     for event in events:
         if isinstance(event, Started):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 import psutil
 
-from core.common.files import write_json
+from core.common.files import read_plain, write_json
 from core.common.parse import ParseError, parse_json
 from core.data.store.lock import hostname
 
@@ -70,7 +70,7 @@ def decode_worker(data: bytes) -> Worker | None:
 def read_worker(run_dir: Path) -> Worker | None:
     """Return the process recorded in `run_dir`, None if there is none."""
     try:
-        return decode_worker((run_dir / WORKER_FILE).read_bytes())
+        return decode_worker(read_plain(run_dir / WORKER_FILE))
     except OSError:
         return None
 

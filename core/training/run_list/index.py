@@ -16,18 +16,18 @@ from stat import S_ISDIR
 
 import msgspec
 
-from core.common.workspace import Workspace, entries_of
-from core.training.run.notes import NOTES_FILE
-from core.training.run.run import CONFIG_FILE, EVENTS_FILE, RESULTS_FILE, Run
+from core.common.workspace import Workspace, entries_of, holds
+from core.training.run.damage import FILES
+from core.training.run.run import CONFIG_FILE, EVENTS_FILE, Run
 from core.training.run.summary import RunSummary
-from core.training.run.worker_process import AT_REST, WORKER_FILE, Worker, read_worker
+from core.training.run.worker_process import AT_REST, Worker, read_worker
 from core.training.run_list.cache import Files, Kept, RunCache, Stamp
 
 Rows = list[RunSummary]
 
 # All that a summary is read from. Every one but the events is replaced as a whole when it is
 # written, which changes its folder too.
-READ = (CONFIG_FILE, EVENTS_FILE, RESULTS_FILE, NOTES_FILE, WORKER_FILE)
+READ = (CONFIG_FILE, EVENTS_FILE, *FILES)
 
 # File systems keep times as coarsely as two seconds (FAT), and a file may be written again within
 # the same tick: what is that young is read again, and so is what a clock ahead of ours dates.
@@ -187,7 +187,8 @@ class RunIndex:
                 return known
         worker = read_worker(path)
         alive = worker.alive() if worker else None
-        row = Run(path).summary() if files[0] is not None else None
+        there = files[0] is not None or holds(path, CONFIG_FILE)
+        row = Run(path).summary() if there else None
         self._dirty += 1
         self._stale = True
         if known is not None and known.row == row:
@@ -251,6 +252,8 @@ def _folders(parent: Path) -> list[tuple[str, Stamp]]:
         try:
             stat = item.stat()
         except OSError:
+            if item.is_symlink():  # to a disk that is not there now, or to itself
+                found.append((item.name, _stamp_of(item.stat(follow_symlinks=False))))
             continue
         if S_ISDIR(stat.st_mode):
             found.append((item.name, _stamp_of(stat)))
