@@ -124,9 +124,15 @@ def _tag_place(
 @functools.lru_cache(maxsize=2048)
 def _tag(label: str, ground: Colour, letter: int) -> Image.Image:
     """Return a label in Pillow's own font, `letter` pixels high."""
-    text, font = clean(label), ImageFont.load_default(letter)
-    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow is built without FreeType"
+    text, font = clean(label), _font(letter)
     width, height = round(font.getlength(text)), sum(font.getmetrics())
     tag = Image.new("RGB", (width + 2 * _PAD, height + _PAD), ground)
     ImageDraw.Draw(tag).text((_PAD, _PAD // 2), text, fill=ink_on(ground), font=font)
     return tag
+
+
+@functools.lru_cache(maxsize=8)
+def _font(letter: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(letter)
+    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow is built without FreeType"
+    return font
