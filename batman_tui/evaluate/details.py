@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from textual.content import Content
 
@@ -10,7 +10,8 @@ from batman_tui.widgets.table.cells import bar
 from batman_tui.widgets.table.table import Column
 from core.common.progress import Progress
 from core.common.text import clean, plural
-from core.evaluation.display import MISSED, NOTHING, RIGHT, WRONG, Mixup
+from core.data.images.class_colours import UNKNOWN, Colour, hex_colour
+from core.evaluation.display import NOTHING, Mixup
 from core.evaluation.result import ClassResult, Confusion, EvaluationResult, WorstImage
 
 Row = tuple[str, tuple[int, ...]]
@@ -158,17 +159,26 @@ def mixup_columns() -> list[Column[Mixup]]:
     ]  # fmt: skip
 
 
-def caption(image: WorstImage) -> Content:
-    """Return what is drawn on an image, in the colours it is drawn in."""
-    missed = [box.class_name for box in image.truth if not box.right]
-    wrong = [f"{box.class_name} {box.score or 0:.2f}" for box in image.predictions if not box.right]
-    right = sum(box.right for box in image.predictions)
-    parts = [
-        Content.styled(f"■ {title}: {clean(', '.join(names))}", _hex(colour))
-        for title, names, colour in (("missed", missed, MISSED), ("too many", wrong, WRONG))
-        if names
+def caption(image: WorstImage, colours: Mapping[str, Colour]) -> Content:
+    """Return what is drawn on an image and how: a class's colour, dashed or struck out."""
+    missed = [(box.class_name, box.class_name) for box in image.truth if not box.right]
+    wrong = [
+        (box.class_name, f"{box.class_name} {box.score or 0:.2f}")
+        for box in image.predictions
+        if not box.right
     ]
-    parts.append(Content.styled(f"■ right: {right:,}", _hex(RIGHT)))
+    right = sum(box.right for box in image.predictions)
+    parts = []
+    for title, names in (("╌ missed", missed), ("╲ too many", wrong)):
+        said = [
+            Content.styled(clean(text), hex_colour(colours.get(name, UNKNOWN)))
+            for name, text in names
+        ]
+        if said:
+            parts.append(
+                Content.assemble((f"{title}: ", "$foreground-muted"), Content(", ").join(said))
+            )
+    parts.append(Content.styled(f"□ right: {right:,}", "$foreground-muted"))
     return Content("   ").join(parts)
 
 
@@ -178,7 +188,3 @@ def _score(value: float | None) -> str:
 
 def _text(value: float | None) -> str | None:
     return None if value is None else f"{value:.3f}"
-
-
-def _hex(colour: tuple[int, int, int]) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*colour)

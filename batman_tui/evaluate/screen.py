@@ -41,7 +41,7 @@ from batman_tui.widgets.picture.picture import Picture
 from batman_tui.widgets.plot.plot import Plot
 from batman_tui.widgets.table.table import VirtualTable
 from core.common.progress import Progress
-from core.evaluation.display import Mixup, curve_chart, draw, mixups
+from core.evaluation.display import Mixup, colours_of, curve_chart, draw, mixups
 from core.evaluation.process import EvaluationProcess
 from core.evaluation.result import (
     RESULT,
@@ -303,7 +303,7 @@ class EvaluationScreen(BatmanScreen):
         table = self.query_one("#images", VirtualTable)
         panel.heading = row.file
         panel.badge = f"{table.cursor + 1} of {len(table.visible_keys)}"
-        self.query_one("#caption", Static).update(caption(row))
+        self.query_one("#caption", Static).update(caption(row, colours_of(result)))
         folder = evaluation_folder(self.path, result.split)
         picture.show(
             (result.split, result.finished_at, row.image_id),

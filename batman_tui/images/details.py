@@ -15,6 +15,7 @@ from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.picture.picture import Picture, Pixels
 from batman_tui.widgets.table.cells import fit
 from core.common.text import clean
+from core.data.images.class_colours import UNKNOWN, Colour, hex_colour
 from core.data.images.rows import ImageLine
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class ImageFacts(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.colours: dict[str, tuple[int, int, int]] = {}
+        self.colours: dict[str, Colour] = {}
         """The colour of each class's boxes."""
 
     def render(self) -> Content:
@@ -83,7 +84,7 @@ class ImageFacts(Widget):
         for name, count in shown:
             rows.append(
                 Content.assemble(
-                    ("■ ", _hex(name, self.colours)),
+                    ("■ ", hex_colour(self.colours.get(name, UNKNOWN))),
                     fit(name, max(4, min(28, width - counts - 4))),
                     " ",
                     f"{count:,}".rjust(counts),
@@ -93,11 +94,6 @@ class ImageFacts(Widget):
             more = len(line.classes) - len(shown)
             rows.append(Content.styled(f"and {more:,} more", "$foreground-muted"))
         return Content("\n").join(part.truncate(width, ellipsis=True) for part in rows[:height])
-
-
-def _hex(name: str, colours: dict[str, tuple[int, int, int]]) -> str:
-    red, green, blue = colours.get(name, (128, 128, 128))
-    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 class ImageDetails(Panel):

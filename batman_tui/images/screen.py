@@ -156,7 +156,7 @@ class ImagesScreen(ProjectScreen):
 
     @work(thread=True, exit_on_error=False, group="rows")
     def _read(self, ids: Sequence[int], generation: int) -> None:
-        from core.data.images.thumbnails import class_colour
+        from core.data.images.class_colours import class_colour
 
         with Project.open(self.project) as project:
             lines = image_lines(project, ids)

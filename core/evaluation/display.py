@@ -5,7 +5,7 @@ Light: Pillow and numpy only, and those when they are needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,20 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.common.errors import BatmanError
+from core.data.images.class_colours import TRUTH, UNKNOWN, Colour, class_colours
 from core.evaluation.result import Box, ClassResult, Confusion, EvaluationResult, WorstImage
 from core.plots.chart import COLOURS, Chart, Curve, Mark
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Colour = tuple[int, int, int]
+    from core.data.images.draw_boxes import DrawnBox, Pen
 
-# Amber and blue are Okabe and Ito's ("Color Universal Design", 2008). The red, as on drawings in
-# the evaluation's folder, is darker than the amber, for those who see no hue.
-FOUND: Colour = (240, 240, 240)
-MISSED: Colour = (230, 159, 0)
-RIGHT: Colour = (86, 180, 233)
-WRONG: Colour = (240, 60, 60)
 NOTHING = "background"
 
 
@@ -124,11 +119,44 @@ def boxes_in_order(image: WorstImage) -> list[Box]:
     return [*missed, *sorted(wrong, key=_score), *sorted(right, key=_score)]
 
 
-def colour_of(box: Box) -> Colour:
-    """Return what a box is drawn in: found and missed objects, right and wrong predictions."""
-    if box.score is None:
-        return FOUND if box.right else MISSED
-    return RIGHT if box.right else WRONG
+def drawn_boxes(
+    image: WorstImage,
+    colours: Mapping[str, Colour],
+    across: float,
+    down: float,
+    *,
+    labelled: bool = False,
+) -> list[DrawnBox]:
+    """Return the boxes of an image as they are drawn, what is wrong last.
+
+    `across` and `down` are pixels of the picture to one of the image. Boxes have their class's
+    colour: missed objects are dashed, predictions too many struck out, and right ones plain, with
+    a thin white line for the object that was found.
+    """
+    from core.data.images.draw_boxes import DrawnBox
+
+    found = [box for box in image.truth if box.right]
+    boxes = []
+    for box in [*found, *reversed(boxes_in_order(image))]:
+        x, y, w, h = box.bbox
+        truth = box.score is None
+        pen: Pen = ("thin" if truth else "solid") if box.right else "dashed" if truth else "struck"
+        said = ("" if box.right else " missed") if truth else f" {box.score:.2f}"
+        boxes.append(
+            DrawnBox(
+                (x * across, y * down, (x + w) * across, (y + h) * down),
+                TRUTH if pen == "thin" else colours.get(box.class_name, UNKNOWN),
+                f"{box.class_name}{said}" if labelled else "",
+                pen,
+                below=truth,
+            )
+        )
+    return boxes
+
+
+def colours_of(result: EvaluationResult) -> dict[str, Colour]:
+    """Return the colours of the evaluated classes."""
+    return class_colours(result.classes, result.class_ids)
 
 
 def draw(result: EvaluationResult, folder: Path, image: WorstImage, room: tuple[int, int]) -> Image:
@@ -137,6 +165,7 @@ def draw(result: EvaluationResult, folder: Path, image: WorstImage, room: tuple[
     Where the data set is gone, it is the drawing in the evaluation's `folder`. Raises BatmanError
     when there is neither.
     """
+    from core.data.images.draw_boxes import draw_boxes
     from core.data.images.thumbnails import picture
 
     source = Path(result.dataset) / result.split / image.file
@@ -144,26 +173,9 @@ def draw(result: EvaluationResult, folder: Path, image: WorstImage, room: tuple[
         shown = picture(source, room)
     except BatmanError:
         return picture(folder / image.picture, room)
-    _draw_boxes(shown, image, [*image.truth, *reversed(boxes_in_order(image))])
-    return shown
-
-
-def _draw_boxes(shown: Image, image: WorstImage, boxes: Sequence[Box]) -> None:
-    from PIL import ImageDraw
-
-    canvas = ImageDraw.Draw(shown)
     across, down = shown.width / max(1, image.width), shown.height / max(1, image.height)
-    width = max(1, min(shown.size) // 200)
-    for box in boxes:
-        x, y, w, h = box.bbox
-        left, top = _inside(x * across, shown.width), _inside(y * down, shown.height)
-        right = max(left, _inside((x + w) * across, shown.width))
-        bottom = max(top, _inside((y + h) * down, shown.height))
-        canvas.rectangle((left, top, right, bottom), outline=colour_of(box), width=width)
-
-
-def _inside(value: float, size: int) -> int:
-    return min(max(0, int(value)), size - 1)
+    draw_boxes(shown, drawn_boxes(image, colours_of(result), across, down))
+    return shown
 
 
 def _score(box: Box) -> float:

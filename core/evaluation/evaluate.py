@@ -19,6 +19,7 @@ from core.common.progress import Cancelled as IsCancelled
 from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import folder_beside, put_in_place
 from core.common.text import clean, plural
+from core.data.images.class_colours import class_colours, model_class_ids
 from core.evaluation.ground_truth import Truth, read_truth
 from core.evaluation.result import (
     PREDICTIONS,
@@ -212,11 +213,13 @@ def _result(
     table = confusion(truth, predictions, detector.classes, common.threshold)
     worst = worst_images(truth, predictions, metrics, detector.classes, common.threshold)
     worst = worst[: options.worst]
-    pictures.draw_curves(working, per_class)
+    class_ids = model_class_ids(checkpoint)
+    colours = class_colours(detector.classes, class_ids)
+    pictures.draw_curves(working, per_class, colours)
     pictures.draw_confusion(working, table)
     for done, image in enumerate(worst):
         progress(Progress("drawing", done, len(worst)))
-        pictures.draw_worst(truth.folder / image.file, image, detector.classes, working)
+        pictures.draw_worst(truth.folder / image.file, image, colours, working)
     progress(Progress("drawing", len(worst), len(worst)))
     return EvaluationResult(
         checkpoint=str(checkpoint),
@@ -228,6 +231,7 @@ def _result(
         annotations=sum(matches.objects for matches in metrics.matches),
         predictions=len(predictions),
         classes=detector.classes,
+        class_ids=class_ids,
         max_detections=MAX_DETECTIONS,
         **overall,
         coco100=metrics.summary(coco.COCO_LIMIT),

@@ -1,24 +1,26 @@
 """The evaluation's pictures: curves, confusion matrix, the worst images.
 
-Imports matplotlib (it comes with supervision) and Pillow, inside functions.
+Imports matplotlib (it comes with supervision) inside functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.common.text import clean
-from core.evaluation.result import CONFUSION, PR_CURVES, Box, ClassResult, Confusion, WorstImage
+from core.data.images.class_colours import Colour, hex_colour
+from core.data.images.draw_boxes import draw_boxes
+from core.evaluation.display import drawn_boxes
+from core.evaluation.result import CONFUSION, PR_CURVES, ClassResult, Confusion, WorstImage
 
-# Okabe and Ito's colours, which colour-blind people can tell apart, without the black.
-COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
-_FOUND, _MISSED, _WRONG = (255, 255, 255), (213, 94, 0), (240, 60, 60)
 # A picture keeps its size up to this side (pixels).
 _MAX_SIDE = 1280
 # More classes than this make a legend or numbers nobody can read.
 _MAX_LEGEND, _MAX_NUMBERS = 20, 25
+# As many curves are told apart by their colours alone.
+_ONE_STYLE = 7
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:
@@ -37,14 +39,16 @@ def _plain(name: str, most: int = 30) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def draw_curves(folder: Path, per_class: Sequence[ClassResult]) -> Path:
+def draw_curves(
+    folder: Path, per_class: Sequence[ClassResult], colours: Mapping[str, Colour]
+) -> Path:
     """Draw the precision-recall curves at IoU 0.5, a dot where a class has its best F1."""
     figure, axes = _figure(7.5, 5.5)
     recalls = [step / 100 for step in range(101)]
     drawn = sorted((c for c in per_class if c.curve), key=lambda c: -(c.ap50 or 0.0))
     for index, item in enumerate(drawn):
-        colour = COLOURS[index % len(COLOURS)]
-        style = ("-", "--", ":", "-.")[index // len(COLOURS) % 4]
+        colour = hex_colour(colours[item.name])
+        style = ("-", "--", ":", "-.")[index // _ONE_STYLE % 4]
         label = f"{_plain(item.name)}  {item.ap50 or 0.0:.3f}" if index < _MAX_LEGEND else None
         axes.plot(recalls, item.curve, style, color=colour, label=label, linewidth=1.6)
         if item.recall is not None:
@@ -86,12 +90,11 @@ def draw_confusion(folder: Path, table: Confusion) -> Path:
     return path
 
 
-def draw_worst(source: Path, image: WorstImage, classes: Sequence[str], folder: Path) -> Path:
-    """Draw what is there (thin; white if found, orange if missed) and what was predicted (thick).
-
-    A right prediction has its class's colour, a wrong one is red.
-    """
-    from PIL import Image, ImageDraw, ImageFont
+def draw_worst(
+    source: Path, image: WorstImage, colours: Mapping[str, Colour], folder: Path
+) -> Path:
+    """Draw what is there and what was predicted, as `core.evaluation.display.drawn_boxes` says."""
+    from PIL import Image
 
     target = folder / image.picture
     target.parent.mkdir(exist_ok=True)
@@ -104,38 +107,6 @@ def draw_worst(source: Path, image: WorstImage, classes: Sequence[str], folder: 
         grow = round(400 / max(size)) or 1
         canvas = canvas.resize((size[0] * grow, size[1] * grow), Image.Resampling.NEAREST)
         scale *= grow
-    draw = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(max(11, min(canvas.size) // 45))
-    places = {name: index for index, name in enumerate(classes)}
-    for box in image.truth:
-        colour = _FOUND if box.right else _MISSED
-        text = clean(box.class_name) + ("" if box.right else " missed")
-        _draw_box(draw, font, box, scale, colour, text, width=1, below=True)
-    for box in sorted(image.predictions, key=lambda box: box.score or 0.0):
-        colour = _rgb(COLOURS[places[box.class_name] % len(COLOURS)]) if box.right else _WRONG
-        text = f"{clean(box.class_name)} {box.score or 0.0:.2f}"
-        _draw_box(draw, font, box, scale, colour, text, width=3, below=False)
+    draw_boxes(canvas, drawn_boxes(image, colours, scale, scale, labelled=True))
     canvas.save(target, quality=88)
     return target
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
-def _draw_box(
-    draw: Any,
-    font: Any,
-    box: Box,
-    scale: float,
-    colour: tuple[int, int, int],
-    text: str,
-    *,
-    width: int,
-    below: bool,
-) -> None:
-    x, y, w, h = (value * scale for value in box.bbox)
-    draw.rectangle([x, y, x + max(w, 1), y + max(h, 1)], outline=colour, width=width)
-    at = (x, y + h) if below else (x, max(0.0, y - font.size - 4))
-    draw.rectangle(draw.textbbox(at, text, font=font), fill=colour)
-    draw.text(at, text, fill=(0, 0, 0), font=font)

@@ -102,7 +102,7 @@ class EvaluationResult(msgspec.Struct, kw_only=True, frozen=True):
     `confidence` is the one score from which on the mean F1 over classes is best, of 0.00 to 1.00
     in steps of 0.01 as rfdetr looks for it; `precision`, `recall` and `f1` are the means there.
     The confusion matrix and the worst images (most false positives and missed objects together)
-    are at that confidence too, at IoU 0.5.
+    are at that confidence too, at IoU 0.5. `class_ids` are the project's, where they are known.
     """
 
     checkpoint: str
@@ -134,6 +134,7 @@ class EvaluationResult(msgspec.Struct, kw_only=True, frozen=True):
     images_per_s: float
     finished_at: float
     trained_map50_95: float | None = None
+    class_ids: list[int] | None = None
     notes: list[str] = []
 
     def save(self, folder: Path) -> None:

@@ -17,6 +17,7 @@ from core.common.progress import Cancelled as IsCancelled
 from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import folder_beside, put_in_place
 from core.common.text import clean
+from core.data.images.class_colours import model_class_ids
 from core.export.formats import DEFAULT, FORMATS, Format, require_formats
 from core.export.naming import check_classes
 from core.privacy.secrets import redact, redact_forms, redact_tree
@@ -198,6 +199,7 @@ def _facts(detector: TorchDetector, source: Path, names: Sequence[str]) -> dict[
         "rfdetr_class": type(detector.rfdetr).__name__,
         "licence": spec.licence if spec else "see rfdetr",
         "classes": list(names),
+        "class_ids": model_class_ids(source),
         "resolution": detector.resolution,
         "num_select": detector.num_select,
         "preprocessing": detector.preprocessing(),

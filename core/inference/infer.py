@@ -21,10 +21,10 @@ from core.common.progress import Cancelled as IsCancelled
 from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import file_beside, sweep
 from core.common.text import clean, did_you_mean, plural, sentence
+from core.data.images.class_colours import class_colours, model_class_ids
 from core.inference.inputs import Names, Skipped, Source, find_sources
 
 if TYPE_CHECKING:
-    from core.inference.drawing import Painter
     from core.inference.records import RecordWriter
     from core.models import Detector, Prediction
 
@@ -174,12 +174,10 @@ class _Session:
         progress: Report,
         cancelled: IsCancelled,
     ) -> None:
-        from core.inference.drawing import Painter
-
         self.options, self.detector = options, detector
         self.progress, self.cancelled = progress, cancelled
         self.least = limits(detector.classes, options.confidence, options.thresholds)
-        self.painter: Painter | None = Painter(detector.classes) if options.annotate else None
+        self.colours = class_colours(detector.classes, model_class_ids(detector.path))
         self.folder = options.output / ANNOTATED
         self.names = Names()
         self.swept: set[Path] = set()
@@ -216,7 +214,7 @@ class _Session:
             output=self.options.output,
             csv=records.csv_path,
             coco=records.coco_path,
-            annotated=self.folder if self.painter else None,
+            annotated=self.folder if self.options.annotate else None,
             device=detector.device,
             classes=detector.classes,
             images=self.images,
@@ -254,8 +252,8 @@ class _Session:
                     found = self._strong(everything)
                     records.add(source.name, size, found, source=source.path)
                     self._count(found)
-                    if self.painter:
-                        self._save_picture(source.name, self.painter.draw(pixels, found))
+                    if self.options.annotate:
+                        self._save_picture(source.name, self._drawn(pixels, found))
                 self.images += len(good)
             done += len(batch)
             self.progress(Progress("images", done, total))
@@ -278,6 +276,11 @@ class _Session:
                 text = "it is none" if source.path.stat().st_size else "it is empty"
             return f"cannot be read as an image: {clean(text)[:200]}"
         return np.asarray(picture), self.detector.prepare(picture)
+
+    def _drawn(self, pixels: Any, found: Prediction, tracks: Sequence[int] | None = None) -> Any:
+        from core.inference.drawing import draw_predictions
+
+        return draw_predictions(pixels, found, self.detector.classes, self.colours, tracks)
 
     def _save_picture(self, name: str, pixels: Any) -> None:
         from PIL import Image
@@ -315,7 +318,7 @@ class _Session:
         with ExitStack() as stack:
             stack.callback(reader.close)
             writer = None
-            if self.painter:
+            if self.options.annotate:
                 target = self._target(Path(source.name).with_suffix(".mp4").as_posix())
                 writer = stack.enter_context(video.VideoWriter(target, reader))
             frames = _until_damaged(reader, skipped)
@@ -339,8 +342,8 @@ class _Session:
                         source=source.path, frame=frame.number, time=frame.time, tracks=tracks,
                     )  # fmt: skip
                     self._count(found)
-                    if writer and self.painter:
-                        writer.write(self.painter.draw(pixels, found, tracks), frame.pts)
+                    if writer:
+                        writer.write(self._drawn(pixels, found, tracks), frame.pts)
                 self.progress(Progress(stage, self.frames - before, reader.total))
         if self.frames == before and not any(item.path == str(source.path) for item in skipped):
             skipped.append(Skipped(str(source.path), "holds no frame"))

@@ -16,12 +16,12 @@ from core.common.errors import ConfigError, ProjectError
 from core.data.classes import class_ids, list_classes, merge
 from core.data.health import before_training, check, one_line
 from core.data.health.report import finding_images
+from core.data.images.class_colours import class_colour
 from core.data.images.exif_orientation import turned
 from core.data.images.filter import find_images, parse_filter, unfinished
 from core.data.images.rows import Box, delete_images, image_boxes, image_lines
 from core.data.images.thumbnails import (
     Crop,
-    class_colour,
     class_crops,
     class_strip,
     crop,

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.common.tokenizer import Tokenizer
 from core.data.images.images_per_class import boxes_by_image
 from core.data.store import Project
 
@@ -19,9 +20,7 @@ Order = Literal["id", "name", "split", "boxes", "import"]
 # Both spellings: a word that is not known would leave the filter without a picture.
 _UNLABELLED = ("unlabelled", "unlabeled")
 SPLIT_NAMES = ("train", "valid", "test", "none")
-_TOKEN = re.compile(
-    r'(?P<key>class|split|import|is|finding):(?:"(?P<q>(?:[^"]|"")*)"?|(?P<v>\S*))|(?P<w>\S+)'
-)
+_TOKENS = Tokenizer(("class", "split", "import", "is", "finding"), (":",), rich=False)
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,10 @@ def parse_filter(text: str, findings: Mapping[str, frozenset[int]] | None = None
     imports: list[int] = []
     among: list[frozenset[int]] = []
     unlabelled = False
-    for token in _TOKEN.finditer(text):
-        key = token["key"]
-        value = token["v"] if token["q"] is None else token["q"].replace('""', '"')
+    for token in _TOKENS.tokens(text):
+        key, value = token.key, token.value
         if key is None:
-            words.append(token["w"])
+            words.append(value)
         elif not value:
             continue  # Still being typed.
         elif key == "class":
@@ -82,10 +80,8 @@ def parse_filter(text: str, findings: Mapping[str, frozenset[int]] | None = None
 
 def unfinished(text: str) -> str | None:
     """Return the first key in a filter that has no value, such as `class:`, None without one."""
-    for token in _TOKEN.finditer(text):
-        if token["key"] is not None and not (token["q"] or token["v"]):
-            return token[0]
-    return None
+    unsaid = (token.text for token in _TOKENS.tokens(text) if token.key and not token.value)
+    return next(unsaid, None)
 
 
 def find_images(

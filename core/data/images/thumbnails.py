@@ -12,29 +12,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from core.common.errors import ProjectError
 from core.common.text import clean
+from core.data.images.class_colours import class_colour
 from core.data.images.decoding_memory import decoding, too_many
+from core.data.images.draw_boxes import DrawnBox, draw_boxes
 from core.data.images.exif_orientation import QUARTER_TURNS, is_turned, orientation_of, turned
 from core.data.images.rows import Box
 from core.data.store import Project
 
 Size = tuple[int, int]
-Colour = tuple[int, int, int]
 
-# Okabe and Ito's colours, which colour-blind people can tell apart, without the black ("Color
-# Universal Design", 2008).
-COLOURS: tuple[Colour, ...] = (
-    (230, 159, 0),
-    (86, 180, 233),
-    (0, 158, 115),
-    (240, 228, 66),
-    (0, 114, 178),
-    (213, 94, 0),
-    (204, 121, 167),
-)
 MARGIN = 0.12
 """How much of its surroundings a crop shows at each side, as a share of the box."""
 
@@ -50,11 +40,6 @@ class Crop:
 
 # Bytes a pixel of the picture as RGB, and of that turned.
 _COPIES = 8
-
-
-def class_colour(class_id: int) -> Colour:
-    """Return the colour that boxes of a class are drawn in; it stays with the class."""
-    return COLOURS[class_id % len(COLOURS)]
 
 
 def fitted(size: Size, room: Size) -> Size:
@@ -100,18 +85,16 @@ def with_boxes(file: Path, size: Size, boxes: Iterable[Box], room: Size) -> Imag
     """
     shown = picture(file, room, size)
     across, down = shown.width / max(1, size[0]), shown.height / max(1, size[1])
-    draw = ImageDraw.Draw(shown)
-    line = max(1, min(shown.size) // 200)
-    for box in boxes:
-        left, top = int(box.x * across), int(box.y * down)
-        right, bottom = int((box.x + box.w) * across), int((box.y + box.h) * down)
-        # A box thinner than a pixel is still to be seen, and one past the edge drawn at it.
-        left, top = (min(max(0, left), shown.width - 1), min(max(0, top), shown.height - 1))
-        right, bottom = (
-            min(max(left, right), shown.width - 1),
-            min(max(top, bottom), shown.height - 1),
-        )
-        draw.rectangle((left, top, right, bottom), outline=class_colour(box.class_id), width=line)
+    draw_boxes(
+        shown,
+        (
+            DrawnBox(
+                (b.x * across, b.y * down, (b.x + b.w) * across, (b.y + b.h) * down),
+                class_colour(b.class_id),
+            )
+            for b in boxes
+        ),
+    )
     return shown
 
 

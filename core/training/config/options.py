@@ -41,7 +41,9 @@ class DatasetInfo(BaseModel):
     `dir` is relative to the run folder when it lies inside, so that a run folder can be moved or
     copied to a cluster; `TrainingConfig.dataset_dir` makes it absolute. `fingerprint` is a SHA-256
     over images, boxes, classes and splits. `images` and `annotations` count by split, `per_class`
-    annotations by split and class. `class_names` are in the order of the model's labels, from 0.
+    annotations by split and class. `class_names` are in the order of the model's labels, from 0;
+    `class_ids` are their ids in the project, by which they have their colours, None in a run of
+    before they were kept.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +51,7 @@ class DatasetInfo(BaseModel):
     dir: Path
     fingerprint: str
     class_names: list[str]
+    class_ids: list[int] | None = None
     images: dict[str, int]
     annotations: dict[str, int]
     per_class: dict[str, dict[str, int]] = Field(default_factory=dict)

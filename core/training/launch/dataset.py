@@ -146,6 +146,7 @@ def prepare(
         dir=out_dir.absolute(),
         fingerprint=_fingerprint(by_split, labels, class_names),
         class_names=class_names,
+        class_ids=list(names),
         images={split: len(part) for split, part in by_split.items()},
         annotations={s: sum(len(image.boxes) for image in p) for s, p in by_split.items()},
         per_class={split: _per_class(part, names) for split, part in by_split.items()},

@@ -23,6 +23,7 @@ from typing import Any
 
 from core.common.errors import ConfigError
 from core.common.text import clean, did_you_mean, sentence
+from core.common.tokenizer import Token, Tokenizer
 from core.training.config.form import to_text
 from core.training.config.options import TrainingConfig
 from core.training.run.summary import RunSummary
@@ -64,8 +65,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-_WORD = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
-_TERM = re.compile(r"(?P<name>[A-Za-z][\w-]*)(?P<how>!=|>=|<=|=|>|<|:)(?P<value>.*)", re.DOTALL)
+_TOKENS = Tokenizer(None, (*_COMPARE, ":"), rich=True)
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def read_filter(text: str) -> RunFilter:
     """Read a filter; never raises, see `RunFilter.problems`."""
     tests: list[Test] = []
     problems: list[str] = []
-    for word in _WORD.findall(text):
+    for token in _TOKENS.tokens(text):
         try:
-            tests.append(_term(word))
+            tests.append(_term(token))
         except ConfigError as error:
             problems.append(f"{error.message} {error.hint}".strip())
     return RunFilter(tuple(tests), tuple(problems))
@@ -97,8 +97,8 @@ def read_filter(text: str) -> RunFilter:
 
 def require_filter(text: str) -> RunFilter:
     """Read a filter of which every term must make sense. Raises ConfigError."""
-    for word in _WORD.findall(text):
-        _term(word)
+    for token in _TOKENS.tokens(text):
+        _term(token)
     return read_filter(text)
 
 
@@ -151,23 +151,24 @@ def _setting(run: RunSummary, name: str) -> Any:
     return value
 
 
-def _term(word: str) -> Test:
-    if word.startswith("-") and len(word) > 1:
-        inner = _term(word[1:])
-        return lambda run: not inner(run)
-    match = _TERM.fullmatch(word)
-    if match is None or word.startswith('"'):
-        return _anywhere(word.replace('"', "").casefold())
-    name = _field(match["name"])
-    how, value = match["how"], match["value"].replace('"', "")
+def _term(token: Token) -> Test:
+    test = _positive(token)
+    return (lambda run: not test(run)) if token.minuses % 2 else test
+
+
+def _positive(token: Token) -> Test:
+    how, value = token.operator, token.value
+    if token.key is None:
+        return _anywhere(value.casefold())
+    name = _field(token.key)
     if name not in (*FIELDS, *SETTINGS):
         guess = did_you_mean(name, (*FIELDS, *SETTINGS))
         raise ConfigError(
-            f"Runs have no '{clean(match['name'])}' to filter by.",
+            f"Runs have no '{clean(token.key)}' to filter by.",
             sentence(guess) or f"There are {', '.join(FIELDS)}, and every setting.",
         )
     if not value:
-        raise ConfigError(f"'{clean(word)}' says nothing to compare with.")
+        raise ConfigError(f"'{clean(token.text)}' says nothing to compare with.")
     if name in SETTINGS:
         return _by_setting(name, how, value)
     return _number(name, how, value) if name in NUMBERS else _text(name, how, value.casefold())

@@ -15,6 +15,7 @@ from pytorch_lightning import Callback
 
 from core.common.errors import ConfigError
 from core.common.hardware import GIB, find_gpus
+from core.data.images.class_colours import class_colours
 from core.training.config.batch_size import EFFECTIVE, idle, recommend, tightest_gpu
 from core.training.config.effective_batch import Batching
 from core.training.config.options import TrainingConfig
@@ -229,9 +230,9 @@ class Session:
     def _val_images(self) -> ValImages | None:
         if not self._config.val_images or not is_rank_zero():
             return None
-        return ValImages(
-            self._data, self._classes, self._run_dir / "val_images", self._config.val_images
-        )
+        info = self._config.dataset
+        colours = class_colours(self._classes, info.class_ids if info else None)
+        return ValImages(self._data, colours, self._run_dir / "val_images", self._config.val_images)
 
     # --- while training ----------------------------------------------------------------------
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from core.common.temporary import file_beside
-from core.common.text import clean
+from core.data.images.class_colours import TRUTH, Colour
+from core.data.images.draw_boxes import DrawnBox, draw_boxes
 
 # Predictions below this score are noise in the early epochs; a picture shows at most this many.
 MIN_SCORE = 0.3
@@ -18,29 +19,20 @@ MAX_BOXES = 100
 # Pictures are shrunk to this side (pixels): enough to judge boxes by, small enough to keep many.
 MAX_SIDE = 1024
 
-_TRUTH = (255, 255, 255)
-# A colour-blind-safe set (Okabe and Ito, 2008), without its black.
-_COLOURS = (
-    (230, 159, 0),
-    (86, 180, 233),
-    (0, 158, 115),
-    (240, 228, 66),
-    (0, 114, 178),
-    (213, 94, 0),
-    (204, 121, 167),
-)
-
 
 class ValImages:
     """Collects predictions for a few validation images and draws them.
 
-    `dataset` is the folder of a prepared data set, `count` how many of its validation images are
-    shown: evenly spread through the split, the same ones every time.
+    `dataset` is the folder of a prepared data set, `colours` those of its classes in the order of
+    their labels, `count` how many of its validation images are shown: evenly spread through the
+    split, the same ones every time.
     """
 
-    def __init__(self, dataset: Path, classes: Sequence[str], out_dir: Path, count: int) -> None:
+    def __init__(
+        self, dataset: Path, colours: Mapping[str, Colour], out_dir: Path, count: int
+    ) -> None:
         self._folder = dataset / "valid"
-        self._classes = list(classes)
+        self._colours = dict(colours)
         self._out = out_dir
         self._found: dict[int, list[tuple[float, int, list[float]]]] = {}
         coco = json.loads((self._folder / "_annotations.coco.json").read_bytes())
@@ -97,32 +89,16 @@ class ValImages:
         scale = min(1.0, MAX_SIDE / max(picture.size))
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         canvas = picture.convert("RGB").resize(size)
-        draw = ImageDraw.Draw(canvas)
-        height = max(10, min(size) // 40)
-        font = ImageFont.load_default(height)
+        boxes = []
         for name, (x, y, w, h) in self._truth[image]:
-            box = [x * scale, y * scale, (x + w) * scale, (y + h) * scale]
-            draw.rectangle(box, outline=_TRUTH, width=1)
-            self._label(draw, font, name, (box[0], box[3]), (0, 0, 0), _TRUTH)
-        for score, label, corners in reversed(self._found[image]):
-            if label >= len(self._classes):
-                continue  # rfdetr's background class
-            colour = _COLOURS[label % len(_COLOURS)]
-            x0, y0, x1, y1 = (value * scale for value in corners)
-            draw.rectangle([min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)], None, colour, 2)
-            text = f"{self._classes[label]} {score:.2f}"
-            self._label(draw, font, text, (x0, max(0, y0 - height - 4)), (0, 0, 0), colour)
+            corners = (x * scale, y * scale, (x + w) * scale, (y + h) * scale)
+            boxes.append(DrawnBox(corners, TRUTH, name, "thin", below=True))
+        classes = list(self._colours.items())
+        for score, label, box in reversed(self._found[image]):
+            if label < len(classes):  # not rfdetr's background class
+                name, colour = classes[label]
+                x0, y0, x1, y1 = (value * scale for value in box)
+                corners = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+                boxes.append(DrawnBox(corners, colour, f"{name} {score:.2f}"))
+        draw_boxes(canvas, boxes)
         return canvas
-
-    @staticmethod
-    def _label(
-        draw: ImageDraw.ImageDraw,
-        font: Any,
-        text: str,
-        at: tuple[float, float],
-        ink: tuple[int, int, int],
-        ground: tuple[int, int, int],
-    ) -> None:
-        text = clean(text)
-        draw.rectangle(draw.textbbox(at, text, font=font), fill=ground)
-        draw.text(at, text, fill=ink, font=font)
