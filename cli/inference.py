@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cli.child import run_heavy
+from cli.child import run_child
 from cli.common import add_json, add_workspace, run_module, workspace_of
 from cli.exits import Exit
 from cli.numbers import number, whole
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         batch_size=args.batch_size,
         classes=None if args.classes is None else split_names(args.classes),
     )
-    result: dict[str, Any] = run_heavy("infer", options, quiet=args.json)
+    result: dict[str, Any] = run_child("core.inference", options, quiet=args.json)
     if args.json:
         say_json(result)
         return Exit.OK

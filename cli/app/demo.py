@@ -23,7 +23,7 @@ from core.data.classes import list_classes, merge
 from core.data.importers import import_coco
 from core.data.store import Project
 from core.demo.shapes import SPELLINGS, make_shapes
-from core.evaluation import EvaluationResult
+from core.evaluation import EvaluationOptions, EvaluationResult
 from core.training.config.options import parse_config
 from core.training.launch.local import launch_local, require_trainer
 from core.training.launch.prepare_run import ready_run
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
     _step("Evaluate it on images it has never seen")
     _command(shown, "evaluate", trained.name, "--split", "test")
-    folder = Path(evaluate_in_child(["--run", str(trained.path), "--split", "test"]))
+    folder = evaluate_in_child(EvaluationOptions(trained.path, "test"))
     result = EvaluationResult.load(folder)
     show_evaluation(result, folder)
     _next(shown, workspace, name, trained)

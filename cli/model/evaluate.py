@@ -14,7 +14,7 @@ from cli.output import say, say_json, say_pairs, say_table
 from cli.runs.plots import say_chart
 from core.common.files import expand_user
 from core.common.text import plural
-from core.evaluation import EvaluationResult
+from core.evaluation import EvaluationOptions, EvaluationResult
 from core.evaluation.display import NOTHING, curves_chart, mixups
 from core.evaluation.result import Confusion
 
@@ -75,16 +75,16 @@ def run(args: argparse.Namespace) -> int:
         target = file.absolute() if file.is_file() else find_run(workspace, args.run).path
     else:
         target = latest_run(workspace).path
-    words = ["--run", str(target), "--split", args.split, "--device", args.device]
-    words += ["--worst", str(args.worst)]
-    for option, value in (
-        ("--dataset", args.dataset),
-        ("--output", args.output),
-        ("--batch-size", args.batch_size),
-    ):
-        if value is not None:
-            words += [option, str(value)]
-    folder = Path(evaluate_in_child(words, quiet=args.json))
+    options = EvaluationOptions(
+        target=target,
+        split=args.split,
+        dataset=args.dataset,
+        output=args.output,
+        device=args.device,
+        batch_size=args.batch_size,
+        worst=args.worst,
+    )
+    folder = evaluate_in_child(options, quiet=args.json)
     result = EvaluationResult.load(folder)
     if args.json:
         import msgspec
@@ -95,10 +95,9 @@ def run(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def evaluate_in_child(words: list[str], *, quiet: bool = False) -> str:
-    """Evaluate as `words` tell `python -m core.evaluation` and return the result's folder."""
-    end = run_child("core.evaluation", [*words, "--json-progress"], quiet=quiet)
-    return str(end["folder"])
+def evaluate_in_child(options: EvaluationOptions, *, quiet: bool = False) -> Path:
+    """Evaluate in a process of its own and return the result's folder."""
+    return Path(run_child("core.evaluation", options, quiet=quiet)["folder"])
 
 
 def show(result: EvaluationResult, folder: Path) -> None:

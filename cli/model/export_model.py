@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from cli.child import run_heavy
+from cli.child import run_child
 from cli.common import add_workspace, workspace_of
 from cli.exits import Exit
 from cli.output import say, say_pairs, say_table
@@ -57,7 +57,7 @@ def export_model(workspace: Workspace, target: str, out: Path, args: argparse.Na
         classes=None if args.classes is None else split_names(args.classes),
         formats=args.formats,
     )
-    report: dict[str, Any] = run_heavy("export", options)
+    report: dict[str, Any] = run_child("core.export", options)
     say(f"Exported {report['model']} to {report['output']}; checked on {report['checked_on']}.")
     say_table(
         ["file", "size", "scores differ by", "boxes differ by", "allowed"],

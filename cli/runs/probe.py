@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
             "Run batman probe on the machine that has one, on a cluster in a job.",
         )
     require_trainer()
-    settings = config.model_dump_json(include=set(_OPTIONS))
-    found = run_child("core.training.worker.probe_batch_size", [], stdin=settings, quiet=args.json)
+    settings = config.model_dump(mode="json", include=set(_OPTIONS))
+    found = run_child("core.training.worker.probe_batch_size", settings, quiet=args.json)
     batch = int(found["batch"])
     if idle(gpu):  # what another program holds now is no measure for later
         remember(config, gpu, batch)

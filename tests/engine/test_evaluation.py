@@ -6,8 +6,6 @@ import contextlib
 import io
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from PIL import Image
 from core.common.errors import BatmanError, Cancelled
 from core.common.progress import Progress
 from core.evaluation import EvaluationOptions, EvaluationResult, evaluate
+from core.processes.job import run_job
 from core.training.run.run import Run
 
 pytestmark = pytest.mark.engine
@@ -149,19 +148,9 @@ def test_a_failure_leaves_the_earlier_evaluation(learned: Path, evaluated: Path)
     assert [path.name for path in evaluated.parent.iterdir()] == ["valid"]
 
 
-def test_the_child_process_reports_lines_of_json(learned: Path, tmp_path: Path) -> None:
-    out = tmp_path / "test"
-    command = [sys.executable, "-m", "core.evaluation", "--run", str(learned), "--split", "test"]
-    done = subprocess.run(
-        [*command, "--output", str(out), "--json-progress"],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        timeout=200,
-        check=True,
-    )
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {event["event"] for event in events[:-1]} == {"progress"}
-    assert any(e["stage"] == "predicting" and e["done"] == e["total"] == 12 for e in events[:-1])
-    assert events[-1]["event"] == "finished"
-    assert events[-1]["map50_95"] == EvaluationResult.load(out).map50_95
+def test_a_child_process_evaluates(learned: Path, tmp_path: Path) -> None:
+    out, seen = tmp_path / "test", list[Progress]()
+    options = EvaluationOptions(learned, "test", output=out)
+    assert run_job("core.evaluation", options, seen.append) == {"folder": str(out)}
+    assert Progress("predicting", 12, 12) in seen
+    assert EvaluationResult.load(out).split == "test"

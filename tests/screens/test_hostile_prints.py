@@ -257,7 +257,7 @@ EXPORTED = {
 def test_inference(
     root: Path, printed: Printed, monkeypatch: pytest.MonkeyPatch, as_json: bool, end: str
 ) -> None:
-    monkeypatch.setattr("cli.inference.run_heavy", lambda *_, **__: INFERRED)
+    monkeypatch.setattr("cli.inference.run_child", lambda *_, **__: INFERRED)
     model = root / "runs" / EVIL / "model.onnx"
     words = ["infer", "--checkpoint", str(model), "--input", EVIL, *["--json"] * as_json]
     text = printed(batman(root, *words), end)
@@ -271,7 +271,7 @@ def test_exported_models(
 ) -> None:
     from cli.model import export_model
 
-    monkeypatch.setattr(export_model, "run_heavy", lambda *_, **__: EXPORTED)
+    monkeypatch.setattr(export_model, "run_child", lambda *_, **__: EXPORTED)
     monkeypatch.setattr(export_model, "require_trainer", lambda: None, raising=False)
     text = printed(batman(root, "export", "model", EVIL, str(root / "new")), end)
     assert text.count("⟨U+202E⟩") >= 6
@@ -380,6 +380,13 @@ thread.join()
 fails()
 """
 
+JOB = f"""
+from core.processes.child_process import begin_process
+from core.processes.job import run_job
+begin_process()
+run_job("core.evaluation", {{"target": "/nowhere/" + {EVIL!r}}})
+"""
+
 
 @pytest.mark.parametrize(
     ("command", "told"),
@@ -387,7 +394,7 @@ fails()
         ([sys.executable, "-c", RAISES], 2),
         (python_command("core.training.worker", f"/nowhere/{EVIL}"), 1),
         (python_command("slurm.attempts", "begin", f"/nowhere/{EVIL}"), 1),
-        (python_command("core.evaluation", "--run", f"/nowhere/{EVIL}"), 1),
+        ([sys.executable, "-c", JOB], 1),
     ],
     ids=["raises", "worker", "attempts", "evaluation"],
 )

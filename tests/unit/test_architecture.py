@@ -38,7 +38,7 @@ MISLEADING = {
     "truth": "ground_truth",
     "place": "copy_images",
     "growing": "tail_copy",
-    "heavy": "model_child",
+    "heavy": "job",
 }
 # `batman_tui.services` is what the app offers to screens, as Textual's own term for it is.
 ALLOWED = {"batman_tui/services.py"}

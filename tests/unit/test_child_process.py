@@ -47,12 +47,14 @@ CHILDREN = {
     "worker": ("core.training.worker", ["RUN"], "", "There is no training_config.json"),
     "log pump": ("core.training.log.pump", ["1"], "a line\n", "a line"),
     "evaluation": (
-        "core.evaluation", ["--run", "nothing here", "--json-progress"], "", '"event": "failed"',
+        "core.evaluation", [], json.dumps({"target": "nothing here"}), '"event": "failed"',
     ),
-    "heavy": (
-        "cli.model.model_child", [],
-        json.dumps({"what": "infer", "options": {"target": "no", "inputs": ["no"], "output": "o"}}),
+    "inference": (
+        "core.inference", [], json.dumps({"target": "no", "inputs": ["no"], "output": "o"}),
         '"event": "failed"',
+    ),
+    "export": (
+        "core.export", [], json.dumps({"target": "no", "output": "o"}), '"event": "failed"',
     ),
     "probe": (
         "core.training.worker.probe_batch_size", [], TrainingConfig(model="nano").model_dump_json(),
@@ -61,7 +63,7 @@ CHILDREN = {
     "half of a list": ("core.data.importers.coco.second_process", ["/dev/null", "0", "0"], "", ""),
     "roboflow": (
         "core.data.importers.services.roboflow_child", [],
-        json.dumps({"key": "k", "workspace": "w", "project": "p", "version": 1, "format": "coco"}),
+        json.dumps({"key": "k", "workspace": "w", "project": "p", "version": 1}),
         '"stage"',
     ),
     "attempts": ("slurm.attempts", ["begin", "no folder"], "", "There is no run folder"),
@@ -73,7 +75,7 @@ CHILDREN = {
 def test_children_ignore_the_folder_they_are_started_in(
     hostile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    if kind in ("evaluation", "heavy", "probe"):
+    if kind in ("evaluation", "inference", "export", "probe"):
         pytest.importorskip("torch", reason="the train extra is not installed")
     if kind == "roboflow":
         pytest.importorskip("roboflow", reason="the package roboflow is not installed")

@@ -14,6 +14,7 @@ import pytest
 from cli.exits import Exit
 from cli.main import main
 from core.demo.shapes import make_shapes
+from core.evaluation import EvaluationOptions
 from core.training.config.options import DatasetInfo, TrainingConfig
 from core.training.run.events import (
     Epoch,
@@ -470,12 +471,12 @@ def test_a_failed_preparation_leaves_no_run(
 
 
 @pytest.fixture
-def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[EvaluationOptions]:
     """Evaluates nothing and keeps what was to be evaluated."""
-    asked: list[list[str]] = []
+    asked: list[EvaluationOptions] = []
 
-    def evaluate(words: list[str]) -> str:
-        asked.append(words)
+    def evaluate(options: EvaluationOptions) -> str:
+        asked.append(options)
         return "folder"
 
     monkeypatch.setattr("cli.app.demo.require_trainer", lambda: None)
@@ -486,7 +487,7 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def test_the_demo_goes_the_whole_way_twice(
-    workspace: Path, stand_in: Path, evaluated: list[list[str]], capsys: Capture
+    workspace: Path, stand_in: Path, evaluated: list[EvaluationOptions], capsys: Capture
 ) -> None:
     assert main(["demo", "--no-tui"]) == Exit.OK
     out = capsys.readouterr().out
@@ -503,12 +504,12 @@ def test_the_demo_goes_the_whole_way_twice(
     captured = capsys.readouterr()
     assert "An earlier demo is in" in captured.out
     assert "should have reached mAP50 0.5 and is at 0.40" in captured.err
-    runs = [words[1] for words in evaluated]
+    runs = [str(options.target) for options in evaluated]
     assert runs == [f"{workspace}/demo/runs/{name}-tiny-1" for name in ("shapes", "shapes-2")]
 
 
 def test_the_demos_commands_are_good_commands(
-    workspace: Path, stand_in: Path, evaluated: list[list[str]], capsys: Capture
+    workspace: Path, stand_in: Path, evaluated: list[EvaluationOptions], capsys: Capture
 ) -> None:
     """Whoever types what the demo shows gets the same project."""
     assert main(["demo", "--no-tui"]) == Exit.OK
@@ -530,7 +531,7 @@ def test_the_demos_commands_are_good_commands(
 def test_in_a_terminal_the_demo_opens_the_app_on_its_run(
     workspace: Path,
     stand_in: Path,
-    evaluated: list[list[str]],
+    evaluated: list[EvaluationOptions],
     monkeypatch: pytest.MonkeyPatch,
     capsys: Capture,
 ) -> None:

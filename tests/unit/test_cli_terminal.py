@@ -1,24 +1,20 @@
-"""What a person sees on a real terminal, and work done in a child process."""
+"""What a person sees on a real terminal."""
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import re
 import shutil
-import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from cli.child import run_child
 from cli.output import say_error
 from cli.progress import Stages
 from cli.runs.run_lines import step_line
-from core.common.errors import BatmanError, RunError
 from core.data.store import Project
 from core.models.sizes import MODELS
 from core.training.config.options import TrainingConfig
@@ -212,66 +208,6 @@ def test_stages_in_a_log_are_one_line_each(capsys: pytest.CaptureFixture[str]) -
     with Stages(quiet=True) as show:
         show("images", 4, 4)
     assert capsys.readouterr().out == ""
-
-
-# Child processes
-
-
-@pytest.fixture
-def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Writes a module `some_child` for `run_child` to run."""
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-
-    def write(code: str) -> str:
-        (tmp_path / "some_child.py").write_text(code)
-        return "some_child"
-
-    return write
-
-
-def test_a_child_tells_how_far_it_is_and_how_it_ended(
-    child, capsys: pytest.CaptureFixture[str]
-) -> None:
-    module = child(
-        "import json, sys\nprint('noise')\nprint('more noise', file=sys.stderr)\n"
-        "for n in range(3):\n"
-        "    print(json.dumps(dict(event='progress', stage='look', done=n, total=2)))\n"
-        "print(json.dumps(dict(event='finished', got=sys.stdin.read(), words=sys.argv[1:])))\n"
-    )
-    end = run_child(module, ["--a", "b"], stdin='{"x": 1}')
-    assert (json.loads(end["got"]), end["words"]) == ({"x": 1}, ["--a", "b"])
-    captured = capsys.readouterr()
-    assert (captured.out, captured.err) == ("look: 2 of 2\n", "")
-
-
-def test_a_childs_expected_error_is_raised_here(child) -> None:
-    module = child(
-        'import sys\nprint(\'{"event": "failed", "message": "No.", "hint": "Do."}\')\nsys.exit(1)'
-    )
-    with pytest.raises(BatmanError, match=r"No\.") as caught:
-        run_child(module, [])
-    assert caught.value.hint == "Do."
-
-
-def test_a_child_that_dies_leaves_its_last_words(child) -> None:
-    module = child("print('loading', flush=True)\nraise ValueError('torn tensor')")
-    with pytest.raises(RunError) as caught:
-        run_child(module, [])
-    # The exception is the message; its traceback lies in a file.
-    assert caught.value.message == f"{module} ended with code 1: ValueError: torn tensor"
-    assert "⏎" not in caught.value.hint
-    log = Path(caught.value.hint.split(" is in ")[1].rstrip("."))
-    assert "Traceback" in log.read_text()
-    assert stat.S_IMODE(log.stat().st_mode) == 0o600
-    killed = child("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    with pytest.raises(RunError, match="was ended by SIGKILL and printed nothing") as caught:
-        run_child(killed, [])
-    assert "memory" in caught.value.hint
-
-
-def test_a_cancelled_child_is_an_interrupt(child) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        run_child(child("import sys; sys.exit(130)"), [])
 
 
 def test_a_hint_of_several_commands_has_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:

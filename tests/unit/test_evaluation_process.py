@@ -1,9 +1,7 @@
-"""Evaluating in a child process, and what a screen shows of the result."""
+"""What a screen shows of an evaluation, and what the command evaluates."""
 
 from __future__ import annotations
 
-import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -11,88 +9,20 @@ from PIL import Image
 
 from cli.exits import Exit
 from cli.main import main
-from core.common.errors import BatmanError, Cancelled, RunError
-from core.common.progress import Progress
-from core.data.images.class_colours import TRUTH, class_colour
+from core.common.errors import BatmanError
+from core.evaluation import EvaluationOptions
 from core.evaluation.display import (
+    MISSED,
+    RIGHT,
+    WRONG,
     boxes_in_order,
+    colour_of,
     curve_chart,
     curves_chart,
     draw,
-    drawn_boxes,
     mixups,
 )
-from core.evaluation.process import EvaluationProcess
 from core.evaluation.result import Box, ClassResult, Confusion, EvaluationResult, WorstImage
-
-# Stands in for `python -m core.evaluation`.
-CHILD = """
-import json, signal, sys
-def say(**values):
-    print(json.dumps(values), flush=True)
-words = sys.argv[1:]
-print("noise of a library", flush=True)
-say(event="progress", stage="predicting", done=1, total=2)
-what = sys.argv[2].rsplit("/", 1)[-1]
-if what == "good":
-    say(event="finished", folder="/found/" + words[words.index("--split") + 1])
-elif what == "bad":
-    say(event="failed", message="No model [here].", hint="Train one.")
-    sys.exit(1)
-elif what == "dead":
-    print("Segmentation \\x1b[31mfault", file=sys.stderr)
-    sys.exit(139)
-elif what == "slow":
-    signal.signal(signal.SIGTERM, lambda *_: (say(event="failed", message="x"), sys.exit(130)))
-    say(event="progress", stage="waiting", done=0, total=None)
-    signal.pause()
-"""
-
-
-def process(what: str) -> EvaluationProcess:
-    return EvaluationProcess(Path(f"/runs/{what}"), "test", command=[sys.executable, "-c", CHILD])
-
-
-def test_progress_and_the_folder_of_the_result() -> None:
-    seen: list[Progress] = []
-    assert process("good").run(seen.append) == Path("/found/test")
-    assert seen == [Progress("predicting", 1, 2)]
-
-
-def test_errors_of_the_child() -> None:
-    with pytest.raises(BatmanError) as told:
-        process("bad").run(lambda _: None)
-    assert (told.value.message, told.value.hint) == ("No model [here].", "Train one.")
-    with pytest.raises(RunError, match="code 139") as died:
-        process("dead").run(lambda _: None)
-    assert died.value.message.endswith("code 139: Segmentation ⟨U+001B⟩[31mfault")
-    assert "All that it printed is in" in died.value.hint
-
-
-def test_stopping_it_while_it_runs() -> None:
-    child = process("slow")
-    waiting = threading.Event()
-
-    def tell(progress: Progress) -> None:
-        if progress.stage == "waiting":
-            waiting.set()
-
-    def stop() -> None:
-        assert waiting.wait(20)
-        child.cancel()
-
-    stopper = threading.Thread(target=stop)
-    stopper.start()
-    with pytest.raises(Cancelled):
-        child.run(tell)
-    stopper.join()
-
-
-def test_stopping_it_before_it_has_begun() -> None:
-    child = process("slow")
-    child.cancel()
-    with pytest.raises(Cancelled):
-        child.run(lambda _: None)
 
 
 def test_a_curve_ends_where_the_recall_ends() -> None:
@@ -165,22 +95,12 @@ def test_a_mistake_is_drawn_where_it_is(tmp_path: Path) -> None:
     Image.new("RGB", (200, 100)).save(tmp_path / "dataset" / "test" / "a.png")
     drawn = draw(result, tmp_path, image, (200, 200))
     assert drawn.size == (200, 100)
-    colour = class_colour(1)
-    missed = {drawn.getpixel((20, y)) for y in range(20, 60)}
-    assert missed == {colour, (0, 0, 0)}, "dashed"
-    assert {drawn.getpixel((122, y)) for y in range(22, 62)} == {colour}, "a line without a break"
-    assert drawn.getpixel((120, 40)) == TRUTH
-    assert drawn.getpixel((0, 80)) == colour, "a box past the edge is drawn at it"
-    assert colour in {drawn.getpixel((25, y)) for y in range(83, 87)}, "struck out"
+    assert drawn.getpixel((20, 40)) == MISSED
+    assert drawn.getpixel((122, 40)) == RIGHT
+    assert drawn.getpixel((0, 80)) == WRONG, "a box past the edge is drawn at it"
     assert drawn.getpixel((100, 10)) == (0, 0, 0)
-    wrong_first = boxes_in_order(image)
-    assert [(found.right, found.score) for found in wrong_first] == [
-        (False, None), (False, 0.6), (True, 0.9),
-    ]  # fmt: skip
-    said = drawn_boxes(image, {"a": colour}, 1, 1, labelled=True)
-    assert [(found.pen, found.label) for found in said] == [
-        ("thin", "a"), ("solid", "a 0.90"), ("struck", "a 0.60"), ("dashed", "a missed"),
-    ]  # fmt: skip
+    order = boxes_in_order(image)
+    assert [colour_of(found) for found in order] == [MISSED, WRONG, RIGHT]
 
 
 def test_without_the_data_set_the_drawing_is_shown(tmp_path: Path) -> None:
@@ -199,10 +119,10 @@ def test_without_the_data_set_the_drawing_is_shown(tmp_path: Path) -> None:
 def test_a_model_file_may_stand_where_the_run_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seen: list[list[str]] = []
+    seen: list[EvaluationOptions] = []
 
-    def evaluated(words: list[str], *, quiet: bool = False) -> str:
-        seen.append(words)
+    def evaluated(options: EvaluationOptions, *, quiet: bool = False) -> str:
+        seen.append(options)
         raise BatmanError("far enough")
 
     monkeypatch.setattr("cli.model.evaluate.evaluate_in_child", evaluated)
@@ -210,6 +130,6 @@ def test_a_model_file_may_stand_where_the_run_does(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.onnx").touch()
     assert main(["evaluate", "model.onnx", "--split", "test"]) == Exit.WRONG
-    assert seen[0][:4] == ["--run", str(tmp_path / "model.onnx"), "--split", "test"]
+    assert seen == [EvaluationOptions(tmp_path / "model.onnx", "test")]
     assert main(["evaluate", "other.onnx"]) == Exit.WRONG
     assert "no run 'other.onnx'" in capsys.readouterr().err

@@ -7,6 +7,7 @@ commands with a trained model.
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -19,16 +20,15 @@ from mounts import fill, small_disk
 from PIL import Image
 
 import core.models
-from core.common.errors import BatmanError, DiskFull, RunError
+from core.common.errors import DiskFull, RunError
 from core.common.full_disk import naming_full_disk
 from core.common.temporary import folder_beside
 from core.evaluation import EvaluationOptions
 from core.evaluation import __main__ as evaluation_child
-from core.evaluation.process import EvaluationProcess
 from core.inference import InferenceOptions, infer
 from core.inference.records import RecordWriter
 from core.models.detector import Detector
-from core.processes.child_failure import raised_failure, told_failure
+from core.processes.job import raised_failure, serve_job, told_failure
 
 IMAGES = 12
 
@@ -204,14 +204,14 @@ def test_the_disk_is_named_before_what_was_made_is_removed(disk: Path, tmp_path:
 def test_a_child_tells_a_full_disk_as_such(disk: Path) -> None:
     fill(disk / "filler")
     told = told_failure(OSError(errno.ENOSPC, "No space left on device"), disk / "out")
-    assert told["full"] is True
+    assert told["kind"] == "DiskFull"
     again = raised_failure(told)
     assert isinstance(again, DiskFull)
     assert str(disk) in again.message
     assert "runs delete" in again.hint
     told = told_failure(RunError("no model", "train one"))
     again = raised_failure(told)
-    assert (type(again), again.message, again.hint) == (BatmanError, "no model", "train one")
+    assert (type(again), again.message, again.hint) == (RunError, "no model", "train one")
     with pytest.raises(ZeroDivisionError):
         told_failure(ZeroDivisionError())
 
@@ -226,21 +226,14 @@ def test_the_child_that_evaluates_says_it(
     monkeypatch.setattr(evaluation_child, "evaluate", evaluate)
     errors = os.dup(2), os.dup(1)
     try:
-        code = evaluation_child.main(["--run", "r", "--output", f"{disk}/out", "--json-progress"])
+        options = json.dumps({"target": "r", "output": f"{disk}/out"})
+        monkeypatch.setattr("sys.stdin", io.StringIO(options))
+        code = serve_job(EvaluationOptions, evaluation_child._evaluate, stops=False)
     finally:
         for kept, fd in zip(errors, (2, 1), strict=True):
             os.dup2(kept, fd)
             os.close(kept)
     assert code == 1
     told = json.loads(capfd.readouterr().out.splitlines()[-1])
-    assert (told["event"], told["full"]) == ("failed", True)
+    assert (told["event"], told["kind"]) == ("failed", "DiskFull")
     assert str(disk) in told["message"]
-
-
-def test_the_app_hears_it_too(tmp_path: Path) -> None:
-    line = {"event": "failed", "message": "The disk is full.", "hint": "h", "full": True}
-    process = EvaluationProcess(
-        tmp_path, "test", command=["sh", "-c", f"echo '{json.dumps(line)}'; exit 1"]
-    )
-    with pytest.raises(DiskFull, match="The disk is full"):
-        process.run(lambda _: None)

@@ -91,9 +91,9 @@ def test_probing_remembers_and_suggests(
     gpus = [A100]
     asked: list[dict[str, Any]] = []
 
-    def child(module: str, words: list[str], *, stdin: str, quiet: bool) -> dict[str, Any]:
-        asked.append(json.loads(stdin))
-        return {"event": "finished", "batch": 9, "gpu": "x"}
+    def child(module: str, options: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+        asked.append(options)
+        return {"batch": 9, "gpu": "x"}
 
     monkeypatch.setattr(probe, "find_gpus", lambda: gpus)
     monkeypatch.setattr(probe, "require_trainer", lambda: None)

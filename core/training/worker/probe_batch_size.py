@@ -1,15 +1,9 @@
 """The largest batch that a GPU takes, found by training on it: `python -m
-core.training.worker.probe_batch_size`.
-
-Standard input is a training config as JSON. Standard output has one JSON object a line, as with
-`core.evaluation`: `progress`, then `finished` with `batch` and `gpu`, or `failed` with `message`
-and `hint`. The exit code is 0, or 1 when it failed. Imports torch and rfdetr.
+core.training.worker.probe_batch_size`, a job of `core.processes.job`. Imports torch and rfdetr.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,9 +11,10 @@ from typing import Any
 
 import torch
 
-from core.common.errors import BatmanError, RunError
+from core.common.errors import RunError
+from core.common.progress import Cancelled, Progress, Report
 from core.common.text import clean
-from core.processes.child_process import begin_process
+from core.processes.job import serve_job
 from core.training.config.effective_batch import Batching
 from core.training.config.options import DatasetInfo, TrainingConfig, parse_config
 from core.training.worker import build
@@ -77,25 +72,12 @@ def probe(config: TrainingConfig) -> tuple[int, str]:
     return largest_batch(model, train), torch.cuda.get_device_name()
 
 
-def main() -> int:
-    """Probe for the config on standard input and return the exit code."""
-    begin_process()
-    # Libraries print on standard output, which here is for our lines only.
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)
-
-    def say(event: str, **values: Any) -> None:
-        out.write(json.dumps({"event": event, **values}) + "\n")
-
-    say("progress", stage="trying batches", done=0, total=None)
-    try:
-        batch, gpu = probe(parse_config(json.load(sys.stdin)))
-    except BatmanError as error:
-        say("failed", message=error.message, hint=error.hint)
-        return 1
-    say("finished", batch=batch, gpu=gpu)
-    return 0
+def _probe(options: dict[str, Any], report: Report, _cancelled: Cancelled) -> dict[str, Any]:
+    """Probe for a training config as plain values."""
+    report(Progress("trying batches", 0))
+    batch, gpu = probe(parse_config(options))
+    return {"batch": batch, "gpu": gpu}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve_job(dict, _probe, stops=False))

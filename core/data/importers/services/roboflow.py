@@ -10,51 +10,27 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import os
 import re
-import selectors
-import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.common.errors import Cancelled, ImportFailed
-from core.common.progress import Progress
+from core.common.errors import ImportFailed
+from core.common.progress import Progress, never
 from core.common.temporary import folder_beside
-from core.common.text import clean, did_you_mean
+from core.common.text import clean
 from core.common.zip_archive import extract_zip
 from core.data.importers.coco.reader import import_coco
 from core.data.importers.report import ImportReport
 from core.data.importers.services.download import PATIENCE, Patience, download
 from core.data.importers.services.http_request import DownloadFailed
+from core.data.importers.services.roboflow_child import KEY_HINT, Request
 from core.data.store import Project
 from core.privacy.secrets import learn, redact
-from core.processes.child_process import python_command, python_environment
+from core.processes.job import run_job
 
-FORMAT = "coco"
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_POLL_S = 0.1
-_TEXT = 300
-_STAGES = {
-    "key": "logging in",
-    "workspace": "finding the workspace",
-    "project": "finding the project",
-    "version": "finding the version",
-    "export": "waiting for the export",
-}
-
-
-@dataclass(frozen=True)
-class _Asked:
-    workspace: str
-    project: str
-    version: int
-
-    @property
-    def origin(self) -> str:
-        return f"roboflow: {self.workspace}/{self.project}/{self.version}"
 
 
 def import_roboflow(
@@ -76,12 +52,12 @@ def import_roboflow(
     that are there), a damaged or unsafe archive, and when the `roboflow` package is not installed;
     `DownloadFailed` when the archive cannot be had; `Cancelled`. The project is then as it was.
     """
-    asked = _Asked(_slug("workspace", workspace), _slug("project", rf_project), int(version))
     key = api_key.strip()
+    asked = Request(_slug("workspace", workspace), _slug("project", rf_project), int(version), key)
     if asked.version < 1:
         raise ImportFailed("A version is a number from 1.", "Give it with --version.")
     if not key or not key.isprintable() or " " in key:
-        raise ImportFailed("That is no Roboflow API key.", _KEY_HINT)
+        raise ImportFailed("That is no Roboflow API key.", KEY_HINT)
     if importlib.util.find_spec("roboflow") is None:
         raise ImportFailed(
             "The roboflow package is not installed here.",
@@ -89,7 +65,16 @@ def import_roboflow(
         )
     learn(key)
     tell = progress or (lambda item: None)
-    answer = _ask(asked, key, tell, cancelled)
+    # No child of ours inherits the key.
+    environment = {name: value for name, value in os.environ.items() if name != "ROBOFLOW_API_KEY"}
+    answer: dict[str, Any] = run_job(
+        "core.data.importers.services.roboflow_child",
+        asked,
+        tell,
+        cancelled or never,
+        name="The import",
+        environment=environment,
+    )
     with _folder(project.path) as folder:
         archive = folder / "roboflow.zip"
         try:
@@ -99,7 +84,7 @@ def import_roboflow(
                 progress=lambda done, total: tell(Progress("downloading", done, total)),
                 cancelled=cancelled,
                 patience=patience,
-                shown=f"The export of {asked.workspace}/{asked.project}/{asked.version}",
+                shown=f"The export of {asked.place}/{asked.version}",
             )
         except DownloadFailed as error:
             raise DownloadFailed(redact(error.message), redact(error.hint), error.status) from None
@@ -116,12 +101,12 @@ def import_roboflow(
             progress=progress,
             cancelled=cancelled,
             kind="roboflow",
-            origin=asked.origin,
+            origin=f"roboflow: {asked.place}/{asked.version}",
             detail={
                 "workspace": asked.workspace,
                 "project": asked.project,
                 "version": asked.version,
-                "name": redact(str(answer.get("name", ""))),
+                "name": redact(answer["name"]),
             },
         )
 
@@ -141,11 +126,6 @@ def _folder(project: Path) -> Iterator[Path]:
         yield made
 
 
-_KEY_HINT = (
-    "Find it in Roboflow under Settings, API Keys (the private key), and set ROBOFLOW_API_KEY."
-)
-
-
 def _slug(what: str, text: str) -> str:
     stripped = text.strip()
     if not _SLUG.fullmatch(stripped):
@@ -154,120 +134,3 @@ def _slug(what: str, text: str) -> str:
             "Give it as it stands in the address app.roboflow.com/WORKSPACE/PROJECT.",
         )
     return stripped
-
-
-def _ask(
-    asked: _Asked,
-    key: str,
-    tell: Callable[[Progress], None],
-    cancelled: Callable[[], bool] | None,
-) -> dict[str, Any]:
-    """Have the child find the export; return its answer. Raises `ImportFailed`, `Cancelled`."""
-    request = {
-        "key": key,
-        "workspace": asked.workspace,
-        "project": asked.project,
-        "version": asked.version,
-        "format": FORMAT,
-    }
-    environment = {name: value for name, value in os.environ.items() if name != "ROBOFLOW_API_KEY"}
-    with _child(python_environment(environment)) as child:
-        assert child.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            child.stdin.write(json.dumps(request).encode() + b"\n")
-            child.stdin.close()
-        for line in _lines(child, cancelled):
-            try:
-                said = json.loads(line)
-            except ValueError:
-                continue
-            if "link" in said:
-                return dict(said)
-            if "failed" in said:
-                raise _failure(asked, said, key)
-            tell(Progress(_STAGES.get(said.get("stage"), "asking"), 0, None))
-    raise ImportFailed(
-        "The roboflow package ended without an answer.",
-        "Run the command again; if it happens again, update the package.",
-    )
-
-
-@contextlib.contextmanager
-def _child(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    child = subprocess.Popen(
-        python_command("core.data.importers.services.roboflow_child"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-    )
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.wait()
-        if child.stdout is not None:
-            child.stdout.close()
-
-
-def _lines(child: subprocess.Popen[bytes], cancelled: Callable[[], bool] | None) -> Iterator[bytes]:
-    assert child.stdout is not None
-    handle = child.stdout.fileno()
-    rest = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(handle, selectors.EVENT_READ)
-        while True:
-            if cancelled is not None and cancelled():
-                raise Cancelled("The import was stopped.", "Nothing was changed.")
-            if not selector.select(_POLL_S):
-                continue
-            chunk = os.read(handle, 1 << 16)
-            if not chunk:
-                return
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield from lines
-
-
-def _failure(asked: _Asked, said: dict[str, Any], key: str) -> ImportFailed:
-    stage, status = str(said["failed"]), int(said.get("status") or 0)
-    known = [clean(str(name)) for name in said.get("known") or []]
-    place = f"{asked.workspace}/{asked.project}"
-    if status in (401, 403) and stage in ("key", "workspace"):
-        return ImportFailed("Roboflow does not accept this API key.", _KEY_HINT)
-    if status in (401, 403):
-        return ImportFailed(f"This API key may not read {place}.", _KEY_HINT)
-    if status == 404 and stage == "workspace":
-        return ImportFailed(
-            f"Roboflow has no workspace '{asked.workspace}' that this key can see.",
-            "Give --workspace as it stands in the address app.roboflow.com/WORKSPACE.",
-        )
-    if status == 404 and stage == "project":
-        return ImportFailed(
-            f"There is no project '{asked.project}' in the workspace '{asked.workspace}'.",
-            _offer(asked.project, known, "The projects there are"),
-        )
-    if stage == "version" and status in (200, 404):
-        return ImportFailed(
-            f"There is no version {asked.version} of {place}.",
-            _offer(str(asked.version), known, "The versions there are")
-            or "Generate one in Roboflow first.",
-        )
-    text = clean(str(said.get("text", "")))[:_TEXT]
-    if not status:
-        return ImportFailed(
-            f"Roboflow could not be reached ({clean(str(said.get('kind', '')))}).",
-            "Check the network and proxy settings, and run the same command again.",
-        )
-    return ImportFailed(
-        f"Roboflow failed while {_STAGES.get(stage, stage)} (HTTP {status}): {text}",
-        "Try again later.",
-    )
-
-
-def _offer(word: str, known: list[str], lead: str) -> str:
-    if not known:
-        return ""
-    guess = did_you_mean(word, known)
-    shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
-    listed = f"{lead}: {shown}."
-    return f"{guess[:1].upper()}{guess[1:]} {listed}" if guess else listed
