@@ -5,4 +5,4 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 python=$here/.venv/bin/python
 [ -x "$python" ] || python=${PYTHON:-python3}
 PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH} exec "$python" -P -c \
-  'import sys; from cli.common import run_module; sys.exit(run_module("submit", prog="./submit_train.sh"))' "$@"
+  'import sys; from cli.common import run_module; sys.exit(run_module("cluster.submit", prog="./submit_train.sh"))' "$@"

@@ -16,6 +16,16 @@ os.environ.pop("NO_COLOR", None)
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
+# The engine's tests take the longest by far: two groups, so that both workers stay busy. Those
+# here are about trained models, the others about training; what they share is made once.
+GROUPS = dict.fromkeys(
+    (
+        "test_canaries", "test_cli_engine", "test_evaluation", "test_export", "test_guide",
+        "test_inference", "test_no_network",
+    ),
+    "models",
+)  # fmt: skip
+
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name a test by its argument where that is a file's content.
@@ -37,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.flaky(reruns=1))
         if folder in ("engine", "cluster", "gpu", "web"):
             item.add_marker(getattr(pytest.mark, folder))
-            item.add_marker(pytest.mark.xdist_group(folder))
+            item.add_marker(pytest.mark.xdist_group(GROUPS.get(Path(item.path).stem, folder)))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -6,6 +6,8 @@ import argparse
 import importlib
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +48,13 @@ def test_every_command_of_the_guide_parses(guide: str) -> None:
         seen[module] = seen.get(module, 0) + 1
     # As many as the guide has: none was overlooked.
     assert seen == {"importer": 3, "classes": 3, "train": 14, "inference": 2}
+
+
+def test_the_guides_script_starts_a_command_that_is_there() -> None:
+    script = Path(__file__).parents[2] / "submit_train.sh"
+    done = subprocess.run([script, "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: ./submit_train.sh ")
 
 
 def test_the_guides_training_commands_are_good_settings(guide: str) -> None:
