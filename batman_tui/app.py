@@ -33,8 +33,8 @@ from core.common.folders import config_dir
 from core.common.full_disk import disk_full
 from core.common.invisible_characters import without_unseen
 from core.common.text import clean, did_you_mean
-from core.common.tracebacks import traceback_text
 from core.common.workspace import Workspace
+from core.processes.tracebacks import traceback_text
 
 if TYPE_CHECKING:
     from core.training.run_list.index import RunIndex

@@ -18,9 +18,9 @@ from core.common.errors import BatmanError, ProjectError
 from core.common.files import expand_user, path_problem, safe_name
 from core.common.full_disk import disk_full
 from core.common.text import clean, did_you_mean
-from core.common.tracebacks import traceback_text
 from core.common.workspace import Workspace, holds
 from core.processes.child_process import begin_process
+from core.processes.tracebacks import traceback_text
 
 if TYPE_CHECKING:
     from core.data.store import Project

@@ -14,8 +14,8 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from core.common.tracebacks import guard_tracebacks
 from core.privacy.telemetry import quiet_variables, switch_off
+from core.processes.tracebacks import guard_tracebacks
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,7 +16,7 @@ from batman_tui.widgets.frame.base import BatmanDialog
 from batman_tui.widgets.frame.keybar import KeyBar
 from core.common.errors import BatmanError
 from core.common.text import clean, clean_lines
-from core.common.tracebacks import traceback_text
+from core.processes.tracebacks import traceback_text
 
 
 class TextDialog(BatmanDialog[None]):

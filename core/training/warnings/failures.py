@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.common.errors import BatmanError, ConfigError, RunError, WeightsMissing
 from core.common.text import clean
-from core.common.tracebacks import traceback_text
+from core.processes.tracebacks import traceback_text
 from core.training.run.disk_space import is_full
 from core.training.run.events import Failed
 
