@@ -11,6 +11,7 @@ from core.data.classes import list_classes
 from core.data.images.filter import find_images, parse_filter
 from core.data.overview import import_lines
 from core.data.splits.edit import NO_SPLIT, images_by_split
+from core.data.splits.shares import DEFAULT_SEED, DEFAULT_SHARES
 from core.data.store import Project
 
 # What stands for drawing every image's split anew, among the splits to choose from.
@@ -58,8 +59,12 @@ def quoted(key: str, value: str) -> str:
     return f'{key}:"{value.replace(chr(34), chr(34) * 2)}"' if value else ""
 
 
+DEFAULT_DRAW = f"{' '.join(f'{share:.0%}'[:-1] for share in DEFAULT_SHARES)} seed {DEFAULT_SEED}"
+"""What the line for new splits begins with."""
+
+
 def read_shares(text: str) -> tuple[tuple[float, float, float], int]:
-    """Return the shares (summing to 1) and the seed in `70 15 15 seed 42`.
+    """Return the shares (summing to 1) and the seed in a line such as `DEFAULT_DRAW`.
 
     Raises ConfigError when it is something else or train has no share.
     """
@@ -71,7 +76,7 @@ def read_shares(text: str) -> tuple[tuple[float, float, float], int]:
     total = sum(parts)
     if found is None or total <= 0 or parts[0] <= 0:
         raise ConfigError(
-            "Give three numbers, train's above zero,", "and a seed if you like: 70 15 15 seed 42"
+            "Give three numbers, train's above zero,", f"and a seed if you like: {DEFAULT_DRAW}"
         )
     train, valid, test = (part / total for part in parts)
-    return (train, valid, 1 - train - valid if test else 0.0), int(found[4] or 42)
+    return (train, valid, 1 - train - valid if test else 0.0), int(found[4] or DEFAULT_SEED)

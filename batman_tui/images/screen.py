@@ -295,7 +295,7 @@ class ImagesScreen(ProjectScreen):
         self.change(lambda project: set_splits(project, ids, wanted), "They are there already.")
 
     def _ask_shares(self) -> None:
-        from batman_tui.images.choices import read_shares
+        from batman_tui.images.choices import DEFAULT_DRAW, read_shares
         from batman_tui.widgets.dialogs.dialogs import PromptDialog
 
         def check(text: str) -> str:
@@ -309,7 +309,7 @@ class ImagesScreen(ProjectScreen):
             PromptDialog(
                 "Draw new splits",
                 label="Shares of train, valid and test, and a seed",
-                value="70 15 15 seed 42",
+                value=DEFAULT_DRAW,
                 button="Draw",
                 check=check,
             ),

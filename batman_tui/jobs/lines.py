@@ -11,7 +11,7 @@ from textual.content import Content
 from batman_tui.clock import ago
 from batman_tui.widgets.table.table import Column
 from core.common.text import clean, duration, plural
-from slurm.job.states import BRIEF_CELLS, reason_brief
+from slurm.job.reasons import BRIEF_CELLS, reason_brief
 from slurm.queue.arrays import JobLine, why
 from slurm.queue.job_detail import JobUse
 from slurm.queue.jobs import Job

@@ -14,6 +14,7 @@ from cli.parser import Subcommands
 from core.common.text import plural
 from core.data.splits.assign import SPLITS
 from core.data.splits.edit import NO_SPLIT, draw_splits, set_splits, split_counts
+from core.data.splits.shares import DEFAULT_SEED, DEFAULT_SHARES
 
 DESCRIPTION = (
     "Show, set and draw the splits of a project's images. Training keeps the splits it finds here"
@@ -41,12 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--splits",
         nargs=3,
         type=number(0, 1),
-        default=(0.7, 0.15, 0.15),
+        default=DEFAULT_SHARES,
         metavar=("TRAIN", "VALID", "TEST"),
-        help="shares that sum to 1 (default: 0.7 0.15 0.15)",
+        help=f"shares that sum to 1 (default: {' '.join(map(str, DEFAULT_SHARES))})",
     )
     draw.add_argument(
-        "--seed", type=whole(0, 2**32 - 1), default=42, metavar="N", help="default: %(default)s"
+        "--seed",
+        type=whole(0, 2**32 - 1),
+        default=DEFAULT_SEED,
+        metavar="N",
+        help="default: %(default)s",
     )
     draw.add_argument(
         "--keep", action="store_true", help="draw only for images that have no split yet"

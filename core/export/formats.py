@@ -15,13 +15,7 @@ from typing import Any
 
 from core.common.errors import ExportFailed
 from core.common.text import clean, did_you_mean, sentence
-
-# The largest difference allowed, in scores (0 to 1) and in relative box coordinates (0 to 1).
-# Float32 on two runtimes differs by about 1e-6 to 1e-4; half a pixel of 500 is 1e-3.
-TOLERANCE = 1e-3
-# TensorRT multiplies in TF32 where the GPU has it, which keeps 10 bits of the mantissa, three
-# decimal digits (NVIDIA, "Accelerating inference with sparsity and TF32").
-_TF32 = 1e-2
+from core.export.tolerance import TF32_TOLERANCE, TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +81,7 @@ FORMATS: Mapping[str, Format] = {
             "model.trt",
             ("tensorrt", "polygraphy"),
             "pip install 'rfdetr[tensorrt]'",
-            tolerance=_TF32,
+            tolerance=TF32_TOLERANCE,
             settings={"fp16": False},
         ),
         Format(

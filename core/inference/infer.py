@@ -297,6 +297,7 @@ class _Session:
 
     def _look_at_video(self, source: Source, records: RecordWriter, skipped: list[Skipped]) -> None:
         from core.data.images import video
+        from core.inference import tracking
         from core.models.prefetch import in_batches
 
         try:
@@ -310,8 +311,8 @@ class _Session:
         weakest = float(self.least.min())
         tracker = None
         if self.options.track:
-            tracker = video.Tracker(reader.rate, weakest)
-            weakest = min(weakest, video.LOW_SCORE)
+            tracker = tracking.Tracker(reader.rate, weakest)
+            weakest = min(weakest, tracking.LOW_SCORE)
         seen_tracks: set[int] = set()
         before = self.frames
         self.progress(Progress(stage, 0, reader.total))

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.common.text import whole_number
-from slurm.job.states import JobState, parse_state, reason_words
+from slurm.job.reasons import reason_words
+from slurm.job.states import JobState, parse_state
 from slurm.site.slurm_values import Gpus, parse_duration, parse_gres
 
 # Asked for in Unix time (`SLURM_TIME_FORMAT=%s`), so that no time zone has to be guessed.

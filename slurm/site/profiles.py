@@ -174,7 +174,7 @@ def check_sbatch_option(option: str) -> str:
     return option
 
 
-# The table of the original tool's cluster (`shared/facts`): an example, since every cluster
+# The table of the cluster that the original tool was made for: an example, since every cluster
 # differs. GRES name, default batch, memory asked for, partition, its limit, most GPUs a node.
 EXAMPLE_GPUS: Mapping[str, GpuType] = {
     name: GpuType(

@@ -13,7 +13,8 @@ from cli.exits import Exit
 from cli.main import main
 from core.common.errors import ClassError, ExportFailed
 from core.export import ExportOptions, ExportReport, export
-from core.export.formats import FORMATS, TOLERANCE, require_formats
+from core.export.formats import FORMATS, require_formats
+from core.export.tolerance import TOLERANCE
 from core.export.verify import compare, load_images
 from core.inference import InferenceOptions, infer
 from core.models import load_detector

@@ -18,8 +18,8 @@ from PIL import Image
 from cli.exits import Exit
 from cli.main import main
 from core.common.errors import BatmanError, ClassError, RunError
-from core.data.images.video import without_doubles
 from core.inference import InferenceOptions, infer
+from core.inference.tracking import without_doubles
 from core.models import Detector, Prediction, load_detector
 from core.models.detector import Floats, Pixels, normalise
 from core.training.run.run import Run

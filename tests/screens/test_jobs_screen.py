@@ -27,8 +27,8 @@ from batman_tui.widgets.panel.log_view import LogView
 from core.common.files import write_json
 from core.training.run.run import Run
 from slurm.hosts import Completed, HostError, NeedsPerson
+from slurm.job.reasons import _BRIEF, reason_brief, reason_words
 from slurm.job.record import JobRecord, write_record
-from slurm.job.states import _BRIEF, reason_brief, reason_words
 from slurm.queue.job_actions import targets
 
 SIZES = [(80, 24), (120, 40)]

@@ -14,8 +14,9 @@ from test_slurm_jobs import NASTY, SACCT, SQUEUE
 from core.common.files import write_json
 from core.common.workspace import Workspace
 from slurm.hosts import Completed, HostError, LocalHost
+from slurm.job.reasons import reason_words
 from slurm.job.record import JobRecord, list_records, read_record, write_record
-from slurm.job.states import GONE, LEFT, parse_state, reason_words
+from slurm.job.states import GONE, LEFT, parse_state
 from slurm.queue.arrays import job_lines, own_runs, why
 from slurm.queue.jobs import Job, parse_sacct, parse_squeue
 from slurm.queue.our_jobs import keep_ends, with_records

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from slurm.job.states import (
-    _BRIEF,
-    _REASONS,
-    BRIEF_CELLS,
-    parse_state,
-    reason_brief,
-    reason_words,
-)
+from slurm.job.reasons import _BRIEF, _REASONS, BRIEF_CELLS, reason_brief, reason_words
+from slurm.job.states import parse_state
 from slurm.site.slurm_values import (
     Gpus,
     format_duration,

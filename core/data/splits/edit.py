@@ -12,6 +12,7 @@ from core.common.errors import ConfigError
 from core.common.text import did_you_mean, plural
 from core.data.images.images_per_class import Ids, boxes_shown, distinct
 from core.data.splits.assign import SPLITS, Policy, Shares, SplitPlan, assign_project_splits
+from core.data.splits.shares import DEFAULT_SHARES
 from core.data.store import HistoryEntry, Project
 
 NO_SPLIT = "none"
@@ -144,7 +145,7 @@ def draw_splits(
     if not (whole and abs(sum(shares) - 1) <= 1e-6):
         raise ConfigError(
             "The shares of train, valid and test must be from 0 to 1 and sum to 1.",
-            "Give for example 0.7, 0.15 and 0.15.",
+            "Give for example {}, {} and {}.".format(*DEFAULT_SHARES),
         )
     with project.change("splits.draw", "draw splits") as change:
         plan = assign_project_splits(project, shares, seed, policy)

@@ -25,6 +25,7 @@ from pydantic import (
 from core.common.errors import BatmanError, ConfigError
 from core.common.files import expand_user, read_json, write_json
 from core.common.text import clean, did_you_mean
+from core.data.splits.shares import DEFAULT_SEED, DEFAULT_SHARES
 from core.models.sizes import get_model, resolve_image_size
 from core.privacy.secrets import redact_forms, redact_tree
 from core.training.config.origin import Origin
@@ -124,14 +125,16 @@ class TrainingConfig(BaseModel):
         "images, as LVIS does (0: off)",
     )
     splits: tuple[float, float, float] = Field(
-        default=(0.7, 0.15, 0.15), description="shares of train, valid and test"
+        default=DEFAULT_SHARES, description="shares of train, valid and test"
     )
     split_policy: Literal["auto", "imported", "random"] = Field(
         default="auto",
         description="imported keeps the splits of the import, random draws new ones, "
         "auto keeps them where train and valid exist",
     )
-    seed: int = Field(default=42, ge=0, le=2**32 - 1, description="seed of splits and training")
+    seed: int = Field(
+        default=DEFAULT_SEED, ge=0, le=2**32 - 1, description="seed of splits and training"
+    )
     checkpoint_interval: int = Field(
         default=10, ge=1, le=100_000, description="epochs between the checkpoints that are kept"
     )

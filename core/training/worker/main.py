@@ -27,8 +27,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-import psutil
-
 from core.common.errors import BatmanError, RunError
 from core.common.text import clean
 from core.processes.child_process import begin_process
@@ -61,6 +59,7 @@ from core.training.run.worker_process import (
 )
 from core.training.warnings.failures import explain
 from core.training.warnings.stall import Ticker
+from core.training.worker.out_of_memory import restart, smaller_batch
 from core.training.worker.peers import Peers
 from core.training.worker.ranks import is_rank_zero
 from core.training.worker.stop import StopRequest, TrainingStopped
@@ -71,9 +70,6 @@ if TYPE_CHECKING:
     from core.training.worker.session import Session
 
 FINISHED, FAILED, UNUSABLE, STOPPED = 0, 1, 2, 3
-
-# A batch of 128 is down to 4 after five halvings; what then still does not fit never will.
-MAX_ATTEMPTS = 6
 
 # How often a process looks after the others; how long the first waits to hear from a process that
 # was lost, and how long it may hang after it has.
@@ -346,11 +342,12 @@ class _Worker:
     def _ended_with(self, failed: Failed) -> int:
         """Go on with a smaller batch where that may help, else say how the run ended."""
         if failed.kind == "oom":
-            smaller = self._halved(failed)
+            smaller = self._smaller(failed)
             if smaller is not None:
                 self._end(smaller)
                 self._leave()
-                self._again(smaller)
+                self.peers.forget()
+                restart(smaller, self.pump)
         # First of all the run says its end, for which it has held room on a full disk.
         if self.peers.first:
             release(self.run_dir)
@@ -367,56 +364,14 @@ class _Worker:
         if self.session is not None:
             self.session.leave("failed")
 
+    def _smaller(self, failed: Failed) -> Oom | None:
+        if self._several() and not self.peers.ours:
+            return None
+        return smaller_batch(self.session, failed, self.options.attempt)
+
     def _several(self) -> bool:
         batching = self.session.batching if self.session is not None else None
         return batching is not None and batching.world > 1
-
-    def _halved(self, failed: Failed) -> Oom | None:
-        """Return the event of going on with a smaller batch, None where that cannot help."""
-        session, attempt = self.session, self.options.attempt
-        if session is None or session.batching is None or attempt >= MAX_ATTEMPTS:
-            return None
-        old, new = session.batching, session.batching.smaller()
-        if new is None or (new.world > 1 and not self.peers.ours):
-            return None
-        return Oom(
-            batch_size=old.batch,
-            grad_accum=old.accum,
-            new_batch_size=new.batch,
-            new_grad_accum=new.accum,
-            attempt=attempt,
-            message=failed.message[:500],
-            epoch=session.epoch,
-            step=session.step,
-        )
-
-    def _again(self, event: Oom) -> None:
-        """Replace this process by one with the smaller batch: a fresh one, its memory unbroken."""
-        say(
-            f"out of memory: going on with batch {event.new_batch_size} "
-            f"and {event.new_grad_accum} batches a step"
-        )
-        # exec keeps children: the loader's processes would wait for a parent that knows them not.
-        for child in psutil.Process().children(recursive=True):
-            if self.pump is not None and child.pid == self.pump.pid:
-                continue
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-        self.peers.forget()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if self.pump is not None:
-            self.pump.stop()
-        os.execv(
-            sys.executable,
-            [
-                *sys.orig_argv,
-                f"--attempt={event.attempt + 1}",
-                "--batching",
-                str(event.new_batch_size),
-                str(event.new_grad_accum),
-            ],
-        )
 
 
 if __name__ == "__main__":
