@@ -134,7 +134,7 @@ def test_once_a_trainer_is_there_the_run_stays(
     monkeypatch.setattr(local, "_NEEDED", ("sys",))
     monkeypatch.setattr(local.subprocess, "Popen", note)
     monkeypatch.setattr(local, "write_worker", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(RunError, match="cannot be written to: No space"):
         start_local(workspace, chosen(workspace))
     started[0].wait()
     (run,) = map(Run, workspace.list_runs())

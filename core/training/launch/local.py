@@ -132,7 +132,10 @@ def launch_local(
                 "End other programs to free memory and processes, and try again.",
             ) from error
         begun()
-    write_worker(run.path, process.pid, since)
     # While we live, a worker that ends is waited for, or it would stay as a zombie.
     threading.Thread(target=process.wait, name=f"wait-{run.name}", daemon=True).start()
+    try:
+        write_worker(run.path, process.pid, since)
+    except OSError as error:
+        raise cannot_write(run.path, error) from error
     return process.pid
