@@ -24,6 +24,9 @@ from core.training.launch.prepare_run import ready_run
 from core.training.launch.undo import undone_when_refused
 from core.training.run.run import Run
 from core.training.run.worker_process import write_worker
+from slurm.submit import pipeline
+from slurm.submit.sbatch import SubmitError, SubmitUnknown
+from slurm.submit.submit import forget
 
 SEED = ["--seed", "7", "--epochs", "30"]  # prepares another data set
 
@@ -156,3 +159,39 @@ def test_a_run_that_somebody_else_started_meanwhile_stays(before: Run) -> None:
         second()
     assert before.config() == changed
     assert before.worker() is not None
+
+
+def order(workspace: Workspace, before: Run) -> pipeline.Order:
+    """A run that goes on with more epochs on a cluster, after a job there that has ended."""
+    (before.path / "job.json").write_text('{"token": "of the first job"}')
+    configs = (TrainingConfig(resume=before.path, seed=7), chosen(workspace))
+    return pipeline.Order(configs, resources=None)  # type: ignore[arg-type]
+
+
+def send(workspace: Workspace, wanted: pipeline.Order) -> None:
+    pipeline.send_order(None, workspace, wanted)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+def test_a_refused_submission_gives_a_run_back_and_an_unknown_one_keeps_it(
+    workspace: Workspace, before: Run, monkeypatch: pytest.MonkeyPatch, unknown: bool
+) -> None:
+    wanted = order(workspace, before)
+    was = content(before.path)
+
+    def refuse(*args: Any) -> None:
+        if unknown:
+            raise SubmitUnknown("No answer.")
+        forget(before)
+        raise SubmitError("Refused.")
+
+    monkeypatch.setattr(pipeline, "plan_submission", lambda *args: None)
+    monkeypatch.setattr(pipeline, "submit", refuse)
+    with pytest.raises(SubmitUnknown if unknown else SubmitError):
+        send(workspace, wanted)
+    if unknown:
+        assert before.config().seed == 7
+        assert len(workspace.list_runs()) == 2
+    else:
+        assert content(before.path) == was
+        assert workspace.list_runs() == [before.path]
