@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from cli.exits import Exit
 from cli.output import drop_output, is_terminal, open_streams, output_fails, say_error
 from cli.parser import BatmanParser
-from core.common.errors import BatmanError, ProjectError
+from core.common.errors import BatmanError, DiskFull, ProjectError
 from core.common.files import expand_user, path_problem, safe_name
-from core.common.full_disk import disk_full
 from core.common.text import clean, did_you_mean
 from core.common.workspace import Workspace, holds
 from core.processes.child_process import begin_process
@@ -50,13 +49,6 @@ def _told(action: Callable[[], int]) -> int:
         code = action()
         sys.stdout.flush()
         return code
-    except BatmanError as error:
-        full = disk_full(error)
-        if full is not None:
-            say_error(full.message, full.hint)
-            return Exit.FAILED
-        say_error(error.message, error.hint)
-        return Exit.WRONG
     except KeyboardInterrupt:
         say_error("Interrupted.")
         return Exit.INTERRUPTED
@@ -66,14 +58,11 @@ def _told(action: Callable[[], int]) -> int:
     except Exception as error:
         if isinstance(error, OSError) and (isinstance(error, BrokenPipeError) or output_fails()):
             raise
-        full = disk_full(error)
-        if full is not None:
-            say_error(full.message, full.hint)
-            return Exit.FAILED
-        told = path_problem(error) if isinstance(error, OSError) else None
+        told = path_problem(error) or (error if isinstance(error, BatmanError) else None)
         if told is not None:
             say_error(told.message, told.hint)
-            return Exit.WRONG if isinstance(error, OSError) and error.filename else Exit.FAILED
+            named = isinstance(error, BatmanError) or getattr(error, "filename", None)
+            return Exit.WRONG if named and not isinstance(told, DiskFull) else Exit.FAILED
         sys.stderr.write(traceback_text(error))
         say_error(
             "This is a defect in Batman.",

@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(workspace, config)
 
-    from core.training.launch.local import launch_local, require_trainer
+    from core.training.launch.local import require_trainer, start_local
     from core.training.launch.prepare_run import ready_run
     from core.training.loggers.wandb_mlflow import require_services
 
@@ -119,14 +119,15 @@ def run(args: argparse.Namespace) -> int:
         require_services(config)
     say_findings(workspace, config)
     with Stages() as show:
-        ready = ready_run(
-            workspace, config, lambda at: show(at.stage, at.done, at.total), local=True
-        )
+        progress = lambda at: show(at.stage, at.done, at.total)  # noqa: E731
+        if args.prepare_only:
+            ready = ready_run(workspace, config, progress, local=True)
+        else:
+            ready = start_local(workspace, config, progress)
     say_ready(ready)
     if args.prepare_only:
         say(f"Start it with: batman train --resume {typed(ready, workspace)}", "dim")
         return Exit.OK
-    launch_local(ready)
     say(f"Training {ready.name} in {ready.path}.")
     if args.detach:
         say(f"Watch it with: batman watch {typed(ready, workspace)}", "dim")

@@ -101,8 +101,7 @@ def set_tags(path: Path, before: Sequence[str], text: str) -> None:
 
 def resume(path: Path, epochs: int | None = None) -> None:
     """Go on with a run from its last checkpoint, to `epochs` in all. It blocks: for a thread."""
-    from core.training.launch.local import launch_local
-    from core.training.launch.plan import resume_run
+    from core.training.launch.local import resume_local
 
     changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
-    launch_local(resume_run(Run(path), **changes))
+    resume_local(Run(path), **changes)

@@ -79,21 +79,12 @@ class StartDialog(BatmanDialog[Path]):
 
     @work(thread=True, exit_on_error=False, group="start")
     def _start(self) -> None:
-        from core.training.launch.local import launch_local, require_trainer
-        from core.training.launch.prepare_run import ready_run
+        from core.training.launch.local import start_local
 
         worker = get_current_worker()
         workspace = self.batman.workspace
         try:
-            require_trainer()
-            run = ready_run(
-                workspace,
-                self._config,
-                progress=self._report,
-                cancelled=lambda: worker.is_cancelled,
-                local=True,
-            )
-            launch_local(run)
+            run = start_local(workspace, self._config, self._report, lambda: worker.is_cancelled)
         except Cancelled:
             self.post_message(self.Ended(None))
         except BatmanError as error:

@@ -25,8 +25,7 @@ from core.data.store import Project
 from core.demo.shapes import SPELLINGS, make_shapes
 from core.evaluation import EvaluationOptions, EvaluationResult
 from core.training.config.options import parse_config
-from core.training.launch.local import launch_local, require_trainer
-from core.training.launch.prepare_run import ready_run
+from core.training.launch.local import require_trainer, start_local
 from core.training.live.follow import RunFollower
 from core.training.run.run import Run
 from core.training.run.worker_process import ENDED
@@ -84,8 +83,7 @@ def run(args: argparse.Namespace) -> int:
             "seed": args.seed,
         }
     )
-    trained = ready_run(workspace, config)
-    launch_local(trained)
+    trained = start_local(workspace, config)
     code = _watch(workspace, trained, shown, tui=not args.no_tui)
     if code is not None:
         return code

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Literal, TypeVar
 
 from core.common.errors import BadName, BatmanError
+from core.common.full_disk import disk_full
 from core.common.invisible_characters import unseen
 from core.common.parse import ParseError, parse_json
 from core.common.temporary import file_beside, sweep
@@ -92,12 +93,16 @@ def utf8_path(path: Path) -> Path:
     return path
 
 
-def path_problem(error: OSError) -> BatmanError | None:
-    """Return an error that the system has with a file as one for a person, with a way out.
+def path_problem(error: Exception) -> BatmanError | None:
+    """Return what the system has against a file or a disk as an error for a person.
 
-    None for an error that names no file and is not about the disk itself.
+    That is `DiskFull` where a full disk or quota is behind it (`disk_full`). None for an error that
+    names no file and is not about a disk itself.
     """
-    if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+    full = disk_full(error)
+    if full is not None or not isinstance(error, OSError):
+        return full
+    if error.filename is None and error.errno not in (errno.ENOSPC, errno.EIO):
         return None
     name = "" if error.filename is None else os.fsdecode(error.filename)
     shown = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
@@ -107,7 +112,6 @@ def path_problem(error: OSError) -> BatmanError | None:
         errno.EPERM: "Ask its owner for the permission, or use another folder.",
         errno.EROFS: "Use a folder that can be written.",
         errno.ENOSPC: "Make room on that disk, then do it again.",
-        errno.EDQUOT: "Make room within your quota, then do it again.",
     }.get(error.errno or 0, "Check the path.")
     what = error.strerror or type(error).__name__
     return BatmanError(f"'{clean(shown)}': {what}." if shown else f"{what}.", hint)

@@ -43,11 +43,6 @@ class Workspace:
         return self.root / "runs"
 
     @property
-    def exports_dir(self) -> Path:
-        """Where exported models and data sets lie, `exports`."""
-        return self.root / "exports"
-
-    @property
     def logs_dir(self) -> Path:
         """Where the logs of cluster jobs lie, `logs`."""
         return self.root / "logs"

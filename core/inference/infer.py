@@ -81,11 +81,6 @@ class InferenceSummary:
     skipped: list[Skipped]
     seconds: float
 
-    @property
-    def frames_per_s(self) -> float:
-        """Images and frames a second, with reading and writing."""
-        return self.frames / self.seconds if self.seconds > 0 else 0.0
-
 
 def infer(
     options: InferenceOptions, progress: Report = nothing, cancelled: IsCancelled = never

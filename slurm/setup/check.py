@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -236,8 +236,3 @@ def _why_none(said: Said) -> str:
 def summary(said: Said) -> dict[str, Any]:
     """Return what the job found, for programs."""
     return dict(msgspec.to_builtins(said))
-
-
-def check_lines(check: Check) -> Sequence[str]:
-    """Return the command that submits the check, as a person would type it."""
-    return [shlex.join(check.command())]

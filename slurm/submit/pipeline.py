@@ -8,24 +8,20 @@ when that fails.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from core.common.files import write_atomic
 from core.common.full_disk import naming_full_disk
 from core.common.progress import Cancelled as IsCancelled
 from core.common.progress import Progress, Report, never, nothing
-from core.common.temporary import remove_tree
 from core.common.text import clean
 from core.common.workspace import Workspace
 from core.models.sizes import get_model
 from core.training.config.options import TrainingConfig
 from core.training.launch.plan import would_be_path
 from core.training.launch.prepare_run import ready_run
-from core.training.run.damage import JOB_FILE
-from core.training.run.run import CONFIG_FILE, Run
+from core.training.launch.undo import undone_when_refused
+from core.training.run.run import Run
 from slurm.job.record import JobRecord, keep_checkpoints
 from slurm.site.discover import Facts
 from slurm.site.site import Site
@@ -101,63 +97,29 @@ def send_order(
     and a run that was to go on has the settings it had. Raises BatmanError and `Cancelled`; after
     `SubmitUnknown` the runs are kept, for there may be a job.
     """
-    before = _Before(workspace, order.configs)
     runs: list[Run] = []
-    try:
-        with naming_full_disk(workspace.runs_dir):
-            for config in order.configs:
-                runs.append(
-                    ready_run(
-                        workspace,
-                        config,
-                        lambda at: report(Progress(at.stage, at.done, at.total)),
-                        cancelled,
-                    )
+    with (
+        undone_when_refused(SubmitUnknown, NotNoted) as undo,
+        naming_full_disk(workspace.runs_dir),
+    ):
+        for config in order.configs:
+            runs.append(
+                ready_run(
+                    workspace,
+                    config,
+                    lambda at: report(Progress(at.stage, at.done, at.total)),
+                    cancelled,
+                    undo=undo,
                 )
-            on_ready(runs)
-            submission = plan_submission(site, runs, order.resources, order.parallel)
-            records = submit(site, submission, report, cancelled)
-    except (SubmitUnknown, NotNoted):
-        raise
-    except BaseException:
-        before.restore(runs)
-        raise
+            )
+        on_ready(runs)
+        submission = plan_submission(site, runs, order.resources, order.parallel)
+        records = submit(site, submission, report, cancelled)
     with noting(runs, records[0].job_id):
         records = keep_checkpoints(runs, records, order.checkpoints)
         for run in runs:
             link_log(Mirror(site, run), workspace)
     return Sent(tuple(runs), submission, tuple(records))
-
-
-class _Before:
-    """What lay in the folders that runs may share with somebody: one that was named, or goes on."""
-
-    def __init__(self, workspace: Workspace, configs: Sequence[TrainingConfig]) -> None:
-        self._names: dict[Path, set[str]] = {}
-        self._settings: dict[Path, bytes] = {}
-        for config in configs:
-            if config.output_dir is None and config.resume is None:
-                continue
-            path = would_be_path(workspace, config)
-            with suppress(OSError):
-                self._names[path] = {entry.name for entry in path.iterdir()}
-                self._settings[path] = (path / CONFIG_FILE).read_bytes()
-
-    def restore(self, runs: Sequence[Run]) -> None:
-        """Take away what was made in the folders of `runs`, unless a trainer has begun there."""
-        for run in runs:
-            if (run.path / JOB_FILE).exists():
-                continue
-            with suppress(OSError):
-                if run.path not in self._names:
-                    if not run.events_file.exists():
-                        remove_tree(run.path)
-                    continue
-                for entry in list(run.path.iterdir()):
-                    if entry.name not in self._names[run.path]:
-                        remove_tree(entry)
-                if run.path in self._settings:
-                    write_atomic(run.path / CONFIG_FILE, self._settings[run.path])
 
 
 def _with_gpu_batch(config: TrainingConfig, resources: Resources) -> TrainingConfig:

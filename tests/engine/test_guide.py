@@ -145,7 +145,7 @@ def test_the_guides_commands_run(
     assert all(words[0] == "./submit_train.sh" for words in cluster)
     assert python(small(local)) == Exit.OK, capsys.readouterr()
     assert Run(run).state() == "finished"
-    monkeypatch.setattr(launcher, "launch_local", train_here)
+    monkeypatch.setattr(launcher, "launch_local", lambda run, begun: train_here(run))
 
     # Step 5.
     tail, slurm_tail, tensorboard, cat = parts["Step 5"]

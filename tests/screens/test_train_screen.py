@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -23,12 +24,15 @@ from batman_tui.widgets.dialogs.text_dialog import TextDialog
 from batman_tui.widgets.form.field import Field
 from batman_tui.widgets.panel.facts import Facts
 from core.common.hardware import GIB, Gpu
+from core.common.workspace import Workspace
 from core.data.importers import import_coco
 from core.data.store import Project
 from core.demo.shapes import make_shapes
 from core.training.config.form import SECTIONS
 from core.training.config.options import TrainingConfig
 from core.training.launch import local
+from core.training.launch.prepare_run import ready_run
+from core.training.run.events import EventWriter, Stopped
 from core.training.run.run import Run
 from core.training.run.worker_process import read_worker
 
@@ -356,6 +360,38 @@ async def test_starts_a_run_and_shows_it(real: Path, opened, worker: list[int]) 
         assert len(labels["images"]) == 12
         await until(pilot, lambda: app.screen.run is not None)
         assert "preparing" in screen_text(app)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_a_refused_start_leaves_nothing_behind(
+    real: Path, opened, monkeypatch: pytest.MonkeyPatch, resumed: bool
+) -> None:
+    def refuse(*args, **kwargs):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    root = real.parents[2]
+    config = TrainingConfig(model="tiny", project=real)
+    before = {}
+    if resumed:
+        run = ready_run(Workspace(root), config)
+        writer = EventWriter(run.events_file)
+        writer.write(Stopped(epoch=1, step=1, reason="SIGTERM"))
+        writer.close()
+        (run.path / "checkpoint_last.pth").touch()
+        before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
+        config = TrainingConfig(resume=run.path, epochs=30, seed=7)
+    monkeypatch.setattr(local, "require_trainer", lambda: None)
+    monkeypatch.setattr(local.subprocess, "Popen", refuse)
+    app = FrozenApp(root)
+    async with opened(app) as pilot:
+        app.push_screen(StartDialog(config))
+        await until(pilot, lambda: "Not started" in screen_text(app))
+        assert "cannot be started" in words_on(app)
+        await pilot.press("escape")
+        await settled(pilot)
+    runs = root / "runs"
+    assert {file: file.read_bytes() for file in runs.rglob("*") if file.is_file()} == before
+    assert len(list(runs.iterdir())) == len(Workspace(root).list_runs()) == resumed
 
 
 async def test_starting_can_be_cancelled(

@@ -6,16 +6,23 @@ import importlib.util
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core.common.errors import RunError
 from core.common.text import clean
 from core.processes.child_process import python_command, python_environment
+from core.training.launch.plan import resume_run
+from core.training.launch.undo import undone_when_refused
 from core.training.loggers.wandb_mlflow import require_services
 from core.training.run.disk_space import require_room, reserve
 from core.training.run.run import Run, cannot_write
 from core.training.run.worker_process import write_worker
+
+if TYPE_CHECKING:
+    from core.common.workspace import Workspace
+    from core.training.config.options import TrainingConfig
+    from core.training.launch.dataset import Progress
 
 # What the worker imports, and where it comes from.
 _NEEDED = ("torch", "rfdetr")
@@ -45,13 +52,50 @@ def _log(run: Run) -> BinaryIO:
         raise cannot_write(run.path, error) from None
 
 
-def launch_local(run: Run, command: Sequence[str] | None = None) -> int:
+def start_local(
+    workspace: Workspace,
+    config: TrainingConfig,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    on_ready: Callable[[Run], None] = lambda run: None,
+) -> Run:
+    """Make or resume the run for `config`, tell it to `on_ready`, start training it and return it.
+
+    Until its trainer is there, whatever goes wrong leaves nothing behind, and a resumed run as it
+    was. Raises as `ready_run` and `launch_local` do.
+    """
+    from core.training.launch.prepare_run import ready_run  # imports the project's database
+
+    require_trainer()
+    with undone_when_refused() as undo:
+        run = ready_run(workspace, config, progress, cancelled, local=True, undo=undo)
+        on_ready(run)
+        launch_local(run, begun=undo.begun)
+    return run
+
+
+def resume_local(run: Run, **changes: Any) -> None:
+    """Go on with `run` from its last checkpoint, with `changes` to its settings.
+
+    Raises as `resume_run` and `launch_local` do; the run is then as it was.
+    """
+    with undone_when_refused() as undo:
+        undo.watch(run.path)
+        launch_local(resume_run(run, **changes), begun=undo.begun)
+
+
+def launch_local(
+    run: Run,
+    command: Sequence[str] | None = None,
+    begun: Callable[[], None] = lambda: None,
+) -> int:
     """Start training `run` in a detached process and return its process number.
 
     The process has its own session, so that neither our end nor a lost terminal reaches it; its
-    output goes to `train.log`. `command` replaces `worker_command`. Raises RunError when the run is
-    running already, training is not installed, its folder cannot be written to, or the disk cannot
-    hold a checkpoint.
+    output goes to `train.log`. `command` replaces `worker_command`, and `begun` is called once the
+    process is there. Raises RunError when the run is running already, training is not installed,
+    its folder cannot be written to, the disk cannot hold a checkpoint, or the system starts no
+    process.
     """
     worker = run.worker()
     if worker is not None and worker.alive() is not False and run.state() in _ACTIVE:
@@ -72,16 +116,26 @@ def launch_local(run: Run, command: Sequence[str] | None = None) -> int:
     since = time.time()
     reserve(run.path)
     with _log(run) as log:
-        process = subprocess.Popen(
-            list(command),
-            cwd=run.path,
-            env=python_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    write_worker(run.path, process.pid, since)
+        try:
+            process = subprocess.Popen(
+                list(command),
+                cwd=run.path,
+                env=python_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise RunError(
+                f"The trainer of '{clean(run.name)}' cannot be started: {error.strerror}.",
+                "End other programs to free memory and processes, and try again.",
+            ) from error
+        begun()
     # While we live, a worker that ends is waited for, or it would stay as a zombie.
     threading.Thread(target=process.wait, name=f"wait-{run.name}", daemon=True).start()
+    try:
+        write_worker(run.path, process.pid, since)
+    except OSError as error:
+        raise cannot_write(run.path, error) from error
     return process.pid

@@ -19,6 +19,7 @@ from core.common.text import clean, plural
 from core.common.workspace import Workspace
 from core.training.config.options import TrainingConfig
 from core.training.config.origin import Origin
+from core.training.launch.undo import Undo
 from core.training.run.checkpoints import (
     BEST,
     LAST,
@@ -84,17 +85,24 @@ def resume_run(run: Run, checkpoint: Path | None = None, **changes: Any) -> Run:
 
 
 def plan_run(
-    workspace: Workspace, config: TrainingConfig, *, local: bool = False
+    workspace: Workspace, config: TrainingConfig, undo: Undo | None = None, *, local: bool = False
 ) -> tuple[Run, TrainingConfig]:
     """Return the run to start for `config` and its settings: a new one, or the one it resumes.
 
     Settings are as `plan_settings` says; the old ones of a run that goes on in its own folder stand
-    there until the new ones are saved. Raises as `plan_settings` and `create_run` do.
+    there until the new ones are saved. `undo` is told of the folder before it is touched. Raises as
+    `plan_settings` and `create_run` do.
     """
+    undo = undo or Undo()
     run, settings = plan_settings(workspace, config, local=local)
     if run is not None:
+        undo.watch(run.path)
         return run, settings
+    if settings.output_dir is not None:
+        undo.watch(would_be_path(workspace, settings))
     new = create_run(workspace, settings)
+    if settings.output_dir is None:
+        undo.watch(new.path, made=True)
     return new, new.config()
 
 

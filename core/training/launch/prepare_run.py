@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.common.errors import ConfigError
-from core.common.temporary import remove_tree
 from core.common.text import clean
 from core.common.workspace import Workspace
 from core.data.store import Project
 from core.training.config.options import TrainingConfig
 from core.training.launch.dataset import ANNOTATIONS, Progress, prepare_run
 from core.training.launch.plan import plan_run
-from core.training.run.run import CONFIG_FILE, Run, require_writable
+from core.training.launch.undo import Undo, undone_when_refused
+from core.training.run.run import Run, require_writable
 
 
 def ready_run(
@@ -22,35 +22,28 @@ def ready_run(
     cancelled: Callable[[], bool] | None = None,
     *,
     local: bool = False,
+    undo: Undo | None = None,
 ) -> Run:
     """Return the run to launch for `config`: its folder made or resumed, its data set prepared.
 
     `local` is as for `plan_settings`. A resumed run keeps its data set unless what goes into it was
-    changed. When something fails, a resumed run keeps its settings, and a folder that was made for
-    a new one is gone again. Raises RunError, ConfigError, ProjectError and Cancelled.
+    changed. When something fails, a resumed run keeps its settings and data set, and a folder that
+    was made for a new one is gone again; with `undo` its owner sees to that, who may still be
+    refused afterwards. Raises RunError, ConfigError, ProjectError and Cancelled.
     """
-    run, settings = plan_run(workspace, config, local=local)
-    made = _holds_settings_only(run)
-    try:
-        require_writable(run.path)
-        if not _is_ready(run, settings):
-            if settings.project is None:
-                raise _no_project(run, settings)
-            with Project.open(settings.project) as project:
-                settings = prepare_run(project, settings, run.path, progress, cancelled)
-        run.save_config(settings)
-    except BaseException:
-        if made:
-            remove_tree(run.path)
-        raise
+    if undo is None:
+        with undone_when_refused() as undo:
+            return ready_run(workspace, config, progress, cancelled, local=local, undo=undo)
+    run, settings = plan_run(workspace, config, undo, local=local)
+    require_writable(run.path)
+    if not _is_ready(run, settings):
+        if settings.project is None:
+            raise _no_project(run, settings)
+        with Project.open(settings.project) as project:
+            undo.put_aside(run.path, run.dataset_dir.name)
+            settings = prepare_run(project, settings, run.path, progress, cancelled)
+    run.save_config(settings)
     return run
-
-
-def _holds_settings_only(run: Run) -> bool:
-    try:
-        return [path.name for path in run.path.iterdir()] == [CONFIG_FILE]
-    except OSError:
-        return False
 
 
 def _no_project(run: Run, settings: TrainingConfig) -> ConfigError:
