@@ -245,7 +245,7 @@ async def test_keys_that_come_in_a_burst_go_where_they_were_meant(workspace: Pat
         assert [screen.table.row(key).row.name for key in screen.table.marks]
         assert len(screen.table.visible_keys) == 5
         assert len(screen.table.marks) == 5
-        assert screen.table.order == (None, False), "no letter was taken for a command"
+        assert screen.table.model.order == (None, False), "no letter was taken for a command"
 
 
 async def test_a_name_typed_ahead_of_its_dialog_arrives_whole(workspace: Path, opened) -> None:

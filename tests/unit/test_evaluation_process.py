@@ -10,16 +10,14 @@ from PIL import Image
 from cli.exits import Exit
 from cli.main import main
 from core.common.errors import BatmanError
+from core.data.images.class_colours import TRUTH, class_colour
 from core.evaluation import EvaluationOptions
 from core.evaluation.display import (
-    MISSED,
-    RIGHT,
-    WRONG,
     boxes_in_order,
-    colour_of,
     curve_chart,
     curves_chart,
     draw,
+    drawn_boxes,
     mixups,
 )
 from core.evaluation.result import Box, ClassResult, Confusion, EvaluationResult, WorstImage
@@ -95,12 +93,22 @@ def test_a_mistake_is_drawn_where_it_is(tmp_path: Path) -> None:
     Image.new("RGB", (200, 100)).save(tmp_path / "dataset" / "test" / "a.png")
     drawn = draw(result, tmp_path, image, (200, 200))
     assert drawn.size == (200, 100)
-    assert drawn.getpixel((20, 40)) == MISSED
-    assert drawn.getpixel((122, 40)) == RIGHT
-    assert drawn.getpixel((0, 80)) == WRONG, "a box past the edge is drawn at it"
+    colour = class_colour(1)
+    missed = {drawn.getpixel((20, y)) for y in range(20, 60)}
+    assert missed == {colour, (0, 0, 0)}, "dashed"
+    assert {drawn.getpixel((122, y)) for y in range(22, 62)} == {colour}, "a line without a break"
+    assert drawn.getpixel((120, 40)) == TRUTH
+    assert drawn.getpixel((0, 80)) == colour, "a box past the edge is drawn at it"
+    assert colour in {drawn.getpixel((25, y)) for y in range(83, 87)}, "struck out"
     assert drawn.getpixel((100, 10)) == (0, 0, 0)
-    order = boxes_in_order(image)
-    assert [colour_of(found) for found in order] == [MISSED, WRONG, RIGHT]
+    wrong_first = boxes_in_order(image)
+    assert [(found.right, found.score) for found in wrong_first] == [
+        (False, None), (False, 0.6), (True, 0.9),
+    ]  # fmt: skip
+    said = drawn_boxes(image, {"a": colour}, 1, 1, labelled=True)
+    assert [(found.pen, found.label) for found in said] == [
+        ("thin", "a"), ("solid", "a 0.90"), ("struck", "a 0.60"), ("dashed", "a missed"),
+    ]  # fmt: skip
 
 
 def test_without_the_data_set_the_drawing_is_shown(tmp_path: Path) -> None:

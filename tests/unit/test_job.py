@@ -8,9 +8,11 @@ import signal
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cli.child import run_child
@@ -89,15 +91,12 @@ def working(child: Write) -> Write:
 
 
 def processes_of(module: str) -> list[int]:
+    """Return the living children of this test that run `module`; others run these tests too."""
     found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            dead = (entry / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
-        except OSError:
-            continue
-        if module.encode() in words and not dead:
-            found.append(int(entry.name))
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if module in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from core.common.errors import BatmanError, ConfigError, RunError
+from core.common.errors import BatmanError, ConfigError, DiskFull, RunError
 from core.common.files import write_json
 from core.common.workspace import Workspace
 from core.processes.child_process import python_environment
@@ -164,7 +164,7 @@ def test_a_new_run_has_its_settings_or_is_not_there(
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(TrainingConfig, "save", full)
-    with pytest.raises(RunError, match="No space"):
+    with pytest.raises(DiskFull, match="The disk is full"):
         create_run(workspace, config)
     assert sorted(path.name for path in workspace.runs_dir.iterdir()) == there
 
