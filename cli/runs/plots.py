@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cli.output import console, is_terminal
-from core.common.text import clean, plural
+from core.common.text import clean
 from core.plots import ticks
 
 if TYPE_CHECKING:
@@ -110,16 +110,17 @@ def say_bars(title: str, counts: Sequence[tuple[str, int, Ink]]) -> None:
             plot.plot([0, count], [-row, -row], marker="█", color=ink)
     plot.xlim(0, shown[0][1])
     plot.ylim(0.5 - len(shown), 0.5)
-    plot.xticks(*ticks.x_ticks("step", 0, shown[0][1], width - room))
+    at = ticks.whole_ticks(0, shown[0][1], (width - room) // 10 + 1)
+    plot.xticks(at, ticks.tick_labels(at))
     plot.yticks([], [])
-    lines = []
-    for row, line in enumerate(_built(plot)):
+    lines = _built(plot)
+    for row, line in enumerate(lines):
         name = names[row] if row < len(names) else Text()
-        overflow = "crop" if out.options.ascii_only else "ellipsis"
-        name.truncate(room, overflow=overflow, pad=True)
-        lines.append(Text.assemble(name, " ", line))
-    more = len(counts) - len(shown)
-    _say(title + (f", {plural(more, 'class')} with fewer not drawn" if more else ""), [], lines)
+        name.truncate(room, overflow="crop" if out.options.ascii_only else "ellipsis", pad=True)
+        lines[row] = Text.assemble(name, " ", line)
+    if len(shown) < len(counts):
+        title = f"{title} (the largest {len(shown)} of {len(counts)})"
+    _say(title, [], lines)
 
 
 def _blank(width: int, height: int) -> Any:
