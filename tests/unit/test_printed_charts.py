@@ -8,12 +8,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.cells import cell_len
 
+from cli.model.evaluate import show
 from cli.runs.plots import Ink, say_bars, say_chart
+from core.data.images.class_colours import class_colour
+from core.evaluation.result import ClassResult, Confusion, EvaluationResult
 from core.plots.chart import Chart, Curve
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -256,6 +260,33 @@ def test_names_are_shown_as_wide_as_they_are_and_never_obeyed(printed: Printed) 
     assert "━ ⟨U+001B⟩[2J猫" in _COLOUR.sub("", text)
 
 
+def test_an_evaluation_draws_classes_in_their_own_colours(printed: Printed, tmp_path: Path) -> None:
+    """Not in the order of the chart: `big` has more objects, and the project's id 3."""
+    rows = [
+        ClassResult(name="small", annotations=1, curve=[1.0, 0.5, 0.0], ap50=0.5),
+        ClassResult(name="big", annotations=9, curve=[1.0, 1.0, 1.0], ap50=1.0),
+    ]
+    result = EvaluationResult(
+        checkpoint="best.pth", model="tiny", resolution=64, dataset="d", split="test",
+        images=1, annotations=10, predictions=2, classes=["small", "big"], class_ids=[2, 3],
+        max_detections=500, map50_95=None, map50=None, map75=None, ar=None, coco100={},
+        confidence=0.5, precision=0, recall=0, f1=0, per_class=rows, sizes=[],
+        confusion=Confusion(labels=[], matrix=[]), worst=[], device="cpu", seconds=1,
+        images_per_s=1, finished_at=0,
+    )  # fmt: skip
+    lines = printed(lambda: show(result, tmp_path), 80, raw=True)
+    at = next(n for n, line in enumerate(lines) if "Precision over recall" in line)
+    small, big = (f"\x1b[38;2;{r};{g};{b}m" for r, g, b in map(class_colour, (2, 3)))
+    assert _COLOUR.sub("", lines[at]) == (
+        "Precision over recall, IoU 0.5  ━ big AP50 1.000  ━ small AP50 0.500"
+    )
+    assert lines[at].index(big) < lines[at].index(small)
+    drawn = lines[at + 1 : at + 15]
+    assert [n for n, line in enumerate(drawn) if big in line] == [0], "at 1.0 all along"
+    below = [n for n, line in enumerate(drawn) if small in line]
+    assert below[-1] == pytest.approx(7, abs=1), "down to 0.5, and to no 0"
+
+
 def test_a_pipe_gets_no_chart(capsys: pytest.CaptureFixture[str]) -> None:
     say_chart(chart([1, 2, 3]), "Loss")
     bars(("cat", 1))()
@@ -281,6 +312,8 @@ class Terminal(io.StringIO):
 real, sys.stdout = sys.stdout, Terminal()
 sys.stdin = None
 sys.addaudithook(hook)
+from core.data.images.class_colours import class_colour
+from core.evaluation.result import ClassResult, Confusion, EvaluationResult
 from core.plots.chart import Chart, Curve
 plots.say_chart(Chart((Curve("a", np.arange(9.0), np.arange(9.0)),)), "Loss")
 plots.say_bars("Counts", [("a", 1, 2)])
