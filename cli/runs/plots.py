@@ -149,16 +149,21 @@ def _built(plot: Any) -> list[Text]:
 def _say(title: str, legend: Sequence[tuple[str, Ink, str]], lines: Sequence[Text]) -> None:
     from rich.text import Text
 
-    head = Text.assemble((_printable(title), "bold"))
+    out = console()
+    head = Text(_printable(title), "bold")
+    out.print()
     for sign, ink, name in legend:
         colour = f"rgb({','.join(map(str, ink))})" if isinstance(ink, tuple) else f"color({ink})"
-        head.append(f"  {sign} ", colour)
-        head.append(" ".join(_printable(name).split()))
-    console().print()
-    console().print(head)
+        entry = Text.assemble((sign, colour), " ", " ".join(_printable(name).split()))
+        # A line breaks between two names, not between a sign and its name.
+        if head.cell_len + 2 + entry.cell_len > out.width:
+            out.print(head)
+            head = Text()
+        head = Text.assemble(head, "  ", entry)
+    out.print(head)
     for line in lines:
         line.rstrip()
-        console().print(line, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
 def _printable(text: str) -> str:

@@ -180,6 +180,14 @@ def test_one_of_the_curves_may_be_empty(printed: Printed) -> None:
     assert "\x1b[33m" not in "".join(lines[2:])
 
 
+def test_a_long_legend_breaks_between_names(printed: Printed) -> None:
+    curves = [Curve(f"a run of length {n}", np.arange(3.0), np.arange(3.0)) for n in range(4)]
+    lines = printed(lambda: say_chart(Chart(tuple(curves)), "Loss"), 50)
+    names = [f"  ━ a run of length {n}" for n in range(4)]
+    assert lines[1:4] == ["Loss" + "".join(names[:2]), "".join(names[2:]), lines[3]]
+    assert "┤" in lines[3]
+
+
 def test_a_spike_that_is_cut_is_said(printed: Printed) -> None:
     y = [2.0] * 200
     y[100] = 4321.0
