@@ -11,8 +11,10 @@ from cli.exits import Exit
 from cli.numbers import whole
 from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
+from cli.runs.plots import say_bars
 from core.common.text import plural
 from core.data import classes
+from core.data.images.class_colours import class_colour
 
 DESCRIPTION = "List, merge, rename and delete a project's classes; undo and redo."
 
@@ -113,6 +115,7 @@ def _list(args: argparse.Namespace) -> int:
             right=("annotations", "share", "images"),
         )
         say(f"{plural(len(rows), 'class')}, {plural(total, 'annotation')}", "dim")
+        say_bars("Annotations", [(r.name, r.annotations, class_colour(r.id)) for r in rows])
     return Exit.OK
 
 

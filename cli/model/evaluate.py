@@ -14,8 +14,9 @@ from cli.output import say, say_json, say_pairs, say_table
 from cli.runs.plots import say_chart
 from core.common.files import expand_user
 from core.common.text import plural
+from core.data.images.class_colours import UNKNOWN
 from core.evaluation import EvaluationOptions, EvaluationResult
-from core.evaluation.display import NOTHING, curves_chart, mixups
+from core.evaluation.display import NOTHING, colours_of, curves_chart, mixups
 from core.evaluation.result import Confusion
 
 DESCRIPTION = (
@@ -127,7 +128,9 @@ def show(result: EvaluationResult, folder: Path) -> None:
         ],
         right=("annotations", "mAP50-95", "mAP50", "best F1", "at confidence"),
     )
-    say_chart(curves_chart(result.per_class), "Precision over recall, IoU 0.5")
+    chart, colours = curves_chart(result.per_class), colours_of(result)
+    inks = [colours.get(curve.name, UNKNOWN) for curve in chart.curves]
+    say_chart(chart, "Precision over recall, IoU 0.5", inks)
     say()
     say_table(
         ["size", "annotations", "mAP50-95", "recall"],

@@ -1,7 +1,7 @@
 """What a line chart is made of: curves, marks, the part that is shown; and its painted picture.
 
 No user interface here: a picture holds characters and, for each, the ink it is to be written in
-(`core.plots.paint`); the app maps inks to the theme's colours, and a plain terminal may do without.
+(`core.plots.paint`); the app maps inks to the theme's colours.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def paint(chart: Chart, width: int, height: int) -> Picture:
     left = _GUTTER
     drawn = _measure(chart, window, (width - left) * braille.DOTS_ACROSS)
     low, high = y_limits(chart, [raw for raw, _ in drawn])
-    at, labels = _y_ticks(low, high, rows, chart.log)
+    at, labels = ticks.y_ticks(low, high, rows, log=chart.log)
     needed = max((len(text) for text in labels), default=1) + 1
     if needed > left:
         left = min(needed, width - 6)
@@ -79,15 +79,6 @@ def _measure(chart: Chart, window: View, columns: int) -> list[tuple[Spans, Span
     return [
         (of(c, c.y), of(c, c.smoothed) if c.smoothed is not None else None) for c in chart.curves
     ]
-
-
-def _y_ticks(low: float, high: float, rows: int, log: bool) -> tuple[list[float], list[str]]:
-    most = max(2, min((rows + 1) // 2, 8))
-    if not log:
-        at = ticks.linear_ticks(low, high, most)
-        return at, ticks.tick_labels(at)
-    at = ticks.log_ticks(low, high, most)
-    return at, [ticks.number(10**e, 3) for e in at]
 
 
 def _write(
@@ -133,13 +124,7 @@ def _x_axis(
     width = chars.shape[1] - left
     _write(chars, inks, rows, left - 1, "└" + "─" * width, Ink.AXIS)
     x0, x1 = window
-    most = max(2, min(width // 8, 10))
-    if kind == "time":
-        at = ticks.time_ticks(x0, x1, most)
-        labels = [ticks.clock(v) for v in at]
-    else:
-        at = (ticks.whole_ticks if x1 - x0 >= 2 else ticks.linear_ticks)(x0, x1, most)
-        labels = ticks.tick_labels(at)
+    at, labels = ticks.x_ticks(kind, x0, x1, width)
     # The gutter's own place says what is counted.
     _write(chars, inks, rows + 1, 0, kind, Ink.LABEL)
     free = len(kind) + 1

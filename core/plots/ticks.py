@@ -120,6 +120,26 @@ def tick_labels(values: list[float]) -> list[str]:
     return [f"{v:.{decimals}f}" for v in values]
 
 
+def y_ticks(low: float, high: float, rows: int, *, log: bool) -> tuple[list[float], list[str]]:
+    """Ticks and labels for a y axis `rows` cells high; exponents in and out for a `log` one."""
+    most = max(2, min((rows + 1) // 2, 8))
+    if not log:
+        at = linear_ticks(low, high, most)
+        return at, tick_labels(at)
+    at = log_ticks(low, high, most)
+    return at, [number(10**e, 3) for e in at]
+
+
+def x_ticks(kind: str, low: float, high: float, width: int) -> tuple[list[float], list[str]]:
+    """Ticks and labels for an x axis `width` cells wide; of kind `time` they are seconds."""
+    most = max(2, min(width // 8, 10))
+    if kind == "time":
+        at = time_ticks(low, high, most)
+        return at, [clock(v) for v in at]
+    at = (whole_ticks if high - low >= 2 else linear_ticks)(low, high, most)
+    return at, tick_labels(at)
+
+
 def clock(seconds: float) -> str:
     """A time since the start, as a clock shows it: 0:45, 3:20, 1:02:03, 2d 4h."""
     if not math.isfinite(seconds):

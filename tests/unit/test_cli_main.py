@@ -171,7 +171,10 @@ def test_utf8_less_terminals_get_a_question_mark() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "? ?\n", "")
 
 
-_HEAVY = ("textual", "torch", "rfdetr", "paramiko", "pydantic", "numpy", "PIL", "batman_tui")
+_HEAVY = (
+    *("textual", "torch", "rfdetr", "paramiko", "pydantic", "numpy", "PIL", "plotext"),
+    "batman_tui",
+)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,10 @@ def test_light_commands_load_nothing_heavy(words: list[str], tmp_path: Path) -> 
     "module", sorted({command.module for command in main.COMMANDS.values()} - {"demo"})
 )
 def test_no_command_loads_torch_or_textual_to_be_parsed(module: str) -> None:
-    heavy = ("torch", "rfdetr", "textual", "paramiko", "supervision", "cv2", "roboflow")
+    heavy = (
+        *("torch", "rfdetr", "textual", "paramiko", "supervision", "cv2", "roboflow"),
+        "plotext",
+    )
     done = _python(
         "-c",
         f"import json, sys, argparse, cli.{module} as m\n"

@@ -16,6 +16,7 @@ from cli.output import say_error
 from cli.progress import Stages
 from cli.runs.run_lines import step_line
 from core.data.store import Project
+from core.demo.shapes import make_shapes
 from core.models.sizes import MODELS
 from core.training.config.options import TrainingConfig
 from core.training.live.follow import RunFollower
@@ -175,6 +176,37 @@ def test_no_color_is_heeded(finished: Path) -> None:
     assert re.search(r"\x1b\[[0-9;]*3[0-9]m", coloured)
     _, text = on_terminal("watch", "r", cwd=finished, NO_COLOR="1")
     assert not re.search(r"\x1b\[[0-9;]*(3|4|9)[0-9]m", text)
+
+
+def test_class_counts_are_drawn_on_a_terminal_only(tmp_path: Path) -> None:
+    make_shapes(tmp_path / "shapes", train=8, valid=2, test=2)
+    words = ["import", "coco-dir", str(tmp_path / "shapes"), "--project", "p", "--create"]
+    assert on_terminal(*words, cwd=tmp_path)[0] == 0
+    listing = ("classes", "list", "--project", "p")
+    for columns in (40, 120):
+        _, text = on_terminal(*listing, cwd=tmp_path, columns=columns)
+        bars = [line for line in plain(text).splitlines() if "█" in line]
+        assert max(map(len, bars)) == columns
+        assert re.search(r"\x1b\[[0-9;]*38;[0-9;]+m█", text)
+    _, text = on_terminal(*listing, cwd=tmp_path, NO_COLOR="1")
+    assert "█" in text
+    assert not re.search(r"\x1b\[[0-9;]*(3|4|9)[0-9]", text)
+    _, text = on_terminal(*listing, cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert "|" in plain(text)
+    assert "##" in plain(text)
+    code = (
+        "import sys\nfrom cli.main import main\n"
+        f"main({list(listing)!r})\n"
+        "print([name for name in ('plotext', 'numpy') if name in sys.modules])"
+    )
+    piped = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert piped.stdout.splitlines()[-1] == "[]"
+    assert "Annotations" not in piped.stdout
+    assert "\x1b" not in piped.stdout
 
 
 def test_lists_and_errors_on_a_terminal(tmp_path: Path) -> None:
