@@ -65,8 +65,9 @@ class EvaluationScreen(BatmanScreen):
     HELP = (
         "e evaluates the best checkpoint on the split that s chooses, in a process of its own. "
         "Each class has the threshold at which its F1 is best; the curve is that of the class "
-        "with the cursor. On an image, orange boxes are missed objects, red ones are predictions "
-        "where there is no such object, blue ones are right, white ones are objects found."
+        "with the cursor. On an image, boxes have their class's colour: dashed ones are missed "
+        "objects, struck out ones are predictions where there is no such object, and thin white "
+        "ones are objects that were found."
     )
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("evaluate")

@@ -20,7 +20,7 @@ from core.training.run.run import Run
 SMALL_SECOND = """
 import os, sys, torch
 from pytorch_lightning import Callback
-from core.training import worker
+from core.training.worker import main as worker
 
 class SmallSecond(Callback):
     def on_train_batch_start(self, trainer, module, batch, batch_idx):

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 CROWDED = """
 import sys, torch
 from pytorch_lightning import Callback
-from core.training import worker
+from core.training.worker import main as worker
 
 class Crowded(Callback):
     def on_train_start(self, trainer, module):

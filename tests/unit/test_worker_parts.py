@@ -205,7 +205,7 @@ def test_weights_are_found_before_anything_heavy_is_imported(
 
 def test_the_worker_starts_without_torch() -> None:
     code = (
-        "import sys; import core.training.worker; "
+        "import sys; import core.training.worker.main; "
         "print(sorted({'torch', 'rfdetr', 'pytorch_lightning'} & set(sys.modules)))"
     )
     root = str(Path(__file__).parents[2])
