@@ -156,7 +156,7 @@ def test_every_child_is_started_in_this_one_way() -> None:
     allowed = {
         "core/processes/child_process.py",  # here
         "core/data/importers/hard_links.py",  # a script by its path, isolated
-        "core/training/worker/main.py",  # the same command again
+        "core/training/worker/out_of_memory.py",  # the same command again
         "core/export/write.py",  # the folder of programs beside it
         "cli/app/demo.py",
         "cli/app/serve.py",

@@ -96,11 +96,11 @@ def test_memory_that_ran_out_elsewhere_begins_all_again(
     class Replaced(Exception):
         pass
 
-    def replace(event: Oom) -> None:
+    def replace(event: Oom, _pump: object) -> None:
         again.append(event)
         raise Replaced
 
-    monkeypatch.setattr(one, "_again", replace)
+    monkeypatch.setattr(worker, "restart", replace)
     Peers(tmp_path, first=False).tell(Failed(kind="oom", message="CUDA out of memory"))
     with pytest.raises(Replaced):
         one._ended_by(RuntimeError("Connection closed by peer"))
