@@ -37,6 +37,14 @@ def test_commands_killed_at_any_moment_are_before_or_after(
         assert wrong == []
         assert count["before"] + count["after"] == 5
         total += count
+    # When a kill falls is the machine's affair: a busy one may need more of them.
+    for seed in range(10):
+        if total["inside"] and total["hid"]:
+            break
+        for command in chosen:
+            count, wrong = kills.sweep(made, tmp_path, command, 5, random.Random(seed))
+            assert wrong == []
+            total += count
     assert total["inside"], "some kills fell inside a transaction"
     assert total["killed"] > 5
     assert total["hid"], "some kills left what the next command removed"
