@@ -201,7 +201,3 @@ def _tail(path: Path) -> bytes:
     except OSError:
         return b""
     return data[data.find(b"\n") + 1 :] if start else data
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from mounts import fill, read_only, small_disk
 from cli.main import main
 from core.common.errors import RunError
 from core.common.workspace import Workspace
+from core.processes.child_process import python_environment
 from core.training.config.options import DatasetInfo, TrainingConfig
 from core.training.launch.local import launch_local
 from core.training.launch.plan import resume_run
@@ -23,6 +26,7 @@ from core.training.run.disk_space import RESERVE_FILE, release, reserve
 from core.training.run.events import EventWriter, Failed, Stopped, read_events
 from core.training.run.run import Run
 from core.training.warnings.failures import explain
+from core.training.worker.main import STOPPED
 
 NOBODY = 65534
 
@@ -157,3 +161,30 @@ def test_a_full_disk_is_known_behind_what_a_library_raises() -> None:
     assert explain(behind).kind == "error"
     behind.__context__ = OSError(errno.EDQUOT, "Disk quota exceeded")
     assert explain(behind).kind == "disk"
+
+
+# As the worker does, at the end of a run that was stopped.
+_SAYS = """
+import runpy
+from core.training.log.train_log import say
+from core.training.worker import main as worker
+
+def main():
+    say("stopped")
+    return worker.STOPPED
+
+worker.main = main
+runpy.run_module("core.training.worker", run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_worker_whose_words_find_no_room_ends_with_its_own_code() -> None:
+    env = python_environment()
+    del env["PYTHONUNBUFFERED"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", _SAYS], stdout=full, stderr=full, check=False, env=env
+        )
+    # Python ends with 120 where its last words cannot be flushed.
+    assert done.returncode == STOPPED

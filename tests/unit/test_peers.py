@@ -96,7 +96,7 @@ def test_memory_that_ran_out_elsewhere_begins_all_again(
     class Replaced(Exception):
         pass
 
-    def replace(event: Oom, _pump: object) -> None:
+    def replace(event: Oom, *_others: object) -> None:
         again.append(event)
         raise Replaced
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from core.training.log.train_log import drop_unsaid
 from core.training.worker.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    drop_unsaid()
+    sys.exit(code)

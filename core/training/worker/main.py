@@ -34,7 +34,7 @@ from core.training.config.options import TrainingConfig
 from core.training.launch.pretrained_weights import start_weights
 from core.training.log.pump import LogPump
 from core.training.log.quiet_libraries import quiet_warnings
-from core.training.log.train_log import drop_unsaid, say, tell
+from core.training.log.train_log import say, tell
 from core.training.run import checkpoints
 from core.training.run.disk_space import release, reserve
 from core.training.run.events import (
@@ -346,8 +346,7 @@ class _Worker:
             if smaller is not None:
                 self._end(smaller)
                 self._leave()
-                self.peers.forget()
-                restart(smaller, self.pump)
+                restart(smaller, self.peers, self.pump)
         # First of all the run says its end, for which it has held room on a full disk.
         if self.peers.first:
             release(self.run_dir)
@@ -372,9 +371,3 @@ class _Worker:
     def _several(self) -> bool:
         batching = self.session.batching if self.session is not None else None
         return batching is not None and batching.world > 1
-
-
-if __name__ == "__main__":
-    code = main()
-    drop_unsaid()
-    sys.exit(code)

@@ -18,6 +18,7 @@ from core.training.run.events import Failed, Oom
 
 if TYPE_CHECKING:
     from core.training.log.pump import LogPump
+    from core.training.worker.peers import Peers
     from core.training.worker.session import Session
 
 # A batch of 128 is down to 4 after five halvings; what then still does not fit never will.
@@ -46,7 +47,7 @@ def smaller_batch(session: Session | None, failed: Failed, attempt: int) -> Oom 
     )
 
 
-def restart(event: Oom, pump: LogPump | None) -> None:
+def restart(event: Oom, peers: Peers, pump: LogPump | None) -> None:
     """Replace this process by one with the smaller batch of `event`; does not return."""
     say(
         f"out of memory: going on with batch {event.new_batch_size} "
@@ -58,6 +59,8 @@ def restart(event: Oom, pump: LogPump | None) -> None:
             continue
         with contextlib.suppress(psutil.Error):
             child.kill()
+    # Only now does nobody write any more why it ended, which the next would take for its own.
+    peers.forget()
     sys.stdout.flush()
     sys.stderr.flush()
     if pump is not None:
