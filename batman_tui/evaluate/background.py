@@ -8,6 +8,7 @@ from pathlib import Path
 from textual.dom import DOMNode
 from textual.message import Message
 
+from batman_tui.widgets.frame.base import Newest
 from core.common.errors import Cancelled
 from core.common.progress import Progress
 from core.evaluation.process import EvaluationProcess
@@ -23,14 +24,10 @@ class BackgroundEvaluation:
     """
 
     @dataclass
-    class Progressed(Message):
+    class Progressed(Newest):
         """The child process came further."""
 
         progress: Progress
-
-        def can_replace(self, message: Message) -> bool:
-            """Only the newest counts."""
-            return isinstance(message, BackgroundEvaluation.Progressed)
 
     class Ended(Message):
         """The child process has ended, well or not."""

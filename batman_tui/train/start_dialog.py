@@ -15,7 +15,7 @@ from textual.widgets import ProgressBar, Static
 from textual.worker import Worker, get_current_worker
 
 from batman_tui.keys import bindings
-from batman_tui.widgets.frame.base import BatmanDialog
+from batman_tui.widgets.frame.base import BatmanDialog, Newest
 from batman_tui.widgets.frame.keybar import KeyBar
 from core.common.errors import BatmanError, Cancelled
 from core.common.text import clean
@@ -44,14 +44,10 @@ class StartDialog(BatmanDialog[Path]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("dialog")[:1]
 
     @dataclass
-    class Went(Message):
+    class Went(Newest):
         """Preparing went on."""
 
         progress: Progress
-
-        def can_replace(self, message: Message) -> bool:
-            """Only how far it is now matters."""
-            return isinstance(message, StartDialog.Went)
 
     @dataclass
     class Ended(Message):

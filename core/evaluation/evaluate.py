@@ -29,7 +29,7 @@ from core.evaluation.result import (
     SizeResult,
     evaluation_folder,
 )
-from core.training.run.results import MAX_DETECTIONS
+from core.training.run.results import MAX_DETECTIONS, RESULTS_FILE
 
 if TYPE_CHECKING:
     from core.evaluation.coco import CocoMetrics
@@ -285,7 +285,7 @@ def _finish(
 
 def _trained(run: Path) -> float | None:
     try:
-        best = read_json(run / "results.json").get("best") or {}
+        best = read_json(run / RESULTS_FILE).get("best") or {}
         value = best.get("map50_95")
     except (BatmanError, AttributeError):
         return None

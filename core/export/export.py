@@ -21,6 +21,7 @@ from core.data.images.class_colours import model_class_ids
 from core.export.formats import DEFAULT, FORMATS, Format, require_formats
 from core.export.naming import check_classes
 from core.privacy.secrets import redact, redact_forms, redact_tree
+from core.training.run.results import RESULTS_FILE
 
 if TYPE_CHECKING:
     from core.export.verify import Difference
@@ -214,7 +215,7 @@ def _facts(detector: TorchDetector, source: Path, names: Sequence[str]) -> dict[
 def _training(source: Path) -> dict[str, Any]:
     """Return what the run says about its best checkpoint; empty for any other file."""
     try:
-        results = read_json(source.with_name("results.json"))
+        results = read_json(source.with_name(RESULTS_FILE))
     except BatmanError:
         return {}
     if source.name != "best.pth" or not isinstance(results, dict):

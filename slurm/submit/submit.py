@@ -24,9 +24,10 @@ from core.models.sizes import weights_file
 from core.privacy.secrets import redact
 from core.training.config.options import TrainingConfig
 from core.training.run.checkpoints import BEST, LAST
-from core.training.run.damage import RESULTS_FILE
+from core.training.run.damage import JOB_FILE
 from core.training.run.events import Epoch, read_events
 from core.training.run.overwrite_guard import reached, refuse_setback
+from core.training.run.results import RESULTS_FILE
 from core.training.run.run import CONFIG_FILE, EVENTS_FILE, Run
 from core.training.run.worker_process import ENDED, WORKER_FILE, expect_worker
 from slurm.hosts import HostError
@@ -218,7 +219,7 @@ def recover(site: Site, run: Run) -> JobRecord | None:
 
 def forget(run: Run) -> None:
     """Remove what says that the run was submitted: there is no job."""
-    for name in ("job.json", WORKER_FILE):
+    for name in (JOB_FILE, WORKER_FILE):
         with contextlib.suppress(FileNotFoundError):
             (run.path / name).unlink()
 

@@ -28,7 +28,6 @@ from core.training.run.checkpoints import (
     require_state,
     resume_file,
 )
-from core.training.run.damage import RESULTS_FILE
 from core.training.run.overwrite_guard import (
     Reached,
     falls_behind,
@@ -36,6 +35,7 @@ from core.training.run.overwrite_guard import (
     refuse_setback,
     ways_out,
 )
+from core.training.run.results import RESULTS_FILE
 from core.training.run.run import CONFIG_FILE, EVENTS_FILE, Run, existing, find_run
 from core.training.run.summary import RunSummary
 from core.training.run.worker_process import ENDED

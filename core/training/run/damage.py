@@ -12,11 +12,11 @@ from typing import Any
 
 from core.common.errors import BatmanError
 from core.common.files import read_typed_json
-from core.training.run.notes import NOTES_FILE, read_notes
+from core.training.run.notes import NOTES_FILE, Notes, read_notes
+from core.training.run.results import RESULTS_FILE
 from core.training.run.summary import Results
 from core.training.run.worker_process import WORKER_FILE, Worker
 
-RESULTS_FILE = "results.json"
 # How far the run was copied from a cluster that trains it in a folder of its own (`slurm`).
 MIRROR_FILE = ".mirror.json"
 # The job that trains it (`slurm.job.record`).
@@ -31,15 +31,18 @@ _KINDS: dict[str, type] = {
 FILES = (*_KINDS, NOTES_FILE)
 
 
-def damage_beside(run_dir: Path) -> str:
-    """Return a sentence for each file beside the run that is there and cannot be read."""
+def damage_beside(run_dir: Path, notes: Notes) -> str:
+    """Return a sentence for each file beside the run that is there and cannot be read.
+
+    `notes` are what `read_notes` found there.
+    """
     said = []
     for name, kind in _KINDS.items():
         try:
             read_typed_json(run_dir / name, kind)
         except BatmanError as error:
             said.append(error.message)
-    return " ".join([*said, *filter(None, [read_notes(run_dir).problem])])
+    return " ".join([*said, *filter(None, [notes.problem])])
 
 
 class DamageWatch:
@@ -54,7 +57,8 @@ class DamageWatch:
         """Return what is wrong now."""
         stamps = [_stamp(self._run_dir / name) for name in FILES]
         if stamps != self._stamps:
-            self._stamps, self._said = stamps, damage_beside(self._run_dir)
+            self._stamps = stamps
+            self._said = damage_beside(self._run_dir, read_notes(self._run_dir))
         return self._said
 
 

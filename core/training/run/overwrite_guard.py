@@ -21,7 +21,7 @@ from core.common.text import clean, plural
 from core.training.config.command_line import command_line
 from core.training.config.options import TrainingConfig
 from core.training.run.checkpoints import BEST, LAST, named_epoch, periodic
-from core.training.run.damage import RESULTS_FILE
+from core.training.run.results import RESULTS_FILE
 from core.training.run.run import EVENTS_FILE, Run
 from core.training.run.summary import Best
 

@@ -11,7 +11,7 @@ from core.privacy.secrets import redact_tree
 from core.training.config.options import TrainingConfig
 from core.training.run.events import Validation
 
-RESULTS = "results.json"
+RESULTS_FILE = "results.json"
 
 # How rfdetr counts: at most this many predictions an image (TrainConfig.eval_max_dets).
 MAX_DETECTIONS = 500
@@ -129,5 +129,5 @@ def write_results(
         "final": history[-1] if history else None,
         "history": history,
     }
-    write_json(run_dir / RESULTS, redact_tree(results))
+    write_json(run_dir / RESULTS_FILE, redact_tree(results))
     return results

@@ -17,9 +17,10 @@ from core.common.text import clean, did_you_mean, sentence
 from core.common.workspace import Workspace, holds
 from core.data.store.lock import hostname
 from core.training.config.options import TrainingConfig
-from core.training.run.damage import MIRROR_FILE, RESULTS_FILE, damage_beside
+from core.training.run.damage import MIRROR_FILE, damage_beside
 from core.training.run.events import Event, Failed, decode_event, read_events
 from core.training.run.notes import read_notes
+from core.training.run.results import RESULTS_FILE
 from core.training.run.summary import (
     RunSummary,
     best_of,
@@ -169,7 +170,7 @@ class Run:
         failure = next((e for e in reversed(events) if isinstance(e, Failed)), None)
         error = failure.message if failure and state == "failed" else ""
         said = read_notes(self.path)
-        damage = damage_beside(self.path)
+        damage = damage_beside(self.path, said)
         try:
             config = self.config()
         except BatmanError as problem:
