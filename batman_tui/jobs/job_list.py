@@ -7,9 +7,9 @@ from datetime import datetime
 
 from textual import on
 
-from batman_tui.jobs.columns import ColumnsDialog
 from batman_tui.jobs.lines import column_names, columns, searched_text
 from batman_tui.settings import save_jobs_columns
+from batman_tui.widgets.dialogs.columns_dialog import ColumnsDialog
 from batman_tui.widgets.frame.base import Guarded
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.filter import FilterInput

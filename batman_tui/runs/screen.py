@@ -253,7 +253,7 @@ class RunsScreen(BatmanScreen):
 
     def action_columns(self) -> None:
         """Choose the columns of the list, and keep the choice."""
-        from batman_tui.jobs.columns import ColumnsDialog
+        from batman_tui.widgets.dialogs.columns_dialog import ColumnsDialog
 
         shown = [column.key for column in self.table.columns]
         dialog = ColumnsDialog(column_names(self.batman.now), shown)

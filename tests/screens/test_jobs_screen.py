@@ -15,12 +15,12 @@ from sample_data import SITE, make_project
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from batman_tui.jobs.columns import ColumnsDialog
 from batman_tui.jobs.screen import JobsScreen
 from batman_tui.run.screen import RunScreen
 from batman_tui.settings import load
 from batman_tui.train.screen import TrainScreen
 from batman_tui.widgets.dialogs.asker import AnswerDialog, ScreenAsker
+from batman_tui.widgets.dialogs.columns_dialog import ColumnsDialog
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
 from batman_tui.widgets.panel.facts import Facts
 from batman_tui.widgets.panel.log_view import LogView

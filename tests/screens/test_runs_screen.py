@@ -8,11 +8,11 @@ import pytest
 from harness import FrozenApp, screen_text, settled, until, words_on
 from run_data import epoch_events, failed, finished, make_run, running, stopped
 
-from batman_tui.jobs.columns import ColumnsDialog
 from batman_tui.run.screen import RunScreen
 from batman_tui.runs.preview import RunsPreview
 from batman_tui.runs.screen import RunsScreen
 from batman_tui.settings import load
+from batman_tui.widgets.dialogs.columns_dialog import ColumnsDialog
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
 from batman_tui.widgets.plot.plot import Plot
 from core.training.run.events import encode_event
