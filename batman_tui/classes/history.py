@@ -9,10 +9,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from batman_tui.clock import ago
 from batman_tui.services import services_of
 from batman_tui.widgets.panel.panel import Panel
-from core.common.text import clean
+from core.common.text import ago, clean
 
 if TYPE_CHECKING:
     from core.data.store import HistoryEntry

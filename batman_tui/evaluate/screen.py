@@ -19,7 +19,6 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from batman_tui.clock import ago
 from batman_tui.evaluate.background import BackgroundEvaluation
 from batman_tui.evaluate.details import (
     Row,
@@ -41,6 +40,7 @@ from batman_tui.widgets.picture.picture import Picture
 from batman_tui.widgets.plot.plot import Plot
 from batman_tui.widgets.table.table import VirtualTable
 from core.common.progress import Progress
+from core.common.text import ago
 from core.evaluation.display import Mixup, colours_of, curve_chart, draw, mixups
 from core.evaluation.process import EvaluationProcess
 from core.evaluation.result import (

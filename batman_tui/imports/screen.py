@@ -16,12 +16,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from batman_tui.clock import ago
 from batman_tui.keys import bindings
 from batman_tui.project_screen import ProjectScreen
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.table import Column, VirtualTable
-from core.common.text import clean, plural
+from core.common.text import ago, clean, plural
 from core.data.store import Project
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 
 from textual.content import Content
 
-from batman_tui.clock import ago
 from batman_tui.widgets.table.table import Column
-from core.common.text import clean, duration, plural
+from core.common.text import ago, clean, duration, plural
 from slurm.job.reasons import BRIEF_CELLS, reason_brief
 from slurm.queue.arrays import JobLine, why
 from slurm.queue.job_detail import JobUse

@@ -10,11 +10,10 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from batman_tui.clock import ago
 from batman_tui.services import services_of
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.cells import bar, fit
-from core.common.text import clean, plural
+from core.common.text import ago, clean, plural
 
 if TYPE_CHECKING:
     from core.data.overview import ImportLine, Overview

@@ -15,7 +15,6 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
-from batman_tui.clock import ago
 from batman_tui.keys import bindings
 from batman_tui.projects.details import ProjectDetails, ProjectRow
 from batman_tui.widgets.frame.base import BatmanScreen
@@ -23,7 +22,7 @@ from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.filter import FilterInput
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.errors import BatmanError
-from core.common.text import plural
+from core.common.text import ago, plural
 from core.data.overview import Overview, overview
 from core.data.store import Project
 

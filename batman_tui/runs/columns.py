@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from batman_tui.clock import ago
 from batman_tui.run.header import BADGES
 from batman_tui.widgets.table.table import Column
-from core.common.text import duration
+from core.common.text import ago, duration
 from core.training.config.form import label, to_text
 from core.training.run.notes import said_of
 from core.training.run.summary import RunSummary

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from batman_tui.clock import ago
 from batman_tui.widgets.form.path_suggester import complete
 from batman_tui.widgets.table.cells import bar, fit
+from core.common.text import ago
 from core.data.importers.detect_format import guess_kind, typed_paths
 from core.data.overview import overview
 from core.data.store import Project
