@@ -9,7 +9,7 @@ from textual.content import Content
 from batman_tui.widgets.table.cells import bar
 from batman_tui.widgets.table.table import Column
 from core.common.progress import Progress
-from core.common.text import clean, plural
+from core.common.text import clean, plural, score
 from core.data.images.class_colours import UNKNOWN, Colour, hex_colour
 from core.evaluation.display import NOTHING, Mixup
 from core.evaluation.result import ClassResult, Confusion, EvaluationResult, WorstImage
@@ -42,13 +42,13 @@ def header(result: EvaluationResult, age: str, wide: bool) -> Content:
         ("recall" if wide else "R", result.recall),
         ("F1", result.f1),
     ):
-        scores.append(Content.assemble((f"{name} ", muted), (_score(value), "bold"), "  "))
+        scores.append(Content.assemble((f"{name} ", muted), (score(value) or "–", "bold"), "  "))
     at = "at confidence" if wide else "at"
     scores.append(Content.styled(f"{at} {result.confidence:.2f}", muted))
     sizes = [
         Content.assemble(
             (f"{row.name} ", muted),
-            (_score(row.ap), "bold"),
+            (score(row.ap) or "–", "bold"),
             (f" of {row.annotations:,}   ", muted),
         )
         for row in result.sizes
@@ -76,28 +76,28 @@ def progress_line(progress: Progress, split: str) -> Content:
 def class_columns() -> list[Column[ClassResult]]:
     """The columns of the table of classes."""
 
-    def score(
+    def accuracy(
         key: str, title: str, read: Callable[[ClassResult], float | None], from_width: int = 0
     ) -> Column[ClassResult]:
         return Column(
-            key, title, lambda row: _text(read(row)), width=max(6, len(title) + 2), sort=read,
+            key, title, lambda row: score(read(row)), width=max(6, len(title) + 2), sort=read,
             from_width=from_width,
         )  # fmt: skip
 
     return [
         Column("name", "Class", lambda row: row.name, least=10),
         Column("objects", "Objects", lambda row: row.annotations, "number", width=7, muted=True),
-        score("ap", "AP50-95", lambda row: row.ap),
-        score("ap50", "AP50", lambda row: row.ap50),
-        score("ap75", "AP75", lambda row: row.ap75, 64),
-        score("f1", "Best F1", lambda row: row.f1),
-        score("threshold", "At", lambda row: row.threshold),
+        accuracy("ap", "AP50-95", lambda row: row.ap),
+        accuracy("ap50", "AP50", lambda row: row.ap50),
+        accuracy("ap75", "AP75", lambda row: row.ap75, 64),
+        accuracy("f1", "Best F1", lambda row: row.f1),
+        accuracy("threshold", "At", lambda row: row.threshold),
     ]
 
 
 def by_size(row: ClassResult) -> str:
     """Return the AP50-95 of a class by COCO's sizes of objects, in one line."""
-    return "  ".join(f"{name} {_score(value)}" for name, value in row.by_size.items())
+    return "  ".join(f"{name} {score(value) or '–'}" for name, value in row.by_size.items())
 
 
 def image_columns() -> list[Column[WorstImage]]:
@@ -180,11 +180,3 @@ def caption(image: WorstImage, colours: Mapping[str, Colour]) -> Content:
             )
     parts.append(Content.styled(f"□ right: {right:,}", "$foreground-muted"))
     return Content("   ").join(parts)
-
-
-def _score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _text(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from batman_tui.run.header import BADGES
 from batman_tui.widgets.table.table import Column
-from core.common.text import ago, duration
+from core.common.text import ago, duration, score
 from core.training.config.form import label, to_text
 from core.training.run.notes import said_of
 from core.training.run.summary import RunSummary
@@ -63,15 +63,15 @@ def _usual(now: Now, said: bool) -> list[Column[RunSummary]]:
             width=8, from_width=140,
         ),
         Column(
-            "map", "mAP50-95", lambda row: _score(row.best_map50_95), width=8,
+            "map", "mAP50-95", lambda row: score(row.best_map50_95), width=8,
             sort=lambda row: row.best_map50_95,
         ),
         Column(
-            "map50", "mAP50", lambda row: _score(row.best_map50), width=6, from_width=76,
+            "map50", "mAP50", lambda row: score(row.best_map50), width=6, from_width=76,
             sort=lambda row: row.best_map50,
         ),
         Column(
-            "loss", "Loss", lambda row: _score(row.loss), width=7, from_width=108,
+            "loss", "Loss", lambda row: score(row.loss), width=7, from_width=108,
             sort=lambda row: row.loss,
         ),
         Column(
@@ -119,7 +119,3 @@ def _state(row: RunSummary) -> str:
 
 def _epoch(row: RunSummary) -> str | None:
     return f"{row.epoch}/{row.epochs}" if row.epochs else None
-
-
-def _score(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"

@@ -21,7 +21,7 @@ from batman_tui.widgets.frame.base import BatmanScreen, Newest
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.plot.plot import Plot
 from batman_tui.widgets.table.table import Column, VirtualTable
-from core.common.text import duration
+from core.common.text import duration, score
 from core.plots.compare import (
     METRICS,
     ClassRow,
@@ -165,11 +165,7 @@ class CompareScreen(BatmanScreen):
 
     def _class_columns(self) -> list[Column[ClassRow]]:
         def value(place: int) -> Callable[[ClassRow], str | None]:
-            def read(row: ClassRow) -> str | None:
-                found = row.values[place]
-                return None if found is None else f"{found:.3f}"
-
-            return read
+            return lambda row: score(row.values[place])
 
         def order(place: int) -> Callable[[ClassRow], Any]:
             return lambda row: row.values[place]

@@ -13,7 +13,7 @@ from cli.numbers import whole
 from cli.output import say, say_json, say_pairs, say_table
 from cli.runs.plots import say_chart
 from core.common.files import expand_user
-from core.common.text import plural
+from core.common.text import plural, score
 from core.data.images.class_colours import UNKNOWN
 from core.evaluation import EvaluationOptions, EvaluationResult
 from core.evaluation.display import NOTHING, colours_of, curves_chart, mixups
@@ -114,7 +114,7 @@ def show(result: EvaluationResult, folder: Path) -> None:
         *(result.map50_95, result.map50, result.map75),
         *(result.precision, result.recall, result.f1, result.confidence),
     )
-    say_table(names, [[_number(value) for value in values]], right=names)
+    say_table(names, [[score(value) for value in values]], right=names)
     say()
     say_table(
         ["class", "annotations", "mAP50-95", "mAP50", "best F1", "at confidence"],
@@ -122,7 +122,7 @@ def show(result: EvaluationResult, folder: Path) -> None:
             (
                 row.name,
                 f"{row.annotations:,}",
-                *map(_number, (row.ap, row.ap50, row.f1, row.threshold)),
+                *map(score, (row.ap, row.ap50, row.f1, row.threshold)),
             )
             for row in result.per_class
         ],
@@ -134,10 +134,7 @@ def show(result: EvaluationResult, folder: Path) -> None:
     say()
     say_table(
         ["size", "annotations", "mAP50-95", "recall"],
-        [
-            (row.name, f"{row.annotations:,}", _number(row.ap), _number(row.ar))
-            for row in result.sizes
-        ],
+        [(row.name, f"{row.annotations:,}", score(row.ap), score(row.ar)) for row in result.sizes],
         right=("annotations", "mAP50-95", "recall"),
     )
     _show_confusion(result.confusion)
@@ -177,10 +174,6 @@ def _show_confusion(confusion: Confusion) -> None:
         say_table(
             ["mistake", "times"], [(row.said, f"{row.count:,}") for row in found], right=("times",)
         )
-
-
-def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from cli.parser import Subcommands
 from cli.runs.follow import typed
 from cli.runs.run_lines import failure, say_end
 from core.common.errors import BatmanError
-from core.common.text import duration, plural, size
+from core.common.text import duration, plural, score, size
 from core.plots.compare import METRICS
 from core.training.config.command_line import command_line
 from core.training.config.form import to_text
@@ -154,8 +154,8 @@ def _say_list(runs: Sequence[RunSummary]) -> None:
                 run.model,
                 run.project,
                 f"{run.epoch}/{run.epochs}",
-                None if run.best_map50_95 is None else f"{run.best_map50_95:.3f}",
-                None if run.best_map50 is None else f"{run.best_map50:.3f}",
+                score(run.best_map50_95),
+                score(run.best_map50),
                 None if run.loss is None else f"{run.loss:.4g}",
                 duration(run.seconds),
                 _minute(run.started_at),

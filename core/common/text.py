@@ -93,6 +93,11 @@ def ago(then: datetime, now: datetime) -> str:
     return f"{local.day} {local:%b %Y}"
 
 
+def score(value: float | None) -> str | None:
+    """Return a metric between 0 and 1 as lists show it, `0.512`; None stays None."""
+    return None if value is None else f"{value:.3f}"
+
+
 def size(count: float) -> str:
     """Return a number of bytes as `512 B`, `1.5 MB`, in powers of 1000."""
     for unit in ("B", "kB", "MB", "GB"):
