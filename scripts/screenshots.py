@@ -343,7 +343,11 @@ async def evaluation_images(pilot: Pilot[int], root: Path) -> None:
 async def train(pilot: Pilot[int], root: Path) -> None:
     """The form, with what follows from it."""
     pilot.app.open_train(root / "data" / "projects" / "building-site")  # type: ignore[attr-defined]
-    await until(pilot, lambda: getattr(pilot.app.screen, "data", None) is not None)
+    from batman_tui.train.screen import TrainScreen
+    from batman_tui.train.training_facts import TrainingFacts
+
+    await until(pilot, lambda: isinstance(pilot.app.screen, TrainScreen))
+    await until(pilot, lambda: pilot.app.screen.query_one(TrainingFacts).data is not None)
     await settled(pilot)
 
 
