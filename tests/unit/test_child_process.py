@@ -155,7 +155,7 @@ def test_every_child_is_started_in_this_one_way() -> None:
     """Whoever writes `python -m` again forgets one of it."""
     allowed = {
         "core/processes/child_process.py",  # here
-        "core/data/importers/hard_links.py",  # a script by its path, isolated
+        "core/data/importers/files/hard_links.py",  # a script by its path, isolated
         "core/training/worker/out_of_memory.py",  # the same command again
         "core/export/write.py",  # the folder of programs beside it
         "cli/app/demo.py",

@@ -17,7 +17,8 @@ import pytest
 from import_data import check, coco, files_below, put, put_coco
 
 from core.data import classes
-from core.data.importers import copy_images, hard_links, import_coco
+from core.data.importers import import_coco
+from core.data.importers.files import copy_images, hard_links
 from core.data.store import Project
 
 KILLS = 110

@@ -11,9 +11,10 @@ import pytest
 from import_data import check, coco, files_below, png, put, state
 
 from core.common.errors import Cancelled
-from core.data.importers import ImportReport, Progress, copy_images, hard_links, import_coco
+from core.data.importers import ImportReport, Progress, import_coco
 from core.data.importers.coco.reader import read_coco
 from core.data.importers.commit import commit
+from core.data.importers.files import copy_images, hard_links
 from core.data.importers.report import Watch
 from core.data.store import Project
 

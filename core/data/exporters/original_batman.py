@@ -28,9 +28,9 @@ from core.data.exporters.snapshot import (
     staged,
     unique,
 )
-from core.data.importers.coco.layout import SPLITS
 from core.data.importers.past_imports import ImportRow, list_imports
 from core.data.importers.report import Watch
+from core.data.importers.split_names import split_named
 from core.data.store import Project
 
 _CONFIG = {
@@ -278,8 +278,8 @@ def _provenance(row: ImportRow, video: int) -> dict[str, Any]:
 def _split(had: Any, image: Image, unsplit: set[int]) -> str | None:
     """Return the split as the original had it, if it is still that one."""
     if image.id in unsplit:
-        return had if isinstance(had, str) and had.lower() not in SPLITS else None
-    same = isinstance(had, str) and SPLITS.get(had.lower()) == image.split
+        return had if isinstance(had, str) and split_named(had) is None else None
+    same = isinstance(had, str) and split_named(had) == image.split
     return had if same else image.split
 
 

@@ -19,9 +19,9 @@ from core.common.errors import ImportFailed
 from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean, plural
-from core.data.importers.copy_images import Placement
 from core.data.importers.dataset import DataSet, Picture
-from core.data.importers.hard_links import NotLinked
+from core.data.importers.files.copy_images import Placement
+from core.data.importers.files.hard_links import NotLinked
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Change, Project
 

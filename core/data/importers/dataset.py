@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from core.common.errors import BadName
 from core.common.files import safe_relative
+from core.data.importers.balance import Balance
 from core.data.importers.boxes import Box, describe, fit
 from core.data.importers.report import Problems
 
@@ -69,6 +70,7 @@ class DataSet:
         self.attachments: list[Picture] = []
         self.labels: list[Label] = []
         self.problems = Problems()
+        self.balance = Balance()
         self.detail: dict[str, Any] = {}
         self.iscrowd: dict[int, int] = {}
         self.segmentation: dict[int, str] = {}

@@ -10,18 +10,8 @@ from typing import NamedTuple
 from core.common.errors import ImportFailed
 from core.common.text import clean, plural
 from core.data.importers.image_files import Folders
+from core.data.importers.split_names import SPLITS, split_named, split_of
 
-# What data sets call their splits, and what Batman calls them.
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "valid",
-    "valid": "valid",
-    "validation": "valid",
-    "dev": "valid",
-    "test": "test",
-    "testing": "test",
-}
 ROBOFLOW = "_annotations.coco.json"
 _LOOKED_FOR = (
     "A COCO data set is a folder with train, valid and test folders that hold"
@@ -39,14 +29,6 @@ class CocoFile(NamedTuple):
     folders: list[Path]
 
 
-def split_of(name: str) -> str | None:
-    """Return the split that a file or folder name speaks of: `instances_val2017` → `valid`."""
-    for word in re.findall(r"[a-z]+", name.lower()):
-        if word in SPLITS:
-            return SPLITS[word]
-    return None
-
-
 def find(source: Path, listed: Folders) -> list[CocoFile]:
     """Return the annotation files of the data set at `source`, which is a folder or a JSON file.
 
@@ -55,7 +37,7 @@ def find(source: Path, listed: Folders) -> list[CocoFile]:
     if source.is_file():
         split = split_of(source.stem)
         if split is None and source.name == ROBOFLOW:
-            split = SPLITS.get(source.parent.name.lower())
+            split = split_named(source.parent.name)
         return [_file(source, source.parent, split)]
     if not source.is_dir():
         raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
@@ -67,7 +49,7 @@ def find(source: Path, listed: Folders) -> list[CocoFile]:
 def _in_splits(source: Path, listed: Folders) -> list[CocoFile]:
     found: dict[str, list[Path]] = {}
     for folder in listed.subfolders(source):
-        split = SPLITS.get(folder.name.lower())
+        split = split_named(folder.name)
         if split is not None:
             files = listed.with_ending(folder, ".json")
             exact = [file for file in files if file.name.lower() == ROBOFLOW]

@@ -42,6 +42,7 @@ from core.data.importers.coco.rle_masks import mask_box
 from core.data.importers.coco.second_process import Half
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside, plain_lines, storable
+from core.data.importers.files.zip_dataset import unpacked
 from core.data.importers.garbage_collector import paused
 from core.data.importers.id_map import IdMap, Seen
 from core.data.importers.image_files import (
@@ -54,7 +55,6 @@ from core.data.importers.image_files import (
     read_size,
 )
 from core.data.importers.report import ImportReport, Watch
-from core.data.importers.zip_dataset import unpacked
 from core.data.store import Project
 
 

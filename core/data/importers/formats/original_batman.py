@@ -25,12 +25,12 @@ from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean
 from core.data.importers.coco.json_lists import loads
-from core.data.importers.coco.layout import SPLITS
 from core.data.importers.coco.records import shape_of
 from core.data.importers.commit import commit_all
 from core.data.importers.dataset import DataSet, Picture, inside, storable
 from core.data.importers.image_files import Folders, Found, is_image, place_of, read_size
 from core.data.importers.report import ImportReport, Watch
+from core.data.importers.split_names import split_named
 from core.data.store import Project
 
 KIND = "original"
@@ -171,7 +171,7 @@ class _Reader:
             data.target(None, _last(found.path)),
             name,
             *size,
-            SPLITS.get(split.lower()) if isinstance(split, str) else None,
+            split_named(split) if isinstance(split, str) else None,
             f"{self.source.name} video {video}" if video > 0 else None,
             time,
             found.link,

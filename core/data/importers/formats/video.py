@@ -21,9 +21,9 @@ from core.common.text import clean, plural
 from core.data.importers.coco.layout import what_is_there
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, inside
+from core.data.importers.files.zip_dataset import scratch
 from core.data.importers.image_files import Folders, place_of, walk
 from core.data.importers.report import ImportReport, Watch
-from core.data.importers.zip_dataset import scratch
 from core.data.store import Project
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts")

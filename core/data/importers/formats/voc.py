@@ -28,12 +28,13 @@ from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean
 from core.data.importers.boxes import Box
-from core.data.importers.coco.layout import SPLITS, what_is_there
+from core.data.importers.coco.layout import what_is_there
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
+from core.data.importers.files.zip_dataset import unpacked
 from core.data.importers.image_files import Folders, Found, is_image, place_of, plausible, read_size
 from core.data.importers.report import ImportReport, Watch
-from core.data.importers.zip_dataset import unpacked
+from core.data.importers.split_names import split_named
 from core.data.store import Project
 
 _LOOKED_FOR = (
@@ -100,7 +101,7 @@ def _find(source: Path, listed: Folders) -> list[_Group]:
         raise ImportFailed(f"There is no folder '{clean(str(source))}'.", "Check the path.")
     groups = _groups(source, listed, None, "")
     for folder in [] if groups else listed.subfolders(source):
-        split = SPLITS.get(folder.name.lower())
+        split = split_named(folder.name)
         if split is not None:
             groups += _groups(folder, listed, split, "")
     if not groups:

@@ -24,6 +24,7 @@ from core.common.text import clean, plural
 from core.data.importers.boxes import around
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside
+from core.data.importers.files.zip_dataset import unpacked
 from core.data.importers.formats.yolo_layout import Group, Layout, find, label_paths
 from core.data.importers.image_files import (
     Folders,
@@ -34,7 +35,6 @@ from core.data.importers.image_files import (
     walk_images,
 )
 from core.data.importers.report import ImportReport, Watch
-from core.data.importers.zip_dataset import unpacked
 from core.data.store import Project
 
 # No set has classes without names by the hundred thousand; a number beyond is damage.

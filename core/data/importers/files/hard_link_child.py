@@ -1,7 +1,7 @@
-"""Hard-links files as it is told, in a process of its own; see `core.data.importers.hard_links`.
+"""Hard-links files as it is told, in a process of its own; `hard_links` starts it.
 
-`python link_child.py` reads blocks from standard input: their length in bytes as eight digits, then
-paths with NUL between them, a source and a target in turns. It ends with 0 when its input ends
+It reads blocks from standard input: their length in bytes as eight digits, then paths with NUL
+between them, a source and a target in turns. It ends with 0 when its input ends
 after a whole block, with 1 at the first link that cannot be made, and when the process that started
 it is gone. It imports next to nothing, so that it is at work within a hundredth of a second.
 """

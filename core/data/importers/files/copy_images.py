@@ -19,9 +19,9 @@ from core.common.files import FileMode
 from core.common.hardware import usable_cores
 from core.common.temporary import remove_tree
 from core.common.text import clean
-from core.data.importers import hard_links
 from core.data.importers.dataset import Picture
-from core.data.importers.hard_links import Links
+from core.data.importers.files import hard_links
+from core.data.importers.files.hard_links import Links
 from core.data.importers.report import Watch
 from core.data.store.leftovers import MARK
 

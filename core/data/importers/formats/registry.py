@@ -1,0 +1,35 @@
+"""The formats that `batman import` reads beside COCO, YOLO and Pascal VOC, a line for each.
+
+To add one: write `read_NAME(source, watch) -> DataSet` and `is_NAME(look) -> bool` in a module of
+`formats/tools` (what labelling programs write) or `formats/tables` (text, CSV and records), and add
+it to `FORMATS`. The command line, the import dialog, the guess of what lies at a path and the
+documentation follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.data.importers.dataset import DataSet
+from core.data.importers.formats.look import Look
+from core.data.importers.report import Watch
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: its word on the command line, its title, what to point at, and its reader.
+
+    `read` raises `ImportFailed` when the data set cannot be read. `recognise` looks at names and
+    the beginnings of files only and never raises.
+    """
+
+    name: str
+    title: str
+    source: str
+    read: Callable[[Path, Watch], DataSet]
+    recognise: Callable[[Look], bool]
+
+
+FORMATS: tuple[Format, ...] = ()
