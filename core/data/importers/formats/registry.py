@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools import labelme
+from core.data.importers.formats.tools import cvat, labelme
 from core.data.importers.report import Watch
 
 
@@ -35,6 +35,13 @@ class Format:
 
 # In the order in which they are looked for.
 FORMATS: tuple[Format, ...] = (
+    Format(
+        "cvat",
+        "CVAT's own XML",
+        "CVAT for images and for videos (1.1): annotations.xml with images/, or a ZIP",
+        cvat.read_cvat,
+        cvat.is_cvat,
+    ),
     Format(
         "labelme",
         "labelme",
