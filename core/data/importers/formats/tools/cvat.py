@@ -73,15 +73,20 @@ def _root(into: LabelledPictures, file: Path) -> Element | None:
     try:
         root = defusedxml.ElementTree.fromstring(into.read(file))
     except DefusedXmlException:
-        return into.refuse(file, "it declares entities")
+        into.refuse(file, "it declares entities")
+        return None
     except ImportFailed as error:
-        return into.refuse(file, error.message)
+        into.refuse(file, error.message)
+        return None
     # Whatever a damaged file makes of the parser: a broken encoding raises LookupError.
     except Exception as error:
-        return into.refuse(file, f"not XML: {error}")
+        into.refuse(file, f"not XML: {error}")
+        return None
     if root.tag != "annotations":
-        return into.refuse(file, f"its root is <{str(root.tag)[:40]}>, not <annotations>")
-    return root
+        into.refuse(file, f"its root is <{str(root.tag)[:40]}>, not <annotations>")
+        return None
+    found: Element = root
+    return found
 
 
 def _say_how(into: LabelledPictures) -> None:
