@@ -40,9 +40,7 @@ from core.data.importers.coco.records import (
 )
 from core.data.importers.coco.rle_masks import mask_box
 from core.data.importers.coco.second_process import Half
-from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside, plain_lines, storable
-from core.data.importers.files.zip_dataset import unpacked
 from core.data.importers.garbage_collector import paused
 from core.data.importers.id_map import IdMap, Seen
 from core.data.importers.image_files import (
@@ -54,6 +52,7 @@ from core.data.importers.image_files import (
     plausible,
     read_size,
 )
+from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Project
 
@@ -63,6 +62,7 @@ def import_coco(
     source: Path,
     *,
     files: FileMode = "link",
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     kind: str = "coco",
@@ -73,14 +73,22 @@ def import_coco(
 
     `kind`, `origin` and `detail` say where it came from when `source` is only where a download
     lies; `detail` goes into the record of the import. Raises `ImportFailed` when it cannot be
-    read, `ProjectLocked` and `Cancelled`; the project is then as it was.
+    read or, unless `anyway`, looks like a mistake, `ProjectLocked` and `Cancelled`; the project is
+    then as it was.
     """
-    with unpacked(project, source, files, progress, cancelled) as (place, mode), paused():
-        data = read_coco(place, Watch(progress, cancelled))
-        data.kind = kind
-        data.origin = origin or str(place_of(source))
-        data.detail.update(detail or {})
-        return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
+    with paused():
+        return import_folder(
+            read_coco,
+            project,
+            source,
+            files=files,
+            anyway=anyway,
+            progress=progress,
+            cancelled=cancelled,
+            kind=kind,
+            origin=origin,
+            detail=detail,
+        )
 
 
 def read_coco(source: Path, watch: Watch) -> DataSet:
@@ -312,6 +320,7 @@ class _Reader:
                 lists.skip("annotations", part)
                 tick(len(taken.boxes))
         read(None)
+        self.data.balance.found(count)
 
     def _part(self, part: list[Annotation], bounds: _Bounds, seen: Seen) -> None:
         self._columns(columns_of(part), bounds, seen, lambda: part)
