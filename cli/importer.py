@@ -65,7 +65,9 @@ def _folder(importer: Callable[..., ImportReport]) -> Handler:
                     f"Take that out first with batman import remove {before.id} --project"
                     f" {clean(str(args.project))}, or give --again to have it twice.",
                 )
-            report = importer(project, args.source, files=args.files, progress=progress)
+            report = importer(
+                project, args.source, files=args.files, anyway=args.anyway, progress=progress
+            )
         show_report(report, args)
         return Exit.OK
 

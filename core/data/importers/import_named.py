@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.common.errors import ImportFailed
-from core.common.files import FileMode
-from core.common.progress import Progress
 from core.common.text import clean
 from core.data.importers.coco.reader import import_coco
-from core.data.importers.commit import commit
 from core.data.importers.detect_format import (
     COCO,
     KINDS,
@@ -22,13 +20,12 @@ from core.data.importers.detect_format import (
     Recognised,
     recognise,
 )
-from core.data.importers.files.zip_dataset import unpacked
 from core.data.importers.formats.original_batman import import_original
-from core.data.importers.formats.registry import FORMATS, Format
+from core.data.importers.formats.registry import FORMATS
 from core.data.importers.formats.voc import import_voc
 from core.data.importers.formats.yolo import import_yolo
-from core.data.importers.image_files import place_of
-from core.data.importers.report import ImportReport, Watch, together
+from core.data.importers.import_folder import import_folder
+from core.data.importers.report import ImportReport, together
 from core.data.store import Project
 
 AUTO = "auto"
@@ -59,28 +56,11 @@ def _importer(name: str) -> Callable[..., ImportReport]:
         YOLO.name: import_yolo,
         VOC.name: import_voc,
         ORIGINAL.name: _original,
-        **{item.name: _reading(item) for item in FORMATS},
+        **{item.name: partial(import_folder, item.read) for item in FORMATS},
     }
     if name not in importers:
         raise ImportFailed(f"There is no format '{clean(name)}'.", _known())
     return importers[name]
-
-
-def _reading(item: Format) -> Callable[..., ImportReport]:
-    def importer(
-        project: Project,
-        source: Path,
-        *,
-        files: FileMode = "link",
-        progress: Callable[[Progress], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> ImportReport:
-        with unpacked(project, source, files, progress, cancelled) as (place, mode):
-            data = item.read(place, Watch(progress, cancelled))
-            data.origin = str(place_of(source))
-            return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
-
-    return importer
 
 
 def _original(project: Project, source: Path, **how: Any) -> ImportReport:

@@ -22,9 +22,7 @@ from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.boxes import around
-from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside
-from core.data.importers.files.zip_dataset import unpacked
 from core.data.importers.formats.yolo_layout import NAMES_FILES, Group, Layout, find, label_paths
 from core.data.importers.image_files import (
     Folders,
@@ -35,6 +33,7 @@ from core.data.importers.image_files import (
     walk,
     walk_images,
 )
+from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Project
 
@@ -47,18 +46,24 @@ def import_yolo(
     source: Path,
     *,
     files: FileMode = "link",
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ImportReport:
     """Import the YOLO data set at `source`, a folder, its `data.yaml` or a ZIP, in one step.
 
-    Raises `ImportFailed` when it cannot be read, `ProjectLocked` and `Cancelled`; the project is
-    then as it was.
+    Raises `ImportFailed` when it cannot be read or, unless `anyway`, looks like a mistake,
+    `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
-    with unpacked(project, source, files, progress, cancelled) as (place, mode):
-        data = read_yolo(place, Watch(progress, cancelled))
-        data.origin = str(place_of(source))
-        return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
+    return import_folder(
+        read_yolo,
+        project,
+        source,
+        files=files,
+        anyway=anyway,
+        progress=progress,
+        cancelled=cancelled,
+    )
 
 
 def read_yolo(source: Path, watch: Watch) -> DataSet:
@@ -186,6 +191,7 @@ class _Reader:
         number = self.data.image(picture)
         for line_number, line in enumerate(lines, 1):
             if line and not line.isspace():
+                self.data.balance.found()
                 self._line(line, number, size, f"{name}: line {line_number} of its label file")
         return None
 

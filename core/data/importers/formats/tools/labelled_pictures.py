@@ -7,11 +7,9 @@ and draw on what they show.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
@@ -19,7 +17,8 @@ from core.common.errors import ImportFailed
 from core.common.text import clean, plural
 from core.data.importers.boxes import Box, around
 from core.data.importers.coco.json_lists import loads
-from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
+from core.data.importers.dataset import DataSet, Picture, inside, storable
+from core.data.importers.find_picture import Met, Pictures, Unmet, tell
 from core.data.importers.image_files import (
     Folders,
     Found,
@@ -50,7 +49,8 @@ class LabelledPictures:
         self.watch = watch
         # The number of each image file that was met, None where it cannot be read.
         self.taken: dict[str, int | None] = {}
-        self._by_name: dict[str, list[str]] | None = None
+        self._pictures = Pictures(self.root, self.folders)
+        self._met: dict[tuple[str, ...], Met | None] = {}
 
     # Files
 
@@ -121,18 +121,15 @@ class LabelledPictures:
         None when there is none, which is told with `where`. A picture that was added before gives
         the number it has. `size` is what the label file says: width and height in pixels.
         """
-        problems = self.data.problems
-        found, plain = self._find(names, beside or self.root)
-        if found is None:
-            shown = next(iter(names), "")
-            problems.add("missing image", where, f"no file '{shown}'")
+        key = (*names, str(beside))
+        if key not in self._met:
+            self._met[key] = self._find(names, where, beside or self.root, split)
+        met = self._met[key]
+        if met is None:
             return None
-        if not plain:
-            last = Path(found.path).relative_to(self.root).as_posix()
-            problems.add("other file name", where, f"'{names[0]}' is taken to be '{last}'", "kept")
-        if found.path in self.taken:
-            return self.taken[found.path]
-        return self.add(found, where, size=size, split=split, extra=extra)
+        if met.found.path in self.taken:
+            return self.taken[met.found.path]
+        return self.add(met.found, where, size=size, split=split, extra=extra)
 
     def add(
         self,
@@ -185,29 +182,22 @@ class LabelledPictures:
             if path not in self.taken:
                 self.data.balance.leave(path, why)
 
-    def _find(self, names: Sequence[str], beside: Path) -> tuple[Found | None, bool]:
-        """Return the file, and whether it lies where the first name says."""
-        roots = list(dict.fromkeys([str(beside), str(self.root), f"{self.root}/images"]))
+    def _find(
+        self, names: Sequence[str], where: str, beside: Path, split: str | None
+    ) -> Met | None:
+        """Return the picture that one of the names means; tell of a guess, and of none."""
+        places = list(dict.fromkeys([str(beside), f"{beside}/images", str(self.root)]))
+        places.append(f"{self.root}/images")
         for name in names:
-            safe = inside(name)
-            for root in roots if safe and is_image(safe) else []:
-                if found := self.folders.find(root, safe or ""):
-                    return found, True
-        for name in names:
-            for meant in meanings(name):
-                for root in roots:
-                    if is_image(meant) and (found := self.folders.find(root, meant)):
-                        return found, False
-        if self._by_name is None:
-            self._by_name = {}
-            for below in walk_images(self.root):
-                self._by_name.setdefault(below.rpartition("/")[2].casefold(), []).append(below)
-        for name in names:
-            for meant in meanings(name):
-                there = self._by_name.get(meant.rpartition("/")[2].casefold(), [])
-                if len(there) == 1 and (found := self.folders.find(str(self.root), there[0])):
-                    return found, False
-        return None, False
+            met = self._pictures.named(name, places) if is_image(name) else None
+            if met is not None:
+                return met
+        met_or_not: Met | Unmet = Unmet("it names no file")
+        for name in names[::-1]:
+            met_or_not = self._pictures.meant(name, places, taken=self.taken, split=split)
+            if isinstance(met_or_not, Met):
+                break
+        return tell(met_or_not, names[-1] if names else "", where, self.data.problems)
 
     # Shapes
 
@@ -264,12 +254,13 @@ class LabelledPictures:
         if not balance.used and not balance.unmet:
             hint = f"{clean(wrong[0].where)}: {clean(wrong[0].detail)}." if wrong else ""
             raise ImportFailed(f"There are no {what} in '{place}'.", hint or "Check the path.")
-        counts = problems.counts
-        if not self.data.images and counts["missing image"]:
-            first = next(p for p in problems.listed if p.kind == "missing image")
+        kinds = ("missing image", "unsafe file name")
+        missing = [p for p in problems.listed if p.kind in kinds and p.action == "left out"]
+        if not self.data.images and missing:
+            count = sum(problems.counts[kind] for kind in kinds)
             raise ImportFailed(
-                f"None of the {plural(counts['missing image'], 'picture')} of {what} in '{place}'"
-                f" is there: {clean(first.detail)}.",
+                f"None of the {plural(count, 'picture')} of {what} in '{place}' is there:"
+                f" {clean(missing[0].detail)}.",
                 "Export the pictures too, or put them beside the label files.",
             )
         self.data.group_copies()
@@ -286,27 +277,6 @@ def rotated(
         about[0] + x * math.cos(turn) - y * math.sin(turn),
         about[1] + x * math.sin(turn) + y * math.cos(turn),
     )
-
-
-def meanings(name: str) -> list[str]:
-    """Return the safe relative paths that a name may mean, the likeliest first.
-
-    An address, `/data/local-files/?d=a%20b/c.jpg` and `/data/upload/3/1f2e3d4c-c.jpg` (Label
-    Studio), percent-encoded names, and paths of other machines mean a file that came along.
-    """
-    texts = [name]
-    if "?" in name or "://" in name:
-        parts = urlsplit(name)
-        texts += [*parse_qs(parts.query).get("d", []), parts.path]
-    texts += [unquote(text) for text in texts if "%" in text]
-    found: list[str] = []
-    for text in texts:
-        safe = inside(text.lstrip("/"))
-        found += [safe] if safe else []
-        found += ends(text)
-    # Label Studio puts eight digits of a UUID before the name of what is uploaded.
-    bare = [re.sub(r"^[0-9a-f]{8}-", "", end.rpartition("/")[2]) for end in found]
-    return list(dict.fromkeys([*found, *bare]))
 
 
 def numbers(value: Any, count: int | None = None) -> list[float] | None:
