@@ -14,7 +14,16 @@ from pathlib import Path
 
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools import cvat, labelme
+from core.data.importers.formats.tools import (
+    createml,
+    cvat,
+    darwin,
+    label_studio,
+    labelme,
+    supervisely,
+    via,
+    vott,
+)
 from core.data.importers.report import Watch
 
 
@@ -36,17 +45,59 @@ class Format:
 # In the order in which they are looked for.
 FORMATS: tuple[Format, ...] = (
     Format(
-        "cvat",
+        cvat.NAME,
         "CVAT's own XML",
         "CVAT for images and for videos (1.1): annotations.xml with images/, or a ZIP",
         cvat.read_cvat,
         cvat.is_cvat,
     ),
     Format(
-        "labelme",
+        label_studio.NAME,
+        "Label Studio",
+        "Label Studio: its JSON or JSON-MIN, with the pictures beside or below",
+        label_studio.read_label_studio,
+        label_studio.is_label_studio,
+    ),
+    Format(
+        labelme.NAME,
         "labelme",
         "labelme, X-AnyLabeling: a folder of JSON files beside their pictures",
         labelme.read_labelme,
         labelme.is_labelme,
+    ),
+    Format(
+        createml.NAME,
+        "CreateML",
+        "CreateML: one JSON with boxes about their centres, also in train, valid and test",
+        createml.read_createml,
+        createml.is_createml,
+    ),
+    Format(
+        via.NAME,
+        "VGG Image Annotator",
+        "VGG Image Annotator (VIA 1 and 2): its project or annotations, JSON or CSV",
+        via.read_via,
+        via.is_via,
+    ),
+    Format(
+        vott.NAME,
+        "VoTT",
+        "VoTT 2: its exported JSON, or its own files of assets",
+        vott.read_vott,
+        vott.is_vott,
+    ),
+    Format(
+        supervisely.NAME,
+        "Supervisely",
+        "Supervisely: a project's folder with meta.json, ann and img",
+        supervisely.read_supervisely,
+        supervisely.is_supervisely,
+    ),
+    Format(
+        darwin.NAME,
+        "Darwin (V7)",
+        "V7: Darwin JSON 1.0 and 2.0, a file a picture",
+        darwin.read_darwin,
+        darwin.is_darwin,
     ),
 )

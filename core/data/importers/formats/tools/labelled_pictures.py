@@ -104,6 +104,11 @@ class LabelledPictures:
         self.data.problems.add("unreadable annotation file", self.name_of(file), why[:200])
         self.data.balance.leave(str(file), why[:200])
 
+    def other(self, file: Path, why: str) -> None:
+        """Leave out a file that is of another kind, and tell."""
+        self.data.problems.add("other file", self.name_of(file), why)
+        self.data.balance.leave(str(file), why)
+
     # Pictures
 
     def picture(
@@ -277,6 +282,14 @@ def rotated(
         about[0] + x * math.cos(turn) - y * math.sin(turn),
         about[1] + x * math.sin(turn) + y * math.cos(turn),
     )
+
+
+def ellipse_box(x: float, y: float, rx: float, ry: float, angle: float) -> Box:
+    """Return the box around an ellipse of half axes `rx` and `ry`, turned by degrees."""
+    turn = math.radians(angle)
+    across = math.hypot(rx * math.cos(turn), ry * math.sin(turn))
+    down = math.hypot(rx * math.sin(turn), ry * math.cos(turn))
+    return x - across, y - down, 2 * across, 2 * down
 
 
 def numbers(value: Any, count: int | None = None) -> list[float] | None:

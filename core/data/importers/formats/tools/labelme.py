@@ -42,8 +42,7 @@ def read_labelme(source: Path, watch: Watch) -> DataSet:
     files = into.files(lambda name: name.lower().endswith(".json"))
     for file, value in into.each_json(files):
         if not isinstance(value, dict) or not isinstance(value.get("shapes"), list):
-            into.data.balance.leave(str(file), "no file of labelme")
-            into.data.problems.add("other file", into.name_of(file), "it is none of labelme's")
+            into.other(file, "it is no file of labelme")
             continue
         _file(into, file, value)
     if into.source.is_dir():
