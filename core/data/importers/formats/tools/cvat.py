@@ -76,20 +76,19 @@ def _root(into: LabelledPictures, file: Path) -> Element | None:
     try:
         root = defusedxml.ElementTree.fromstring(into.read(file))
     except DefusedXmlException:
-        into.refuse(file, "it declares entities")
-        return None
+        why = "it declares entities"
     except ImportFailed as error:
-        into.refuse(file, error.message)
-        return None
+        why = error.message
     # Whatever a damaged file makes of the parser: a broken encoding raises LookupError.
     except Exception as error:
-        into.refuse(file, f"not XML: {error}")
-        return None
-    if root.tag != "annotations":
-        into.refuse(file, f"its root is <{str(root.tag)[:40]}>, not <annotations>")
-        return None
-    found: Element = root
-    return found
+        why = f"not XML: {error}"
+    else:
+        if root.tag == "annotations":
+            found: Element = root
+            return found
+        why = f"its root is <{str(root.tag)[:40]}>, not <annotations>"
+    into.refuse(file, why)
+    return None
 
 
 def _say_how(into: LabelledPictures) -> None:

@@ -148,14 +148,16 @@ class LabelledPictures:
         """Add an image file and return its number, None when it cannot be read."""
         problems = self.data.problems
         self.taken[found.path] = None
-        real = read_size(found.path, upright=True)
+        real = read_size(found.path)
         if real is None:
             problems.add("unreadable image", where, "its size cannot be read")
             return None
-        if size is not None and plausible(*size) and (round(size[0]), round(size[1])) != real:
-            detail = (
-                f"the file is {real[0]} × {real[1]}, its labels are for {size[0]:g} × {size[1]:g}"
-            )
+        stated = (round(size[0]), round(size[1])) if size and plausible(*size) else real
+        if stated == real[::-1]:
+            # The boxes are of the picture as it is stored: `core.data.images.exif_orientation`.
+            real = stated
+        elif stated != real:
+            detail = f"the file is {real[0]} × {real[1]}, labelled as {stated[0]} × {stated[1]}"
             problems.add("image of another size", where, detail, "kept")
         below = Path(found.path)
         name = (
