@@ -19,7 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
+
+import defusedxml.ElementTree
 
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
@@ -50,6 +52,7 @@ def is_label_studio(look: Look) -> bool:
 def read_label_studio(source: Path, watch: Watch) -> DataSet:
     """Read Label Studio's JSON at `source`, a folder or one file. Raises `ImportFailed`."""
     into = LabelledPictures(NAME, source, watch)
+    _interface(into)
     files = into.files(lambda name: name.lower().endswith(".json"))
     for file, value in into.each_json(files):
         tasks = value if isinstance(value, list) else [value]
@@ -63,6 +66,23 @@ def read_label_studio(source: Path, watch: Watch) -> DataSet:
             _Task(into, file, task).read()
     into.rest("no task of Label Studio names it")
     return into.finish("tasks of Label Studio")
+
+
+def _interface(into: LabelledPictures) -> None:
+    """Take the classes of the labeling interface, when it lies there as `label_config.xml`."""
+    file = into.root / "label_config.xml"
+    if not file.is_file():
+        return
+    try:
+        root = defusedxml.ElementTree.fromstring(into.read(file))
+    # Whatever a damaged file makes of the parser; `DefusedXmlException` for entities.
+    except Exception as error:
+        into.refuse(file, f"not XML: {error}")
+        return
+    into.data.balance.use(str(file))
+    for kind in ("RectangleLabels", "PolygonLabels", "EllipseLabels", "Labels"):
+        for element in root.iterfind(f".//{kind}/Label"):
+            into.label(element.get("value"), f"{into.name_of(file)}: {kind}")
 
 
 def _is_task(task: dict[str, Any]) -> bool:
@@ -157,8 +177,10 @@ class _Task:
     def _picture(self, name: str, index: int, shapes: list[dict[str, Any]]) -> int | None:
         first = next((item for item in shapes if _index(item) == index), {})
         width, height = (number(first.get(f"original_{side}")) for side in ("width", "height"))
+        # Of its local storage the path is in the query.
+        local = parse_qs(urlsplit(name).query).get("d", []) if "?d=" in name else []
         return self.into.picture(
-            [name],
+            [*local, name],
             self.where,
             beside=self.file.parent,
             size=(width, height) if width and height else None,

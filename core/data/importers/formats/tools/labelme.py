@@ -39,6 +39,8 @@ def is_labelme(look: Look) -> bool:
 def read_labelme(source: Path, watch: Watch) -> DataSet:
     """Read the labelme files at `source`, a folder or one file. Raises `ImportFailed`."""
     into = LabelledPictures(NAME, source, watch)
+    for name in _listed(into):
+        into.label(name, "labels.txt")
     files = into.files(lambda name: name.lower().endswith(".json"))
     for file, value in into.each_json(files):
         if not isinstance(value, dict) or not isinstance(value.get("shapes"), list):
@@ -51,6 +53,20 @@ def read_labelme(source: Path, watch: Watch) -> DataSet:
             if found is not None and found.path not in into.taken:
                 into.add(found, name)
     return into.finish("JSON files of labelme")
+
+
+def _listed(into: LabelledPictures) -> list[str]:
+    """Return the classes of `labels.txt`, which `labelme --labels` reads: one a line.
+
+    `__ignore__` and `_background_` are its own words for no class (examples/instance_segmentation).
+    """
+    file = into.root / "labels.txt"
+    if not file.is_file():
+        return []
+    lines = into.read(file).decode("utf-8-sig", "replace").splitlines()
+    into.data.balance.use(str(file))
+    names = [line.strip() for line in lines]
+    return [name for name in names if name and name not in ("__ignore__", "_background_")]
 
 
 def _file(into: LabelledPictures, file: Path, value: dict[str, Any]) -> None:
