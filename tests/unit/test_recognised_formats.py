@@ -7,10 +7,25 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from import_data import png
+from tool_data import (
+    DARWIN_BOX,
+    RECTANGLE,
+    annotation,
+    asset,
+    darwin_2,
+    drawn,
+    region,
+    result,
+    task,
+)
+from tool_data import put as files
 
+from cli.exits import Exit
+from cli.main import main
 from core.common.errors import ImportFailed
 from core.data.importers.detect_format import KINDS, guess_kind, recognise
 from core.data.importers.import_named import import_named
@@ -32,6 +47,50 @@ LABELME = {
     "imageData": None,
     "imageHeight": 60,
     "imageWidth": 80,
+}
+# One picture with one box in each of the formats.
+_VIA = {"name": "rect", "x": 1, "y": 2, "width": 3, "height": 4}
+_CENTRE = {"x": 50, "y": 40, "width": 20, "height": 10}
+SETS: dict[str, dict[str, Any]] = {
+    "cvat": {
+        "annotations.xml": '<annotations><version>1.1</version><image id="0" name="a.png">'
+        '<box label="car" xtl="1" ytl="2" xbr="9" ybr="9"/></image></annotations>',
+        "a.png": None,
+    },
+    "labelme": {"a.json": LABELME, "a.png": None},
+    "label-studio": {
+        "p.json": [task("a.png", annotation(result("rectanglelabels", **RECTANGLE)))],
+        "a.png": None,
+    },
+    "createml": {
+        "a.json": [{"image": "a.png", "annotations": [{"label": "car", "coordinates": _CENTRE}]}],
+        "a.png": None,
+    },
+    "via": {
+        "v.json": {
+            "a.png9": {
+                "filename": "a.png",
+                "size": 9,
+                "regions": [{"shape_attributes": _VIA, "region_attributes": {"type": "car"}}],
+            }
+        },
+        "a.png": None,
+    },
+    "vott": {
+        "a-asset.json": asset(
+            "a.png", region("RECTANGLE", "car", left=1, top=2, width=3, height=4)
+        ),
+        "a.png": None,
+    },
+    "supervisely": {
+        "meta.json": {"classes": [{"title": "car"}]},
+        "ds/ann/a.png.json": {"objects": [drawn("rectangle", [[1, 2], [9, 9]])], "tags": []},
+        "ds/img/a.png": None,
+    },
+    "darwin": {
+        "a.json": darwin_2({"name": "car", "bounding_box": DARWIN_BOX}),
+        "a.png": None,
+    },
 }
 CVAT_TASK = {"name": "night", "bug_tracker": "", "status": "annotation", "version": "1.0"}
 # What is recognised and not read, and a word of what is to be exported instead.
@@ -90,6 +149,36 @@ def test_an_error_names_the_format_that_is_there_and_its_command(
     assert import_named(project, folder, "auto").annotations == 2
 
 
+@pytest.mark.parametrize("typed", ["coco-dir", "yolo", "voc"])
+@pytest.mark.parametrize("there", SETS)
+def test_every_tools_format_is_named_by_the_errors_of_the_others(
+    project: Project, tmp_path: Path, there: str, typed: str
+) -> None:
+    folder = files(tmp_path / "set", SETS[there])
+    with pytest.raises(ImportFailed) as told:
+        import_named(project, folder, typed)
+    assert f"batman import {there} " in told.value.hint
+    assert import_named(project, folder).annotations == 1
+
+
+def test_the_command_line_reads_what_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labelme_at(tmp_path / "set")
+    report = tmp_path / "report.json"
+    words = ["import", "auto", "set", "--project", "p", "--create", "--report", str(report)]
+    assert main(words) == Exit.OK
+    assert json.loads(report.read_text(encoding="utf-8"))["kind"] == "labelme"
+    assert main(["import", "labelme", "set", "--project", "p"]) != Exit.OK
+    assert "in the project already" in capsys.readouterr().err
+    assert main(["import", "labelme", "set", "--project", "p", "--again", "--copy"]) == Exit.OK
+    main(["import", "--help"])
+    told = capsys.readouterr().out
+    listed = [kind.name for kind in KINDS if re.search(rf"^ +{kind.name}\b", told, re.MULTILINE)]
+    assert listed == [kind.name for kind in KINDS]
+
+
 @pytest.mark.parametrize("name", UNREAD)
 def test_a_format_that_is_not_read_is_named_with_what_to_export(
     project: Project, tmp_path: Path, name: str
@@ -110,7 +199,7 @@ def test_a_format_that_is_not_read_is_named_with_what_to_export(
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
 @pytest.mark.parametrize(
-    "files",
+    "there",
     [
         {},
         {"a.txt": "0 1 2"},
@@ -123,10 +212,10 @@ def test_a_format_that_is_not_read_is_named_with_what_to_export(
     ids=str,
 )
 def test_no_error_points_back_at_the_command_that_was_typed(
-    project: Project, tmp_path: Path, files: dict[str, str], kind: str
+    project: Project, tmp_path: Path, there: dict[str, str], kind: str
 ) -> None:
     (tmp_path / "set").mkdir()
-    for name, text in files.items():
+    for name, text in there.items():
         put(tmp_path / "set" / name, text)
     with pytest.raises(ImportFailed) as told:
         import_named(project, tmp_path / "set", kind)

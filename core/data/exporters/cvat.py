@@ -7,6 +7,7 @@ regions are left out and counted.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -42,13 +43,20 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
 
 
 def _head(snapshot: Snapshot) -> Iterator[str]:
-    subsets = dict.fromkeys(_SUBSETS[split_of(snapshot, image)] for image in snapshot.images)
+    """Yield the lines before the images: a project with a task for each subset."""
+    sizes = Counter(_SUBSETS[split_of(snapshot, image)] for image in snapshot.images)
+    name = escape(_plain(snapshot.project.name))
     yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
-    yield f"  <meta><project><name>{escape(_plain(snapshot.project.name))}</name>\n"
-    yield f"    <subsets>{chr(10).join(subsets)}</subsets>\n    <labels>\n"
-    for name in snapshot.classes:
+    yield f"  <meta><project><name>{name}</name>\n    <tasks>\n"
+    for number, (subset, size) in enumerate(sizes.items(), 1):
         yield (
-            f"      <label><name>{escape(_plain(name))}</name><type>any</type>"
+            f"      <task><id>{number}</id><name>{subset}</name><size>{size}</size>"
+            f"<mode>annotation</mode><subset>{subset}</subset></task>\n"
+        )
+    yield f"    </tasks>\n    <subsets>{chr(10).join(sizes)}</subsets>\n    <labels>\n"
+    for label in snapshot.classes:
+        yield (
+            f"      <label><name>{escape(_plain(label))}</name><type>any</type>"
             "<attributes></attributes></label>\n"
         )
     yield "    </labels></project></meta>\n"
