@@ -101,6 +101,11 @@ UNREAD = {
     "export.ndjson": ('{"data_row":{"id":"c"},"media_attributes":{}}\n', "COCO"),
     "tasks.json": ('[{"task_id":"5","callback_url":"x","params":{}}]', "COCO"),
     "labelmap.txt": ("# label:color_rgb:parts:actions\ncar:1,2,3::\n", "COCO"),
+    "web.xml": (
+        "<annotation><object><name>car</name><polygon><pt><x>1</x></pt></polygon></object>"
+        "</annotation>",
+        "CVAT for images",
+    ),
     "output.manifest": ('{"source-ref":"s3://a","x":{},"x-metadata":{}}\n', "COCO"),
 }
 
@@ -189,7 +194,9 @@ def test_a_format_that_is_not_read_is_named_with_what_to_export(
     found = recognise(tmp_path / "set")
     assert found is not None
     assert found.kind is None
-    for kind in ("auto", "coco-dir", "yolo", "voc", "labelme"):
+    # The old LabelMe's XML is that of Pascal VOC, with points where that has boxes.
+    voc = [] if name == "web.xml" else ["voc"]
+    for kind in ("auto", "coco-dir", "yolo", *voc, "labelme"):
         with pytest.raises(ImportFailed) as told:
             import_named(project, tmp_path / "set", kind)
         assert found.title in told.value.message
@@ -221,6 +228,33 @@ def test_no_error_points_back_at_the_command_that_was_typed(
         import_named(project, tmp_path / "set", kind)
     words = f"{told.value.message} {told.value.hint}"
     assert not re.search(rf"batman import {kind}\b", words), words
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        {"labels/0.txt": "0 .5 .5 .2 .2", "classes.txt": "car", "notes.json": '{"categories":[]}'},
+        {"obj_train_data/0.txt": "0 .5 .5 .2 .2", "obj.names": "car", "train.txt": "0.jpg"},
+        {"data.yaml": "names: [car]\ntrain: images", "images/0.txt": "0 .5 .5 .2 .2"},
+    ],
+    ids=["Label Studio", "Darknet", "Ultralytics"],
+)
+def test_labels_exported_without_their_images_are_told(
+    project: Project, tmp_path: Path, there: dict[str, str]
+) -> None:
+    for name, text in there.items():
+        put(tmp_path / "set" / name, text)
+    assert guess_kind(tmp_path / "set") == "yolo"
+    with pytest.raises(ImportFailed) as told:
+        import_named(project, tmp_path / "set", "yolo")
+    assert "data.yaml" not in told.value.hint
+    assert "without their images" in told.value.hint
+    assert "COCO" not in told.value.message
+
+
+def test_a_json_that_is_none_of_coco_is_not_taken_for_it(tmp_path: Path) -> None:
+    assert guess_kind(put(tmp_path / "package.json", '{"name": "x"}')) is None
+    assert guess_kind(put(tmp_path / "a.json", '{"info": {}, "images": []}')) == "coco-dir"
 
 
 def test_what_nothing_is_recognised_in_lists_the_formats(project: Project, tmp_path: Path) -> None:

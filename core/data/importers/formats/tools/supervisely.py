@@ -49,6 +49,8 @@ def read_supervisely(source: Path, watch: Watch) -> DataSet:
             for item in _list(value.get("classes")):
                 if isinstance(item, dict):
                     into.label(item.get("title"), f"{into.name_of(file)}: classes")
+        elif isinstance(value, dict) and "framesCount" in value:
+            into.other(file, "it is of a video: run Turn video project to images in Supervisely")
         elif isinstance(value, dict) and isinstance(value.get("objects"), list):
             _annotation(into, file, value)
         elif file.parent.name != "img_info" and file.name not in _OTHERS:
