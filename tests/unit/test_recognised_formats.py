@@ -7,21 +7,10 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from import_data import png
-from tool_data import (
-    DARWIN_BOX,
-    RECTANGLE,
-    annotation,
-    asset,
-    darwin_2,
-    drawn,
-    region,
-    result,
-    task,
-)
+from tool_data import LABELME, SETS
 from tool_data import put as files
 
 from cli.exits import Exit
@@ -31,67 +20,6 @@ from core.data.importers.detect_format import KINDS, guess_kind, recognise
 from core.data.importers.import_named import import_named
 from core.data.store import Project
 
-LABELME = {
-    "version": "5.5.0",
-    "flags": {},
-    "shapes": [
-        {
-            "label": "car",
-            "points": [[5, 5], [20, 25]],
-            "group_id": None,
-            "shape_type": "rectangle",
-            "flags": {},
-        }
-    ],
-    "imagePath": "a.png",
-    "imageData": None,
-    "imageHeight": 60,
-    "imageWidth": 80,
-}
-# One picture with one box in each of the formats.
-_VIA = {"name": "rect", "x": 1, "y": 2, "width": 3, "height": 4}
-_CENTRE = {"x": 50, "y": 40, "width": 20, "height": 10}
-SETS: dict[str, dict[str, Any]] = {
-    "cvat": {
-        "annotations.xml": '<annotations><version>1.1</version><image id="0" name="a.png">'
-        '<box label="car" xtl="1" ytl="2" xbr="9" ybr="9"/></image></annotations>',
-        "a.png": None,
-    },
-    "labelme": {"a.json": LABELME, "a.png": None},
-    "label-studio": {
-        "p.json": [task("a.png", annotation(result("rectanglelabels", **RECTANGLE)))],
-        "a.png": None,
-    },
-    "createml": {
-        "a.json": [{"image": "a.png", "annotations": [{"label": "car", "coordinates": _CENTRE}]}],
-        "a.png": None,
-    },
-    "via": {
-        "v.json": {
-            "a.png9": {
-                "filename": "a.png",
-                "size": 9,
-                "regions": [{"shape_attributes": _VIA, "region_attributes": {"type": "car"}}],
-            }
-        },
-        "a.png": None,
-    },
-    "vott": {
-        "a-asset.json": asset(
-            "a.png", region("RECTANGLE", "car", left=1, top=2, width=3, height=4)
-        ),
-        "a.png": None,
-    },
-    "supervisely": {
-        "meta.json": {"classes": [{"title": "car"}]},
-        "ds/ann/a.png.json": {"objects": [drawn("rectangle", [[1, 2], [9, 9]])], "tags": []},
-        "ds/img/a.png": None,
-    },
-    "darwin": {
-        "a.json": darwin_2({"name": "car", "bounding_box": DARWIN_BOX}),
-        "a.png": None,
-    },
-}
 CVAT_TASK = {"name": "night", "bug_tracker": "", "status": "annotation", "version": "1.0"}
 # What is recognised and not read, and a word of what is to be exported instead.
 UNREAD = {

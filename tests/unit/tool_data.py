@@ -162,3 +162,66 @@ def darwin_2(*annotations: dict[str, Any], name: str = "a.png", path: str = "/")
         "item": {"name": name, "path": path, "slots": [slot]},
         "annotations": [{"id": "x", "slot_names": ["0"], **item} for item in annotations],
     }
+
+
+LABELME = {
+    "version": "5.5.0",
+    "flags": {},
+    "shapes": [
+        {
+            "label": "car",
+            "points": [[5, 5], [20, 25]],
+            "group_id": None,
+            "shape_type": "rectangle",
+            "flags": {},
+        }
+    ],
+    "imagePath": "a.png",
+    "imageData": None,
+    "imageHeight": 60,
+    "imageWidth": 80,
+}
+# One picture with one box in each of the formats.
+_VIA = {"name": "rect", "x": 1, "y": 2, "width": 3, "height": 4}
+_CENTRE = {"x": 50, "y": 40, "width": 20, "height": 10}
+SETS: dict[str, dict[str, Any]] = {
+    "cvat": {
+        "annotations.xml": '<annotations><version>1.1</version><image id="0" name="a.png">'
+        '<box label="car" xtl="1" ytl="2" xbr="9" ybr="9"/></image></annotations>',
+        "a.png": None,
+    },
+    "labelme": {"a.json": LABELME, "a.png": None},
+    "label-studio": {
+        "p.json": [task("a.png", annotation(result("rectanglelabels", **RECTANGLE)))],
+        "a.png": None,
+    },
+    "createml": {
+        "a.json": [{"image": "a.png", "annotations": [{"label": "car", "coordinates": _CENTRE}]}],
+        "a.png": None,
+    },
+    "via": {
+        "v.json": {
+            "a.png9": {
+                "filename": "a.png",
+                "size": 9,
+                "regions": [{"shape_attributes": _VIA, "region_attributes": {"type": "car"}}],
+            }
+        },
+        "a.png": None,
+    },
+    "vott": {
+        "a-asset.json": asset(
+            "a.png", region("RECTANGLE", "car", left=1, top=2, width=3, height=4)
+        ),
+        "a.png": None,
+    },
+    "supervisely": {
+        "meta.json": {"classes": [{"title": "car"}]},
+        "ds/ann/a.png.json": {"objects": [drawn("rectangle", [[1, 2], [9, 9]])], "tags": []},
+        "ds/img/a.png": None,
+    },
+    "darwin": {
+        "a.json": darwin_2({"name": "car", "bounding_box": DARWIN_BOX}),
+        "a.png": None,
+    },
+}

@@ -57,7 +57,9 @@ def read_darwin(source: Path, watch: Watch) -> DataSet:
 
 def _file(into: LabelledPictures, file: Path, about: dict[str, Any], annotations: Any) -> None:
     where = into.name_of(file)
-    slots = [slot for slot in about.get("slots") or [about] if isinstance(slot, dict)]
+    listed = about.get("slots")
+    listed = listed if isinstance(listed, list) and listed else [about]
+    slots = [slot for slot in listed if isinstance(slot, dict)]
     slot: dict[str, Any] = slots[0] if slots else {}
     objects = [item for item in annotations if isinstance(item, dict) and not _no_shape(item)]
     into.data.balance.found(len(objects))

@@ -183,7 +183,12 @@ class LabelledPictures:
         return number
 
     def rest(self, why: str) -> None:
-        """Note the images below the folder that no label file spoke of, as left out."""
+        """Note the images below the folder that no label file spoke of, as left out.
+
+        Of a file that was named itself the folder may be any: what else lies there is not its own.
+        """
+        if self.source.is_file():
+            return
         for name in walk_images(self.root):
             path = f"{self.root}/{name}"
             if path not in self.taken:
