@@ -233,7 +233,7 @@ class TorchDetector(Detector):
         network = self._network
         if len(batch) == self.batch_size:
             self._full_batches += 1
-            if self._full_batches == _TRACE_AFTER:
+            if self._full_batches == _TRACE_AFTER and self.optimise:
                 self._traced = self._trace(images)
             network = self._traced or network
         elif self._traced is not None and len(batch) < self.batch_size:
