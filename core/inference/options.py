@@ -56,9 +56,9 @@ class InferenceSummary:
     """What was looked at and found. `skipped` are the inputs that could not be used.
 
     `frames` counts images and frames of videos that were looked at; `per_class` the detections by
-    class, all classes of the model; `tracks` how many objects were followed, None without tracking. `seconds` is
-    without the time to load the model. `annotated` is None if no pictures were asked for, `coco` if
-    no JSON was.
+    class, all classes of the model; `tracks` how many objects were followed, None without
+    tracking. `seconds` is without the time to load the model. `annotated` is None if no pictures
+    were asked for, `coco` if no JSON was.
     """
 
     checkpoint: Path
