@@ -82,6 +82,7 @@ def export_original(
         splits=snapshot.splits(),
         missing=snapshot.missing,
         left_out=writer.left_out,
+        turned=snapshot.turned,
     )
 
 
