@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from cli.common import add_json, add_project, open_project
+from cli.common import add_json, add_project, open_project, workspace_of
 from cli.exits import Exit
 from cli.numbers import whole
 from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
+from core.common.errors import BatmanError
 
 
 def add(commands: Subcommands) -> None:
     """Add the sub-commands to `batman import`."""
-    listing = commands.add("list", "where a project's images came from", _list)
+    listing = commands.add(
+        "list", "where a project's images came from; without --project the projects", _list
+    )
     add_json(listing)
-    add_project(listing)
+    add_project(listing, required=False)
+    listing.add_argument(
+        "--projects-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder of projects to list (default: data/projects of the workspace)",
+    )
     remove = commands.add("remove", "take an import out as a whole; can be undone", _remove)
     remove.add_argument(
         "number", type=whole(1), metavar="ID", help="its number in batman import list"
@@ -24,8 +34,17 @@ def add(commands: Subcommands) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
+    from cli.data.project import say_projects
     from core.data.importers import list_imports
 
+    if args.project is None:
+        place = args.projects_dir or workspace_of(args).projects_dir
+        return say_projects(place, as_json=args.json)
+    if args.projects_dir is not None:
+        raise BatmanError(
+            "The option --projects-dir lists projects, and --project the imports of one.",
+            "Leave one of them out.",
+        )
     with open_project(args) as project:
         rows = list_imports(project)
     if args.json:

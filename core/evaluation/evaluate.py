@@ -192,8 +192,9 @@ def _result(
     progress: Report,
 ) -> EvaluationResult:
     from core.evaluation import coco, pictures
-    from core.evaluation.confusion import confusion, worst_images
+    from core.evaluation.confusion import confusion
     from core.evaluation.metrics import best_common, best_f1
+    from core.evaluation.worst_images import worst_images
 
     common = best_common(metrics.matches)
     per_class = []

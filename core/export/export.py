@@ -20,6 +20,7 @@ from core.common.text import clean
 from core.data.images.class_colours import model_class_ids
 from core.export.formats import DEFAULT, FORMATS, Format, require_formats
 from core.export.naming import check_classes
+from core.export.verify import IMAGES
 from core.privacy.secrets import redact, redact_forms, redact_tree
 from core.training.run.results import RESULTS_FILE
 
@@ -46,7 +47,7 @@ class ExportOptions:
     classes: Sequence[str] | None = None
     formats: Sequence[str] = DEFAULT
     images: Path | None = None
-    verify_images: int = 50
+    verify_images: int = IMAGES
     tolerance: float | None = None
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 from core.common.errors import ConfigError, RunError
 from core.common.files import link_or_copy
 from core.common.text import clean, plural
-from core.models.checkpoint_file import load_checkpoint
+from core.models.checkpoint_file import arguments_of, foreign_content, load_checkpoint
 from core.models.sizes import get_model
 from core.training.config.options import TrainingConfig
 from core.training.run.events import Event, Started
@@ -226,19 +226,13 @@ def read_info(path: Path) -> CheckpointInfo:
         or not content.get("optimizer_states")
     ):  # fmt: skip
         raise _weights_only(path)
-    try:
+    hint = "Resume from another one, or start afresh from its weights with --pretrained."
+    with foreign_content(path, "Batman's", hint):
         return _info(path, content)
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise RunError(
-            f"'{clean(path.name)}' is no checkpoint of Batman's: {clean(repr(error))[:200]}.",
-            "Resume from another one, or start afresh from its weights with --pretrained.",
-        ) from None
 
 
 def _info(path: Path, content: dict[str, Any]) -> CheckpointInfo:
-    arguments = content.get("args") or {}
-    if not isinstance(arguments, dict):  # a Namespace, in rfdetr's own
-        arguments = vars(arguments)
+    arguments = arguments_of(content)
     model = content.get("model_config") or {}
     progress = content["loops"]["fit_loop"]["epoch_progress"]["current"]
     return CheckpointInfo(

@@ -224,8 +224,8 @@ class Session:
             self._say("looking for the largest batch that fits")
             train = build.train_config(config, self._run_dir, self._classes, Batching(1, 1, world))
             batch = largest_batch(model, train)
-            if gpu is not None and idle(gpu):
-                remember(config, gpu, batch)
+            if gpu is not None and idle(gpu) and (told := remember(config, gpu, batch)):
+                self._say(told)
         return Batching(batch, max(1, -(-EFFECTIVE // (batch * world))), world)
 
     def _val_images(self) -> ValImages | None:
