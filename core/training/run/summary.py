@@ -31,13 +31,12 @@ _ENDS: dict[type, State] = {Stopped: "stopped", Finished: "finished", Failed: "f
 class RunSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a list of runs shows. Times are Unix seconds, metrics lie between 0 and 1.
 
-    `epoch` counts complete epochs of `epochs`, `seconds` is the time it trained, or from its first
-    event to its last until it has finished. While a run goes on, `best_map50_95` is the best among
-    its latest validations. `loss` is the newest epoch's mean training loss. `error` says what
-    failed, or why the folder cannot be read, `problem` what is wrong with a file without which the
-    run can be shown (`core.training.run.damage`). `note` and `tags` are a person's
-    (`core.training.run.notes`), `settings` the run's settings as JSON, None where they cannot be
-    read.
+    `epoch` counts complete epochs of `epochs`, `seconds` is the time it trained, without pauses.
+    While a run goes on, `best_map50_95` is the best among its latest validations. `loss` is the
+    newest epoch's mean training loss. `error` says what failed, or why the folder cannot be read,
+    `problem` what is wrong with a file without which the run can be shown
+    (`core.training.run.damage`). `note` and `tags` are a person's (`core.training.run.notes`),
+    `settings` the run's settings as JSON, None where they cannot be read.
 
     Lists hold tens of thousands: it is made fast, and not walked by the garbage collector.
     """
@@ -146,11 +145,3 @@ def loss_of(events: Sequence[Event]) -> float | None:
             return event.train_loss
     losses = [e.loss for e in events if isinstance(e, Step) and e.loss is not None]
     return math.fsum(losses) / len(losses) if losses else None
-
-
-def seconds_of(events: Sequence[Event], started: float | None) -> float:
-    """Return how long a run that began at `started` (Unix seconds) took; see `RunSummary`."""
-    if not events or started is None:
-        return 0.0
-    last = events[-1]
-    return last.seconds if isinstance(last, Finished) else last.t - started
