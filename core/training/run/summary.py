@@ -13,6 +13,7 @@ import msgspec
 from core.common.errors import BatmanError
 from core.common.files import read_typed_json
 from core.training.config.options import TrainingConfig
+from core.training.run.checkpoints import BEST, read_best
 from core.training.run.events import (
     Epoch,
     Event,
@@ -95,12 +96,14 @@ class Results(msgspec.Struct):
 def best_of(results: Path, events: Sequence[Event]) -> Best:
     """Return the best validation that the file `results` or `events` tell of.
 
-    Results are written when a run ends, so that a resumed one may be better by now.
+    Results are written when a run ends, so that a resumed one may be better by now. Where the best
+    model beside them is of another epoch, it counts and not they.
     """
     written = Best()
     with contextlib.suppress(BatmanError):  # told by `core.training.run.damage`
         found = read_typed_json(results, Results)
         written = found.best if found and found.best else written
+    written = _newer(results) or written
     seen: list[Validation] = []
     for event in events:
         if isinstance(event, Started):
@@ -111,6 +114,23 @@ def best_of(results: Path, events: Sequence[Event]) -> Best:
     if top is None or (written.map50_95 is not None and written.map50_95 >= top.map50_95):
         return written
     return Best(top.epoch, top.map50_95, top.map50)
+
+
+def _newer(results: Path) -> Best | None:
+    """Return what a best model says of itself that was written after `results`."""
+    model = results.with_name(BEST)
+    try:
+        if model.stat().st_mtime_ns <= results.stat().st_mtime_ns:
+            return None
+    except OSError:
+        return None
+    said = read_best(model)
+    if said is None or not said.epoch:
+        return None
+    record = said.record or {"map50_95": said.worth.get("map")}
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert({**record, "epoch": said.epoch}, Best)
+    return None
 
 
 def end_of(events: Sequence[Event]) -> State | None:

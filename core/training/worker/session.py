@@ -38,7 +38,7 @@ from core.training.run.events import (
 from core.training.run.results import write_results
 from core.training.run.trained_time import trained_seconds
 from core.training.worker import build
-from core.training.worker.checkpoint_writer import RunState, WholeFileIO
+from core.training.worker.checkpoint_writer import CheckpointFiles, RunState, WholeFileIO
 from core.training.worker.data.seeds import BatchSeeds
 from core.training.worker.ranks import is_rank_zero, under_srun, under_torchrun
 from core.training.worker.recorder import RunRecorder
@@ -308,6 +308,8 @@ class Session:
         self.stop.listen()
         for line in state.epoch_events:
             self._complete(line)
+        files = CheckpointFiles(self._run_dir, self._config.keep_checkpoints, None)
+        files.adopt_best(None, state, self._config.best_metric, self._earlier)
         self.batching = Batching(state.batch, state.accum, state.world)
         self._record(state, self._config.device)
 
