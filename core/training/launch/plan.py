@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.common.errors import ConfigError, RunError
+from core.common.errors import BatmanError, ConfigError, RunError
 from core.common.files import expand_user, safe_name
 from core.common.temporary import folder_beside, sweep
 from core.common.text import clean, plural
@@ -28,6 +28,7 @@ from core.training.run.checkpoints import (
     require_state,
     resume_file,
 )
+from core.training.run.foreign_output import refuse_foreign
 from core.training.run.overwrite_guard import (
     Reached,
     falls_behind,
@@ -119,8 +120,14 @@ def plan_settings(
     written. Raises as `resume_run` does.
     """
     wanted = None if config.resume is None else existing(workspace, config.resume)
+    project = str(config.project) if config.project is not None else None
     if wanted is not None and not wanted.exists():
+        named = workspace.runs_dir / str(config.resume)
+        if not _is_ours(named):
+            refuse_foreign(named, project)
         wanted = find_run(workspace, str(config.resume)).path
+    if wanted is not None and not _is_ours(wanted):
+        refuse_foreign(wanted, project)
     if wanted is not None and wanted.is_file():
         require_state(wanted)
     folder = wanted.parent if wanted is not None and wanted.is_file() else wanted
@@ -196,6 +203,15 @@ def _resumed(
         if checkpoint == run.path / LAST:
             _refuse_done(shown, summary, at, config)
     return config
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether `path` is a run's folder, or lies in one; rfdetr's settings have our name."""
+    try:
+        Run(path if path.is_dir() else path.parent).config()
+    except BatmanError:
+        return False
+    return True
 
 
 def _refuse_changed(shown: str, before: TrainingConfig, config: TrainingConfig) -> None:
