@@ -16,7 +16,6 @@ from test_start_run import workspace as workspace
 from cli.main import main
 from core.common.errors import RunError
 from core.common.workspace import Workspace
-from core.training.config.options import TrainingConfig
 from core.training.launch.prepare_run import ready_run
 from core.training.run import checkpoints
 from core.training.run.foreign_output import refuse_foreign
@@ -142,4 +141,3 @@ def test_ours_pass_also_where_their_settings_are_lost(workspace: Workspace, tmp_
     (run.path / "training_config.json").unlink()
     refuse_foreign(run.path)
     refuse_foreign(tmp_path / "nowhere")
-    assert TrainingConfig(model="tiny").resume is None

@@ -57,11 +57,11 @@ def create_run(workspace: Workspace, config: TrainingConfig) -> Run:
     `runs/<project>-<model>-<number>`. An image size that the model cannot take gives way to the
     nearest, with a note. Raises RunError when the folder holds a run already.
     """
-    config = _absolute(workspace, config.resolved())
+    config = absolute_paths(workspace, config.resolved())
     if config.output_dir is None:
         return _new_run(workspace, config)
     path = (workspace.root / expand_user(config.output_dir)).absolute()
-    _refuse_used(path)
+    refuse_used(path)
     sweep(path.parent)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def plan_settings(
     if not (folder / CONFIG_FILE).is_file():
         return None, config.with_changes(origin=Origin(run=None, checkpoint=resume_file(wanted)))
     skipped = ("resume", "output_dir", "dataset", "notes", "origin")
-    chosen = _absolute(workspace, config)
+    chosen = absolute_paths(workspace, config)
     changes = {n: getattr(chosen, n) for n in config.model_fields_set if n not in skipped}
     run = Run(folder)
     summary = run.summary()
@@ -251,8 +251,8 @@ def _refuse_done(shown: str, summary: RunSummary, at: Reached, config: TrainingC
         )
 
 
-def _absolute(workspace: Workspace, config: TrainingConfig) -> TrainingConfig:
-    """Make the paths absolute that the worker reads; it runs in another folder."""
+def absolute_paths(workspace: Workspace, config: TrainingConfig) -> TrainingConfig:
+    """Return `config` with the paths absolute that the worker reads; it runs in another folder."""
     paths = {name: getattr(config, name) for name in ("project", "resume", "pretrained")}
     found = {name: existing(workspace, path) for name, path in paths.items() if path is not None}
     return config.with_changes(**found) if found else config
@@ -298,7 +298,8 @@ def _cannot_make(path: Path, error: OSError) -> RunError:
     )
 
 
-def _refuse_used(path: Path) -> None:
+def refuse_used(path: Path) -> None:
+    """Raise RunError unless a new run can be made in the folder `path`."""
     if path.exists() and not path.is_dir():
         raise RunError(
             f"'{clean(str(path))}' is a file, not a folder.", "Choose another --output-dir."

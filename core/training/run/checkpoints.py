@@ -236,6 +236,15 @@ def read_info(path: Path) -> CheckpointInfo:
         ) from None
 
 
+def peek_info(path: Path) -> CheckpointInfo | None:
+    """Return what `read_info` does, without torch; None for what only torch can tell about."""
+    with contextlib.suppress(Exception):  # the trainer says what is wrong with it
+        content = read_header(path)
+        if content.get("optimizer_states"):
+            return _info(path, content)
+    return None
+
+
 def _info(path: Path, content: dict[str, Any]) -> CheckpointInfo:
     arguments = content.get("args") or {}
     if not isinstance(arguments, dict):  # a Namespace, in rfdetr's own

@@ -46,7 +46,8 @@ def refuse_foreign(path: Path, project: str | None = None) -> None:
             "Import the data set that it was trained on with batman import yolo, and start a new "
             "run on it with batman train --project.",
         )
-    best = _best_of(path, folder)
+    named = path.is_file() and (path.name in _RFDETR_BEST or path.suffix == ".ckpt")
+    best = path if named else best_weights(folder)
     exported = (folder / "class_info.json").is_file()
     if (folder / _CONFIG).is_file():
         if not _of_rfdetr(folder / _CONFIG):
@@ -65,10 +66,8 @@ def refuse_foreign(path: Path, project: str | None = None) -> None:
     )
 
 
-def _best_of(path: Path, folder: Path) -> Path | None:
-    """Return the best weights there, a file that was named before all others."""
-    if path.is_file() and (path.name in _RFDETR_BEST or path.suffix == ".ckpt"):
-        return path
+def best_weights(folder: Path) -> Path | None:
+    """Return the best weights in a folder of training, whosesoever; None where there are none."""
     found = next((folder / name for name in _RFDETR_BEST if (folder / name).is_file()), None)
     return found or max(folder.glob("checkpoint_*.ckpt"), default=None)
 
