@@ -27,13 +27,12 @@ from cli.progress import Stages
 from cli.runs.follow import follow, typed
 from cli.runs.models import say_models
 from core.common.errors import BatmanError
-from core.common.text import plural
+from core.common.text import clean, plural
 from core.common.workspace import Workspace
 from core.models.sizes import MODELS, get_model
 from core.training.config.command_line import option_flag, option_names
 from core.training.config.form import SECTIONS, to_text
 from core.training.config.options import TrainingConfig, default_for, parse_config
-from core.training.launch.plan import plan_settings
 from core.training.run.disk_space import checkpoint_sizes
 from core.training.run.run import Run
 
@@ -251,9 +250,11 @@ def _counts(config: TrainingConfig) -> str:
 
 
 def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
-    """Print the settings as training would have them, and what they would train on."""
-    resumed, settings = plan_settings(workspace, config, local=True)
-    settings = settings.resolved()
+    """Print what the same command without --dry-run would train; refuse what it would refuse."""
+    from core.training.launch.local import would_start
+    from core.training.launch.pretrained_weights import weights_to_fetch
+
+    where, resumed, settings = would_start(workspace, config)
     model = get_model(settings.model)
     say("Nothing is started: this is what would be trained.", "bold")
     say()
@@ -269,33 +270,23 @@ def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
         ],
     )
     say()
+    assert settings.dataset is not None  # would_start sees to it
     pairs: list[tuple[str, object]] = [
+        ("run folder", where),
         ("goes on with", resumed.path if resumed else settings.resume),
         ("model", f"{model.name}, {model.params:g} M parameters, {model.licence}"),
         ("effective batch", settings.effective_batch or "found out at the start"),
         ("checkpoints", checkpoint_sizes(settings).sentence()),
+        ("project", settings.project),
+        ("images", _counts(settings)),
+        ("classes", ", ".join(settings.dataset.class_names)),
     ]
-    if settings.dataset is not None:  # it goes on with what was prepared, wherever the project is
-        pairs += [
-            ("images", _counts(settings)),
-            ("classes", ", ".join(settings.dataset.class_names)),
-        ]
-    elif settings.project is not None:
-        from core.data.classes import list_classes
-        from core.data.store import Project
-
-        with Project.open(project_path(workspace, str(settings.project))) as project:
-            names = [row.name for row in list_classes(project) if row.annotations]
-            summary = project.summary()
-        if settings.filter_classes is not None:
-            names = [name for name in names if name in settings.filter_classes]
-        pairs += [
-            ("project", f"{summary.name}, {plural(summary.images, 'image')}"),
-            ("classes", ", ".join(names)),
-        ]
     say_pairs(pairs)
-    for note in settings.notes:
+    for note in [*settings.notes, *settings.dataset.notes]:
         say(f"Note: {note}", "yellow")
+    fetched = weights_to_fetch(settings)
+    if fetched is not None:
+        say(f"Note: the weights are fetched first, to {clean(str(fetched))}.", "yellow")
     say_findings(workspace, config)
     return Exit.OK
 
