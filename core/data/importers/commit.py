@@ -148,6 +148,10 @@ def _one(
         kind = "unreadable image" if number < len(data.images) else "unreadable file"
         data.problems.add(kind, placed[number].name, why)
     gone = {number: why for number, why in gone.items() if number < len(data.images)}
+    if gone and "balance" in data.detail:
+        images = data.detail["balance"]["images"]
+        images["taken"] -= len(gone)
+        images["left"]["it cannot be read"] = len(gone)
     if len(gone) == len(data.images):
         raise ImportFailed(
             f"None of the {plural(len(gone), 'image')} can be read.",
@@ -216,6 +220,7 @@ def _write(
         files=files,
         splits=splits,
         problem_counts=dict(data.problems.counts),
+        balance=data.detail.get("balance", {}),
     )
     detail = {
         "images": report.images,
