@@ -85,15 +85,23 @@ def _no_pictures(sheet: Sheet, sets: Sequence[DataSet], place: Path | None) -> N
         )
     if not images.found and (alone := _unmet(sheet)):
         raise ImportFailed(
-            f"The pictures are missing: there {'is' if alone == 1 else 'are'}"
+            f"The pictures are missing: there {_are(alone)}"
             f" {plural(alone, 'label file')}, such as {_such(sheet)}, and not one picture.",
             f"Looked in {where}. Export the data set with its images, or put them where"
             " its labels belong to them.",
         )
-    if any(data.balance.looked for data in sets) and not images.found:
+    if any(data.balance.looked for data in sets):
         raise ImportFailed(
-            f"There is no image in {where}.", "Check where the pictures are, and what was named."
+            f"There is no image in {where}.",
+            f"There {_are(images.found)} {plural(images.found, 'image')} elsewhere, such as"
+            f" {_examples(images, *images.left)}: check how the data set names its splits."
+            if images.found
+            else "Name the folder that holds the images and their label files.",
         )
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _unmet(sheet: Sheet) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
+from core.data.importers.formats.tools import cvat, labelme
 from core.data.importers.report import Watch
 
 
@@ -32,4 +33,20 @@ class Format:
     recognise: Callable[[Look], bool]
 
 
-FORMATS: tuple[Format, ...] = ()
+# In the order in which they are looked for.
+FORMATS: tuple[Format, ...] = (
+    Format(
+        "cvat",
+        "CVAT's own XML",
+        "CVAT for images and for videos (1.1): annotations.xml with images/, or a ZIP",
+        cvat.read_cvat,
+        cvat.is_cvat,
+    ),
+    Format(
+        "labelme",
+        "labelme",
+        "labelme, X-AnyLabeling: a folder of JSON files beside their pictures",
+        labelme.read_labelme,
+        labelme.is_labelme,
+    ),
+)

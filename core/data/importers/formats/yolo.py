@@ -247,6 +247,10 @@ class _Reader:
         return None
 
 
+def _is_label(name: str) -> bool:
+    return name.lower().endswith(".txt")
+
+
 def _below(entry: str, roots: list[str]) -> str | None:
     """Return a line of a list as a path below one of the roots, None when it leads elsewhere."""
     if entry.startswith("/"):
