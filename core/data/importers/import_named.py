@@ -91,7 +91,7 @@ def _another(error: ImportFailed, other: Recognised, source: Path) -> ImportFail
     if isinstance(error, LooksWrong):
         way = f"batman import {other.kind.name} {clean(shlex.quote(str(source)))}"
         looks = f"{error.message} It looks like {other.title}."
-        return LooksWrong(looks, f"Read it with {way}. {error.hint}")
+        return LooksWrong(looks, f"Read it with {way}. {error.advice}".strip())
     way = f"batman import {other.kind.name} {clean(shlex.quote(str(source)))}"
     if other.sure:
         return ImportFailed(f"{error.message} It looks like {other.title}.", f"Read it with {way}")

@@ -45,7 +45,14 @@ _DOTA = re.compile(r"(-?[\d.]+ ){8}[A-Za-z][\w-]*( \d)?|imagesource:.*|gsd:.*")
 
 
 class LooksWrong(ImportFailed):
-    """A data set that looks like a mistake; it can be imported as it is when that is wished."""
+    """A data set that looks like a mistake; it can be imported as it is when that is wished.
+
+    `advice` is the way out without the command line's option to go on, which the hint has too.
+    """
+
+    def __init__(self, message: str, advice: str) -> None:
+        super().__init__(message, f"{advice} {GO_ON}".strip())
+        self.advice = advice
 
 
 def weigh(data: DataSet, place: Path | None, watch: Watch, *, anyway: bool) -> None:
@@ -67,7 +74,7 @@ def weigh_all(sets: Sequence[DataSet], place: Path | None, watch: Watch, *, anyw
         _no_pictures(sheet, sets, place)
     elif not anyway and (doubt := _doubt(sheet, sets)):
         message, hint = doubt
-        raise LooksWrong(message, f"{hint} {GO_ON}".strip())
+        raise LooksWrong(message, hint)
 
 
 def _no_pictures(sheet: Sheet, sets: Sequence[DataSet], place: Path | None) -> None:
