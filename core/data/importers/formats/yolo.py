@@ -182,7 +182,7 @@ class _Reader:
             )
         # The fractions are of the picture as it is seen, turned by its EXIF tag: so take it
         # Ultralytics' loader (`exif_size`) and the programs to label with.
-        size = read_size(found.path, upright=True)
+        size = read_size(found.path)
         if size is None:
             self.data.balance.leave(found.path, "it cannot be read")
             return problems.add("unreadable image", name, "its size cannot be read")
