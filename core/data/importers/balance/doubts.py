@@ -152,7 +152,8 @@ def _refused_files(sheet: Sheet) -> tuple[str, str] | None:
     labels = sheet.labels
     refused = {why: n for why, n in labels.left.items() if n and why not in _NO_FAULT}
     count = sum(refused.values())
-    if not _third(count, labels.found):
+    # A file or two for many pictures may lie among others of their kind that are something else.
+    if not _third(count, labels.found) or 3 * count < sheet.images.taken:
         return None
     why = max(refused, key=lambda why: refused[why])
     return (

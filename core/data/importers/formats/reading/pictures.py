@@ -99,7 +99,7 @@ class Pictures:
         self._places.setdefault(found.path.rpartition("/")[0], set()).add(split)
         real = None
         if size is None or not plausible(*size) or found.link:
-            real = read_size(found.path, upright=True)
+            real = read_size(found.path)
             if real is None:
                 self.data.problems.add("unreadable image", where, "its size cannot be read")
                 return None
