@@ -25,6 +25,10 @@ from core.data.importers import (
 )
 from core.data.importers.balance.doubts import LooksWrong
 from core.data.importers.balance.words import all_well, in_short, rows, warnings
+from core.data.importers.dataset import DataSet
+from core.data.importers.formats.yolo import read_yolo
+from core.data.importers.import_folder import import_folder
+from core.data.importers.report import Watch
 from core.data.store import Project
 
 BOX = "0 .5 .5 .2 .2\n"
@@ -107,9 +111,9 @@ def test_a_set_that_is_well_is_told_in_one_sentence(project: Project, tmp_path: 
     assert part(report, "objects") == (4, 4, {})
     assert report.balance["other"] == {".md": 1, ".txt": 1}
     assert all_well(report.balance)
-    assert in_short(report.balance).startswith(
+    assert in_short(report.balance) == (
         "All that lay there came in: 6 pictures (2 without an object), 5 label files (1 empty),"
-        " 4 objects; "
+        " 4 objects; 2 other files: 1 .md, 1 .txt."
     )
     assert warnings(report.balance) == []
 
@@ -225,6 +229,20 @@ def test_all_parts_of_a_project_of_the_original_are_weighed_together(
     assert len(balances) == 1
     assert balances[0]["images"]["taken"] == taken
     assert balances[0]["images"]["left"]["named by nothing"] >= 1
+
+
+def test_a_split_whose_name_is_not_known_is_said(project: Project, tmp_path: Path) -> None:
+    source = tmp_path / "set"
+
+    def read(place: Path, watch: Watch) -> DataSet:
+        data = read_yolo(place, watch)
+        for name, split in (("set", None), ("images", None), ("Part7", None), ("Dev", "valid")):
+            data.balance.split(name, split)
+        return data
+
+    report = import_folder(read, project, yolo(source, each(6)))
+    assert report.balance["splits"] == {"Part7": None, "Dev": "valid"}
+    assert warnings(report.balance) == ["Splits: 1 of 2; no split: Part7; Dev is valid."]
 
 
 # What stops

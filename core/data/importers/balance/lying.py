@@ -24,7 +24,7 @@ def unknown_files(roots: Iterable[str], known: Set[str], watch: Watch) -> Iterat
     only where a known file lies below it, since others may lead in circles or far away. What cannot
     be read is passed over: what matters of it was said by the reader.
     """
-    led_to = _parents(known)
+    led_to: set[str] | None = None
     seen: set[str] = set()
     stack = [os.path.normpath(root) for root in roots]
     count = 0
@@ -37,10 +37,13 @@ def unknown_files(roots: Iterable[str], known: Set[str], watch: Watch) -> Iterat
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
+                    if entry.is_file(follow_symlinks=False):
+                        names.append(entry.name)
+                    elif entry.is_dir(follow_symlinks=False):
                         if entry.name[0] != "." and entry.name != "__MACOSX":
                             stack.append(entry.path)
                     elif entry.is_symlink() and _is_dir(entry):
+                        led_to = _parents(known) if led_to is None else led_to
                         if entry.path in led_to:
                             stack.append(entry.path)
                     else:

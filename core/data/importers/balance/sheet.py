@@ -112,13 +112,22 @@ def sheet_of(sets: Sequence[DataSet], place: Path | None, watch: Watch) -> Sheet
         sheet.labels.take(len(notes.used))
         sheet.empty += len(notes.empty)
         for path, why in notes.left.items():
+            if path in notes.used:
+                continue
             (sheet.images if is_image(path) else sheet.labels).leave(why, short(path))
+        # A reader that looks in two places may have met a file twice.
         for path in notes.unmet:
-            sheet.labels.leave(UNMET, short(path))
+            if path not in notes.used:
+                sheet.labels.leave(UNMET, short(path))
         sheet.lines.take(notes.lines["met"])
         if notes.lines["met nothing"]:
             sheet.lines.leave("met nothing", count=notes.lines["met nothing"])
-        sheet.splits.update(notes.splits)
+        sheet.splits.update(
+            (name, split)
+            for name, split in notes.splits.items()
+            # The data set's own name, and that of what lies in every split, name no split.
+            if split or (name.lower() not in _OF_A_SORT and (place is None or name != place.name))
+        )
     if place is not None and place.is_dir():
         roots.append(str(place))
     _lying(sheet, _label_ending(sets), unknown_files(roots, known, watch), short)

@@ -63,8 +63,9 @@ def in_short(balance: Mapping[str, Any]) -> str:
     told = f"All that lay there came in: {', '.join(parts)}"
     if left:
         told = f"Of what lay there, all but {plural(left, 'object')} came in: {', '.join(parts)}"
-    other = _other(sheet)
-    return f"{told}; {other}." if other else f"{told}."
+    if other := _other(sheet):
+        told += f"; {plural(sum(sheet.other.values()), 'other file')}: {other}"
+    return f"{told}."
 
 
 def rows(balance: Mapping[str, Any]) -> list[Row]:
@@ -141,12 +142,9 @@ def _classes(sheet: Sheet) -> Row:
 
 def _other(sheet: Sheet) -> str:
     told = ", ".join(f"{n:,} {clean(ending)}" for ending, n in [*sheet.other.items()][:6])
-    more = len(sheet.other) - 6
-    text = plural(sum(sheet.other.values()), "other file") + f" ({told}{', …' * (more > 0)})"
+    told += ", …" if len(sheet.other) > 6 else ""
     videos = any(ending in VIDEOS for ending in sheet.other)
-    if not told:
-        return ""
-    return text + "; frames of videos come in with batman import video" if videos else text
+    return f"{told}; frames of videos come in with batman import video" if videos else told
 
 
 def _names(names: list[str]) -> str:
