@@ -215,9 +215,11 @@ class ImportDialog(TaskDialog["ImportReport"]):
             told = ", ".join(f"{clean(kind).replace('_', ' ')} {n:,}" for kind, n in kinds)
             count = plural(sum(n for _, n in kinds), "record was", "records were")
             parts.append((f"{count} not right: {told}.", "$text-warning"))
-        else:
-            parts.append("Every record was right.")
         left = warnings(report.balance)
+        if not report.problems:
+            parts.append(
+                "Every record that came in was right." if left else "Every record was right."
+            )
         parts += [(f"\n{sentence}", "$text-warning") for sentence in left]
         if not left and report.balance:
             parts.append((f"\n{in_short(report.balance)}", "$foreground-muted"))

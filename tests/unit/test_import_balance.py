@@ -126,7 +126,7 @@ def test_pictures_that_are_not_read_and_their_labels_are_said(
         put(source / f"images/{number}.CR2", b"raw")
     report = import_yolo(project, source)
     assert part(report, "images") == (8, 5, {".cr2 is not read": 3})
-    assert part(report, "labels") == (8, 5, {"its picture is not taken": 3})
+    assert part(report, "labels") == (8, 5, {"picture not taken": 3})
     told = "\n".join(warnings(report.balance))
     assert "3 left out: .cr2 is not read (images/5.CR2, images/6.CR2, images/7.CR2)" in told
 
@@ -135,7 +135,7 @@ def test_label_files_without_a_picture_are_said_and_stop_nothing(
     project: Project, tmp_path: Path
 ) -> None:
     report = import_yolo(project, yolo(tmp_path / "set", each(6), images=2))
-    assert part(report, "labels") == (6, 2, {"no picture takes it": 4})
+    assert part(report, "labels") == (6, 2, {"without a picture": 4})
     assert "labels/2.txt" in warnings(report.balance)[0]
 
 
@@ -206,7 +206,7 @@ def test_an_archive_and_linked_folders_are_weighed_too(project: Project, tmp_pat
         for file in sorted(source.rglob("*.*")):
             archive.write(file, f"wrapped/{file.relative_to(source)}")
     report = import_yolo(project, tmp_path / "set.zip")
-    assert report.balance["labels"]["examples"]["no picture takes it"][0] == "labels/2.txt"
+    assert report.balance["labels"]["examples"]["without a picture"][0] == "labels/2.txt"
     linked = tmp_path / "linked"
     linked.mkdir()
     for name in ("images", "labels"):
@@ -215,7 +215,7 @@ def test_an_archive_and_linked_folders_are_weighed_too(project: Project, tmp_pat
     put(linked / "classes.txt", "car\n")
     put(linked / "data.yaml", "train: images\nnames: [car]\n")
     report = import_yolo(project, linked)
-    assert part(report, "labels") == (6, 2, {"no picture takes it": 4})
+    assert part(report, "labels") == (6, 2, {"without a picture": 4})
 
 
 def test_all_parts_of_a_project_of_the_original_are_weighed_together(
@@ -365,7 +365,7 @@ def test_a_split_that_is_not_asked_for_loses_nothing(project: Project, tmp_path:
     put(source / "data.yaml", "train: train/images\nnames: [car]\n")
     report = import_yolo(project, source)
     assert part(report, "images") == (12, 6, {"named by nothing": 6})
-    assert part(report, "labels") == (9, 3, {"its picture is not taken": 6})
+    assert part(report, "labels") == (9, 3, {"picture not taken": 6})
 
 
 @pytest.mark.parametrize("call", [import_yolo, import_voc])
@@ -410,11 +410,11 @@ def test_the_command_line_stops_tells_and_goes_on(
     assert main([*words, "--anyway", "--report", str(file)]) == Exit.OK
     out = capsys.readouterr().out
     assert "of what lay there" in out
-    assert "3 left out: no picture takes it (labels/0_gt.txt, labels/1_gt.txt" in out
+    assert "3 left out: without a picture (labels/0_gt.txt, labels/1_gt.txt" in out
     balance = json.loads(file.read_text())["balance"]
     assert (balance["labels"]["found"], balance["labels"]["taken"]) == (6, 3)
     assert main(["import", "show", "1", "--project", "p"]) == Exit.OK
-    assert "3 left out: no picture takes it" in capsys.readouterr().out
+    assert "3 left out: without a picture" in capsys.readouterr().out
     assert main(["import", "show", "1", "--project", "p", "--json"]) == Exit.OK
     assert json.loads(capsys.readouterr().out)["balance"] == balance
     put_coco(tmp_path / "good", coco())

@@ -27,9 +27,9 @@ VIDEOS = frozenset({
     ".mts", ".m2ts",
 })  # fmt: skip
 NAMED_BY_NOTHING = "named by nothing"
-NO_PICTURE = "no picture takes it"
-NOT_TAKEN = "its picture is not taken"
-UNMET = "its picture is not there"
+NO_PICTURE = "without a picture"
+NOT_TAKEN = "picture not taken"
+UNMET = "picture missing"
 # What the readers call objects that they leave out. Of the first two the picture is not there
 # either; the last two are said of other records as well.
 _WITH_PICTURE = ("image left out", "unknown image")
