@@ -275,6 +275,14 @@ def fractions(folder: Path) -> Path:
     return coco_set(folder, value)
 
 
+def two_corners(folder: Path) -> Path:
+    """COCO boxes as x, y, x, y instead of x, y, width, height."""
+    value = many(6)
+    for record in value["annotations"]:
+        record["bbox"] = [40, 30, 60, 44]
+    return coco_set(folder, value)
+
+
 def damaged(folder: Path) -> Path:
     source = voc(folder, 6)
     for number in range(2):
@@ -305,6 +313,7 @@ MISTAKES: list[tuple[str, Callable[..., Any], Callable[[Path], Path], str]] = [
     ("fractions in COCO", import_coco, fractions, "6 of 6 boxes lie within the first pixel"),
     ("fractions in VOC", import_voc, lambda p: voc(p, 6, ".2 .2 .7 .7"), "within the first pixel"),
     ("boxes outside", import_voc, lambda p: voc(p, 6, "700 500 720 510"), "outside their pictures"),
+    ("two corners in COCO", import_coco, two_corners, "6 of 6 boxes lie outside their pictures"),
     ("damaged XML", import_voc, damaged, "2 of 6 label files cannot be taken: it is not XML"),
     ("other ids", import_coco, other_ids, "None of 6 objects could be taken: unknown image 6"),
     ("other names", import_coco, renamed, "2 of 6 pictures are not there by the names"),
@@ -340,6 +349,7 @@ FINE: list[tuple[str, Callable[..., Any], Callable[[Path], Path]]] = [
     ("part of the pictures", import_coco, lambda p: coco_set(p, many(60), images=6)),
     ("pictures without XML", import_voc, lambda p: voc(p, 6, files=2)),
     ("a slip", import_yolo, lambda p: yolo(p, {**each(5), "5": "car 1 2\n"})),
+    ("boxes a little past", import_voc, lambda p: voc(p, 6, "50 30 66 52")),
     ("boxes of one pixel", import_voc, lambda p: voc(p, 6, "5 5 6 6")),
     ("three pictures, all wrong", import_yolo, lambda p: yolo(p, kitti(3), images=3)),
     ("three empty labels", import_yolo, lambda p: yolo(p, each(3, ""), images=3)),

@@ -155,6 +155,8 @@ class DataSet:
             self.problems.add(wrong, where, f"{describe(box)}; {size}", action)
         if taken is None:
             return False
+        if wrong and 2 * taken[2] * taken[3] < box[2] * box[3]:
+            self.balance.suspect("cut")
         row = len(self._image)
         self._image.append(image)
         self._label.append(label)

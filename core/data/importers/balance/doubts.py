@@ -217,12 +217,15 @@ def _wrong_numbers(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | N
             "Divide them by the picture's width and height, or have it exported again.",
         )
     outside = sheet.objects.left.get("box outside the image", 0)
-    if outside > SMALL and 2 * outside >= found:
-        first = _problems(sets, "box outside the image")[0]
+    outside += sum(data.balance.suspects["cut"] for data in sets)
+    if outside > SMALL and 3 * outside >= found:
+        kinds = ("box outside the image", "box past the edge")
+        first = next(problem for kind in kinds for problem in _problems(sets, kind))
         return (
-            f"{outside:,} of {plural(found, 'box')} lie outside their pictures, such as"
-            f" {clean(first.where)}: {clean(first.detail)}.",
-            "Were the pictures made smaller, or do the boxes belong to others?",
+            f"{outside:,} of {plural(found, 'box')} lie outside their pictures, wholly or by more"
+            f" than half, such as {clean(first.where)}: {clean(first.detail)}.",
+            "Were the pictures made smaller, do the boxes belong to others, or are they given by"
+            " two corners?",
         )
     tiny = sum(map(_in_first_pixel, sets))
     if tiny > SMALL and 2 * tiny >= taken:
