@@ -190,6 +190,8 @@ def test_a_picture_that_went_before_it_was_copied_is_no_taken_one(
     monkeypatch.setattr(import_folder, "commit", vanishing)
     report = import_coco(project, source)
     assert part(report, "images") == (6, 5, {"it cannot be read": 1})
+    assert part(report, "objects") == (6, 5, {"image left out": 1})
+    assert list_imports(project)[0].detail["balance"] == report.balance
 
 
 def test_the_balance_stays_with_the_import(project: Project, tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ class DataSet:
         self.labels: list[Label] = []
         self.problems = Problems()
         self.balance = Balance()
+        # The balance as it is reported, and how many images and boxes it counts of this set.
+        self.weighed: tuple[dict[str, Any], int, int] | None = None
         self.detail: dict[str, Any] = {}
         self.iscrowd: dict[int, int] = {}
         self.segmentation: dict[int, str] = {}

@@ -69,7 +69,9 @@ def weigh_all(sets: Sequence[DataSet], place: Path | None, watch: Watch, *, anyw
     """Do as `weigh` for sets that are imported together; the first with images gets the balance."""
     sheet = sheet_of(sets, place, watch)
     first = next((data for data in sets if data.images), sets[0])
-    first.detail["balance"] = sheet.to_dict()
+    first.detail["balance"] = balance = sheet.to_dict()
+    for data in sets:
+        data.weighed = balance, len(data.images), len(data)
     if not sheet.images.taken:
         _no_pictures(sheet, sets, place)
     elif not anyway and (doubt := _doubt(sheet, sets)):
