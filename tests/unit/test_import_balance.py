@@ -380,6 +380,21 @@ def test_a_split_that_is_not_asked_for_loses_nothing(project: Project, tmp_path:
     assert part(report, "labels") == (9, 3, {"picture not taken": 6})
 
 
+def test_reasons_are_counted_and_those_that_are_no_fault_stop_nothing(
+    project: Project, tmp_path: Path
+) -> None:
+    source = yolo(tmp_path / "set", {**each(6), **{f"x{n}": BOX for n in range(6)}})
+
+    def read(place: Path, watch: Watch) -> DataSet:
+        data = read_yolo(place, watch)
+        for n in range(6):
+            data.balance.leave(f"{place}/labels/x{n}.txt", f"its image 'x{n}.png' is in no split")
+        return data
+
+    report = import_folder(read, project, source)
+    assert part(report, "labels") == (12, 6, {"its image is in no split": 6})
+
+
 @pytest.mark.parametrize("call", [import_yolo, import_voc])
 def test_labels_without_any_picture_say_that_pictures_are_missing(
     project: Project, tmp_path: Path, call: Callable[..., Any]

@@ -33,8 +33,18 @@ from core.data.importers.report import Problem, Watch
 SMALL = 3
 # Fewer objects than this, and a third of them, are single slips.
 _SLIPS = 10
-# A label file without its picture is no fault of what is in it.
-_NO_FAULT = (UNMET, NO_PICTURE, NOT_TAKEN, "its picture cannot be read")
+# So begin the reasons that are no fault of what is in a label file: its picture is not there or not
+# taken, or it is no label file at all.
+_NO_FAULT = (
+    UNMET,
+    NO_PICTURE,
+    NOT_TAKEN,
+    "its picture",
+    "its image",
+    "it is no label",
+    "no ",
+    "what ",
+)
 GO_ON = "If it is meant so, --anyway imports it as it is."
 
 # type, truncated (0 to 1), occluded (0 to 3, -1), alpha, then 11 or 12 numbers: the readme of
@@ -152,7 +162,7 @@ def _such(sheet: Sheet) -> str:
 
 def _refused_files(sheet: Sheet) -> tuple[str, str] | None:
     labels = sheet.labels
-    refused = {why: n for why, n in labels.left.items() if n and why not in _NO_FAULT}
+    refused = {why: n for why, n in labels.left.items() if n and not why.startswith(_NO_FAULT)}
     count = sum(refused.values())
     # A file or two for many pictures may lie among others of their kind that are something else.
     if not _third(count, labels.found) or 3 * count < sheet.images.taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ _OBJECTS = (
 )  # fmt: skip
 _OF_OTHERS_TOO = ("bad category", "wrong type")
 _EXAMPLES = 3
+_QUOTED = re.compile(r" ?'[^']*'")
 # Files of a folder that are opened to see whether they are label files; the others are as these.
 _OPENED = 200
 # Folders that say what is in them, and not of which part of the set.
@@ -114,6 +116,8 @@ def sheet_of(sets: Sequence[DataSet], place: Path | None, watch: Watch) -> Sheet
         for path, why in notes.left.items():
             if path in notes.used:
                 continue
+            # Files are counted by the reason, which may name one of them.
+            why = _QUOTED.sub("", why)
             (sheet.images if is_image(path) else sheet.labels).leave(why, short(path))
         # A reader that looks in two places may have met a file twice.
         for path in notes.unmet:
