@@ -88,6 +88,7 @@ def _run(args: argparse.Namespace) -> int:
             cache_dir=args.cache_dir,
             files=args.files,
             threads=args.threads,
+            anyway=args.anyway,
             progress=progress,
         )
     show_report(report, args)

@@ -24,6 +24,7 @@ from core.common.errors import ImportFailed
 from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean
+from core.data.importers.balance.doubts import weigh_all
 from core.data.importers.coco.json_lists import loads
 from core.data.importers.coco.records import shape_of
 from core.data.importers.commit import commit_all
@@ -51,15 +52,20 @@ def import_original(
     source: Path,
     *,
     files: FileMode = "link",
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[ImportReport]:
     """Import the project of the original Batman in the folder `source`, in one step.
 
-    Returns a report for each of its imports and videos. Raises `ImportFailed` when it cannot be
-    read, `ProjectLocked` and `Cancelled`; the project is then as it was.
+    Returns a report for each of its imports and videos, the balance of all in the first. Raises
+    `ImportFailed` when it cannot be read or, unless `anyway`, looks like a mistake,
+    `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
-    sets = read_original(source, Watch(progress, cancelled))
+    watch = Watch(progress, cancelled)
+    sets = read_original(source, watch)
+    place = place_of(source)
+    weigh_all(sets, place.parent if place.name == "project.json" else place, watch, anyway=anyway)
     return commit_all(project, sets, files=files, progress=progress, cancelled=cancelled)
 
 
