@@ -28,6 +28,7 @@ from core.data.importers.formats.tables.mot import is_mot, read_mot
 from core.data.importers.formats.tables.open_images import is_open_images, read_open_images
 from core.data.importers.formats.tables.visdrone import is_visdrone, read_visdrone
 from core.data.importers.formats.tables.wider_face import is_wider_face, read_wider_face
+from core.data.importers.formats.tools import cvat, labelme
 from core.data.importers.report import Watch
 
 
@@ -46,7 +47,24 @@ class Format:
     recognise: Callable[[Look], bool]
 
 
-FORMATS: tuple[Format, ...] = (
+_TOOLS: tuple[Format, ...] = (
+    Format(
+        "cvat",
+        "CVAT's own XML",
+        "CVAT for images and for videos (1.1): annotations.xml with images/, or a ZIP",
+        cvat.read_cvat,
+        cvat.is_cvat,
+    ),
+    Format(
+        "labelme",
+        "labelme",
+        "labelme, X-AnyLabeling: a folder of JSON files beside their pictures",
+        labelme.read_labelme,
+        labelme.is_labelme,
+    ),
+)
+
+_TABLES: tuple[Format, ...] = (
     Format(
         "csv",
         "CSV tables of boxes (TensorFlow, RetinaNet, Kaggle)",
@@ -119,3 +137,6 @@ FORMATS: tuple[Format, ...] = (
         is_location_tokens,
     ),
 )
+
+# In the order in which they are looked for.
+FORMATS = (*_TOOLS, *_TABLES)
