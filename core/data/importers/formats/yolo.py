@@ -23,14 +23,13 @@ from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.boxes import around
 from core.data.importers.dataset import DataSet, Picture, ends, inside
-from core.data.importers.formats.yolo_layout import NAMES_FILES, Group, Layout, find, label_paths
+from core.data.importers.formats.yolo_layout import Group, Layout, find, label_paths
 from core.data.importers.image_files import (
     Folders,
     Found,
     is_image,
     place_of,
     read_size,
-    walk,
     walk_images,
 )
 from core.data.importers.import_folder import import_folder
@@ -39,6 +38,8 @@ from core.data.store import Project
 
 # No set has classes without names by the hundred thousand; a number beyond is damage.
 _MOST = 100_000
+# A fraction of the picture beyond this is no careless box but pixels.
+_FRACTION = 2.0
 
 
 def import_yolo(
@@ -72,6 +73,16 @@ def read_yolo(source: Path, watch: Watch) -> DataSet:
     data = DataSet("yolo", str(source))
     folders = Folders()
     layout = find(source, folders, data)
+    data.balance.root(layout.root)
+    for group in layout.groups:
+        if group.split:
+            data.balance.split(group.path.name, group.split)
+        if group.path.is_dir():
+            data.balance.root(group.path)
+            # Where the labels of these images lie may be beside the folder that was named.
+            data.balance.root(label_paths(f"{group.path}/_")[0][0])
+        else:
+            data.balance.describe(group.path)
     _Reader(data, layout, folders, watch).read()
     data.group_copies()
     return data
@@ -97,27 +108,13 @@ class _Reader:
                 self._image(found, name, group.split)
         self.watch.tick("reading", count, count)
         if not count:
-            looked = ", ".join(f"'{clean(str(group.path))}'" for group in self.layout.groups[:4])
-            raise ImportFailed(f"There is no image in {looked}.", self._why_none())
+            self.data.balance.looked = [str(group.path) for group in self.layout.groups]
         if self.data.images and not self.label_files:
             folder, name = label_paths(self.data.images[0].source)[0]
-            raise ImportFailed(
+            self.data.balance.stop(
                 f"None of the {plural(count, 'image')} has a label file.",
                 f"Looked for '{clean(name)}' in '{clean(folder)}' and beside the image.",
             )
-
-    def _why_none(self) -> str:
-        """Return the way out when no split holds an image."""
-        root = self.layout.root
-        if walk_images(root):
-            return "Check the paths by which the data set names its splits."
-        labels = [name for name in walk(root, _is_label) if Path(name).name not in NAMES_FILES]
-        if not labels:
-            return "Name the folder that holds the images and their label files."
-        return (
-            f"There are {plural(len(labels), 'label file')} and no image at all: they were exported"
-            " without their images. Export both together, or put the images in their places."
-        )
 
     def _members(self, group: Group) -> Iterator[tuple[Found, str]]:
         """Yield the images of a group, each with its path from the group's folder."""
@@ -151,6 +148,7 @@ class _Reader:
             if found is None and (found := self._found(roots, ends(entry))):
                 detail = f"'{entry}' is taken to be '{found[1]}'"
                 self.data.problems.add("unsafe file name", where, detail, "kept")
+            self.data.balance.line(found is not None)
             if found is not None:
                 yield found[0], found[1].rpartition("/images/")[2]
             elif name is None:
@@ -174,9 +172,11 @@ class _Reader:
         self.seen[found.path] = -1
         safe = inside(name)
         if safe is None:
+            self.data.balance.leave(found.path, "its name cannot be stored")
             return problems.add("unsafe file name", name, "it cannot be stored under its name")
         lines = self._lines(found.path)
         if lines is None:
+            self.data.balance.leave(found.path, "its label file cannot be read")
             return problems.add(
                 "unreadable label file", name, "it is no text: the image is left out"
             )
@@ -184,6 +184,7 @@ class _Reader:
         # Ultralytics' loader (`exif_size`) and the programs to label with.
         size = read_size(found.path)
         if size is None:
+            self.data.balance.leave(found.path, "it cannot be read")
             return problems.add("unreadable image", name, "its size cannot be read")
         picture = Picture(
             found.path, self.data.target(split, safe), name, *size, split, link=found.link
@@ -205,8 +206,12 @@ class _Reader:
                     with open(found.path, "rb") as file:  # noqa: PTH123 (one for each image)
                         text = file.read().decode("utf-8-sig")
                 except (OSError, UnicodeDecodeError):
+                    text = "\0"
+                if "\0" in text:
+                    self.data.balance.leave(found.path, "it is no text")
                     return None
-                return None if "\0" in text else text.splitlines()
+                self.data.balance.use(found.path, empty=not text or text.isspace())
+                return text.splitlines()
         return []
 
     def _line(self, line: str, image: int, size: tuple[int, int], where: str) -> None:
@@ -227,6 +232,8 @@ class _Reader:
         if label is None:
             return problems.add("unknown category", where, f"there is no class {first:g}")
         width, height = size
+        if max(values) > _FRACTION:
+            self.data.balance.suspect("pixels")
         if len(values) < 6:
             x, y, w, h = values[:4]
             box = ((x - w / 2) * width, (y - h / 2) * height, w * width, h * height)

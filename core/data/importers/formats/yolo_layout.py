@@ -85,6 +85,7 @@ def find(source: Path, listed: Folders, data: DataSet) -> Layout:
 
 def _described(file: Path, data: DataSet) -> Layout:
     text = _read(file)
+    data.balance.describe(file)
     try:
         # Every value as text: YAML would make true of the class name `yes`.
         value = yaml.load(text, Loader=yaml.BaseLoader)
@@ -154,6 +155,7 @@ def _names_file(folder: Path) -> Path | None:
 
 
 def _listed(names: Path, data: DataSet) -> dict[int, str]:
+    data.balance.describe(names)
     lines = [line.strip() for line in _read(names).splitlines()]
     while lines and not lines[-1]:
         lines.pop()

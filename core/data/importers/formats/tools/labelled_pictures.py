@@ -146,7 +146,7 @@ class LabelledPictures:
         """Add an image file and return its number, None when it cannot be read."""
         problems = self.data.problems
         self.taken[found.path] = None
-        real = read_size(found.path, upright=True)
+        real = read_size(found.path)
         if real is None:
             problems.add("unreadable image", where, "its size cannot be read")
             return None
