@@ -42,6 +42,8 @@ UNREAD = {
     "export.ndjson": ('{"data_row":{"id":"c"},"media_attributes":{}}\n', "COCO"),
     "tasks.json": ('[{"task_id":"5","callback_url":"x","params":{}}]', "COCO"),
     "labelmap.txt": ("# label:color_rgb:parts:actions\ncar:1,2,3::\n", "COCO"),
+    "train/cells.tfrecord": ("\0", "COCO"),
+    "train.record-00000-of-00002": ("\0", "CSV"),
     "output.manifest": ('{"source-ref":"s3://a","x":{},"x-metadata":{}}\n', "COCO"),
 }
 
