@@ -34,6 +34,8 @@ UNREAD = {
         "</annotation>",
         "CVAT for images",
     ),
+    "train/cells.tfrecord": ("\0", "COCO"),
+    "train.record-00000-of-00002": ("\0", "CSV"),
     "output.manifest": ('{"source-ref":"s3://a","x":{},"x-metadata":{}}\n', "COCO"),
 }
 
@@ -176,7 +178,7 @@ def test_labels_exported_without_their_images_are_told(
     with pytest.raises(ImportFailed) as told:
         import_named(project, tmp_path / "set", "yolo")
     assert "data.yaml" not in told.value.hint
-    assert "without their images" in told.value.hint
+    assert "The pictures are missing" in told.value.message
     assert "COCO" not in told.value.message
 
 

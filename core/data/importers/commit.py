@@ -177,6 +177,7 @@ def _write(
     order = _order(of_image)
     if gone:
         order = order[image_ids[of_image[order]] > 0]
+    _correct(data, len(data.images) - len(gone), len(order))
     counts = np.bincount(of_label[order], minlength=len(data.labels))
     on_images = _images_of(of_image[order], of_label[order], len(data.images), len(data.labels))
     label_ids, classes = _labels(project, change, import_id, data, counts, on_images)
@@ -197,6 +198,7 @@ def _write(
         files=files,
         splits=splits,
         problem_counts=dict(data.problems.counts),
+        balance=data.detail.get("balance", {}),
     )
     detail = {
         "images": report.images,
@@ -209,6 +211,20 @@ def _write(
     }
     change.update("imports", import_id, {"detail": json.dumps(detail)})
     return report
+
+
+def _correct(data: DataSet, images: int, annotations: int) -> None:
+    """Take out of the balance what was weighed and then could not be stored."""
+    if data.weighed is None:
+        return
+    balance, *counts = data.weighed
+    for part, count, now, why in (
+        ("images", counts[0], images, "it cannot be read"),
+        ("objects", counts[1], annotations, "image left out"),
+    ):
+        if lost := count - now:
+            balance[part]["taken"] -= lost
+            balance[part]["left"][why] = balance[part]["left"].get(why, 0) + lost
 
 
 def _images(

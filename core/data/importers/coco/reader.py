@@ -94,6 +94,9 @@ def read_coco(source: Path, watch: Watch) -> DataSet:
     data = DataSet("coco", str(source))
     folders = Folders()
     for file in find(source, folders):
+        data.balance.describe(file.path)
+        if file.split:
+            data.balance.split(file.name, file.split)
         _Reader(data, file, folders, watch).read()
     data.group_copies()
     return data
@@ -134,6 +137,10 @@ class _Reader:
 
     def _bad(self, error: BadRecord) -> None:
         self.data.problems.add(error.kind, self._where(error.where), error.detail)
+
+    def _bad_annotation(self, error: BadRecord) -> None:
+        self.data.balance.found()
+        self._bad(error)
 
     # Categories
 
@@ -261,6 +268,7 @@ class _Reader:
         if link or not width or not height or not plausible(width, height):
             size = read_size(path)
             if size is None:
+                self.data.balance.leave(path, "it cannot be read")
                 self.left_out.add(key)
                 where = self._where(f"image {key}")
                 return problems.add("unreadable image", where, f"'{name}'")
@@ -293,7 +301,7 @@ class _Reader:
     def _annotations(self, lists: Lists) -> None:
         bounds, seen = _Bounds(self.data.images), Seen()
         count = 0
-        for part in lists.records("annotations", ANNOTATIONS, annotation, self._bad):
+        for part in lists.records("annotations", ANNOTATIONS, annotation, self._bad_annotation):
             self._part(part, bounds, seen)
             count += len(part)
             self.watch.tick("reading", count)

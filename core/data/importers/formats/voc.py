@@ -95,6 +95,8 @@ def read_voc(source: Path, watch: Watch) -> DataSet:
     folders = Folders()
     reader = _Reader(data, folders, watch)
     for group in _find(source, folders):
+        if group.split:
+            data.balance.split(group.annotations.parent.name, group.split)
         reader.read(group)
     reader.finish()
     refused = data.problems.counts["unreadable annotation file"]
@@ -208,12 +210,15 @@ class _Reader:
         try:
             root = _parsed(file.read_bytes())
         except DefusedXmlException:
+            self.data.balance.leave(str(file), "it declares entities")
             return problems.add("unreadable annotation file", file.name, "it declares entities")
         # Whatever a damaged file makes of the parser: a broken encoding raises LookupError.
         except Exception as error:
+            self.data.balance.leave(str(file), "it is not XML")
             return problems.add("unreadable annotation file", file.name, f"not XML: {error}"[:200])
         if root.tag != "annotation":
             detail = f"its root is <{str(root.tag)[:40]}>, not <annotation>"
+            self.data.balance.leave(str(file), "it is not of Pascal VOC")
             return problems.add("unreadable annotation file", file.name, detail)
         name = (root.findtext("filename") or "").strip()
         safe = inside(name) if name else None
@@ -222,11 +227,13 @@ class _Reader:
             nearest = ends(name)
             safe = nearest[-1] if nearest else None
             if safe is None or self._find(safe, file.stem, group) is None:
+                self.data.balance.miss(str(file), name)
                 return problems.add("unsafe file name", file.name, name)
             problems.add("unsafe file name", file.name, f"'{name}' is taken to be '{safe}'", "kept")
         found = self._find(safe, file.stem, group)
         if found is None:
             wanted = f"'{name}'" if name else f"'{file.stem}.jpg'"
+            self.data.balance.miss(str(file), wanted)
             return problems.add("missing image", file.name, f"no file {wanted}")
         last = found.path.rpartition("/")[2]
         if (stated := self._stated(safe, group)) is not None and stated.path != found.path:
@@ -241,6 +248,7 @@ class _Reader:
             size = _number(root.findtext("size/width")), _number(root.findtext("size/height"))
             image = self._image(found, last, size, group, file.name)
         if image is None:
+            self.data.balance.leave(str(file), "its picture cannot be read")
             return None
         objects = []
         for place, element in enumerate(root.findall("object"), 1):
@@ -249,6 +257,7 @@ class _Reader:
             taken = self._object(element, where)
             if taken is not None:
                 objects.append((*taken, where))
+        self.data.balance.use(str(file), empty=root.find("object") is None)
         self.entries.append(_Entry(image, objects))
         return None
 
@@ -286,12 +295,14 @@ class _Reader:
         if found.link or not plausible(width, height):
             real = read_size(found.path)
             if real is None:
+                self.data.balance.leave(found.path, "it cannot be read")
                 self.data.problems.add("unreadable image", where, "its size cannot be read")
                 return None
             if not plausible(width, height):
                 width, height = real
         safe = inside(name)
         if safe is None:
+            self.data.balance.leave(found.path, "its name cannot be stored")
             self.data.problems.add("unsafe file name", where, name)
             return None
         split = group.split or group.splits.get(Path(name).stem)

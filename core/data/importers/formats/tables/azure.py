@@ -31,7 +31,7 @@ from core.data.importers.formats.reading.json_records import (
     records,
 )
 from core.data.importers.formats.reading.pictures import Pictures, polygon_json
-from core.data.importers.image_files import place_of, walk
+from core.data.importers.image_files import Found, place_of, walk
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
 
@@ -122,10 +122,9 @@ def _lines(pictures: Pictures, file: Path, split: str | None) -> None:
             objects = []
         listed = records(objects)
         data.balance.found(len(listed))
-        found = _find(pictures, url, file)
+        found = _find(pictures, url, file, where)
         data.balance.line(found is not None)
         if found is None:
-            pictures.missing(where, _named(url))
             continue
         details = record.get("image_details")
         details = details if isinstance(details, dict) else {}
@@ -136,12 +135,12 @@ def _lines(pictures: Pictures, file: Path, split: str | None) -> None:
                 _object(pictures, image, entry, f"{where}: object {place}")
 
 
-def _find(pictures: Pictures, url: str, file: Path) -> Any:
+def _find(pictures: Pictures, url: str, file: Path, where: str) -> Found | None:
     try:
         name = _named(url)
     except ValueError:
-        return None
-    return pictures.find(name, _folders(pictures, file))
+        name = url
+    return pictures.find(name, _folders(pictures, file), where)
 
 
 def _object(pictures: Pictures, image: int, entry: dict[str, Any], where: str) -> None:
@@ -201,10 +200,9 @@ def _coco(pictures: Pictures, file: Path, split: str | None) -> None:
         if not isinstance(name, str) or not isinstance(entry.get("id"), int | str):
             data.problems.add("bad image", where, "it has no id or no file_name")
             continue
-        found = _find(pictures, name, file)
+        found = _find(pictures, name, file, where)
         data.balance.line(found is not None)
         if found is None:
-            pictures.missing(where, name)
             continue
         size = numeric(entry.get("width")), numeric(entry.get("height"))
         images[entry["id"]] = pictures.take(found, split, where, size=size)

@@ -88,10 +88,9 @@ def _file(pictures: Pictures, file: Path, split: str | None) -> None:
         if not isinstance(name, str) or not name:
             data.problems.add("bad image", where, "it has no name")
             continue
-        found = pictures.find(name, folders)
+        found = pictures.find(name, folders, where)
         data.balance.line(found is not None)
         if found is None:
-            pictures.missing(where, name)
             continue
         image = pictures.take(found, split, where)
         if image is not None:

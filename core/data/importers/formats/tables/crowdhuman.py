@@ -75,10 +75,9 @@ def _record(
     if not isinstance(name, str) or not name:
         data.problems.add("bad line", where, "it has no ID")
         return
-    found = pictures.with_stem(name, folders) or pictures.find(f"{name}.jpg", folders)
+    found = pictures.with_stem(name, folders) or pictures.find(f"{name}.jpg", folders, where)
     data.balance.line(found is not None)
     if found is None:
-        pictures.missing(where, f"{name}.jpg")
         return
     image = pictures.take(found, split, where)
     if image is None:

@@ -88,10 +88,9 @@ def _record(
         return
     boxes = _boxes(suffix)
     data.balance.found(len(boxes))
-    found = pictures.find(name, folders)
+    found = pictures.find(name, folders, where)
     data.balance.line(found is not None)
     if found is None:
-        pictures.missing(where, name)
         return
     told = isinstance(prefix, str) and prefix.strip().lower().startswith(("detect", "<od>"))
     if not boxes and suffix.strip() and not told:
