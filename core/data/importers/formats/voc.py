@@ -26,7 +26,7 @@ from defusedxml import DefusedXmlException
 from core.common.errors import ImportFailed
 from core.common.files import FileMode
 from core.common.progress import Progress
-from core.common.text import clean
+from core.common.text import clean, plural
 from core.data.importers.boxes import Box
 from core.data.importers.coco.layout import what_is_there
 from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
@@ -99,6 +99,15 @@ def read_voc(source: Path, watch: Watch) -> DataSet:
             data.balance.split(group.annotations.parent.name, group.split)
         reader.read(group)
     reader.finish()
+    refused = data.problems.counts["unreadable annotation file"]
+    if refused and not reader.entries and refused == sum(data.problems.counts.values()):
+        # Its images would all come in as pictures of nothing.
+        first = data.problems.listed[0]
+        raise ImportFailed(
+            f"None of the {plural(refused, 'XML file')} in '{clean(str(source))}' is a Pascal VOC"
+            f" annotation: {clean(first.where)}: {clean(first.detail)}.",
+            _LOOKED_FOR,
+        )
     data.group_copies()
     return data
 
