@@ -22,6 +22,9 @@ from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import file_beside, sweep
 from core.common.text import clean, did_you_mean, plural, sentence
 from core.data.images.class_colours import class_colours, model_class_ids
+from core.data.images.deep_pictures import is_deep
+from core.data.images.exif_orientation import orientation_of, turned
+from core.data.images.picture_files import has_several, open_picture, why_broken
 from core.inference.inputs import Names, Skipped, Source, find_sources
 
 if TYPE_CHECKING:
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
     from core.models import Detector, Prediction
 
 ANNOTATED = "annotated"
-# Pillow's modes of 16 and 32 bits, which it cuts off at 255.
-_DEEP = ("I", "F")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,7 @@ class _Session:
         self.swept: set[Path] = set()
         self.counts: Counter[int] = Counter()
         self.images = self.videos = self.frames = self.tracks = 0
+        self.several: list[Path] = []
         self.made: list[Path] = []
         self.replaced = 0
 
@@ -252,23 +254,26 @@ class _Session:
                 self.images += len(good)
             done += len(batch)
             self.progress(Progress("images", done, total))
+        skipped += [
+            Skipped(str(path), "holds several pages or frames: the first was looked at")
+            for path in sorted(self.several)
+        ]
 
     def _load_image(self, source: Source) -> tuple[Any, Any] | str:
         """Return the image upright as RGB and scaled for the model, or why it cannot be read."""
-        from PIL import Image, ImageOps
-
         try:
-            with Image.open(source.path) as opened:
-                if opened.mode.startswith(_DEEP):
+            with open_picture(source.path) as opened:
+                if is_deep(opened.mode):
                     return (
                         f"has more than 8 bits a channel ({opened.mode}) and would be seen white: "
                         "convert it with the contrast that matters"
                     )
-                picture = ImageOps.exif_transpose(opened).convert("RGB")
+                if has_several(opened):
+                    self.several.append(source.path)
+                picture = turned(opened.convert("RGB"), orientation_of(opened))
         except Exception as error:  # Pillow raises many kinds for damaged and oversized files
-            text = str(error) or type(error).__name__
-            if "cannot identify" in text:
-                text = "it is none" if source.path.stat().st_size else "it is empty"
+            text = why_broken(source.path) or str(error) or type(error).__name__
+            text = "it is none" if "cannot identify" in text else text
             return f"cannot be read as an image: {clean(text)[:200]}"
         return np.asarray(picture), self.detector.prepare(picture)
 

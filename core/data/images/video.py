@@ -16,8 +16,19 @@ from core.common.temporary import name_beside
 from core.common.text import clean
 from core.models.detector import Pixels
 
+SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts",
+    ".wmv", ".3gp",
+)  # fmt: skip
+"""Endings of videos, for imports and inference alike."""
+
 # Beside av's own errors: numbers in a damaged header make arithmetic and conversions fail.
 _UNREADABLE = (OSError, ValueError, LookupError, ArithmeticError, RuntimeError)
+
+
+def is_video(name: str) -> bool:
+    """Whether a file name has the ending of a video, in any case."""
+    return name.lower().endswith(SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from core.common.text import clean, plural
 from core.data.importers.dataset import DataSet, Picture
 from core.data.importers.files.copy_images import Placement
 from core.data.importers.files.hard_links import NotLinked
+from core.data.importers.files.store_pictures import storable_pictures
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Change, Project
 
@@ -72,15 +73,18 @@ def commit_all(
     if not any(data.images for data in sets):
         raise _nothing(sets)
     watch = Watch(progress, cancelled)
-    told = [(data.problems.counts.copy(), len(data.problems.listed)) for data in sets]
-    try:
-        return _commit(project, sets, files, watch, beside=True)
-    except NotLinked:
-        # Rare, and nothing was kept of it: a file went, or the disk or a quota is full.
-        for data, (counts, listed) in zip(sets, told, strict=True):
-            data.problems.counts = counts
-            del data.problems.listed[listed:]
-        return _commit(project, sets, files, watch, beside=False)
+    with storable_pictures(project, sets, files, watch):
+        if not any(data.images for data in sets):
+            raise _nothing(sets)
+        told = [(data.problems.counts.copy(), len(data.problems.listed)) for data in sets]
+        try:
+            return _commit(project, sets, files, watch, beside=True)
+        except NotLinked:
+            # Rare, and nothing was kept of it: a file went, or the disk or a quota is full.
+            for data, (counts, listed) in zip(sets, told, strict=True):
+                data.problems.counts = counts
+                del data.problems.listed[listed:]
+            return _commit(project, sets, files, watch, beside=False)
 
 
 def _commit(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -21,6 +21,7 @@ from core.data.importers.balance import Balance
 from core.data.importers.boxes import Box, describe, fit
 from core.data.importers.report import Problems
 
+Value = TypeVar("Value")
 # What nearly every file name is; the others are looked at more closely.
 _PLAIN = r"[A-Za-z0-9_][A-Za-z0-9_. ()+-]{0,200}"
 plain = re.compile(_PLAIN).fullmatch
@@ -177,6 +178,22 @@ class DataSet:
         self._box.frombytes(np.ascontiguousarray(boxes, np.float64).tobytes())
         return first
 
+    def drop(self, images: set[int]) -> None:
+        """Take out images, by number, with their boxes; the others are numbered anew."""
+        if not images:
+            return
+        of_image, of_label, boxes = (column.copy() for column in self.columns())
+        kept = [number for number in range(len(self.images)) if number not in images]
+        renumbered = np.full(len(self.images), -1, np.int32)
+        renumbered[kept] = np.arange(len(kept))
+        rows = np.flatnonzero(renumbered[of_image] >= 0)
+        self.images = [self.images[number] for number in kept]
+        self._image, self._label, self._box = array("i"), array("i"), array("d")
+        self.rows(renumbered[of_image[rows]], of_label[rows], boxes[rows])
+        self.iscrowd = _at(self.iscrowd, rows)
+        self.segmentation = _at(self.segmentation, rows)
+        self.extra = _at(self.extra, rows)
+
     def columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
         """Return image numbers (n,), label numbers (n,) and boxes (n, 4), in the order added."""
         return (
@@ -184,6 +201,11 @@ class DataSet:
             np.frombuffer(self._label, np.int32),
             np.frombuffer(self._box, np.float64).reshape(-1, 4),
         )
+
+
+def _at(column: dict[int, Value], rows: NDArray[np.int64]) -> dict[int, Value]:
+    """Return what a sparse column has at these rows, by their places."""
+    return {at: column[row] for at, row in enumerate(rows.tolist()) if row in column}
 
 
 def storable(text: str) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 from core.common.errors import BatmanError, ImportFailed
 from core.common.progress import Progress
 from core.common.text import clean, plural
+from core.data.images.video import SUFFIXES, is_video
 from core.data.importers.coco.layout import what_is_there
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, inside
@@ -26,7 +27,6 @@ from core.data.importers.image_files import Folders, place_of, walk
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Project
 
-SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts")
 SIMILAR = 4
 # As visually lossless as cameras' own files: subsampling off would double the size for little.
 _QUALITY = 95
@@ -82,7 +82,7 @@ def _videos(sources: list[Path]) -> list[Path]:
     found: list[Path] = []
     for source in sources:
         if source.is_dir():
-            inner = [source / name for name in walk(source, _is_video)]
+            inner = [source / name for name in walk(source, is_video)]
             if not inner:
                 there = what_is_there(source, Folders())
                 raise ImportFailed(
@@ -97,10 +97,6 @@ def _videos(sources: list[Path]) -> list[Path]:
     if not found:
         raise ImportFailed("No video was named.", "Name a video or a folder of videos.")
     return list(dict.fromkeys(found))
-
-
-def _is_video(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES)
 
 
 def _groups(project: Project) -> dict[str, str]:

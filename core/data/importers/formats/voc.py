@@ -32,7 +32,15 @@ from core.data.importers.coco.layout import what_is_there
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
 from core.data.importers.files.zip_dataset import unpacked
-from core.data.importers.image_files import Folders, Found, is_image, place_of, plausible, read_size
+from core.data.importers.image_files import (
+    Folders,
+    Found,
+    is_image,
+    no_size,
+    place_of,
+    plausible,
+    read_size,
+)
 from core.data.importers.report import ImportReport, Watch
 from core.data.importers.split_names import split_named
 from core.data.store import Project
@@ -46,6 +54,7 @@ _IMAGES = ("jpegimages", "images", "imgs", "image")
 _ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,60}?encoding\s*=\s*["']([\w.-]{1,40})["'][^>]{0,60}>""")
 # Not whatever Python can decode: some codecs take minutes for a file of some megabytes.
 _ASIAN = re.compile(r"gb|big5|euc|shift|s-?jis|ms|cp9|iso-?2022|ks|johab|hz", re.IGNORECASE)
+_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".avif")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -246,7 +255,7 @@ class _Reader:
         if stated is not None and name and Path(name).stem == stem:
             return stated
         for folder in group.images:
-            for suffix in (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"):
+            for suffix in _ENDINGS:
                 if found := self.folders.find(str(folder), stem + suffix):
                     return found
         return stated
@@ -271,7 +280,7 @@ class _Reader:
         if found.link or not plausible(width, height):
             real = read_size(found.path)
             if real is None:
-                self.data.problems.add("unreadable image", where, "its size cannot be read")
+                self.data.problems.add("unreadable image", where, no_size(found.path))
                 return None
             if not plausible(width, height):
                 width, height = real

@@ -30,6 +30,7 @@ from core.data.importers.image_files import (
     Folders,
     Found,
     is_image,
+    no_size,
     place_of,
     read_size,
     walk_images,
@@ -165,7 +166,7 @@ class _Reader:
         # Ultralytics' loader (`exif_size`) and the programs to label with.
         size = read_size(found.path)
         if size is None:
-            return problems.add("unreadable image", name, "its size cannot be read")
+            return problems.add("unreadable image", name, no_size(found.path))
         picture = Picture(
             found.path, self.data.target(split, safe), name, *size, split, link=found.link
         )
