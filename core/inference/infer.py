@@ -322,7 +322,7 @@ class _Session:
             if self.options.annotate:
                 target = self._target(Path(source.name).with_suffix(".mp4").as_posix())
                 writer = stack.enter_context(video.VideoWriter(target, reader))
-            frames = _until_damaged(reader, skipped)
+            frames = _noting_damage(reader, skipped)
             for batch in in_batches(frames, self._load_frame, self.detector.batch_size):
                 self._stop_if_cancelled()
                 sizes = [(pixels.shape[1], pixels.shape[0]) for _, (pixels, _) in batch]
@@ -380,12 +380,14 @@ class _Session:
             raise Cancelled(f"Stopped after {done}.")
 
 
-def _until_damaged(reader: Any, skipped: list[Skipped]) -> Any:
-    """Yield the reader's frames; where the file is damaged, note it and end."""
+def _noting_damage(reader: Any, skipped: list[Skipped]) -> Any:
+    """Yield the reader's frames; note what is wrong with the file."""
     try:
         yield from reader.frames()
     except BatmanError as error:
         skipped.append(_skipped(reader.path, error))
+    else:
+        skipped += [Skipped(str(reader.path), fault) for fault in reader.faults]
 
 
 def _skipped(path: Path, error: BatmanError) -> Skipped:

@@ -4,7 +4,8 @@ A frame knows its video (`grp`, so that splits keep the frames of one video toge
 in it. On request, a frame that looks like the one kept before it is passed over: at most
 `SIMILAR` of the 64 bits of their difference hashes differ. Frames are stored as JPEG, upright.
 
-A video that breaks off gives the frames before the break; one that cannot be opened is reported.
+Of a damaged video, or one that breaks off, the frames that can be read are taken, which is said;
+one that cannot be opened is reported.
 """
 
 from __future__ import annotations
@@ -170,20 +171,13 @@ class _Taker:
             detail = f"{error.message}; {plural(about['taken'], 'frame')} before that"
             self.data.problems.add("damaged video", video.name, detail, "kept")
         else:
-            self._ended(video, about, reader.total)
+            if not about["frames"]:
+                self.data.problems.add("unreadable video", video.name, "it holds no frame")
+            for fault in reader.faults if about["frames"] else []:
+                self.data.problems.add("damaged video", video.name, f"it {fault}", "kept")
         finally:
             reader.close()
         return about
-
-    def _ended(self, video: Path, about: dict[str, Any], total: int | None) -> None:
-        """Report a video that ended without an error and much too soon: it was cut off."""
-        frames = about["frames"]
-        if not frames:
-            self.data.problems.add("unreadable video", video.name, "it holds no frame")
-        # The total is an estimate in some formats.
-        elif total is not None and frames < 0.9 * total - 2:
-            detail = f"it ends after {frames:,} of about {total:,} frames"
-            self.data.problems.add("damaged video", video.name, detail, "kept")
 
     def _frame(
         self, frame: Any, group: str, before: int | None, about: dict[str, Any]
