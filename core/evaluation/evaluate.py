@@ -20,7 +20,9 @@ from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import folder_beside, put_in_place
 from core.common.text import clean, plural
 from core.data.images.class_colours import class_colours, model_class_ids
-from core.data.images.exif_orientation import turn_of_file, turned
+from core.data.images.deep_pictures import is_deep
+from core.data.images.exif_orientation import orientation_of, turn_for_boxes, turned
+from core.data.images.picture_files import open_picture, why_broken
 from core.evaluation.ground_truth import Truth, read_truth
 from core.evaluation.result import (
     PREDICTIONS,
@@ -121,14 +123,18 @@ def predict_split(
 
         path = truth.folder / image["file_name"]
         try:
-            # As rfdetr reads images for validation, down to the decoder.
-            picture = decode_pil_image(path)[0]
-            # And turned as its boxes are, which training has done with its own data set.
-            recorded = (image["width"], image["height"])
-            picture = turned(picture, turn_of_file(path, recorded)[1])
+            with open_picture(path) as opened:
+                if is_deep(opened.mode):
+                    raise ValueError(f"it has more than 8 bits a channel ({opened.mode})")
+                recorded = (image["width"], image["height"])
+                turn = turn_for_boxes(orientation_of(opened), recorded, opened.size)
+            # As rfdetr reads images for validation, down to the decoder; and turned as its boxes
+            # are, which training has done with its own data set.
+            picture = turned(decode_pil_image(path)[0], turn)
         except Exception as error:  # missing, damaged, of an unknown kind: Pillow raises many
+            why = why_broken(path) or str(error)
             raise BatmanError(
-                f"The image '{clean(str(path))}' cannot be read: {clean(str(error))[:200]}",
+                f"The image '{clean(str(path))}' cannot be read: {clean(why)[:200]}",
                 "Restore the file, or prepare the data set again.",
             ) from error
         return detector.prepare(picture), picture.size

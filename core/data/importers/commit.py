@@ -21,6 +21,7 @@ from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.dataset import DataSet, Picture
 from core.data.importers.files.copy_images import Placement
+from core.data.importers.files.store_pictures import storable_pictures
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Change, Project
 
@@ -82,6 +83,15 @@ def commit_all(
     if not any(data.images for data in sets):
         raise _nothing(sets)
     watch = Watch(progress, cancelled)
+    with storable_pictures(project, sets, files, watch):
+        if not any(data.images for data in sets):
+            raise _nothing(sets)
+        return _commit(project, sets, files, watch)
+
+
+def _commit(
+    project: Project, sets: Sequence[DataSet], files: FileMode, watch: Watch
+) -> list[ImportReport]:
     placements: list[Placement] = []
     reports: list[ImportReport] = []
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -22,6 +22,7 @@ from core.data.importers.balance import Balance
 from core.data.importers.boxes import Box, describe, fit
 from core.data.importers.report import Problems
 
+Value = TypeVar("Value")
 # What nearly every file name is; the others are looked at more closely.
 _PLAIN = r"[A-Za-z0-9_][A-Za-z0-9_. ()+-]{0,200}"
 plain = re.compile(_PLAIN).fullmatch
@@ -203,6 +204,24 @@ class DataSet:
         for row in np.flatnonzero(told).tolist():
             self.area[first + row] = float(areas[row])
 
+    def drop(self, images: set[int]) -> None:
+        """Take out images, by number, with their boxes; the others are numbered anew."""
+        if not images:
+            return
+        of_image, of_label, boxes = self.columns()
+        kept = [number for number in range(len(self.images)) if number not in images]
+        renumbered = np.full(len(self.images), -1, np.int32)
+        renumbered[kept] = np.arange(len(kept))
+        rows = np.flatnonzero(renumbered[of_image] >= 0)
+        of_image, of_label, boxes = renumbered[of_image[rows]], of_label[rows], boxes[rows]
+        self.images = [self.images[number] for number in kept]
+        self._image, self._label, self._box = array("i"), array("i"), array("d")
+        self.rows(of_image, of_label, boxes)
+        self.iscrowd = _at(self.iscrowd, rows)
+        self.segmentation = _at(self.segmentation, rows)
+        self.extra = _at(self.extra, rows)
+        self.area = _at(self.area, rows)
+
     def columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
         """Return image numbers (n,), label numbers (n,) and boxes (n, 4), in the order added."""
         return (
@@ -221,6 +240,11 @@ def area_counts(area: float, box: Box, taken: Box) -> bool:
     if not 0 < area < math.inf or math.isclose(area, box[2] * box[3], rel_tol=AREA_DIGITS):
         return False
     return taken == box or area <= taken[2] * taken[3]
+
+
+def _at(column: dict[int, Value], rows: NDArray[np.int64]) -> dict[int, Value]:
+    """Return what a sparse column has at these rows, by their places."""
+    return {at: column[row] for at, row in enumerate(rows.tolist()) if row in column}
 
 
 def storable(text: str) -> bool:

@@ -49,6 +49,7 @@ from core.data.importers.image_files import (
     Folders,
     Found,
     is_image,
+    no_size,
     place_of,
     plausible,
     read_size,
@@ -285,7 +286,7 @@ class _Reader:
                 self.data.balance.leave(path, "it cannot be read")
                 self.left_out.add(key)
                 where = self._where(f"image {key}")
-                return problems.add("unreadable image", where, f"'{name}'")
+                return problems.add("unreadable image", where, f"'{name}': {no_size(path)}")
             if not width or not height or not plausible(width, height):
                 width, height = size
         split = self.file.split

@@ -30,7 +30,15 @@ from core.common.text import clean, plural
 from core.data.importers.boxes import Box
 from core.data.importers.coco.layout import what_is_there
 from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
-from core.data.importers.image_files import Folders, Found, is_image, place_of, plausible, read_size
+from core.data.importers.image_files import (
+    Folders,
+    Found,
+    is_image,
+    no_size,
+    place_of,
+    plausible,
+    read_size,
+)
 from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.importers.split_names import split_named
@@ -45,6 +53,7 @@ _IMAGES = ("jpegimages", "images", "imgs", "image")
 _ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,60}?encoding\s*=\s*["']([\w.-]{1,40})["'][^>]{0,60}>""")
 # Not whatever Python can decode: some codecs take minutes for a file of some megabytes.
 _ASIAN = re.compile(r"gb|big5|euc|shift|s-?jis|ms|cp9|iso-?2022|ks|johab|hz", re.IGNORECASE)
+_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".avif")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -270,7 +279,7 @@ class _Reader:
         if stated is not None and name and Path(name).stem == stem:
             return stated
         for folder in group.images:
-            for suffix in (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"):
+            for suffix in _ENDINGS:
                 if found := self.folders.find(str(folder), stem + suffix):
                     return found
         return stated
@@ -296,7 +305,7 @@ class _Reader:
             real = read_size(found.path)
             if real is None:
                 self.data.balance.leave(found.path, "it cannot be read")
-                self.data.problems.add("unreadable image", where, "its size cannot be read")
+                self.data.problems.add("unreadable image", where, no_size(found.path))
                 return None
             if not plausible(width, height):
                 width, height = real
