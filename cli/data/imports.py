@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.common import add_json, add_project, open_project
+from cli.common import add_json, add_project, open_project, workspace_of
 from cli.exits import Exit
 from cli.numbers import whole
 from cli.output import say, say_change, say_json, say_table
 from cli.parser import Subcommands
+from core.common.errors import BatmanError
 from core.common.text import plural
 
 if TYPE_CHECKING:
@@ -18,9 +20,17 @@ if TYPE_CHECKING:
 
 def add(commands: Subcommands) -> None:
     """Add the sub-commands to `batman import`."""
-    listing = commands.add("list", "where a project's images came from", _list)
+    listing = commands.add(
+        "list", "where a project's images came from; without --project the projects", _list
+    )
     add_json(listing)
-    add_project(listing)
+    add_project(listing, required=False)
+    listing.add_argument(
+        "--projects-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder of projects to list (default: data/projects of the workspace)",
+    )
     show = commands.add("show", "one import: where everything went that lay at its path", _show)
     show.add_argument(
         "number", type=whole(1), metavar="ID", help="its number in batman import list"
@@ -47,8 +57,17 @@ def _plain(row: ImportRow) -> dict[str, Any]:
 
 
 def _list(args: argparse.Namespace) -> int:
+    from cli.data.project import say_projects
     from core.data.importers import list_imports
 
+    if args.project is None:
+        place = args.projects_dir or workspace_of(args).projects_dir
+        return say_projects(place, as_json=args.json)
+    if args.projects_dir is not None:
+        raise BatmanError(
+            "The option --projects-dir lists projects, and --project the imports of one.",
+            "Leave one of them out.",
+        )
     with open_project(args) as project:
         rows = list_imports(project)
     if args.json:

@@ -30,6 +30,7 @@ from core.evaluation.result import (
     SizeResult,
     evaluation_folder,
 )
+from core.training.run.checkpoints import BEST, read_best
 from core.training.run.results import MAX_DETECTIONS, RESULTS_FILE
 
 if TYPE_CHECKING:
@@ -192,8 +193,9 @@ def _result(
     progress: Report,
 ) -> EvaluationResult:
     from core.evaluation import coco, pictures
-    from core.evaluation.confusion import confusion, worst_images
+    from core.evaluation.confusion import confusion
     from core.evaluation.metrics import best_common, best_f1
+    from core.evaluation.worst_images import worst_images
 
     common = best_common(metrics.matches)
     per_class = []
@@ -288,9 +290,13 @@ def _finish(
 
 
 def _trained(run: Path) -> float | None:
-    try:
-        best = read_json(run / RESULTS_FILE).get("best") or {}
-        value = best.get("map50_95")
-    except (BatmanError, AttributeError):
-        return None
+    """Return what training measured of the run's best model: what that says, else the results."""
+    said = read_best(run / BEST)
+    if said is not None and said.record:
+        value = said.record.get("map50_95")
+    else:
+        try:
+            value = (read_json(run / RESULTS_FILE).get("best") or {}).get("map50_95")
+        except (BatmanError, AttributeError):
+            return None
     return float(value) if isinstance(value, (int, float)) else None

@@ -73,27 +73,45 @@ class _Image:
     classes: set[int] = field(default_factory=set)
 
 
-def prepare(
-    project: Project,
-    config: TrainingConfig,
-    out_dir: Path,
-    progress: Callable[[Progress], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> DatasetInfo:
-    """Write the data set that `config` trains on into `out_dir` and return what it is.
+Report = Callable[[str, int, int | None], None]
 
-    Images are hard-linked, or copied where links do not work. The folder is written aside and
-    renamed: it is whole or not there; one that is there is replaced. `progress` hears how far it
-    is, `cancelled` is asked often. Raises ConfigError when there is nothing to learn from, and
-    Cancelled.
+
+@dataclass(frozen=True, slots=True)
+class DatasetPlan:
+    """What a run would train on: images by split, the classes by id, and what was decided."""
+
+    by_split: dict[str, list[_Image]]
+    names: dict[int, str]
+    notes: list[str]
+
+    @property
+    def labels(self) -> dict[int, int]:
+        """The model's label of each class, by the class's id."""
+        return {class_id: at for at, class_id in enumerate(self.names)}
+
+    def info(self, folder: Path) -> DatasetInfo:
+        """Return what the run's settings say of it, prepared in `folder`."""
+        class_names = list(self.names.values())
+        splits = self.by_split.items()
+        return DatasetInfo(
+            dir=folder,
+            fingerprint=_fingerprint(self.by_split, self.labels, class_names),
+            class_names=class_names,
+            class_ids=list(self.names),
+            images={split: len(part) for split, part in splits},
+            annotations={s: sum(len(image.boxes) for image in part) for s, part in splits},
+            per_class={split: _per_class(part, self.names) for split, part in splits},
+            notes=self.notes,
+        )
+
+
+def plan_dataset(
+    project: Project, config: TrainingConfig, report: Report = lambda stage, done, total: None
+) -> DatasetPlan:
+    """Return the data set that `config` trains on, without writing it.
+
+    Raises ConfigError when there is nothing to learn from.
     """
-
-    def report(stage: str, done: int, total: int | None) -> None:
-        if cancelled is not None and cancelled():
-            raise Cancelled("Preparing the data set was cancelled.")
-        if progress is not None:
-            progress(Progress(stage, done, total))
-
     notes: list[str] = []
     report("reading", 0, None)
     images = _read_images(project)
@@ -104,7 +122,6 @@ def prepare(
     images = _check_files(images, notes, report)
     _clip_boxes(images, notes)
     names = _used(names, images, notes)
-    labels = {class_id: at for at, class_id in enumerate(names)}
 
     plan = assign_splits(
         [image.id for image in images],
@@ -126,15 +143,40 @@ def prepare(
     missing = [names[i] for i in names if not any(i in im.classes for im in by_split["train"])]
     if missing:
         notes.append(f"No image of train shows {_listed(missing)}: they cannot be learnt.")
+    return DatasetPlan(by_split, names, notes)
 
-    class_names = list(names.values())
+
+def prepare(
+    project: Project,
+    config: TrainingConfig,
+    out_dir: Path,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> DatasetInfo:
+    """Write the data set that `config` trains on into `out_dir` and return what it is.
+
+    Images are hard-linked, or copied where links do not work. The folder is written aside and
+    renamed: it is whole or not there; one that is there is replaced. `progress` hears how far it
+    is, `cancelled` is asked often. Raises ConfigError when there is nothing to learn from, and
+    Cancelled.
+    """
+
+    def report(stage: str, done: int, total: int | None) -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled("Preparing the data set was cancelled.")
+        if progress is not None:
+            progress(Progress(stage, done, total))
+
+    plan = plan_dataset(project, config, report)
+    class_names = list(plan.names.values())
     try:
         with folder_beside(out_dir) as making:
-            total = sum(len(part) for part in by_split.values())
+            total = sum(len(part) for part in plan.by_split.values())
             done = 0
-            for split, part in by_split.items():
+            for split, part in plan.by_split.items():
                 if part:
-                    _write_split(making / split, part, labels, class_names, report, done, total)
+                    folder = making / split
+                    _write_split(folder, part, plan.labels, class_names, report, done, total)
                     done += len(part)
             put_in_place(making, out_dir)
     except OSError as error:
@@ -142,16 +184,7 @@ def prepare(
             f"The data set cannot be written to '{clean(str(out_dir))}': {error.strerror}.",
             "Free some space, or choose another --output-dir.",
         ) from error
-    return DatasetInfo(
-        dir=out_dir.absolute(),
-        fingerprint=_fingerprint(by_split, labels, class_names),
-        class_names=class_names,
-        class_ids=list(names),
-        images={split: len(part) for split, part in by_split.items()},
-        annotations={s: sum(len(image.boxes) for image in p) for s, p in by_split.items()},
-        per_class={split: _per_class(part, names) for split, part in by_split.items()},
-        notes=notes,
-    )
+    return plan.info(out_dir.absolute())
 
 
 def prepare_run(
