@@ -60,7 +60,7 @@ def test_the_blood_cells_are_imported_whole_but_for_two_named_boxes(
             if a["bbox"][2] and a["bbox"][3]
         ]
     assert sorted(boxes(project)) == sorted(expected)
-    assert {stage.stage for stage in stages} == {"reading", "images", "annotations"}
+    assert {stage.stage for stage in stages} == {"reading", "files", "images", "annotations"}
     first = project.image_file(project.db.execute("SELECT path FROM v_images").fetchone()[0])
     assert first.stat().st_nlink > 1 or bccd.stat().st_dev != project.path.stat().st_dev
     (row,) = list_imports(project)
