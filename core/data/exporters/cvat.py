@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from core.common.text import clean
 from core.data.exporters.snapshot import Snapshot
-from core.data.exporters.writing import Labelled, export_labels, objects, split_of
+from core.data.exporters.writing import Labelled, export_labels, objects, place_of, split_of
 
 # CVAT offers these names for subsets; a task without one is in `default`. Its images lie in folders
 # of these names.
@@ -80,4 +80,4 @@ def _plain(text: str) -> str:
     return text if text.isprintable() else clean(text)
 
 
-export_cvat = partial(export_labels, _write, subsets=_SUBSETS)
+export_cvat = partial(export_labels, _write, place=partial(place_of, subsets=_SUBSETS))

@@ -1,4 +1,4 @@
-"""The common head of the exports for labelling programs: one moment, one folder, one report."""
+"""The common head of exports: one moment of the project, one folder, one report."""
 
 from __future__ import annotations
 
@@ -35,14 +35,34 @@ class Labelled:
     annotations: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
 
+    def kept(self, rows: list[Row]) -> list[Row]:
+        """Return the rows without crowd regions, which most formats have none of; count both."""
+        kept = [row for row in rows if not row[7]]
+        self.lost("crowd regions", len(rows) - len(kept))
+        self.annotations += len(kept)
+        return kept
+
     def lost(self, what: str, count: int = 1) -> None:
         """Note that something could not be written."""
         if count:
             self.left_out[what] = self.left_out.get(what, 0) + count
 
 
-# Writes the labels into a folder; `place_of` says where below it an image lies.
+def split_of(snapshot: Snapshot, image: Image) -> str | None:
+    """Return the split of an image, None when it has none."""
+    return None if image.id in snapshot.unsplit else image.split
+
+
+def place_of(snapshot: Snapshot, image: Image, subsets: Mapping[str | None, str] = _SUBSETS) -> str:
+    """Return where an image lies in the export: `images/train/a.jpg`, without a split `images/`."""
+    subset = subsets[split_of(snapshot, image)]
+    return f"images/{subset}/{image.name}" if subset else f"images/{image.name}"
+
+
+# Writes the labels into a folder.
 Write = Callable[[Snapshot, Path, Labelled], None]
+# Where below the export's folder an image lies.
+Place = Callable[[Snapshot, Image], str]
 
 
 def export_labels(
@@ -50,14 +70,14 @@ def export_labels(
     project: Project,
     out: Path,
     *,
-    subsets: Mapping[str | None, str] = _SUBSETS,
+    place: Place = place_of,
     files: FileMode = "link",
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ExportReport:
-    """Write the project to the new folder `out`: labels by `write`, images where `place_of` says.
+    """Write the project to the new folder `out`: labels by `write`, images where `place` says.
 
-    `subsets` are the folders below `images` by split; None stands for none.
+    `place` says where below the folder an image lies.
     Images are hard-linked where the file system allows, or copied with `files="copy"`. Raises
     `ExportFailed` when `out` is not empty or cannot be written, and `Cancelled`; nothing is left
     then.
@@ -67,9 +87,7 @@ def export_labels(
     with staged(out) as folder:
         with at_one_moment(project):
             snapshot = Snapshot(project, watch)
-            targets = {
-                image.id: folder / place_of(snapshot, image, subsets) for image in snapshot.images
-            }
+            targets = {image.id: folder / place(snapshot, image) for image in snapshot.images}
             for parent in {target.parent for target in targets.values()}:
                 parent.mkdir(parents=True, exist_ok=True)
             write(snapshot, folder, labelled)
@@ -86,17 +104,6 @@ def export_labels(
     )
 
 
-def split_of(snapshot: Snapshot, image: Image) -> str | None:
-    """Return the split of an image, None when it has none."""
-    return None if image.id in snapshot.unsplit else image.split
-
-
-def place_of(snapshot: Snapshot, image: Image, subsets: Mapping[str | None, str] = _SUBSETS) -> str:
-    """Return where an image lies in the export: `images/train/a.jpg`, without a split `images/`."""
-    subset = subsets[split_of(snapshot, image)]
-    return f"images/{subset}/{image.name}" if subset else f"images/{image.name}"
-
-
 def objects(
     rows: list[Row], labelled: Labelled, *, outlines: bool = True
 ) -> list[tuple[int, tuple[float, float, float, float], list[float] | None]]:
@@ -106,15 +113,11 @@ def objects(
     as run lengths, or one that the box no longer is around gives way to the box. Both are noted.
     """
     shown = []
-    for _, _, number, x, y, w, h, crowd, shape in rows:
-        if crowd:
-            labelled.lost("crowd regions")
-            continue
+    for _, _, number, x, y, w, h, _, shape in labelled.kept(rows):
         outline = _outline(shape, (x, y, w, h)) if outlines else None
         if shape is not None and outline is None:
             labelled.lost("outlines, whose boxes are written")
         shown.append((number, (x, y, w, h), outline))
-    labelled.annotations += len(shown)
     return shown
 
 
