@@ -377,7 +377,7 @@ def test_a_split_that_is_not_asked_for_loses_nothing(project: Project, tmp_path:
     put(source / "data.yaml", "train: train/images\nnames: [car]\n")
     report = import_yolo(project, source)
     assert part(report, "images") == (12, 6, {"named by nothing": 6})
-    assert part(report, "labels") == (9, 3, {"picture not taken": 6})
+    assert part(report, "labels") == (9, 3, {"its image is in no split": 6})
 
 
 def test_reasons_are_counted_and_those_that_are_no_fault_stop_nothing(

@@ -20,7 +20,6 @@ from core.data.importers.balance.sheet import (
     NAMED_BY_NOTHING,
     NO_PICTURE,
     NOT_TAKEN,
-    UNMET,
     Part,
     Sheet,
     left_out_of,
@@ -36,7 +35,6 @@ _SLIPS = 10
 # So begin the reasons that are no fault of what is in a label file: its picture is not there or not
 # taken, or it is no label file at all.
 _NO_FAULT = (
-    UNMET,
     NO_PICTURE,
     NOT_TAKEN,
     "its picture",
@@ -124,7 +122,7 @@ def _are(count: int) -> str:
 
 
 def _unmet(sheet: Sheet) -> int:
-    return sum(sheet.labels.left.get(why, 0) for why in (UNMET, NO_PICTURE))
+    return sheet.labels.left.get(NO_PICTURE, 0)
 
 
 def _doubt(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
@@ -157,7 +155,7 @@ def _told_unmet(sheet: Sheet, count: int) -> str:
 
 
 def _such(sheet: Sheet) -> str:
-    return _examples(sheet.labels, NO_PICTURE, UNMET)
+    return _examples(sheet.labels, NO_PICTURE)
 
 
 def _refused_files(sheet: Sheet) -> tuple[str, str] | None:
