@@ -126,7 +126,7 @@ def test_pictures_that_are_not_read_and_their_labels_are_said(
         put(source / f"images/{number}.CR2", b"raw")
     report = import_yolo(project, source)
     assert part(report, "images") == (8, 5, {".cr2 is not read": 3})
-    assert part(report, "labels") == (8, 5, {"picture not taken": 3})
+    assert part(report, "labels") == (8, 5, {"its picture cannot be read": 3})
     told = "\n".join(warnings(report.balance))
     assert "3 left out: .cr2 is not read (images/5.CR2, images/6.CR2, images/7.CR2)" in told
 

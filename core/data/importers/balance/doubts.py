@@ -16,7 +16,9 @@ from pathlib import Path
 
 from core.common.errors import ImportFailed
 from core.common.text import clean, plural
+from core.data.images.picture_files import why_unread
 from core.data.importers.balance.sheet import (
+    IGNORED,
     NAMED_BY_NOTHING,
     NO_PICTURE,
     NOT_TAKEN,
@@ -96,9 +98,10 @@ def _no_pictures(sheet: Sheet, sets: Sequence[DataSet], place: Path | None) -> N
     where = ", ".join(f"'{clean(path)}'" for path in looked[:4])
     if unread and sum(unread.values()) == images.found:
         told = ", ".join(f"{n:,} {why.split()[0]}" for why, n in unread.items())
+        first = images.examples[next(iter(unread))][0]
         raise ImportFailed(
             f"The pictures in {where} are of no kind that is read: {told}.",
-            "Save them as JPEG or PNG.",
+            f"Such as '{clean(first)}': {why_unread(first) or 'save it as JPEG or PNG'}.",
         )
     if not images.found and (alone := _unmet(sheet)):
         raise ImportFailed(
@@ -262,6 +265,8 @@ def _lost_objects(sheet: Sheet) -> tuple[str, str] | None:
     nothing = not objects.taken and objects.found > SMALL
     # What went with a picture that is not there costs no other picture its labels.
     found = objects.found - lost_with_picture(sheet)
+    # Nor is it lost what the set itself says is not to be counted.
+    found -= sum(objects.left.get(kind, 0) for kind in IGNORED)
     lost = found - objects.taken
     if not nothing and (lost < _SLIPS or 3 * lost < found):
         return None

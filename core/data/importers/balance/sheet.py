@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from core.data.images.picture_files import why_unread
 from core.data.importers.balance.lying import Folder, unknown_files
 from core.data.importers.dataset import DataSet
 from core.data.importers.image_files import is_image
@@ -34,9 +35,11 @@ NO_LABEL = "it is no label file"
 # What the readers call objects that they leave out. Of the first two the picture is not there
 # either; the last two are said of other records as well.
 _WITH_PICTURE = ("image left out", "unknown image")
+# What the set itself says is not to be counted: KITTI's DontCare, VisDrone's and MOT's ignored.
+IGNORED = ("ignored object", "ignored region")
 _OBJECTS = (
     *_WITH_PICTURE, "bad line", "non-finite number", "unknown category", "bad box", "no box",
-    "zero-size box", "box outside the image", "duplicate annotation id",
+    "zero-size box", "box outside the image", "duplicate annotation id", *IGNORED,
 )  # fmt: skip
 _OF_OTHERS_TOO = ("bad category", "wrong type")
 _EXAMPLES = 3
@@ -125,7 +128,12 @@ def sheet_of(sets: Sequence[DataSet], place: Path | None, watch: Watch) -> Sheet
                 ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 (a million times)
                 other[ending or _NO_ENDING] += 1
                 continue
-            (sheet.images if is_image(path) else sheet.labels).leave(why, short(path))
+            if not is_image(path):
+                sheet.labels.leave(why, short(path))
+            elif why_unread(path):
+                sheet.images.leave(_unread(path), short(path))
+            else:
+                sheet.images.leave(why, short(path))
         # A reader that looks in two places may have met a file twice.
         alone += [path for path in notes.unmet if path not in notes.used and path not in notes.left]
         sheet.lines.take(notes.lines["met"])
@@ -159,6 +167,10 @@ class _Short:
         return next((path[len(r) :] for r in self.roots if path.startswith(r)), path)
 
 
+def _unread(path: str) -> str:
+    return f"{os.path.splitext(path)[1].lower()} is not read"  # noqa: PTH122 (a million times)
+
+
 def _lying(
     sheet: Sheet, ending: str, folders: Iterable[Folder], short: _Short, other: Counter[str]
 ) -> set[str]:
@@ -172,8 +184,8 @@ def _lying(
             suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 (a million times)
             if is_image(name) or suffix in UNREAD:
                 path = f"{folder.path}/{name}"
-                why = NAMED_BY_NOTHING if is_image(name) else f"{suffix} is not read"
-                sheet.images.leave(why, short(path))
+                named = is_image(name) and not why_unread(name)
+                sheet.images.leave(NAMED_BY_NOTHING if named else _unread(name), short(path))
                 pictures.add(_pair(path))
             elif suffix == ending:
                 maybe.append(name)

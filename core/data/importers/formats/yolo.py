@@ -32,6 +32,7 @@ from core.data.importers.image_files import (
     Folders,
     Found,
     is_image,
+    no_size,
     place_of,
     read_size,
     walk_images,
@@ -78,10 +79,8 @@ def read_yolo(source: Path, watch: Watch) -> DataSet:
     data = DataSet("yolo", str(source))
     folders = Folders()
     layout = find(source, folders, data)
-    reader = _Reader(data, layout, folders, watch)
-    for place in (str(layout.root), *reader.outside()):
-        data.balance.root(place)
-    reader.read()
+    data.balance.root(layout.root)
+    _Reader(data, layout, folders, watch).read()
     data.group_copies()
     return data
 
@@ -114,6 +113,8 @@ class _Reader:
             if group.labelled:
                 self._labelled(group)
         self.watch.tick("reading", self.count, self.count)
+        for folder in self._outside():
+            self.data.balance.root(folder)
         self._other_labels()
         self._check()
         if self.four_cornered and self.four_cornered == self.polygons:
@@ -122,7 +123,7 @@ class _Reader:
             self.data.problems.add("oriented box", self.layout.root.name, detail, "kept")
 
     def _check(self) -> None:
-        """Note that there is no image, or no label file for any."""
+        """Note where images were looked for when there is none, or that none has a label file."""
         if not self.count:
             self.data.balance.looked = [str(group.path) for group in self.layout.groups]
         if self.data.images and not self.label_files:
@@ -212,25 +213,26 @@ class _Reader:
         self.count += 1
         self.seen[found.path] = -1
         safe = inside(name)
+        balance = self.data.balance
         if safe is None:
+            balance.leave(found.path, "its name cannot be stored")
             problems.add("unsafe file name", name, "it cannot be stored under its name")
-            self.data.balance.leave(found.path, "its name cannot be stored")
             return
         label = self.labels.find(found.path)
         lines = None if label is None else self._text(label.path)
         if label is not None and lines is None:
             problems.add("unreadable label file", name, "it is no text: the image is left out")
-            self.data.balance.leave(label.path, "it is no text")
-            self.data.balance.leave(found.path, "its label file cannot be read")
+            balance.leave(label.path, "it is no text")
+            balance.leave(found.path, "its label file cannot be read")
             return
         # The fractions are of the picture as it is seen, turned by its EXIF tag: so take it
         # Ultralytics' loader (`exif_size`) and the programs to label with.
         size = read_size(found.path)
         if size is None:
-            problems.add("unreadable image", name, "its size cannot be read")
-            self.data.balance.leave(found.path, "it cannot be read")
+            balance.leave(found.path, "it cannot be read")
             if label is not None:
-                self.data.balance.leave(label.path, "its picture cannot be read")
+                balance.leave(label.path, "its picture cannot be read")
+            problems.add("unreadable image", name, no_size(found.path))
             return
         split = group.split
         picture = Picture(
@@ -256,7 +258,7 @@ class _Reader:
 
     def _objects(self, lines: list[str], path: str, image: int) -> None:
         """Take what an image's label file says."""
-        self.data.balance.use(path, empty=not any(line and not line.isspace() for line in lines))
+        self.data.balance.use(path, empty=all(not line or line.isspace() for line in lines))
         picture = self.data.images[image]
         for number, line in enumerate(lines, 1):
             if line and not line.isspace():
@@ -268,7 +270,7 @@ class _Reader:
         balance = self.data.balance
         names: dict[str | None, dict[str, str]] = {}
         root = str(self.layout.root)
-        roots = [root, *self.outside()]
+        roots = [root, *self._outside()]
         for path in dict.fromkeys(p for top in roots for p in texts_below(top, self.folders)):
             if path in balance.used or path in balance.left:
                 continue
@@ -285,7 +287,7 @@ class _Reader:
             for name, path in paths.items():
                 self._other_label(met[name], path, os.path.relpath(path, root))
 
-    def outside(self) -> list[str]:
+    def _outside(self) -> list[str]:
         """Return the folders outside the root that hold images of the set, or their labels."""
         root = f"{self.layout.root}/"
         outside = []
@@ -302,7 +304,7 @@ class _Reader:
             return balance.miss(path, "there is no image for it")
         image = self.bare.pop(met.found.path, None)
         if image is None:
-            return balance.leave(path, f"its image '{met.guess}' is in no split")
+            return balance.leave(path, "its image is in no split")
         lines = self._text(path)
         if lines is None:
             balance.leave(path, "it is no text")
