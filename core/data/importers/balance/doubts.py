@@ -107,8 +107,8 @@ def _no_pictures(sheet: Sheet, sets: Sequence[DataSet], place: Path | None) -> N
         raise ImportFailed(
             f"The pictures are missing: there {_are(alone)}"
             f" {plural(alone, 'label file')}, such as {_such(sheet)}, and not one picture.",
-            f"Looked in {where}. Export the data set with its images, or put them where"
-            " its labels belong to them.",
+            f"Looked in {where}. They were exported without their images: export both together, or"
+            " put the images where the labels expect them.",
         )
     if any(data.balance.looked for data in sets):
         raise ImportFailed(
