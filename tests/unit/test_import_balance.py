@@ -126,7 +126,7 @@ def test_pictures_that_are_not_read_and_their_labels_are_said(
         put(source / f"images/{number}.CR2", b"raw")
     report = import_yolo(project, source)
     assert part(report, "images") == (8, 5, {".cr2 is not read": 3})
-    assert part(report, "labels") == (8, 5, {"picture not taken": 3})
+    assert part(report, "labels") == (8, 5, {"its picture cannot be read": 3})
     told = "\n".join(warnings(report.balance))
     assert "3 left out: .cr2 is not read (images/5.CR2, images/6.CR2, images/7.CR2)" in told
 
@@ -377,7 +377,7 @@ def test_a_split_that_is_not_asked_for_loses_nothing(project: Project, tmp_path:
     put(source / "data.yaml", "train: train/images\nnames: [car]\n")
     report = import_yolo(project, source)
     assert part(report, "images") == (12, 6, {"named by nothing": 6})
-    assert part(report, "labels") == (9, 3, {"picture not taken": 6})
+    assert part(report, "labels") == (9, 3, {"its image is in no split": 6})
 
 
 def test_reasons_are_counted_and_those_that_are_no_fault_stop_nothing(

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from core.common.errors import ImportFailed
 from core.common.text import clean, plural
+from core.data.images.picture_files import why_unread
 from core.data.importers.balance.sheet import (
     IGNORED,
     NAMED_BY_NOTHING,
     NO_PICTURE,
     NOT_TAKEN,
-    UNMET,
     Part,
     Sheet,
     left_out_of,
@@ -37,7 +37,6 @@ _SLIPS = 10
 # So begin the reasons that are no fault of what is in a label file: its picture is not there or not
 # taken, or it is no label file at all.
 _NO_FAULT = (
-    UNMET,
     NO_PICTURE,
     NOT_TAKEN,
     "its picture",
@@ -99,16 +98,17 @@ def _no_pictures(sheet: Sheet, sets: Sequence[DataSet], place: Path | None) -> N
     where = ", ".join(f"'{clean(path)}'" for path in looked[:4])
     if unread and sum(unread.values()) == images.found:
         told = ", ".join(f"{n:,} {why.split()[0]}" for why, n in unread.items())
+        first = images.examples[next(iter(unread))][0]
         raise ImportFailed(
             f"The pictures in {where} are of no kind that is read: {told}.",
-            "Save them as JPEG or PNG.",
+            f"Such as '{clean(first)}': {why_unread(first) or 'save it as JPEG or PNG'}.",
         )
     if not images.found and (alone := _unmet(sheet)):
         raise ImportFailed(
             f"The pictures are missing: there {_are(alone)}"
             f" {plural(alone, 'label file')}, such as {_such(sheet)}, and not one picture.",
-            f"Looked in {where}. Export the data set with its images, or put them where"
-            " its labels belong to them.",
+            f"Looked in {where}. They were exported without their images: export both together, or"
+            " put the images where the labels expect them.",
         )
     if any(data.balance.looked for data in sets):
         raise ImportFailed(
@@ -125,7 +125,7 @@ def _are(count: int) -> str:
 
 
 def _unmet(sheet: Sheet) -> int:
-    return sum(sheet.labels.left.get(why, 0) for why in (UNMET, NO_PICTURE))
+    return sheet.labels.left.get(NO_PICTURE, 0)
 
 
 def _doubt(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
@@ -158,7 +158,7 @@ def _told_unmet(sheet: Sheet, count: int) -> str:
 
 
 def _such(sheet: Sheet) -> str:
-    return _examples(sheet.labels, NO_PICTURE, UNMET)
+    return _examples(sheet.labels, NO_PICTURE)
 
 
 def _refused_files(sheet: Sheet) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from core.data.images.picture_files import why_unread
 from core.data.importers.balance.lying import Folder, unknown_files
 from core.data.importers.dataset import DataSet
 from core.data.importers.image_files import is_image
@@ -30,7 +31,7 @@ VIDEOS = frozenset({
 NAMED_BY_NOTHING = "named by nothing"
 NO_PICTURE = "without a picture"
 NOT_TAKEN = "picture not taken"
-UNMET = "picture missing"
+NO_LABEL = "it is no label file"
 # What the readers call objects that they leave out. Of the first two the picture is not there
 # either; the last two are said of other records as well.
 _WITH_PICTURE = ("image left out", "unknown image")
@@ -42,6 +43,7 @@ _OBJECTS = (
 )  # fmt: skip
 _OF_OTHERS_TOO = ("bad category", "wrong type")
 _EXAMPLES = 3
+_NO_ENDING = "without ending"
 _QUOTED = re.compile(r" ?'[^']*'")
 # Files of a folder that are opened to see whether they are label files; the others are as these.
 _OPENED = 200
@@ -106,6 +108,8 @@ def sheet_of(sets: Sequence[DataSet], place: Path | None, watch: Watch) -> Sheet
     roots = [root for data in sets for root in data.balance.roots]
     short = _Short(place, roots)
     known: set[str] = set()
+    other: Counter[str] = Counter()
+    alone: list[str] = []
     for data in sets:
         notes = data.balance
         known.update(picture.source for picture in data.images)
@@ -116,15 +120,22 @@ def sheet_of(sets: Sequence[DataSet], place: Path | None, watch: Watch) -> Sheet
         sheet.labels.take(len(notes.used))
         sheet.empty += len(notes.empty)
         for path, why in notes.left.items():
-            if path in notes.used:
+            if path in notes.used or path in notes.described:
                 continue
             # Files are counted by the reason, which may name one of them.
             why = _QUOTED.sub("", why)
-            (sheet.images if is_image(path) else sheet.labels).leave(why, short(path))
+            if why == NO_LABEL:
+                ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 (a million times)
+                other[ending or _NO_ENDING] += 1
+                continue
+            if not is_image(path):
+                sheet.labels.leave(why, short(path))
+            elif why_unread(path):
+                sheet.images.leave(_unread(path), short(path))
+            else:
+                sheet.images.leave(why, short(path))
         # A reader that looks in two places may have met a file twice.
-        for path in notes.unmet:
-            if path not in notes.used:
-                sheet.labels.leave(UNMET, short(path))
+        alone += [path for path in notes.unmet if path not in notes.used and path not in notes.left]
         sheet.lines.take(notes.lines["met"])
         if notes.lines["met nothing"]:
             sheet.lines.leave("met nothing", count=notes.lines["met nothing"])
@@ -136,7 +147,11 @@ def sheet_of(sets: Sequence[DataSet], place: Path | None, watch: Watch) -> Sheet
         )
     if place is not None and place.is_dir():
         roots.append(str(place))
-    _lying(sheet, _label_ending(sets), unknown_files(roots, known, watch), short)
+    folders = unknown_files(roots, known, watch)
+    pictures = _lying(sheet, _label_ending(sets), folders, short, other)
+    for path in alone:
+        sheet.labels.leave(NOT_TAKEN if _pair(path) in pictures else NO_PICTURE, short(path))
+    sheet.other = dict(sorted(other.items(), key=lambda item: (-item[1], item[0])))
     _objects(sheet, sets)
     return sheet
 
@@ -152,11 +167,16 @@ class _Short:
         return next((path[len(r) :] for r in self.roots if path.startswith(r)), path)
 
 
-def _lying(sheet: Sheet, ending: str, folders: Iterable[Folder], short: _Short) -> None:
-    """Count the files that no reader spoke of."""
+def _unread(path: str) -> str:
+    return f"{os.path.splitext(path)[1].lower()} is not read"  # noqa: PTH122 (a million times)
+
+
+def _lying(
+    sheet: Sheet, ending: str, folders: Iterable[Folder], short: _Short, other: Counter[str]
+) -> set[str]:
+    """Count the files that no reader spoke of; return what their pictures have of `_pair`."""
     labels: list[str] = []
     pictures: set[str] = set()
-    other: Counter[str] = Counter()
     for folder in folders:
         sheet.hidden += folder.hidden
         maybe = []
@@ -164,20 +184,20 @@ def _lying(sheet: Sheet, ending: str, folders: Iterable[Folder], short: _Short) 
             suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 (a million times)
             if is_image(name) or suffix in UNREAD:
                 path = f"{folder.path}/{name}"
-                why = NAMED_BY_NOTHING if is_image(name) else f"{suffix} is not read"
-                sheet.images.leave(why, short(path))
+                named = is_image(name) and not why_unread(name)
+                sheet.images.leave(NAMED_BY_NOTHING if named else _unread(name), short(path))
                 pictures.add(_pair(path))
             elif suffix == ending:
                 maybe.append(name)
             else:
-                other[suffix or "without ending"] += 1
+                other[suffix or _NO_ENDING] += 1
         found = _labels_among(folder, maybe, ending)
         labels += [f"{folder.path}/{name}" for name in found]
         if len(maybe) > len(found):
             other[ending] += len(maybe) - len(found)
     for path in labels:
         sheet.labels.leave(NOT_TAKEN if _pair(path) in pictures else NO_PICTURE, short(path))
-    sheet.other = dict(sorted(other.items(), key=lambda item: (-item[1], item[0])))
+    return pictures
 
 
 def _label_ending(sets: Sequence[DataSet]) -> str:

@@ -230,6 +230,8 @@ class _Reader:
         size = read_size(found.path)
         if size is None:
             balance.leave(found.path, "it cannot be read")
+            if label is not None:
+                balance.leave(label.path, "its picture cannot be read")
             problems.add("unreadable image", name, no_size(found.path))
             return
         split = group.split
