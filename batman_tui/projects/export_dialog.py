@@ -42,6 +42,8 @@ FORMATS = (
     Format("coco", "COCO", "Roboflow's folders; rfdetr and supervision read them. All is kept."),
     Format("yolo", "YOLO", "data.yaml, images and labels. Crowd regions are left out."),
     Format("voc", "Pascal VOC", "XML beside images; whole pixels. Crowd regions are left out."),
+    Format("csv", "CSV", "TensorFlow's table of boxes for each split. Crowd regions are left out."),
+    Format("kitti", "KITTI", "image_2 and label_2 for each split. Crowd regions are left out."),
     Format("original", "Original", "A project that the original Batman opens."),
 )
 
@@ -178,6 +180,8 @@ class ExportDialog(TaskDialog["ExportReport"]):
                 "coco": exporters.export_coco,
                 "yolo": exporters.export_yolo,
                 "voc": exporters.export_voc,
+                "csv": exporters.export_csv,
+                "kitti": exporters.export_kitti,
                 "original": exporters.export_original,
             }[key]
             return export(project, folder, progress=progress, cancelled=cancelled)
@@ -204,4 +208,6 @@ def told(report: ExportReport) -> str:
         text += f" {plural(len(report.missing), 'image')} left out, for the file is gone (c)."
     for what, count in report.left_out.items():
         text += f" Left out: {count:,} × {what}."
+    if report.turned:
+        text += f" {plural(report.turned, 'picture')} written upright, as the boxes are."
     return text

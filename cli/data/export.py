@@ -17,6 +17,8 @@ from core.common.text import plural
 from core.data.exporters import (
     ExportReport,
     export_coco,
+    export_csv,
+    export_kitti,
     export_original,
     export_voc,
     export_yolo,
@@ -32,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("coco", "COCO in Roboflow's folders, which rfdetr and supervision read", export_coco),
         ("yolo", "YOLO: data.yaml, images and labels", export_yolo),
         ("voc", "Pascal VOC: XML annotations beside the images", export_voc),
+        ("csv", "TensorFlow's CSV: a line for each box, a table for each split", export_csv),
+        ("kitti", "KITTI: image_2 and label_2 in training, validation, testing", export_kitti),
         ("original", "a project of the original Batman", export_original),
     ):
         command = commands.add(name, what, _exporting(exporter))
@@ -64,6 +68,8 @@ def _exporting(exporter: Callable[..., ExportReport]) -> Handler:
             )
         for what, count in report.left_out.items():
             say(f"Left out: {count:,} × {what}.", "yellow")
+        if report.turned:
+            say(f"{plural(report.turned, 'picture')} written upright, as the boxes are.")
         return Exit.OK
 
     return handler

@@ -20,6 +20,7 @@ from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import folder_beside, put_in_place
 from core.common.text import clean, plural
 from core.data.images.class_colours import class_colours, model_class_ids
+from core.data.images.exif_orientation import turn_of_file, turned
 from core.evaluation.ground_truth import Truth, read_truth
 from core.evaluation.result import (
     PREDICTIONS,
@@ -29,6 +30,7 @@ from core.evaluation.result import (
     SizeResult,
     evaluation_folder,
 )
+from core.training.run.checkpoints import BEST, read_best
 from core.training.run.results import MAX_DETECTIONS, RESULTS_FILE
 
 if TYPE_CHECKING:
@@ -119,6 +121,9 @@ def predict_split(
         try:
             # As rfdetr reads images for validation, down to the decoder.
             picture = decode_pil_image(path)[0]
+            # And turned as its boxes are, which training has done with its own data set.
+            recorded = (image["width"], image["height"])
+            picture = turned(picture, turn_of_file(path, recorded)[1])
         except Exception as error:  # missing, damaged, of an unknown kind: Pillow raises many
             raise BatmanError(
                 f"The image '{clean(str(path))}' cannot be read: {clean(str(error))[:200]}",
@@ -188,8 +193,9 @@ def _result(
     progress: Report,
 ) -> EvaluationResult:
     from core.evaluation import coco, pictures
-    from core.evaluation.confusion import confusion, worst_images
+    from core.evaluation.confusion import confusion
     from core.evaluation.metrics import best_common, best_f1
+    from core.evaluation.worst_images import worst_images
 
     common = best_common(metrics.matches)
     per_class = []
@@ -284,9 +290,13 @@ def _finish(
 
 
 def _trained(run: Path) -> float | None:
-    try:
-        best = read_json(run / RESULTS_FILE).get("best") or {}
-        value = best.get("map50_95")
-    except (BatmanError, AttributeError):
-        return None
+    """Return what training measured of the run's best model: what that says, else the results."""
+    said = read_best(run / BEST)
+    if said is not None and said.record:
+        value = said.record.get("map50_95")
+    else:
+        try:
+            value = (read_json(run / RESULTS_FILE).get("best") or {}).get("map50_95")
+        except (BatmanError, AttributeError):
+            return None
     return float(value) if isinstance(value, (int, float)) else None

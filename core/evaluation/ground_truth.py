@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,3 +141,11 @@ def _listed(names: Sequence[str], most: int = 6) -> str:
     text = ", ".join(f"'{clean(name)}'" for name in names[:most])
     more = len(names) - most
     return f"{text} and {plural(more, 'more', 'more')}" if more > 0 else text or "nothing"
+
+
+def by_image(records: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    """Return COCO records by the id of their image, in their order."""
+    grouped: dict[int, list[dict[str, Any]]] = {}
+    for record in records:
+        grouped.setdefault(record["image_id"], []).append(record)
+    return grouped

@@ -103,6 +103,7 @@ def export_coco(
         classes=snapshot.classes,
         splits=snapshot.splits(),
         missing=snapshot.missing,
+        turned=snapshot.turned,
     )
 
 

@@ -21,7 +21,6 @@ from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.dataset import DataSet, Picture
 from core.data.importers.files.copy_images import Placement
-from core.data.importers.files.hard_links import NotLinked
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Change, Project
 
@@ -72,28 +71,13 @@ def commit_all(
     if not any(data.images for data in sets):
         raise _nothing(sets)
     watch = Watch(progress, cancelled)
-    told = [(data.problems.counts.copy(), len(data.problems.listed)) for data in sets]
-    try:
-        return _commit(project, sets, files, watch, beside=True)
-    except NotLinked:
-        # Rare, and nothing was kept of it: a file went, or the disk or a quota is full.
-        for data, (counts, listed) in zip(sets, told, strict=True):
-            data.problems.counts = counts
-            del data.problems.listed[listed:]
-        return _commit(project, sets, files, watch, beside=False)
-
-
-def _commit(
-    project: Project, sets: Sequence[DataSet], files: FileMode, watch: Watch, *, beside: bool
-) -> list[ImportReport]:
-    """Take the sets in; with `beside`, links may be made while rows are written, or `NotLinked`."""
     placements: list[Placement] = []
     reports: list[ImportReport] = []
     try:
         with project.change("import", f"Import of {sets[0].origin}") as change:
             for data in sets:
                 if data.images:
-                    reports.append(_one(project, change, data, files, placements, watch, beside))
+                    reports.append(_one(project, change, data, files, placements, watch))
             _describe(project, change, reports)
     except BaseException:
         # An interruption just after the commit must not take the files of a finished import.
@@ -129,7 +113,6 @@ def _one(
     files: FileMode,
     placements: list[Placement],
     watch: Watch,
-    beside: bool,
 ) -> ImportReport:
     """Write one data set; its placement joins `placements` before the first file is placed."""
     row = {
@@ -139,7 +122,7 @@ def _one(
         "active": 1,
     }
     import_id = change.insert("imports", row)
-    placement = Placement(project.images_dir, import_id, files, beside=beside)
+    placement = Placement(project.images_dir, import_id, files)
     placements.append(placement)
     data.part_targets()
     placed = [*data.images, *data.attachments]
@@ -153,9 +136,7 @@ def _one(
             f"None of the {plural(len(gone), 'image')} can be read.",
             "Check the permissions of the files.",
         )
-    report = _write(project, change, import_id, data, gone, files, watch)
-    placement.settle(watch)
-    return report
+    return _write(project, change, import_id, data, gone, files, watch)
 
 
 def _describe(project: Project, change: Change, reports: list[ImportReport]) -> None:
@@ -196,6 +177,7 @@ def _write(
     order = _order(of_image)
     if gone:
         order = order[image_ids[of_image[order]] > 0]
+    _correct(data, len(data.images) - len(gone), len(order))
     counts = np.bincount(of_label[order], minlength=len(data.labels))
     on_images = _images_of(of_image[order], of_label[order], len(data.images), len(data.labels))
     label_ids, classes = _labels(project, change, import_id, data, counts, on_images)
@@ -216,6 +198,7 @@ def _write(
         files=files,
         splits=splits,
         problem_counts=dict(data.problems.counts),
+        balance=data.detail.get("balance", {}),
     )
     detail = {
         "images": report.images,
@@ -228,6 +211,20 @@ def _write(
     }
     change.update("imports", import_id, {"detail": json.dumps(detail)})
     return report
+
+
+def _correct(data: DataSet, images: int, annotations: int) -> None:
+    """Take out of the balance what was weighed and then could not be stored."""
+    if data.weighed is None:
+        return
+    balance, *counts = data.weighed
+    for part, count, now, why in (
+        ("images", counts[0], images, "it cannot be read"),
+        ("objects", counts[1], annotations, "image left out"),
+    ):
+        if lost := count - now:
+            balance[part]["taken"] -= lost
+            balance[part]["left"][why] = balance[part]["left"].get(why, 0) + lost
 
 
 def _images(

@@ -71,6 +71,8 @@ class DataSet:
         self.labels: list[Label] = []
         self.problems = Problems()
         self.balance = Balance()
+        # The balance as it is reported, and how many images and boxes it counts of this set.
+        self.weighed: tuple[dict[str, Any], int, int] | None = None
         self.detail: dict[str, Any] = {}
         self.iscrowd: dict[int, int] = {}
         self.segmentation: dict[int, str] = {}
@@ -155,6 +157,8 @@ class DataSet:
             self.problems.add(wrong, where, f"{describe(box)}; {size}", action)
         if taken is None:
             return False
+        if wrong and 2 * taken[2] * taken[3] < box[2] * box[3]:
+            self.balance.suspect("cut")
         row = len(self._image)
         self._image.append(image)
         self._label.append(label)

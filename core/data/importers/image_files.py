@@ -18,7 +18,7 @@ from typing import NamedTuple
 from core.common.errors import ImportFailed
 from core.common.files import expand_user
 from core.common.text import clean
-from core.data.images.exif_orientation import QUARTER_TURNS, orientation_of
+from core.data.images.exif_orientation import orientation_of, shown_size
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".avif"}
@@ -218,10 +218,11 @@ def walk(folder: Path, wanted: Callable[[str], bool]) -> list[str]:
     return sorted(found)
 
 
-def read_size(path: str, *, upright: bool = False) -> tuple[int, int] | None:
+def read_size(path: str) -> tuple[int, int] | None:
     """Return width and height in pixels from a picture's header, None when it is unreadable.
 
-    With `upright`, they are those of the picture as its EXIF tag turns it.
+    They are those of the picture as its EXIF tag turns it, which is how boxes are meant where the
+    data set does not say the size (see `core.data.images.exif_orientation`).
     """
     from PIL import Image
 
@@ -229,9 +230,7 @@ def read_size(path: str, *, upright: bool = False) -> tuple[int, int] | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
-                width, height = image.size
-                if upright and orientation_of(image) in QUARTER_TURNS:
-                    width, height = height, width
+                width, height = shown_size(image.size, orientation_of(image))
     # Pillow's readers let whatever a damaged header causes through: struct.error, SyntaxError, …
     except Exception:
         return None

@@ -25,7 +25,7 @@ from core.common.errors import Cancelled, ConfigError
 from core.common.files import link_or_copy
 from core.common.temporary import folder_beside, put_in_place
 from core.common.text import clean, did_you_mean, plural, sentence
-from core.data.images.exif_orientation import is_turned, write_upright
+from core.data.images.exif_orientation import shown_size, turn_for_boxes, write_upright
 from core.data.importers.clip_box import clip
 from core.data.splits.assign import SPLITS, assign_splits
 from core.training.config.class_balance import balance_note, capped
@@ -67,10 +67,83 @@ class _Image:
     group: str | None
     file: Path
     recorded: tuple[int, int]
-    upright: bool = False
+    turn: int = 1
     check: FileCheck = field(default_factory=FileCheck)
     boxes: list[tuple[int, float, float, float, float, int]] = field(default_factory=list)
     classes: set[int] = field(default_factory=set)
+
+
+Report = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetPlan:
+    """What a run would train on: images by split, the classes by id, and what was decided."""
+
+    by_split: dict[str, list[_Image]]
+    names: dict[int, str]
+    notes: list[str]
+
+    @property
+    def labels(self) -> dict[int, int]:
+        """The model's label of each class, by the class's id."""
+        return {class_id: at for at, class_id in enumerate(self.names)}
+
+    def info(self, folder: Path) -> DatasetInfo:
+        """Return what the run's settings say of it, prepared in `folder`."""
+        class_names = list(self.names.values())
+        splits = self.by_split.items()
+        return DatasetInfo(
+            dir=folder,
+            fingerprint=_fingerprint(self.by_split, self.labels, class_names),
+            class_names=class_names,
+            class_ids=list(self.names),
+            images={split: len(part) for split, part in splits},
+            annotations={s: sum(len(image.boxes) for image in part) for s, part in splits},
+            per_class={split: _per_class(part, self.names) for split, part in splits},
+            notes=self.notes,
+        )
+
+
+def plan_dataset(
+    project: Project, config: TrainingConfig, report: Report = lambda stage, done, total: None
+) -> DatasetPlan:
+    """Return the data set that `config` trains on, without writing it.
+
+    Raises ConfigError when there is nothing to learn from.
+    """
+    notes: list[str] = []
+    report("reading", 0, None)
+    images = _read_images(project)
+    names = _read_classes(project, config.filter_classes)
+    crowded = _read_boxes(project, images, names)
+    if config.filter_classes is not None:
+        images = _only_with(images, crowded, notes)
+    images = _check_files(images, notes, report)
+    _clip_boxes(images, notes)
+    names = _used(names, images, notes)
+
+    plan = assign_splits(
+        [image.id for image in images],
+        [(at, label) for at, image in enumerate(images) for label in image.classes],
+        shares=config.splits,
+        seed=config.seed,
+        policy=config.split_policy,
+        groups=[image.group for image in images],
+        imported=[image.split for image in images],
+    )
+    notes += plan.notes
+    by_split = {
+        name: [image for image in images if plan.splits[image.id] == name] for name in SPLITS
+    }
+    by_split["train"] = _sampled(by_split["train"], config, names, notes)
+    _refuse_empty(by_split)
+    if not by_split["test"]:
+        notes.append("There is no test split.")
+    missing = [names[i] for i in names if not any(i in im.classes for im in by_split["train"])]
+    if missing:
+        notes.append(f"No image of train shows {_listed(missing)}: they cannot be learnt.")
+    return DatasetPlan(by_split, names, notes)
 
 
 def prepare(
@@ -94,47 +167,16 @@ def prepare(
         if progress is not None:
             progress(Progress(stage, done, total))
 
-    notes: list[str] = []
-    report("reading", 0, None)
-    images = _read_images(project)
-    names = _read_classes(project, config.filter_classes)
-    crowded = _read_boxes(project, images, names)
-    if config.filter_classes is not None:
-        images = _only_with(images, crowded, notes)
-    images = _check_files(images, notes, report)
-    _clip_boxes(images, notes)
-    names = _used(names, images, notes)
-    labels = {class_id: at for at, class_id in enumerate(names)}
-
-    plan = assign_splits(
-        [image.id for image in images],
-        [(at, label) for at, image in enumerate(images) for label in image.classes],
-        shares=config.splits,
-        seed=config.seed,
-        policy=config.split_policy,
-        groups=[image.group for image in images],
-        imported=[image.split for image in images],
-    )
-    notes += plan.notes
-    by_split = {
-        name: [image for image in images if plan.splits[image.id] == name] for name in SPLITS
-    }
-    by_split["train"] = _sampled(by_split["train"], config, names, notes)
-    _refuse_empty(by_split)
-    if not by_split["test"]:
-        notes.append("There is no test split.")
-    missing = [names[i] for i in names if not any(i in im.classes for im in by_split["train"])]
-    if missing:
-        notes.append(f"No image of train shows {_listed(missing)}: they cannot be learnt.")
-
-    class_names = list(names.values())
+    plan = plan_dataset(project, config, report)
+    class_names = list(plan.names.values())
     try:
         with folder_beside(out_dir) as making:
-            total = sum(len(part) for part in by_split.values())
+            total = sum(len(part) for part in plan.by_split.values())
             done = 0
-            for split, part in by_split.items():
+            for split, part in plan.by_split.items():
                 if part:
-                    _write_split(making / split, part, labels, class_names, report, done, total)
+                    folder = making / split
+                    _write_split(folder, part, plan.labels, class_names, report, done, total)
                     done += len(part)
             put_in_place(making, out_dir)
     except OSError as error:
@@ -142,16 +184,7 @@ def prepare(
             f"The data set cannot be written to '{clean(str(out_dir))}': {error.strerror}.",
             "Free some space, or choose another --output-dir.",
         ) from error
-    return DatasetInfo(
-        dir=out_dir.absolute(),
-        fingerprint=_fingerprint(by_split, labels, class_names),
-        class_names=class_names,
-        class_ids=list(names),
-        images={split: len(part) for split, part in by_split.items()},
-        annotations={s: sum(len(image.boxes) for image in p) for s, p in by_split.items()},
-        per_class={split: _per_class(part, names) for split, part in by_split.items()},
-        notes=notes,
-    )
+    return plan.info(out_dir.absolute())
 
 
 def prepare_run(
@@ -239,9 +272,11 @@ def _check_files(
         image.check = check
         if check.problem:
             bad.append(image)
-        elif is_turned(check.orientation, image.recorded, (check.width, check.height)):
-            image.upright = True
-            image.check = replace(check, width=check.height, height=check.width)
+            continue
+        size = (check.width, check.height)
+        image.turn = turn_for_boxes(check.orientation, image.recorded, size)
+        width, height = shown_size(size, image.turn)
+        image.check = replace(check, width=width, height=height)
     if bad and len(bad) == len(images):
         raise ConfigError(
             f"None of the {len(images)} image files can be read "
@@ -251,7 +286,7 @@ def _check_files(
     for problem, count in sorted(Counter(image.check.problem for image in bad).items()):
         shown = [image.path for image in bad if image.check.problem == problem]
         notes.append(f"{plural(count, 'image')} left out, {problem}: {_listed(shown)}.")
-    turned = sum(image.upright for image in images)
+    turned = sum(image.turn != 1 for image in images)
     if turned:
         notes.append(f"{plural(turned, 'image')} turned upright, as the boxes are.")
     return [image for image in images if not image.check.problem]
@@ -338,7 +373,7 @@ def _write_split(
     files = [file_name(image.id, image.name, image.path) for image in images]
     with ThreadPoolExecutor(8) as pool:
         jobs = [
-            pool.submit(write_upright if image.upright else _place, image.file, folder / name)
+            pool.submit(_place, image.file, folder / name, image.turn)
             for image, name in zip(images, files, strict=True)
         ]
         try:
@@ -375,9 +410,12 @@ def file_name(image_id: int, name: str, path: str) -> str:
     return f"{stem or 'image'}-{image_id}{suffix}"
 
 
-def _place(source: Path, target: Path) -> None:
+def _place(source: Path, target: Path, turn: int) -> None:
+    if turn != 1:
+        return write_upright(source, target, turn)
     # A link to a link would dangle on another machine: the file itself is wanted.
     link_or_copy(source.resolve() if source.is_symlink() else source, target, "link")
+    return None
 
 
 def _per_class(images: list[_Image], names: dict[int, str]) -> dict[str, int]:

@@ -26,9 +26,7 @@ from defusedxml import DefusedXmlException
 from core.common.files import FileMode
 from core.common.progress import Progress
 from core.data.importers.boxes import Box
-from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
-from core.data.importers.files.zip_dataset import unpacked
 from core.data.importers.find_picture import Pictures, Unmet, tell
 from core.data.importers.formats.voc_layout import Group, find, key_of
 from core.data.importers.image_files import (
@@ -42,6 +40,7 @@ from core.data.importers.image_files import (
     read_size,
     walk_images,
 )
+from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.importers.split_names import split_named
 from core.data.store import Project
@@ -67,18 +66,24 @@ def import_voc(
     source: Path,
     *,
     files: FileMode = "link",
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ImportReport:
     """Import the Pascal VOC data set in the folder or ZIP `source`, in one step.
 
-    Raises `ImportFailed` when it cannot be read, `ProjectLocked` and `Cancelled`; the project is
-    then as it was.
+    Raises `ImportFailed` when it cannot be read or, unless `anyway`, looks like a mistake,
+    `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
-    with unpacked(project, source, files, progress, cancelled) as (place, mode):
-        data = read_voc(place, Watch(progress, cancelled))
-        data.origin = str(place_of(source))
-        return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
+    return import_folder(
+        read_voc,
+        project,
+        source,
+        files=files,
+        anyway=anyway,
+        progress=progress,
+        cancelled=cancelled,
+    )
 
 
 def read_voc(source: Path, watch: Watch) -> DataSet:
@@ -166,7 +171,6 @@ class _Reader:
             detail = f"its root is <{str(root.tag)[:40]}>, not <annotation>"
             balance.leave(str(path), detail)
             return problems.add("unreadable annotation file", file, detail)
-        balance.found(len(root.findall("object")))
         name = (root.findtext("filename") or "").strip()
         safe = inside(name) if name else None
         if name and safe is None:
@@ -230,9 +234,11 @@ class _Reader:
         objects = []
         for place, element in enumerate(root.findall("object"), 1):
             where = f"{file}: object {place}"
+            balance.found()
             taken = self._object(element, where)
             if taken is not None:
                 objects.append((*taken, where))
+        self.data.balance.use(str(file), empty=root.find("object") is None)
         self.entries.append(_Entry(image, objects))
         return None
 
@@ -278,12 +284,14 @@ class _Reader:
         if found.link or not plausible(width, height):
             real = read_size(found.path)
             if real is None:
+                self.data.balance.leave(found.path, "it cannot be read")
                 self.data.problems.add("unreadable image", where, "its size cannot be read")
                 return None
             if not plausible(width, height):
                 width, height = real
         safe = inside(name)
         if safe is None:
+            self.data.balance.leave(found.path, "its name cannot be stored")
             self.data.problems.add("unsafe file name", where, name)
             return None
         split = group.split or self._split(name, where, group)

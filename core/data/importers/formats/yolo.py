@@ -22,14 +22,12 @@ from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.boxes import around
-from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, inside
-from core.data.importers.files.zip_dataset import unpacked
 from core.data.importers.find_picture import Met, Pictures, Unmet, tell
 from core.data.importers.formats.yolo_folders import Group
 from core.data.importers.formats.yolo_labels import Labels, is_label, texts_below
 from core.data.importers.formats.yolo_layout import Layout, find
-from core.data.importers.formats.yolo_names import LOOKED_FOR, is_names_file
+from core.data.importers.formats.yolo_names import is_names_file
 from core.data.importers.image_files import (
     Folders,
     Found,
@@ -38,12 +36,15 @@ from core.data.importers.image_files import (
     read_size,
     walk_images,
 )
+from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.importers.split_names import split_named, unites
 from core.data.store import Project
 
 # No set has classes without names by the hundred thousand; a number beyond is damage.
 _MOST = 100_000
+# A fraction of the picture beyond this is no careless box but pixels.
+_FRACTION = 2.0
 
 
 def import_yolo(
@@ -51,18 +52,24 @@ def import_yolo(
     source: Path,
     *,
     files: FileMode = "link",
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ImportReport:
     """Import the YOLO data set at `source`, a folder, its `data.yaml` or a ZIP, in one step.
 
-    Raises `ImportFailed` when it cannot be read, `ProjectLocked` and `Cancelled`; the project is
-    then as it was.
+    Raises `ImportFailed` when it cannot be read or, unless `anyway`, looks like a mistake,
+    `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
-    with unpacked(project, source, files, progress, cancelled) as (place, mode):
-        data = read_yolo(place, Watch(progress, cancelled))
-        data.origin = str(place_of(source))
-        return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
+    return import_folder(
+        read_yolo,
+        project,
+        source,
+        files=files,
+        anyway=anyway,
+        progress=progress,
+        cancelled=cancelled,
+    )
 
 
 def read_yolo(source: Path, watch: Watch) -> DataSet:
@@ -71,6 +78,7 @@ def read_yolo(source: Path, watch: Watch) -> DataSet:
     data = DataSet("yolo", str(source))
     folders = Folders()
     layout = find(source, folders, data)
+    data.balance.root(layout.root)
     _Reader(data, layout, folders, watch).read()
     data.group_copies()
     return data
@@ -104,6 +112,8 @@ class _Reader:
             if group.labelled:
                 self._labelled(group)
         self.watch.tick("reading", self.count, self.count)
+        for folder in self._outside():
+            self.data.balance.root(folder)
         self._other_labels()
         self._check()
         if self.four_cornered and self.four_cornered == self.polygons:
@@ -112,22 +122,14 @@ class _Reader:
             self.data.problems.add("oriented box", self.layout.root.name, detail, "kept")
 
     def _check(self) -> None:
-        """Raise `ImportFailed` when there is no image, or no label file for any."""
+        """Note where images were looked for when there is none, or that none has a label file."""
         if not self.count:
-            looked = ", ".join(f"'{clean(str(group.path))}'" for group in self.layout.groups[:4])
-            if unmet := len(self.data.balance.unmet):
-                raise ImportFailed(
-                    f"There is no image in {looked}, but {plural(unmet, 'label file')}.",
-                    "Put the images beside them, or export them together with their images.",
-                )
-            described = f"the paths in {clean(self.layout.file.name)}" if self.layout.file else ""
-            hint = f"Check {described}." if described else LOOKED_FOR
-            raise ImportFailed(f"There is no image in {looked}.", hint)
+            self.data.balance.looked = [str(group.path) for group in self.layout.groups]
         if self.data.images and not self.label_files:
             folder, _, name = self.data.images[0].source.rpartition("/")
             base, below = self.labels.places(folder)[0]
             place = f"{base}/{below}" if below else base
-            raise ImportFailed(
+            self.data.balance.stop(
                 f"None of the {plural(self.count, 'image')} has a label file.",
                 f"Looked for '{clean(name.rpartition('.')[0])}.txt' in '{clean(place)}' and beside"
                 " the image.",
@@ -150,7 +152,7 @@ class _Reader:
                 f"'{clean(str(group.path))}' is an image.", "A split is a folder or a list."
             )
         else:
-            self.data.balance.use(str(group.path))
+            self.data.balance.describe(group.path)
             self._lines_of(group, read_list(group.path), group.path.name)
         if group.name and (self.layout.file or self.count > before):
             self.data.balance.split(group.name, group.split)
@@ -210,19 +212,23 @@ class _Reader:
         self.count += 1
         self.seen[found.path] = -1
         safe = inside(name)
+        balance = self.data.balance
         if safe is None:
+            balance.leave(found.path, "its name cannot be stored")
             problems.add("unsafe file name", name, "it cannot be stored under its name")
             return
         label = self.labels.find(found.path)
         lines = None if label is None else self._text(label.path)
         if label is not None and lines is None:
             problems.add("unreadable label file", name, "it is no text: the image is left out")
-            self.data.balance.leave(label.path, "it is no text")
+            balance.leave(label.path, "it is no text")
+            balance.leave(found.path, "its label file cannot be read")
             return
         # The fractions are of the picture as it is seen, turned by its EXIF tag: so take it
         # Ultralytics' loader (`exif_size`) and the programs to label with.
-        size = read_size(found.path, upright=True)
+        size = read_size(found.path)
         if size is None:
+            balance.leave(found.path, "it cannot be read")
             problems.add("unreadable image", name, "its size cannot be read")
             return
         split = group.split
@@ -249,7 +255,7 @@ class _Reader:
 
     def _objects(self, lines: list[str], path: str, image: int) -> None:
         """Take what an image's label file says."""
-        self.data.balance.use(path)
+        self.data.balance.use(path, empty=all(not line or line.isspace() for line in lines))
         picture = self.data.images[image]
         for number, line in enumerate(lines, 1):
             if line and not line.isspace():
@@ -295,7 +301,7 @@ class _Reader:
             return balance.miss(path, "there is no image for it")
         image = self.bare.pop(met.found.path, None)
         if image is None:
-            return balance.leave(path, f"its image '{met.guess}' is in no split")
+            return balance.leave(path, "its image is in no split")
         lines = self._text(path)
         if lines is None:
             balance.leave(path, "it is no text")
@@ -321,6 +327,8 @@ class _Reader:
         if label is None:
             return problems.add("unknown category", where, f"there is no class {first:g}")
         width, height = self.data.images[image].width, self.data.images[image].height
+        if max(values) > _FRACTION:
+            self.data.balance.suspect("pixels")
         if len(values) < 6:
             x, y, w, h = values[:4]
             box = ((x - w / 2) * width, (y - h / 2) * height, w * width, h * height)

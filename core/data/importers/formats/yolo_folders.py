@@ -121,7 +121,7 @@ def described_by_darknet(
     """Return the file of names and the groups that Darknet's description names."""
     root = file.parent
     settings = _settings(file)
-    data.balance.use(str(file))
+    data.balance.describe(file)
     groups: list[Group] = []
     for key, value in settings.items():
         if key.lower() in _RESERVED:
@@ -135,7 +135,7 @@ def described_by_darknet(
             data.balance.split(key, split_named(key))
     names = find_file(settings.get("names", ""), root, folders)
     if names is not None:
-        data.balance.use(str(names))
+        data.balance.describe(names)
     return names or names_file(root, folders, data), groups or undescribed(root, folders)
 
 

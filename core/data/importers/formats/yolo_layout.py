@@ -133,7 +133,7 @@ def _darknet(file: Path, folders: Folders, data: DataSet) -> Layout:
 
 def _described(file: Path, folders: Folders, data: DataSet) -> Layout:
     value = _loaded(file)
-    data.balance.use(str(file))
+    data.balance.describe(file)
     root = file.parent
     if isinstance(value.get("path"), str) and value["path"].strip():
         wanted = root / Path(value["path"].strip())

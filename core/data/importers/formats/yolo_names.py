@@ -44,7 +44,7 @@ def names_file(folder: Path, folders: Folders, data: DataSet) -> Path | None:
             )
         if found:
             for path in found:
-                data.balance.use(str(path))
+                data.balance.describe(path)
             return found[0]
     return None
 
