@@ -169,7 +169,7 @@ class _Reader:
             return problems.add("unreadable annotation file", file, f"not XML: {error}"[:200])
         if root.tag != "annotation":
             detail = f"its root is <{str(root.tag)[:40]}>, not <annotation>"
-            balance.leave(str(path), detail)
+            balance.leave(str(path), "it is not of Pascal VOC")
             return problems.add("unreadable annotation file", file, detail)
         name = (root.findtext("filename") or "").strip()
         safe = inside(name) if name else None
@@ -208,7 +208,9 @@ class _Reader:
                     wanted = name or f"{_stem(name, file)}.jpg"
                     if isinstance(found, Unmet):
                         found = Unmet(f"no file '{wanted}'")
-                        self.data.balance.miss(f"{group.annotations}/{file}", found.detail)
+                        self.data.balance.miss(
+                            f"{group.annotations}/{file}", "there is no image for it"
+                        )
                     if (picture := tell(found, wanted, file, self.data.problems)) is not None:
                         self._take(picture.found, None, file, root, group)
                 files = waiting
@@ -230,7 +232,6 @@ class _Reader:
             image = self._image(found, size, group, file)
         if image is None:
             return balance.leave(str(group.annotations / file), "its image is left out")
-        balance.use(str(group.annotations / file))
         objects = []
         for place, element in enumerate(root.findall("object"), 1):
             where = f"{file}: object {place}"
@@ -238,7 +239,7 @@ class _Reader:
             taken = self._object(element, where)
             if taken is not None:
                 objects.append((*taken, where))
-        self.data.balance.use(str(file), empty=root.find("object") is None)
+        balance.use(str(group.annotations / file), empty=root.find("object") is None)
         self.entries.append(_Entry(image, objects))
         return None
 

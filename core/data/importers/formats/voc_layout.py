@@ -120,7 +120,7 @@ def _image_sets(folder: Path, folders: Folders, data: DataSet) -> dict[str, str]
         lines = [line.strip() for line in lines if line.strip()]
         if split is None and any(map(_FLAG.search, lines)):
             continue  # `car_train.txt`: whether each image shows a car.
-        data.balance.use(path)
+        data.balance.describe(path)
         data.balance.split(stem, split)
         for line in lines if split else ():
             splits.setdefault(key_of(_FLAG.sub("", line)), split or "")
