@@ -17,6 +17,7 @@ from pathlib import Path
 from core.common.errors import ImportFailed
 from core.common.text import clean, plural
 from core.data.importers.balance.sheet import (
+    IGNORED,
     NAMED_BY_NOTHING,
     NO_PICTURE,
     NOT_TAKEN,
@@ -264,6 +265,8 @@ def _lost_objects(sheet: Sheet) -> tuple[str, str] | None:
     nothing = not objects.taken and objects.found > SMALL
     # What went with a picture that is not there costs no other picture its labels.
     found = objects.found - lost_with_picture(sheet)
+    # Nor is it lost what the set itself says is not to be counted.
+    found -= sum(objects.left.get(kind, 0) for kind in IGNORED)
     lost = found - objects.taken
     if not nothing and (lost < _SLIPS or 3 * lost < found):
         return None

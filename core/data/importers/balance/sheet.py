@@ -34,9 +34,11 @@ UNMET = "picture missing"
 # What the readers call objects that they leave out. Of the first two the picture is not there
 # either; the last two are said of other records as well.
 _WITH_PICTURE = ("image left out", "unknown image")
+# What the set itself says is not to be counted: KITTI's DontCare, VisDrone's and MOT's ignored.
+IGNORED = ("ignored object", "ignored region")
 _OBJECTS = (
     *_WITH_PICTURE, "bad line", "non-finite number", "unknown category", "bad box", "no box",
-    "zero-size box", "box outside the image", "duplicate annotation id",
+    "zero-size box", "box outside the image", "duplicate annotation id", *IGNORED,
 )  # fmt: skip
 _OF_OTHERS_TOO = ("bad category", "wrong type")
 _EXAMPLES = 3

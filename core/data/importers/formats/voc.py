@@ -23,18 +23,21 @@ from xml.etree.ElementTree import Element
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
+from core.common.errors import ImportFailed
 from core.common.files import FileMode
 from core.common.progress import Progress
+from core.common.text import clean, plural
+from core.data.images.picture_files import SUFFIXES
 from core.data.importers.boxes import Box
 from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
 from core.data.importers.find_picture import Pictures, Unmet, tell
-from core.data.importers.formats.voc_layout import Group, find, key_of
+from core.data.importers.formats.voc_layout import LOOKED_FOR, Group, find, key_of
 from core.data.importers.image_files import (
-    SUFFIXES,
     Folders,
     Found,
     is_image,
     letters,
+    no_size,
     place_of,
     plausible,
     read_size,
@@ -95,6 +98,15 @@ def read_voc(source: Path, watch: Watch) -> DataSet:
     for group in find(source, folders, data):
         reader.read(group)
     reader.finish()
+    refused = data.problems.counts["unreadable annotation file"]
+    if refused and not reader.entries and refused == sum(data.problems.counts.values()):
+        # Its images would all come in as pictures of nothing.
+        first = data.problems.listed[0]
+        raise ImportFailed(
+            f"None of the {plural(refused, 'XML file')} in '{clean(str(source))}' is a Pascal VOC"
+            f" annotation: {clean(first.where)}: {clean(first.detail)}.",
+            LOOKED_FOR,
+        )
     data.group_copies()
     return data
 
@@ -165,12 +177,13 @@ class _Reader:
             return problems.add("unreadable annotation file", file, "it declares entities")
         # Whatever a damaged file makes of the parser: a broken encoding raises LookupError.
         except Exception as error:
-            balance.leave(str(path), "it is no XML")
+            balance.leave(str(path), "it is not XML")
             return problems.add("unreadable annotation file", file, f"not XML: {error}"[:200])
         if root.tag != "annotation":
             detail = f"its root is <{str(root.tag)[:40]}>, not <annotation>"
             balance.leave(str(path), "it is not of Pascal VOC")
             return problems.add("unreadable annotation file", file, detail)
+        balance.found(len(root.findall("object")))
         name = (root.findtext("filename") or "").strip()
         safe = inside(name) if name else None
         if name and safe is None:
@@ -231,15 +244,14 @@ class _Reader:
             size = _number(root.findtext("size/width")), _number(root.findtext("size/height"))
             image = self._image(found, size, group, file)
         if image is None:
-            return balance.leave(str(group.annotations / file), "its image is left out")
+            return balance.leave(str(group.annotations / file), "its picture cannot be read")
+        balance.use(str(group.annotations / file), empty=root.find("object") is None)
         objects = []
         for place, element in enumerate(root.findall("object"), 1):
             where = f"{file}: object {place}"
-            balance.found()
             taken = self._object(element, where)
             if taken is not None:
                 objects.append((*taken, where))
-        balance.use(str(group.annotations / file), empty=root.find("object") is None)
         self.entries.append(_Entry(image, objects))
         return None
 
@@ -286,7 +298,7 @@ class _Reader:
             real = read_size(found.path)
             if real is None:
                 self.data.balance.leave(found.path, "it cannot be read")
-                self.data.problems.add("unreadable image", where, "its size cannot be read")
+                self.data.problems.add("unreadable image", where, no_size(found.path))
                 return None
             if not plausible(width, height):
                 width, height = real

@@ -21,7 +21,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.image_files import Folders, is_image, letters, walk
 from core.data.importers.split_names import split_named, unites
 
-_LOOKED_FOR = (
+LOOKED_FOR = (
     "A Pascal VOC data set is a folder with Annotations and JPEGImages, or a folder with XML files"
     " beside their images, or train, valid and test folders of these."
 )
@@ -75,7 +75,7 @@ def find(source: Path, folders: Folders, data: DataSet) -> list[Group]:
     if not groups:
         there = what_is_there(source, folders)
         raise ImportFailed(
-            f"There are no Pascal VOC annotations in '{clean(str(source))}': {there}", _LOOKED_FOR
+            f"There are no Pascal VOC annotations in '{clean(str(source))}': {there}", LOOKED_FOR
         )
     return groups
 

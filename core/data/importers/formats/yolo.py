@@ -32,6 +32,7 @@ from core.data.importers.image_files import (
     Folders,
     Found,
     is_image,
+    no_size,
     place_of,
     read_size,
     walk_images,
@@ -230,7 +231,7 @@ class _Reader:
         size = read_size(found.path)
         if size is None:
             balance.leave(found.path, "it cannot be read")
-            problems.add("unreadable image", name, "its size cannot be read")
+            problems.add("unreadable image", name, no_size(found.path))
             return
         split = group.split
         picture = Picture(

@@ -121,7 +121,6 @@ def _lines(pictures: Pictures, file: Path, split: str | None) -> None:
             data.problems.add("no box", where, "its label is a class of the whole picture")
             objects = []
         listed = records(objects)
-        data.balance.found(len(listed))
         found = _find(pictures, url, file, where)
         data.balance.line(found is not None)
         if found is None:
@@ -131,6 +130,7 @@ def _lines(pictures: Pictures, file: Path, split: str | None) -> None:
         size = numeric(details.get("width")), numeric(details.get("height"))
         image = pictures.take(found, split, where, size=size)
         if image is not None:
+            data.balance.found(len(listed))
             for place, entry in enumerate(listed, 1):
                 _object(pictures, image, entry, f"{where}: object {place}")
 
@@ -207,7 +207,6 @@ def _coco(pictures: Pictures, file: Path, split: str | None) -> None:
         size = numeric(entry.get("width")), numeric(entry.get("height"))
         images[entry["id"]] = pictures.take(found, split, where, size=size)
     for place, entry in enumerate(records(value.get("annotations")), 1):
-        data.balance.found()
         where = f"{file.name}: annotation number {place}"
         key = entry.get("image_id")
         image = images.get(key) if isinstance(key, int | str) else None
@@ -215,7 +214,9 @@ def _coco(pictures: Pictures, file: Path, split: str | None) -> None:
         if image is None or bbox is None:
             kind = "no box" if image is not None else "unknown image"
             data.problems.add(kind, where, f"its image is {key}")
+            data.balance.found(int(image is not None))
             continue
+        data.balance.found()
         category = entry.get("category_id")
         named = names.get(category) if isinstance(category, int | str) else None
         label = pictures.label(named if isinstance(named, str) else "", where)

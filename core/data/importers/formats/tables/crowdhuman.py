@@ -71,7 +71,6 @@ def _record(
     data = pictures.data
     name = record.get("ID")
     boxes = records(record.get("gtboxes"))
-    data.balance.found(len(boxes))
     if not isinstance(name, str) or not name:
         data.problems.add("bad line", where, "it has no ID")
         return
@@ -82,6 +81,7 @@ def _record(
     image = pictures.take(found, split, where)
     if image is None:
         return
+    data.balance.found(len(boxes))
     for place, entry in enumerate(boxes, 1):
         at = f"{where}: box {place}"
         box = numbers(entry.get("fbox"), 4)

@@ -247,7 +247,6 @@ class _Table:
     def _picture(self, name: str, lines: list[_Line], fractions: bool) -> None:
         """Take a picture and its boxes."""
         balance, problems = self.data.balance, self.data.problems
-        balance.found(sum(line.box is not None for line in lines))
         where = self._where(lines[0].place)
         found = None if is_image(name) else self.pictures.with_stem(name, self.folders)
         found = found or self.pictures.find(name, self.folders, where)
@@ -259,6 +258,7 @@ class _Table:
         image = self.pictures.take(found, split, where, size=lines[0].size)
         if image is None:
             return
+        balance.found(sum(line.box is not None for line in lines))
         width, height = self.pictures.size(image)
         for line in lines:
             if line.box is None:

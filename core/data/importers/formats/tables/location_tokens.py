@@ -87,7 +87,6 @@ def _record(
         data.problems.add("bad line", where, "it has no image or no suffix")
         return
     boxes = _boxes(suffix)
-    data.balance.found(len(boxes))
     found = pictures.find(name, folders, where)
     data.balance.line(found is not None)
     if found is None:
@@ -98,6 +97,7 @@ def _record(
     image = pictures.take(found, split, where)
     if image is None:
         return
+    data.balance.found(len(boxes))
     width, height = pictures.size(image)
     for name_of_class, (x, y, w, h) in boxes:
         label = pictures.label(name_of_class, where)

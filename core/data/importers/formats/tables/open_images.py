@@ -135,10 +135,10 @@ class _Boxes:
             if first:
                 first = False
                 continue
-            data.balance.found()
             image = self._image(row, place)
             data.balance.line(image is not None)
             if image is not None:
+                data.balance.found()
                 self._box(image, row, f"{self.file.name}: line {place}")
         data.balance.use(str(self.file))
         if self.unnamed:
