@@ -17,9 +17,11 @@ from core.common.temporary import folder_beside
 from core.common.text import clean
 from core.common.zip_archive import extract_zip
 from core.data.importers.image_files import place_of
+from core.data.importers.split_names import split_named
 from core.data.store import Project
 
 _DEEPEST = 6
+_PARTS = frozenset({"images", "labels", "annotations", "jpegimages", "data"})
 
 
 @contextmanager
@@ -85,14 +87,27 @@ def scratch(project: Project) -> Iterator[Path]:
 
 
 def _innermost(folder: Path) -> Path:
+    """Return the innermost of folders that hold one folder and, at most, papers about it."""
     for _ in range(_DEEPEST):
         # macOS packs what it knows of the files beside them.
-        inner = [
+        entries = [
             path
             for path in folder.iterdir()
             if not path.name.startswith(".") and path.name != "__MACOSX"
         ]
-        if len(inner) != 1 or not inner[0].is_dir():
+        inner = [path for path in entries if path.is_dir()]
+        if len(inner) != 1 or not all(map(_is_paper, (e for e in entries if e not in inner))):
+            break
+        # `images` beside a readme is the data set's own.
+        if len(entries) > 1 and (inner[0].name.lower() in _PARTS or split_named(inner[0].name)):
             break
         folder = inner[0]
     return folder
+
+
+def _is_paper(path: Path) -> bool:
+    """Whether a file tells people about a data set and holds none of it."""
+    name = path.name.lower()
+    return name.endswith((".md", ".pdf", ".html", ".url", ".rst", ".bib")) or name.startswith(
+        ("readme", "license", "licence", "notice", "citation", "copyright")
+    )

@@ -221,7 +221,9 @@ class _Reader:
                     wanted = name or f"{_stem(name, file)}.jpg"
                     if isinstance(found, Unmet):
                         found = Unmet(f"no file '{wanted}'")
-                        self.data.balance.miss(f"{group.annotations}/{file}", found.detail)
+                        self.data.balance.miss(
+                            f"{group.annotations}/{file}", "there is no image for it"
+                        )
                     if (picture := tell(found, wanted, file, self.data.problems)) is not None:
                         self._take(picture.found, None, file, root, group)
                 files = waiting

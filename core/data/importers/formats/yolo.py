@@ -200,6 +200,7 @@ class _Reader:
                 found = tell(met[entry], entry, where, self.data.problems)
                 self.data.balance.line(found is not None)
                 if found is not None:
+                    self.data.balance.split(group.name, group.split)
                     self._image(found.found, found.name.rpartition("/images/")[2], group)
 
     def _image(self, found: Found, name: str, group: Group) -> None:
@@ -272,7 +273,7 @@ class _Reader:
         root = str(self.layout.root)
         roots = [root, *self._outside()]
         for path in dict.fromkeys(p for top in roots for p in texts_below(top, self.folders)):
-            if path in balance.used or path in balance.left:
+            if path in balance.used or path in balance.left or path in balance.described:
                 continue
             below = os.path.relpath(path, root)
             if is_names_file(os.path.basename(path)) or not is_label(path):  # noqa: PTH119
