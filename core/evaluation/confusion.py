@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.evaluation.ground_truth import Truth, by_image
 from core.evaluation.result import Confusion
+
+if TYPE_CHECKING:
+    from core.evaluation.coco import CocoMetrics
 
 Records = Sequence[dict[str, Any]]
 
 
 def confusion(
-    truth: Truth, predictions: Records, classes: Sequence[str], confidence: float
+    truth: Truth,
+    predictions: Records,
+    metrics: CocoMetrics,
+    classes: Sequence[str],
+    confidence: float,
 ) -> Confusion:
     """Return supervision's confusion matrix at IoU 0.5 of what scores at least `confidence`.
 
-    Imports supervision.
+    Crowds count neither way: they are no objects to find, and predictions that lie in one of their
+    class are not counted. Imports supervision.
     """
     import numpy as np
     import supervision as sv
 
     class_of = truth.class_of()
     there = by_image(a for a in truth.annotations if not a["iscrowd"])
-    seen = by_image(p for p in predictions if p["score"] >= confidence)
+    seen = by_image(
+        record
+        for number, record in enumerate(predictions, start=1)
+        if record["score"] >= confidence and number not in metrics.ignored
+    )
 
     def detections(records: Records, scored: bool) -> Any:
         boxes = np.array([r["bbox"] for r in records], dtype=np.float32).reshape(-1, 4)

@@ -20,7 +20,9 @@ from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import folder_beside, put_in_place
 from core.common.text import clean, plural
 from core.data.images.class_colours import class_colours, model_class_ids
-from core.data.images.exif_orientation import turn_of_file, turned
+from core.data.images.deep_pictures import is_deep
+from core.data.images.exif_orientation import orientation_of, turn_for_boxes, turned
+from core.data.images.picture_files import open_picture, why_broken
 from core.evaluation.ground_truth import Truth, read_truth
 from core.evaluation.result import (
     PREDICTIONS,
@@ -95,7 +97,9 @@ def evaluate(
         )
         result = _finish(result, checkpoint, options.split, speed, time.monotonic() - started)
         result.save(working)
-        write_atomic(working / PREDICTIONS, json.dumps(predictions, separators=(",", ":")))
+        write_atomic(
+            working / PREDICTIONS, json.dumps(truth.as_named(predictions), separators=(",", ":"))
+        )
         if cancelled():
             raise Cancelled("The evaluation was cancelled.")
         put_in_place(working, output)
@@ -119,14 +123,18 @@ def predict_split(
 
         path = truth.folder / image["file_name"]
         try:
-            # As rfdetr reads images for validation, down to the decoder.
-            picture = decode_pil_image(path)[0]
-            # And turned as its boxes are, which training has done with its own data set.
-            recorded = (image["width"], image["height"])
-            picture = turned(picture, turn_of_file(path, recorded)[1])
+            with open_picture(path) as opened:
+                if is_deep(opened.mode):
+                    raise ValueError(f"it has more than 8 bits a channel ({opened.mode})")
+                recorded = (image["width"], image["height"])
+                turn = turn_for_boxes(orientation_of(opened), recorded, opened.size)
+            # As rfdetr reads images for validation, down to the decoder; and turned as its boxes
+            # are, which training has done with its own data set.
+            picture = turned(decode_pil_image(path)[0], turn)
         except Exception as error:  # missing, damaged, of an unknown kind: Pillow raises many
+            why = why_broken(path) or str(error)
             raise BatmanError(
-                f"The image '{clean(str(path))}' cannot be read: {clean(str(error))[:200]}",
+                f"The image '{clean(str(path))}' cannot be read: {clean(why)[:200]}",
                 "Restore the file, or prepare the data set again.",
             ) from error
         return detector.prepare(picture), picture.size
@@ -156,6 +164,17 @@ def predict_split(
         done += len(batch)
         progress(Progress("predicting", done, total))
     return found
+
+
+def count_sizes(truth: Truth) -> dict[str, int]:
+    """Return how many objects each of COCO's sizes has, crowds not counted.
+
+    As pycocotools counts, one of exactly 32² or 96² pixels belongs to two sizes.
+    """
+    areas = [a["area"] for a in truth.annotations if not a["iscrowd"]]
+    return {
+        name: sum(least <= area <= most for area in areas) for name, (least, most) in SIZES.items()
+    }
 
 
 def _own_dataset(folder: Path) -> Path:
@@ -207,16 +226,14 @@ def _result(
             values |= {key: getattr(best, key) for key in ("precision", "recall", "f1")}
             values["threshold"] = best.threshold
         per_class.append(ClassResult(name=name, annotations=matches.objects, **values))
-    sizes = []
-    for place, (name, (least, most)) in enumerate(SIZES.items(), start=1):
-        count = sum(least <= a["area"] < most and not a["iscrowd"] for a in truth.annotations)
-        sizes.append(
-            SizeResult(
-                name=name, annotations=count, ap=metrics.ap(size=place), ar=metrics.ar(size=place)
-            )
+    sizes = [
+        SizeResult(
+            name=name, annotations=count, ap=metrics.ap(size=place), ar=metrics.ar(size=place)
         )
+        for place, (name, count) in enumerate(count_sizes(truth).items(), start=1)
+    ]
     overall: dict[str, Any] = metrics.summary()
-    table = confusion(truth, predictions, detector.classes, common.threshold)
+    table = confusion(truth, predictions, metrics, detector.classes, common.threshold)
     worst = worst_images(truth, predictions, metrics, detector.classes, common.threshold)
     worst = worst[: options.worst]
     class_ids = model_class_ids(checkpoint)

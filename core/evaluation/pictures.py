@@ -13,6 +13,7 @@ from core.common.text import clean
 from core.data.images.class_colours import Colour, hex_colour
 from core.data.images.draw_boxes import draw_boxes
 from core.data.images.exif_orientation import orientation_of, turn_for_boxes, turned
+from core.data.images.picture_files import open_picture
 from core.evaluation.display import drawn_boxes
 from core.evaluation.result import CONFUSION, PR_CURVES, ClassResult, Confusion, WorstImage
 
@@ -99,7 +100,7 @@ def draw_worst(
 
     target = folder / image.picture
     target.parent.mkdir(exist_ok=True)
-    with Image.open(source) as opened:
+    with open_picture(source) as opened:
         orientation = orientation_of(opened)
         turn = turn_for_boxes(orientation, (image.width, image.height), opened.size)
         picture = turned(opened.convert("RGB"), turn)

@@ -21,6 +21,9 @@ from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import file_beside, sweep
 from core.common.text import clean, did_you_mean, plural, sentence
 from core.data.images.class_colours import class_colours, model_class_ids
+from core.data.images.deep_pictures import is_deep
+from core.data.images.exif_orientation import orientation_of, turned
+from core.data.images.picture_files import has_several, open_picture, why_broken
 from core.inference.inputs import Names, Skipped, Source, find_sources
 from core.inference.options import InferenceOptions, InferenceSummary
 
@@ -30,8 +33,6 @@ if TYPE_CHECKING:
     from core.models import Detector, Prediction
 
 ANNOTATED = "annotated"
-# Pillow's modes of 16 and 32 bits, which it cuts off at 255.
-_DEEP = ("I", "F")
 
 
 def infer(
@@ -143,6 +144,7 @@ class _Session:
         self.swept: set[Path] = set()
         self.counts: Counter[int] = Counter()
         self.images = self.videos = self.frames = self.tracks = 0
+        self.several: list[Path] = []
         self.made: list[Path] = []
         self.replaced = 0
 
@@ -218,23 +220,26 @@ class _Session:
                 self.images += len(good)
             done += len(batch)
             self.progress(Progress("images", done, total))
+        skipped += [
+            Skipped(str(path), "holds several pages or frames: the first was looked at")
+            for path in sorted(self.several)
+        ]
 
     def _load_image(self, source: Source) -> tuple[Any, Any] | str:
         """Return the image upright as RGB and scaled for the model, or why it cannot be read."""
-        from PIL import Image, ImageOps
-
         try:
-            with Image.open(source.path) as opened:
-                if opened.mode.startswith(_DEEP):
+            with open_picture(source.path) as opened:
+                if is_deep(opened.mode):
                     return (
                         f"has more than 8 bits a channel ({opened.mode}) and would be seen white: "
                         "convert it with the contrast that matters"
                     )
-                picture = ImageOps.exif_transpose(opened).convert("RGB")
+                if has_several(opened):
+                    self.several.append(source.path)
+                picture = turned(opened.convert("RGB"), orientation_of(opened))
         except Exception as error:  # Pillow raises many kinds for damaged and oversized files
-            text = str(error) or type(error).__name__
-            if "cannot identify" in text:
-                text = "it is none" if source.path.stat().st_size else "it is empty"
+            text = why_broken(source.path) or str(error) or type(error).__name__
+            text = "it is none" if "cannot identify" in text else text
             return f"cannot be read as an image: {clean(text)[:200]}"
         return np.asarray(picture), self.detector.prepare(picture)
 
@@ -289,7 +294,7 @@ class _Session:
             if self.options.annotate:
                 target = self._target(Path(source.name).with_suffix(".mp4").as_posix())
                 writer = stack.enter_context(video.VideoWriter(target, reader))
-            frames = _until_damaged(reader, skipped)
+            frames = _noting_damage(reader, skipped)
             if not writer:
                 frames = (frame for frame in frames if not frame.number % every)
             for batch in in_batches(frames, self._load_frame, self.detector.batch_size):
@@ -371,12 +376,14 @@ class _Session:
             raise Cancelled(f"Stopped after {done}.")
 
 
-def _until_damaged(reader: Any, skipped: list[Skipped]) -> Any:
-    """Yield the reader's frames; where the file is damaged, note it and end."""
+def _noting_damage(reader: Any, skipped: list[Skipped]) -> Any:
+    """Yield the reader's frames; note what is wrong with the file."""
     try:
         yield from reader.frames()
     except BatmanError as error:
         skipped.append(_skipped(reader.path, error))
+    else:
+        skipped += [Skipped(str(reader.path), fault) for fault in reader.faults]
 
 
 def _skipped(path: Path, error: BatmanError) -> Skipped:

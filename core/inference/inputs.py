@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.common.files import expand_user
-
-IMAGES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"}
-)
-VIDEOS = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".wmv"}
-)
+from core.data.images.picture_files import is_picture
+from core.data.images.video import is_video
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +91,7 @@ def _source(path: Path, name: str) -> Source:
 
 
 def _kind(path: Path) -> str | None:
-    suffix = path.suffix.lower()
-    return "image" if suffix in IMAGES else "video" if suffix in VIDEOS else None
+    return "image" if is_picture(path.name) else "video" if is_video(path.name) else None
 
 
 class Names:

@@ -405,7 +405,7 @@ def test_the_blood_cells(bccd: Path, project: Project, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "suffix"),
-    [("RGB", "jpg"), ("L", "jpg"), ("CMYK", "jpg"), ("RGBA", "png"), ("P", "png"), ("I;16", "png"),
+    [("RGB", "jpg"), ("L", "jpg"), ("CMYK", "jpg"), ("RGBA", "png"), ("P", "png"), ("LA", "png"),
      ("RGB", "webp"), ("RGB", "bmp"), ("RGB", "tiff"), ("1", "png")],
 )  # fmt: skip
 def test_every_kind_of_image_passes_whole_and_fails_cut(
@@ -413,13 +413,10 @@ def test_every_kind_of_image_passes_whole_and_fails_cut(
 ) -> None:
     file = tmp_path / f"x.{suffix}"
     noise = os.urandom(64 * 48 * 4)
-    width = {"1": 64, "I;16": 64}.get(mode, 64)
     picture = Image.frombytes("RGBA", (64, 48), noise).convert("RGB")
-    picture = picture.convert("L") if mode in ("1", "I;16") else picture
-    picture = Image.new("I;16", (64, 48), 900) if mode == "I;16" else picture.convert(mode)
-    picture.save(file)
+    picture.convert(mode).save(file)
     found = check_image(file)
-    assert (found.problem, found.width, found.height) == ("", width, 48)
+    assert (found.problem, found.width, found.height) == ("", 64, 48)
     assert found.bytes == file.stat().st_size
     file.write_bytes(file.read_bytes()[: file.stat().st_size * 6 // 10])
     assert check_image(file).problem

@@ -79,13 +79,15 @@ class KnownImages:
         with contextlib.closing(self._connect()) as db:
             if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 return
-            for path, size, changed, width, height, mode, turn, digest, dhash, thumb in db.execute(
+            for path, size, changed, width, height, mode, turn, digest, dhash, *rest in db.execute(
                 "SELECT path, size, changed, width, height, mode, orientation, digest, dhash,"
-                " thumb FROM images"
+                " thumb, several FROM images"
             ):
+                thumb, several = rest
                 image = ScannedImage(
-                    0, "good", "", width, height, mode, turn, digest, dhash + _SIGN, thumb
-                )
+                    0, "good", "", width, height, mode, turn, digest, dhash + _SIGN, thumb,
+                    bool(several),
+                )  # fmt: skip
                 self._known[path] = (size, changed, image)
 
     def _store(self, gone: list[str]) -> None:
@@ -96,15 +98,16 @@ class KnownImages:
                 db.execute("DROP TABLE IF EXISTS images")
                 db.execute(
                     "CREATE TABLE images(path TEXT PRIMARY KEY, size, changed, width, height,"
-                    " mode, orientation, digest, dhash, thumb) WITHOUT ROWID"
+                    " mode, orientation, digest, dhash, thumb, several) WITHOUT ROWID"
                 )
                 db.execute(f"PRAGMA user_version = {_VERSION}")
             db.executemany("DELETE FROM images WHERE path = ?", ((path,) for path in gone))
             db.executemany(
-                "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     (path, size, changed, image.width, image.height, image.mode,
-                     image.orientation, image.digest, image.dhash - _SIGN, image.thumb)
+                     image.orientation, image.digest, image.dhash - _SIGN, image.thumb,
+                     image.several)
                     for path, size, changed, image in self._new
                 ),
             )  # fmt: skip

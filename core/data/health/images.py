@@ -10,11 +10,10 @@ from core.common.text import clean, plural
 from core.data.health.report import EXAMPLES, Finding, Severity
 from core.data.health.scan import ScannedImage, good
 from core.data.health.similar_images import alike, same
+from core.data.images.deep_pictures import is_deep
 from core.data.images.exif_orientation import shown_size, turn_for_boxes
 
 USUAL_MODES = frozenset({"RGB", "L"})
-# More than 8 bits a channel: what reads them as 8 cuts off all but the darkest part.
-_DEEP = ("I", "F")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def check_files(rows: Mapping[int, ImageRow], scanned: Sequence[ScannedImage]) -
                 {"reasons": {item.id: item.reason for item in bad}},
             )
         )  # fmt: skip
-    return found + _sizes(rows, scanned) + _modes(scanned)
+    return found + _sizes(rows, scanned) + _modes(scanned) + _several(scanned)
 
 
 def check_groups(rows: Mapping[int, ImageRow]) -> list[Finding]:
@@ -172,7 +171,7 @@ def _sizes(rows: Mapping[int, ImageRow], scanned: Sequence[ScannedImage]) -> lis
 
 def _modes(scanned: Sequence[ScannedImage]) -> list[Finding]:
     whole = list(good(scanned))
-    deep = [item for item in whole if item.mode.startswith(_DEEP)]
+    deep = [item for item in whole if is_deep(item.mode)]
     odd = [item for item in whole if item.mode not in USUAL_MODES and item not in deep]
     found = []
     if deep:
@@ -181,8 +180,8 @@ def _modes(scanned: Sequence[ScannedImage]) -> list[Finding]:
                 "image-depth", "serious", [item.id for item in deep],
                 f"{plural(len(deep), 'image')} with more than 8 bits a channel"
                 f" ({_modes_of(deep)}).",
-                "Training reads 8 bits and sees them white. Convert them with the contrast that"
-                " matters, and import them again.",
+                "Read as 8 bits they are white: training leaves them out. Convert them with the"
+                " contrast that matters, and import them again.",
             )
         )  # fmt: skip
     if odd:
@@ -195,6 +194,19 @@ def _modes(scanned: Sequence[ScannedImage]) -> list[Finding]:
             )
         )  # fmt: skip
     return found
+
+
+def _several(scanned: Sequence[ScannedImage]) -> list[Finding]:
+    several = [item.id for item in scanned if item.several]
+    if not several:
+        return []
+    return [
+        _finding(
+            "image-several", "notice", several,
+            f"{plural(len(several), 'file')} of several pages or frames.",
+            "Only the first is trained on. Save the others as files of their own if they matter.",
+        )
+    ]  # fmt: skip
 
 
 def _modes_of(items: Iterable[ScannedImage]) -> str:

@@ -20,7 +20,9 @@ from PIL import Image
 from core.common.errors import Cancelled
 from core.common.text import clean
 from core.data.images.decoding_memory import decoding, too_many
+from core.data.images.deep_pictures import is_deep, stretched
 from core.data.images.exif_orientation import orientation_of
+from core.data.images.picture_files import has_several, why_broken
 
 Files = Literal["read", "known", "look", "skip"]
 State = Literal["good", "missing", "bad"]
@@ -30,8 +32,6 @@ SIDE = 16
 _BATCH = 256
 # Files up to this many bytes are held whole while they are read.
 _WHOLE = 16 * 1024 * 1024
-# Pixels of a deep picture that are reckoned with at one time.
-_STRIP = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class ScannedImage:
     """What an image file is.
 
     `digest` is of its bytes; `dhash` 64 bits that say where it grows brighter to the right; `thumb`
-    its `SIDE`×`SIDE` grey picture as bytes. `orientation` is EXIF's, 1 to 8.
+    its `SIDE`×`SIDE` grey picture as bytes. `orientation` is EXIF's, 1 to 8; `several` says that
+    pages or frames follow.
     """
 
     id: int
@@ -52,6 +53,7 @@ class ScannedImage:
     digest: bytes = b""
     dhash: int = 0
     thumb: bytes = b""
+    several: bool = False
 
     def of(self, image_id: int) -> ScannedImage:
         """Return the same for the image with another id."""
@@ -151,11 +153,14 @@ def _one(image_id: int, path: Path, read: bool, known: Known | None) -> ScannedI
 def _read(image_id: int, path: Path) -> ScannedImage:
     try:
         with path.open("rb") as file:
-            return _read_open(image_id, file)
+            image = _read_open(image_id, file)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return ScannedImage(image_id, "missing")
     except OSError as error:
         return ScannedImage(image_id, "bad", error.strerror or str(error))
+    if image.state == "bad" and (why := why_broken(path)):
+        return replace(image, reason=why)
+    return image
 
 
 def _read_open(image_id: int, file: io.BufferedReader | io.BytesIO) -> ScannedImage:
@@ -185,6 +190,7 @@ def _decode(image_id: int, file: io.BufferedReader | io.BytesIO, digest: bytes) 
     with Image.open(file) as image:
         width, height, mode = *image.size, image.mode
         orientation = orientation_of(image)
+        several = has_several(image)
         # A JPEG is read at a fraction of its size; every byte of it is still looked at.
         image.draft("L", (SIDE * 4, SIDE * 4))
         with decoding(image, (width, height), extra=1):
@@ -201,6 +207,7 @@ def _decode(image_id: int, file: io.BufferedReader | io.BytesIO, digest: bytes) 
         width=width,
         height=height,
         mode=mode,
+        several=several,
         orientation=orientation,
         digest=digest,
         dhash=looks,
@@ -209,25 +216,7 @@ def _decode(image_id: int, file: io.BufferedReader | io.BytesIO, digest: bytes) 
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    if not image.mode.startswith(("I", "F")):
-        return image.convert("L")
-    # In strips: as numbers that can be reckoned with, pixels take four times their room.
-    rows = max(1, _STRIP // image.width)
-    strips = [
-        (top, (0, top, image.width, min(top + rows, image.height)))
-        for top in range(0, image.height, rows)
-    ]
-    image.load()
-    low, high = np.inf, -np.inf
-    for _, box in strips:
-        values = np.asarray(image.crop(box))
-        low, high = min(low, float(values.min())), max(high, float(values.max()))
-    scale = 255 / ((high - low) or 1.0)
-    grey = Image.new("L", image.size)
-    for top, box in strips:
-        values = np.asarray(image.crop(box), dtype=np.float64)
-        grey.paste(Image.fromarray(((values - low) * scale).astype(np.uint8)), (0, top))
-    return grey
+    return stretched(image) if is_deep(image.mode) else image.convert("L")
 
 
 def dhash(grey: Image.Image) -> int:

@@ -18,6 +18,7 @@ from core.common.errors import ProjectError
 from core.common.text import clean
 from core.data.images.class_colours import class_colour
 from core.data.images.decoding_memory import decoding, too_many
+from core.data.images.deep_pictures import is_deep, stretched
 from core.data.images.draw_boxes import DrawnBox, draw_boxes
 from core.data.images.exif_orientation import (
     orientation_of,
@@ -25,6 +26,7 @@ from core.data.images.exif_orientation import (
     turn_for_boxes,
     turned,
 )
+from core.data.images.picture_files import open_picture
 from core.data.images.rows import Box
 from core.data.store import Project
 
@@ -214,7 +216,7 @@ def _opened(file: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Image.open(file)
+            return open_picture(file)
     except FileNotFoundError:
         raise ProjectError(
             f"The file '{clean(file.name)}' is not there.", "See batman check."
@@ -232,7 +234,8 @@ def _drafted(image: Image.Image, need: Size) -> Image.Image:
 
 def _rgb(image: Image.Image) -> Image.Image:
     try:
-        return image.convert("RGB")
+        # A deep picture would be white: its darkest is shown black and its brightest white.
+        return (stretched(image) if is_deep(image.mode) else image).convert("RGB")
     except Exception as error:
         # Decoders raise whatever they like on damaged files.
         raise _unreadable(Path(str(getattr(image, "filename", "") or "the file")), error) from None

@@ -14,37 +14,57 @@ import numpy as np
 from core.common.errors import BatmanError
 from core.common.temporary import name_beside
 from core.common.text import clean
+from core.data.images.video_damage import Damage
 from core.models.detector import Pixels
 
+SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts",
+    ".wmv", ".3gp",
+)  # fmt: skip
+"""Endings of videos, for imports and inference alike."""
+
 # Beside av's own errors: numbers in a damaged header make arithmetic and conversions fail.
+# How often in a row a file that cannot be read on is tried again.
+_TRIES = 16
 _UNREADABLE = (OSError, ValueError, LookupError, ArithmeticError, RuntimeError)
+
+
+def is_video(name: str) -> bool:
+    """Whether a file name has the ending of a video, in any case."""
+    return name.lower().endswith(SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A decoded frame: its number from 0, its time in seconds, its time stamp, the av frame."""
+    """A decoded frame: its number from 0, its time in seconds, its time stamp, the av frame.
+
+    Time and time stamp count from the first picture: recorders begin at the time of day, and
+    broadcasts at whatever their clock shows.
+    """
 
     number: int
     time: float
     pts: int
     picture: Any
-    turn: int
 
     def pixels(self) -> Pixels:
-        """Return the frame as RGB, (H, W, 3), upright."""
-        array = self.picture.to_ndarray(format="rgb24")
-        return np.ascontiguousarray(np.rot90(array, self.turn)) if self.turn else array
+        """Return the frame as RGB, (H, W, 3), turned and mirrored as a player shows it."""
+        return np.ascontiguousarray(
+            _displayed(self.picture.to_ndarray(format="rgb24"), self.picture)
+        )
 
 
 class VideoReader:
     """A video file: `rate` frames a second, about `total` of them (None: not known).
 
-    Raises BatmanError when it cannot be opened or holds no video.
+    After `frames` has ended, `faults` says what was wrong with the file, a sentence without its
+    subject each. Raises BatmanError when it cannot be opened or holds no video.
     """
 
     def __init__(self, path: Path) -> None:
         av = _av()
         self.path = path
+        self.faults: list[str] = []
         self._unreadable = (av.FFmpegError, *_UNREADABLE)
         shown = f"'{clean(path.name)}'"
         try:
@@ -59,26 +79,96 @@ class VideoReader:
         self.time_base: Fraction = self._stream.time_base or Fraction(1, 90000)
         self.rate: Fraction = self._stream.average_rate or Fraction(30)
         self.total: int | None = self._stream.frames or None
-        if self.total is None and self._stream.duration:
-            self.total = max(1, round(self._stream.duration * self.time_base * self.rate))
+        if self.total is None:
+            length = self._stream.duration
+            seconds = (
+                length * self.time_base
+                if length
+                else Fraction(self._container.duration or 0, 1_000_000)
+            )
+            if seconds:
+                self.total = max(1, round(seconds * self.rate))
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames in the order they are shown. Raises BatmanError where it is damaged."""
-        last, number = -1, -1
-        try:
-            for number, picture in enumerate(self._container.decode(self._stream)):
+        """Yield the frames in the order they are shown, over damaged places, see `faults`.
+
+        Raises BatmanError when not one can be read for damage.
+        """
+        damage = Damage(self._container, self._stream)
+        first, last, number = 0, -1, 0
+        for pictures in self._decoded(damage):
+            for picture in pictures:
+                damage.frame(picture)
                 pts = picture.pts
+                if pts is not None and not number:
+                    first = damage.start(pts)
+                pts = None if pts is None else pts - first
                 if pts is None or pts <= last:
                     # No time stamp, or one that goes back: the next place a frame may have.
                     step = max(1, round(1 / (self.rate * self.time_base)))
                     pts = last + step if number else 0
                 last = pts
-                turn = round((picture.rotation or 0) / 90) % 4
-                yield Frame(number, float(pts * self.time_base), pts, picture, turn)
-        except self._unreadable as error:
-            where = f"after frame {number}" if number >= 0 else "from its first frame on"
-            shown = f"'{clean(self.path.name)}'"
-            raise BatmanError(f"{shown} is damaged {where}: {_why(error)}.") from error
+                yield Frame(number, float(pts * self.time_base), pts, picture)
+                number += 1
+        self.faults = damage.verdict(self.total)
+        if damage.error is not None and not number:
+            shown, why = f"'{clean(self.path.name)}'", _why(damage.error)
+            raise BatmanError(
+                f"{shown} is damaged from its first frame on: {why}."
+            ) from damage.error
+
+    def _decoded(self, damage: Damage) -> Iterator[list[Any]]:
+        """Yield the pictures of one packet after another.
+
+        A packet that cannot be decoded costs its own pictures; the next one is tried.
+        """
+        tries = 0
+        packets = self._container.demux()
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except self._unreadable as error:
+                # What follows a damaged place may be whole; at the end nothing does.
+                tries += 1
+                if tries > _TRIES:
+                    return damage.broke(error, _why(error))
+                packets = self._container.demux()
+                continue
+            damage.packet(packet)
+            if packet.stream is not self._stream:
+                continue
+            try:
+                pictures = packet.decode()
+            except self._unreadable as error:
+                pictures = []
+                if packet.size:
+                    damage.unread(error)
+            tries = 0 if pictures else tries
+            yield pictures
+            if not packet.size and damage.lacks_last:
+                # At its end a decoder of several threads drops all it holds back for one fault.
+                yield list(self._held_back(damage))
+
+    def _held_back(self, damage: Damage) -> Iterator[Any]:
+        """Yield the pictures after the last one shown, read anew by one thread."""
+        after = damage.shown
+        with _av().open(str(self.path)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "SLICE"
+            if after is not None:
+                container.seek(after, stream=stream)
+            for packet in container.demux(stream):
+                try:
+                    pictures = packet.decode()
+                except self._unreadable as error:
+                    if packet.pts is not None and (after is None or packet.pts > after):
+                        damage.unread(error)
+                    continue
+                for picture in pictures:
+                    if picture.pts is not None and (after is None or picture.pts > after):
+                        yield picture
 
     def close(self) -> None:
         """Close the file."""
@@ -141,6 +231,24 @@ class VideoWriter:
                     self._temporary.replace(self._path)
         finally:
             self._temporary.unlink(missing_ok=True)
+
+
+def _displayed(array: Pixels, picture: Any) -> Pixels:
+    """Return pixels as the frame's display matrix has them shown.
+
+    The matrix (ISO/IEC 14496-12, 8.2.2; ffmpeg's `AV_FRAME_DATA_DISPLAYMATRIX`, nine 32-bit
+    numbers a b u c d v x y w) takes a stored place (p, q) to (ap + cq, bp + dq), y pointing down.
+    Quarter turns and mirrorings are what cameras write; another angle is taken as the nearest.
+    """
+    data = picture.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return array
+    a, b, _, c, d = np.frombuffer(bytes(data), dtype="=i4")[:5].tolist()
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        across, down = a, d
+    else:
+        array, across, down = array.transpose(1, 0, 2), c, b
+    return array[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
 def _why(error: Exception) -> str:

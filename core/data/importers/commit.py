@@ -21,11 +21,23 @@ from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.dataset import DataSet, Picture
 from core.data.importers.files.copy_images import Placement
+from core.data.importers.files.store_pictures import storable_pictures
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Change, Project
 
 _IMAGE = ("id", "import_id", "path", "name", "width", "height", "split", "grp", "time", "extra")
-_ANNOTATION = ("image_id", "label_id", "x", "y", "w", "h", "iscrowd", "segmentation", "extra")
+_ANNOTATION = (
+    "image_id",
+    "label_id",
+    "x",
+    "y",
+    "w",
+    "h",
+    "iscrowd",
+    "segmentation",
+    "extra",
+    "area",
+)
 _MODES = ("link", "copy", "move", "reference")
 # Rows a statement and rows a batch: a hundred rows in one INSERT take half the time of one each
 # (measured, 1,000,000 rows: 0.49 s against 0.93 s).
@@ -71,6 +83,15 @@ def commit_all(
     if not any(data.images for data in sets):
         raise _nothing(sets)
     watch = Watch(progress, cancelled)
+    with storable_pictures(project, sets, files, watch):
+        if not any(data.images for data in sets):
+            raise _nothing(sets)
+        return _commit(project, sets, files, watch)
+
+
+def _commit(
+    project: Project, sets: Sequence[DataSet], files: FileMode, watch: Watch
+) -> list[ImportReport]:
     placements: list[Placement] = []
     reports: list[ImportReport] = []
     try:
@@ -345,7 +366,7 @@ def _annotations(
     boxes: NDArray[np.float64],
     watch: Watch,
 ) -> None:
-    extras = bool(data.iscrowd or data.segmentation or data.extra)
+    extras = bool(data.iscrowd or data.segmentation or data.extra or data.area)
     for start in range(0, len(order), _BATCH):
         watch.tick("annotations", start, len(order))
         rows = order[start : start + _BATCH]
@@ -355,6 +376,7 @@ def _annotations(
                 [data.iscrowd.get(row, 0) for row in rows.tolist()],
                 [data.segmentation.get(row) for row in rows.tolist()],
                 [data.extra.get(row) for row in rows.tolist()],
+                [data.area.get(row) for row in rows.tolist()],
             ]
         _insert(project, "annotations", _ANNOTATION[: len(columns)], columns)
     watch.tick("annotations", len(order), len(order))

@@ -19,10 +19,8 @@ from core.common.errors import ImportFailed
 from core.common.files import expand_user
 from core.common.text import clean
 from core.data.images.exif_orientation import orientation_of, shown_size
+from core.data.images.picture_files import is_picture, open_picture, why_broken
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".avif"}
-)
 LARGEST_SIDE = 1_000_000
 
 
@@ -196,8 +194,8 @@ def place_of(source: Path | str) -> Path:
 
 
 def is_image(name: str) -> bool:
-    """Whether a file name has the ending of an image, in any case."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+    """Whether a file name has the ending of an image, in any case, readable here or not."""
+    return is_picture(name)
 
 
 def walk_images(folder: Path) -> list[str]:
@@ -224,17 +222,20 @@ def read_size(path: str) -> tuple[int, int] | None:
     They are those of the picture as its EXIF tag turns it, which is how boxes are meant where the
     data set does not say the size (see `core.data.images.exif_orientation`).
     """
-    from PIL import Image
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as image:
+            with open_picture(path) as image:
                 width, height = shown_size(image.size, orientation_of(image))
     # Pillow's readers let whatever a damaged header causes through: struct.error, SyntaxError, …
     except Exception:
         return None
     return (width, height) if plausible(width, height) else None
+
+
+def no_size(path: str) -> str:
+    """Return why `read_size` found none, for the report of an import."""
+    return why_broken(path) or "its size cannot be read"
 
 
 def plausible(width: float, height: float) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -27,6 +27,7 @@ from core.common.temporary import folder_beside, put_in_place
 from core.common.text import clean, did_you_mean, plural, sentence
 from core.data.images.exif_orientation import shown_size, turn_for_boxes, write_upright
 from core.data.importers.clip_box import clip
+from core.data.importers.coco.shape_area import object_area
 from core.data.splits.assign import SPLITS, assign_splits
 from core.training.config.class_balance import balance_note, capped
 from core.training.config.options import DatasetInfo, TrainingConfig
@@ -58,6 +59,18 @@ class _Annotation(msgspec.Struct, gc=False):
     iscrowd: int
 
 
+class _Box(NamedTuple):
+    """A box of a class; `area` in pixels, None for that of the box."""
+
+    class_id: int
+    x: float
+    y: float
+    w: float
+    h: float
+    crowd: int
+    area: float | None
+
+
 @dataclass(slots=True)
 class _Image:
     id: int
@@ -69,7 +82,7 @@ class _Image:
     recorded: tuple[int, int]
     turn: int = 1
     check: FileCheck = field(default_factory=FileCheck)
-    boxes: list[tuple[int, float, float, float, float, int]] = field(default_factory=list)
+    boxes: list[_Box] = field(default_factory=list)
     classes: set[int] = field(default_factory=set)
 
 
@@ -240,14 +253,16 @@ def _read_boxes(project: Project, images: list[_Image], names: dict[int, str]) -
     by_id = {image.id: image for image in images}
     annotated: set[int] = set()
     rows = project.db.execute(
-        "SELECT image_id, class_id, x, y, w, h, iscrowd FROM v_annotations ORDER BY image_id, id"
+        "SELECT image_id, class_id, x, y, w, h, iscrowd, area, segmentation FROM v_annotations"
+        " ORDER BY image_id, id"
     )
-    for image_id, class_id, *box in rows:
+    for image_id, class_id, x, y, w, h, crowd, area, shape in rows:
         annotated.add(image_id)
         image = by_id.get(image_id)
         if image is not None and class_id in names:
-            x, y, w, h, crowd = box
-            image.boxes.append((class_id, x, y, w, h, crowd))
+            if area is None and shape is not None:
+                area = object_area(None, shape, (x, y, w, h))
+            image.boxes.append(_Box(class_id, x, y, w, h, crowd, area))
     return annotated
 
 
@@ -296,15 +311,17 @@ def _clip_boxes(images: list[_Image], notes: list[str]) -> None:
     clipped = dropped = 0
     for image in images:
         kept = []
-        for class_id, x, y, w, h, crowd in image.boxes:
+        for class_id, x, y, w, h, crowd, area in image.boxes:
             box = clip(x, y, w, h, image.check.width, image.check.height)
             if box is None:
                 dropped += 1
                 continue
-            clipped += box != (x, y, w, h)
-            kept.append((class_id, *box, crowd))
+            if box != (x, y, w, h):
+                clipped += 1
+                area = None if area is None else min(area, box[2] * box[3])
+            kept.append(_Box(class_id, *box, crowd, area))
         image.boxes = kept
-        image.classes = {box[0] for box in kept}
+        image.classes = {box.class_id for box in kept}
     if clipped:
         notes.append(f"{plural(clipped, 'box')} clipped to the image.")
     if dropped:
@@ -389,11 +406,10 @@ def _write_split(
     for number, (image, name) in enumerate(zip(images, files, strict=True), 1):
         size = {"width": image.check.width, "height": image.check.height}
         records.append({"id": number, "file_name": name, **size})
-        for class_id, x, y, w, h, crowd in image.boxes:
+        for class_id, x, y, w, h, crowd, area in image.boxes:
             at = len(annotations) + 1
-            annotations.append(
-                _Annotation(at, number, labels[class_id], (x, y, w, h), w * h, crowd)
-            )
+            area = w * h if area is None else area
+            annotations.append(_Annotation(at, number, labels[class_id], (x, y, w, h), area, crowd))
     categories = [
         {"id": at, "name": name, "supercategory": "none"} for at, name in enumerate(class_names)
     ]
@@ -419,7 +435,7 @@ def _place(source: Path, target: Path, turn: int) -> None:
 
 
 def _per_class(images: list[_Image], names: dict[int, str]) -> dict[str, int]:
-    counts = Counter(box[0] for image in images for box in image.boxes)
+    counts = Counter(box.class_id for image in images for box in image.boxes)
     return {name: counts[class_id] for class_id, name in names.items()}
 
 
@@ -428,13 +444,14 @@ def _fingerprint(
 ) -> str:
     """Return a SHA-256 of what is learnt: files by path and size, boxes, classes and splits.
 
-    How often an epoch shows an image is no part of it.
+    How often an epoch shows an image is no part of it, nor are the areas of objects, by which a
+    validation only sorts them.
     """
     digest = hashlib.sha256(msgspec.json.encode(class_names))
     for split, images in by_split.items():
         digest.update(split.encode())
         for image in sorted(images, key=lambda image: image.path):
-            boxes = sorted((labels[box[0]], *box[1:]) for box in image.boxes)
+            boxes = sorted((labels[box.class_id], *box[1:6]) for box in image.boxes)
             digest.update(msgspec.json.encode((image.path, image.check.bytes, boxes)))
     return digest.hexdigest()
 

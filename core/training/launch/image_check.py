@@ -13,7 +13,9 @@ from PIL import Image
 
 from core.common.hardware import usable_cores
 from core.data.images.decoding_memory import decoding
+from core.data.images.deep_pictures import is_deep
 from core.data.images.exif_orientation import orientation_of
+from core.data.images.picture_files import why_broken
 
 # Where a JPEG's end marker is looked for: cameras append previews and padding after it.
 _TAIL = 64 * 1024
@@ -48,6 +50,8 @@ def check_image(path: Path) -> FileCheck:
             warnings.simplefilter("ignore")  # oddities of metadata that decoding survives
             with Image.open(path) as image:
                 width, height = image.size
+                if is_deep(image.mode):
+                    return FileCheck(problem=f"more than 8 bits a channel ({image.mode})")
                 orientation = orientation_of(image)
                 if not _has_end(path, image.format, size):
                     with decoding(image):
@@ -58,7 +62,7 @@ def check_image(path: Path) -> FileCheck:
     except Image.DecompressionBombError:
         return FileCheck(problem="too many pixels")  # 179 million, Pillow's limit
     except Exception as error:  # decoders raise nearly everything on damaged files
-        return FileCheck(problem=_reason(error))
+        return FileCheck(problem=why_broken(path) or _reason(error))
     return FileCheck(width, height, size, orientation=orientation)
 
 

@@ -51,7 +51,7 @@ def unknown_files(roots: Iterable[str], known: Set[str], watch: Watch) -> Iterat
         except (OSError, ValueError):
             continue
         count += len(names)
-        watch.tick("reading", count)
+        watch.tick("files", count)
         prefix = folder.rstrip("/") + "/"
         left = [name for name in names if prefix + name not in known]
         if left:

@@ -29,7 +29,14 @@ from core.data.importers.coco.json_lists import loads
 from core.data.importers.coco.records import shape_of
 from core.data.importers.commit import commit_all
 from core.data.importers.dataset import DataSet, Picture, inside, storable
-from core.data.importers.image_files import Folders, Found, is_image, place_of, read_size
+from core.data.importers.image_files import (
+    Folders,
+    Found,
+    is_image,
+    no_size,
+    place_of,
+    read_size,
+)
 from core.data.importers.report import ImportReport, Watch
 from core.data.importers.split_names import split_named
 from core.data.store import Project
@@ -191,7 +198,7 @@ class _Reader:
             return problems.add("missing image", where, f"no file '{path}'")
         size = read_size(found.path)
         if size is None:
-            return problems.add("unreadable image", where, f"'{path}'")
+            return problems.add("unreadable image", where, f"'{path}': {no_size(found.path)}")
         name = record.get("original_filename")
         name = name if isinstance(name, str) and name and storable(name) else _last(path)
         split = record.get("split")

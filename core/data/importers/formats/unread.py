@@ -77,6 +77,11 @@ def _supervisely_point_clouds(look: Look) -> bool:
     )
 
 
+def _label_me_web(look: Look) -> bool:
+    """The web tool LabelMe of MIT: XML with points (`<polygon><pt><x>`), which is not labelme."""
+    return any("<annotation" in head and "<pt>" in head for head in look.heads(".xml", most=3))
+
+
 def _dicom(look: Look) -> bool:
     return bool(look.ending(".dcm", ".nii", ".nii.gz")) and not look.images
 
@@ -152,6 +157,11 @@ UNREAD = (
         "point clouds of Supervisely",
         _supervisely_point_clouds,
         "Batman detects in pictures: export the project's images.",
+    ),
+    Unread(
+        "XML of the web tool LabelMe (MIT)",
+        _label_me_web,
+        "CVAT takes it in (LabelMe 3.0): export it there as CVAT for images.",
     ),
     Unread(
         "DICOM or NIfTI volumes", _dicom, "Export the slices as PNG with boxes as COCO or YOLO."

@@ -4,7 +4,8 @@ A frame knows its video (`grp`, so that splits keep the frames of one video toge
 in it. On request, a frame that looks like the one kept before it is passed over: at most
 `SIMILAR` of the 64 bits of their difference hashes differ. Frames are stored as JPEG, upright.
 
-A video that breaks off gives the frames before the break; one that cannot be opened is reported.
+Of a damaged video, or one that breaks off, the frames that can be read are taken, which is said;
+one that cannot be opened is reported.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from core.common.errors import BatmanError, ImportFailed
 from core.common.progress import Progress
 from core.common.text import clean, plural
+from core.data.images.video import SUFFIXES, is_video
 from core.data.importers.balance.doubts import weigh
 from core.data.importers.coco.layout import what_is_there
 from core.data.importers.commit import commit
@@ -27,7 +29,6 @@ from core.data.importers.image_files import Folders, place_of, walk
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Project
 
-SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts")
 SIMILAR = 4
 # As visually lossless as cameras' own files: subsampling off would double the size for little.
 _QUALITY = 95
@@ -90,7 +91,7 @@ def _videos(sources: list[Path]) -> list[Path]:
     found: list[Path] = []
     for source in sources:
         if source.is_dir():
-            inner = [source / name for name in walk(source, _is_video)]
+            inner = [source / name for name in walk(source, is_video)]
             if not inner:
                 there = what_is_there(source, Folders())
                 raise ImportFailed(
@@ -105,10 +106,6 @@ def _videos(sources: list[Path]) -> list[Path]:
     if not found:
         raise ImportFailed("No video was named.", "Name a video or a folder of videos.")
     return list(dict.fromkeys(found))
-
-
-def _is_video(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES)
 
 
 def _groups(project: Project) -> dict[str, str]:
@@ -182,20 +179,13 @@ class _Taker:
             detail = f"{error.message}; {plural(about['taken'], 'frame')} before that"
             self.data.problems.add("damaged video", video.name, detail, "kept")
         else:
-            self._ended(video, about, reader.total)
+            if not about["frames"]:
+                self.data.problems.add("unreadable video", video.name, "it holds no frame")
+            for fault in reader.faults if about["frames"] else []:
+                self.data.problems.add("damaged video", video.name, f"it {fault}", "kept")
         finally:
             reader.close()
         return about
-
-    def _ended(self, video: Path, about: dict[str, Any], total: int | None) -> None:
-        """Report a video that ended without an error and much too soon: it was cut off."""
-        frames = about["frames"]
-        if not frames:
-            self.data.problems.add("unreadable video", video.name, "it holds no frame")
-        # The total is an estimate in some formats.
-        elif total is not None and frames < 0.9 * total - 2:
-            detail = f"it ends after {frames:,} of about {total:,} frames"
-            self.data.problems.add("damaged video", video.name, detail, "kept")
 
     def _frame(
         self, frame: Any, group: str, before: int | None, about: dict[str, Any]

@@ -1,0 +1,183 @@
+"""What is wrong with a video, found while it is read: packets that are damaged, an end too soon.
+
+What a file says of its length is held against where its last packet ends, in seconds: how many
+pictures there are to be is an estimate wherever their rate varies. MPEG transport and program
+streams say no length (ffmpeg reckons it from the last time in the file): such a recording was cut
+where its last picture is not whole or its last packet is not.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from fractions import Fraction
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from core.common.text import plural
+
+# Containers without a length, by ffmpeg's names.
+_ENDLESS = ("mpegts", "mpeg")
+# Bytes of a packet of a transport stream, ISO/IEC 13818-1; with a time before it (M2TS) 192.
+_TS_PACKETS = {188, 192, 204}
+# What muxers and players differ by in where a film ends, in seconds.
+_SLACK = 0.25
+# The last steps of a film, where a picture may be missing that others behind it were decoded from.
+_LAST = 4
+# Frames that a decoder may hold back.
+_HELD = 64
+
+
+class Damage:
+    """What was met of one video, for a verdict at its end."""
+
+    def __init__(self, container: Any, stream: Any) -> None:
+        self._container, self._stream = container, stream
+        self._start = (container.start_time or 0) / 1_000_000
+        self._packets = self._frames = self._unread = 0
+        self._end = 0.0
+        # Seconds from picture to picture: the last ones, and the bounds of those before.
+        self._steps: deque[float] = deque()
+        self._least, self._gap = inf, 0.0
+        self._before: float | None = None
+        self._first_packet: int | None = None
+        self._last_packet: int | None = None
+        self._shown: deque[int | None] = deque(maxlen=_HELD)
+        self._last: Any = None
+        self._broke = ""
+        self.error: Exception | None = None
+
+    def packet(self, packet: Any) -> None:
+        """Note a packet of any stream of the file."""
+        at = packet.pts if packet.pts is not None else packet.dts
+        if at is not None and packet.time_base:
+            end = float((at + (packet.duration or 0)) * packet.time_base) - self._start
+            self._end = max(self._end, end)
+        # An edit list (a film that was trimmed) has packets that are decoded and never shown.
+        if packet.stream is self._stream and packet.size and not packet.is_discard:
+            if not self._packets:
+                self._first_packet = packet.pts
+            self._packets += 1
+            self._last_packet = packet.pts
+
+    def unread(self, error: Exception) -> None:
+        """Note a packet of the film that could not be decoded."""
+        self._unread += 1
+        self.error = error
+
+    def broke(self, error: Exception, why: str) -> None:
+        """Note that the file could not be read on, and why in words."""
+        self._broke = why
+        self.error = error
+
+    def frame(self, picture: Any) -> None:
+        """Note a picture that was decoded."""
+        self._frames += 1
+        self._last = picture
+        self._shown.append(picture.pts)
+        if picture.pts is not None:
+            time = float(picture.pts * (self._stream.time_base or 0))
+            if self._before is not None:
+                self._steps.append(time - self._before)
+                if len(self._steps) > _LAST:
+                    step = self._steps.popleft()
+                    self._least = min(self._least, step)
+                    self._gap = max(self._gap, step)
+            self._before = time
+
+    def start(self, pts: int) -> int:
+        """Return the time stamp of the film's first picture; `pts` is that of the first one read.
+
+        Where pictures before it could not be read, the film begins with its first packet.
+        """
+        if self.error is None or self._first_packet is None:
+            return pts
+        return min(pts, self._first_packet)
+
+    @property
+    def shown(self) -> int | None:
+        """The latest time stamp of a picture so far, None without any."""
+        return max((pts for pts in self._shown if pts is not None), default=None)
+
+    @property
+    def lacks_last(self) -> bool:
+        """Whether the last packet so far has given no picture."""
+        return self._last_packet is not None and self._last_packet not in self._shown
+
+    def verdict(self, total: int | None) -> list[str]:
+        """Return what is wrong, a sentence without its subject each; call it at the film's end.
+
+        `total` is about how many pictures there should be, None when that is not known.
+        """
+        found = []
+        if self._unread:
+            packets = plural(self._unread, "packet")
+            theirs = "its pictures are" if self._unread == 1 else "their pictures are"
+            found.append(f"is damaged in {packets}: {theirs} missing")
+        if lost := self._lost():
+            found.append(f"is damaged: {plural(lost, 'picture')} could not be decoded")
+        end = self._early_end()
+        if end or self._broke:
+            of = f" of about {total:,}" if total and total > self._frames else ""
+            why = f" ({self._broke})" if self._broke else ""
+            found.append(
+                f"is cut off: it ends after {self._frames:,}{of} frames, {end or 'too early'}{why}"
+            )
+        return found
+
+    def _early_end(self) -> str:
+        """Return how the file shows that it ends too soon, "" when it does not."""
+        if set(self._container.format.name.split(",")) & set(_ENDLESS):
+            return "in the middle of a picture" if self._half_a_picture() else ""
+        declared = (self._container.duration or 0) / 1_000_000
+        declared = max(declared, _seconds(self._stream.metadata.get("DURATION", "")))
+        if self._container.format.name == "avi" and self._stream.frames and self._rate:
+            # ffmpeg shortens an AVI's duration to what is there, not the number of its frames.
+            declared = max(declared, float(self._stream.frames / self._rate))
+        if declared and self._end < declared - max(_SLACK, 2 * max(self._gap, *self._steps, 0.0)):
+            return f"at {self._end:.1f} of {declared:.1f} s"
+        if self._last is not None and self._last.is_corrupt:
+            return "in the middle of a picture"
+        return ""
+
+    def _half_a_picture(self) -> bool:
+        if self._last is not None and self._last.is_corrupt:
+            return True
+        path = Path(self._container.name)
+        if self._container.format.name == "mpegts":
+            size = path.stat().st_size
+            if all(size % packet for packet in _TS_PACKETS):
+                return True
+        # Where all steps are alike, one at the end that is not lacks the picture in between.
+        alike = self._least < inf and self._gap < 1.1 * self._least
+        if alike and any(step > 1.5 * self._gap for step in self._steps):
+            return True
+        # Of interlaced films each half of a picture may be a packet.
+        return self.lacks_last and not self._interlaced and not self._unread
+
+    @property
+    def _interlaced(self) -> bool:
+        return bool(getattr(self._last, "interlaced_frame", False))
+
+    def _lost(self) -> int:
+        """Return how many packets gave no picture and no error: a decoder waits for the next
+        picture that stands for itself. VP8 has packets that are no pictures.
+        """
+        if self._interlaced or self._stream.codec_context.name.startswith(("vp8", "libvpx")):
+            return 0
+        lost = self._packets - self._frames - self._unread
+        return lost if lost > 1 and lost > self._packets // 100 else 0
+
+    @property
+    def _rate(self) -> Fraction | None:
+        rate: Fraction | None = self._stream.average_rate
+        return rate
+
+
+def _seconds(text: str) -> float:
+    """Return the seconds of Matroska's tag of a track's length, `00:00:04.000000000`, or 0."""
+    try:
+        hours, minutes, seconds = map(float, text.split(":"))
+    except ValueError:
+        return 0.0
+    return 3600 * hours + 60 * minutes + seconds
