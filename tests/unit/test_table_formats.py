@@ -14,6 +14,7 @@ from table_samples import (
     OTHERS,
     SAMPLES,
     put_azure_coco,
+    put_bdd,
     put_crowdhuman,
     put_dota,
     put_kitti,
@@ -25,14 +26,17 @@ from table_samples import (
 )
 
 from core.common.errors import ImportFailed
+from core.data.importers.boxes import fit
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet
+from core.data.importers.detect_format import recognise
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.registry import FORMATS
 from core.data.importers.import_named import import_named
 from core.data.importers.report import Watch
 from core.data.store import Project
 
+DOTA = "4 6 24 6 24 18 4 18 ship 0\n"
 READ = {one.name: one.read for one in FORMATS if one.name in {name for name, _ in SAMPLES.values()}}
 
 
@@ -71,6 +75,20 @@ def test_coco_yolo_and_voc_are_none_of_these(sample: str, tmp_path: Path) -> Non
     tables = {name for name, _ in SAMPLES.values()}
     look = Look(OTHERS[sample](tmp_path / "set"))
     assert [one.name for one in FORMATS if one.name in tables and one.recognise(look)] == []
+
+
+@pytest.mark.parametrize(("name", "text"), [("kitti", KITTI), ("dota", DOTA)])
+def test_texts_where_yolo_keeps_its_own_are_told_by_their_lines(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    for split in ("train", "val"):
+        put(tmp_path / split / "images" / "a.png")
+        put(tmp_path / split / "labels" / "a.txt", text)
+    there = recognise(tmp_path)
+    assert there is not None
+    assert there.kind is not None
+    assert there.kind.name == name
+    assert [row[0] for row in rows(read(name, tmp_path))] == ["train", "valid"]
 
 
 @pytest.mark.parametrize("text", ["", "\0\0\0", "\x89PNG\r\n", "a,b\n", "1 2 3\n", "{", "[" * 200])
@@ -363,6 +381,28 @@ def test_visdrone_says_what_it_leaves_out(tmp_path: Path) -> None:
         "image without labels": 1,
     }
     assert rows(data) == [("train", "a.png", "car", 4, 6, 20, 12)]
+
+
+def test_a_list_of_bdd100k_in_which_nothing_is_to_be_seen_is_read_beside_another(
+    tmp_path: Path,
+) -> None:
+    folder = put_bdd(tmp_path)
+    put(folder / "images" / "100k" / "val" / "v.png")
+    frames = [{"name": "v.png", "labels": []}]
+    put(folder / "labels" / "det_20" / "det_val.json", json.dumps(frames))
+    data = read("bdd100k", folder)
+    assert sorted((p.split, p.name) for p in data.images) == [
+        ("train", "a.png"),
+        ("train", "b.png"),
+        ("valid", "v.png"),
+    ]
+
+
+def test_a_clipped_box_of_one_pixel_survives_the_rounding_of_fractions() -> None:
+    height = 1 - 2e-14
+    taken, wrong, action = fit((53.0, 47.0, 20.0, height), 64, 48)
+    assert taken == pytest.approx((53.0, 47.0, 11.0, 1))
+    assert (wrong, action) == ("box past the edge", "clipped")
 
 
 def test_crowdhuman_masks_are_crowds_and_the_other_boxes_are_kept(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import math
 from core.data.importers.report import Action
 
 ROUNDING = 0.1
-# A pixel, but for the rounding of fractions: a height of 48/48 - 47/48 is 0.99999999999999978.
+# A pixel, but for the rounding where fractions become pixels: 0.99999999999998 is one.
 LEAST = 1.0 - 1e-6
 
 Box = tuple[float, float, float, float]

@@ -46,7 +46,7 @@ def read_bdd100k(source: Path, watch: Watch) -> DataSet:
     files = [source] if source.is_file() else [root / name for name in names]
     read = False
     for file in files:
-        if source.is_dir() and not _is_list(Look(file).head(file.name)):
+        if source.is_dir() and not _may_be_list(Look(file).head(file.name)):
             data.balance.leave(str(file), "no list of BDD100K's pictures")
             continue
         split = split_of(file.stem) or split_named(file.parent.name)
@@ -62,9 +62,15 @@ def read_bdd100k(source: Path, watch: Watch) -> DataSet:
 
 
 def _is_list(head: str) -> bool:
+    """Whether it is such a list beyond doubt."""
+    return _may_be_list(head) and '"box2d"' in head and '"category"' in head
+
+
+def _may_be_list(head: str) -> bool:
+    """Whether it may be one whose first pictures show nothing, or have lanes and areas first."""
     start = head.lstrip()[:400]
     listed = start.startswith("[") or '"frames"' in start
-    return listed and '"name"' in head and '"box2d"' in head and '"category"' in head
+    return listed and '"name"' in head and '"labels"' in head
 
 
 def _file(pictures: Pictures, file: Path, split: str | None) -> None:

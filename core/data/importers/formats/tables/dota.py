@@ -25,7 +25,7 @@ from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
 
 _HEADER = re.compile(r"\s*(imagesource|gsd|acquisition dates)\s*:", re.IGNORECASE).match
-_LABELS = re.compile(r"labeltxt.*|annfiles|hbb|obb", re.IGNORECASE).fullmatch
+_LABELS = re.compile(r"labeltxt.*|labels?|annfiles|hbb|obb", re.IGNORECASE).fullmatch
 
 
 def is_dota(look: Look) -> bool:
