@@ -204,4 +204,6 @@ def told(report: ExportReport) -> str:
         text += f" {plural(len(report.missing), 'image')} left out, for the file is gone (c)."
     for what, count in report.left_out.items():
         text += f" Left out: {count:,} × {what}."
+    if report.turned:
+        text += f" {plural(report.turned, 'picture')} written upright, as the boxes are."
     return text

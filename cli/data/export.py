@@ -64,6 +64,8 @@ def _exporting(exporter: Callable[..., ExportReport]) -> Handler:
             )
         for what, count in report.left_out.items():
             say(f"Left out: {count:,} × {what}.", "yellow")
+        if report.turned:
+            say(f"{plural(report.turned, 'picture')} written upright, as the boxes are.")
         return Exit.OK
 
     return handler

@@ -170,7 +170,7 @@ def draw(result: EvaluationResult, folder: Path, image: WorstImage, room: tuple[
 
     source = Path(result.dataset) / result.split / image.file
     try:
-        shown = picture(source, room)
+        shown = picture(source, room, (image.width, image.height))
     except BatmanError:
         return picture(folder / image.picture, room)
     across, down = shown.width / max(1, image.width), shown.height / max(1, image.height)

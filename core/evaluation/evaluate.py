@@ -20,6 +20,7 @@ from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import folder_beside, put_in_place
 from core.common.text import clean, plural
 from core.data.images.class_colours import class_colours, model_class_ids
+from core.data.images.exif_orientation import turn_of_file, turned
 from core.evaluation.ground_truth import Truth, read_truth
 from core.evaluation.result import (
     PREDICTIONS,
@@ -121,6 +122,9 @@ def predict_split(
         try:
             # As rfdetr reads images for validation, down to the decoder.
             picture = decode_pil_image(path)[0]
+            # And turned as its boxes are, which training has done with its own data set.
+            recorded = (image["width"], image["height"])
+            picture = turned(picture, turn_of_file(path, recorded)[1])
         except Exception as error:  # missing, damaged, of an unknown kind: Pillow raises many
             raise BatmanError(
                 f"The image '{clean(str(path))}' cannot be read: {clean(str(error))[:200]}",

@@ -12,6 +12,7 @@ from typing import Any
 from core.common.text import clean
 from core.data.images.class_colours import Colour, hex_colour
 from core.data.images.draw_boxes import draw_boxes
+from core.data.images.exif_orientation import orientation_of, turn_for_boxes, turned
 from core.evaluation.display import drawn_boxes
 from core.evaluation.result import CONFUSION, PR_CURVES, ClassResult, Confusion, WorstImage
 
@@ -98,10 +99,13 @@ def draw_worst(
 
     target = folder / image.picture
     target.parent.mkdir(exist_ok=True)
-    with Image.open(source) as picture:
+    with Image.open(source) as opened:
+        orientation = orientation_of(opened)
+        turn = turn_for_boxes(orientation, (image.width, image.height), opened.size)
+        picture = turned(opened.convert("RGB"), turn)
         scale = min(1.0, _MAX_SIDE / max(picture.size))
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-        canvas = picture.convert("RGB").resize(size)
+        canvas = picture.resize(size)
     # Labels need room on small images.
     if max(size) < 400:
         grow = round(400 / max(size)) or 1

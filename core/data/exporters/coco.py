@@ -104,6 +104,7 @@ def export_coco(
         classes=snapshot.classes,
         splits=snapshot.splits(),
         missing=snapshot.missing,
+        turned=snapshot.turned,
     )
 
 

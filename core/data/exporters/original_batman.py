@@ -77,6 +77,7 @@ def export_original(
         classes=writer.classes,
         splits=snapshot.splits(),
         missing=snapshot.missing,
+        turned=snapshot.turned,
     )
 
 

@@ -18,6 +18,7 @@ from core.common.errors import ExportFailed
 from core.common.files import FileMode, expand_user, link_or_copy
 from core.common.temporary import folder_beside
 from core.common.text import clean
+from core.data.images.exif_orientation import turn_of_file, write_upright
 from core.data.importers.image_files import Folders
 from core.data.importers.report import Watch
 from core.data.store import Project
@@ -30,7 +31,8 @@ BATCH = 20_000
 @dataclass(frozen=True)
 class ExportReport:
     """What an export wrote. `missing` are images whose file is gone, left out with their boxes;
-    `left_out` says what else the format cannot hold, and how many of it.
+    `left_out` says what else the format cannot hold, and how many of it; `turned` counts the
+    pictures that were written anew, as their boxes are and without an EXIF orientation.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class ExportReport:
     splits: dict[str, int]
     missing: list[str]
     left_out: dict[str, int] = field(default_factory=dict)
+    turned: int = 0
 
 
 class Image(msgspec.Struct, gc=False):
@@ -76,6 +79,7 @@ class Snapshot:
         self.project = project
         self.watch = watch
         self.missing: list[str] = []
+        self.turned = 0
         # Images that have no split, which most formats cannot say.
         self.unsplit: set[int] = set()
         self.classes: list[str] = []
@@ -199,10 +203,19 @@ class Snapshot:
         self.place_at({i.id: heads[i.split] + i.name for i in self.images}, files)
 
     def place_at(self, targets: dict[int, str], files: FileMode) -> None:
-        """Put the image files where `targets` says, by the images' ids."""
+        """Put the image files where `targets` says, by the images' ids.
+
+        A picture that an EXIF tag turns is read in two ways by other programs (OpenCV turns it,
+        Pillow and rfdetr do not): it is written anew, as its boxes are, without the tag.
+        """
         for number, image in enumerate(self.images):
             if not number % 256:
                 self.watch.tick("images", number, len(self.images))
+            orientation, turn = turn_of_file(image.file, (image.width, image.height))
+            if orientation != 1:
+                write_upright(Path(image.file), Path(targets[image.id]), turn)
+                self.turned += 1
+                continue
             if files == "link" and not image.link:
                 try:
                     os.link(image.file, targets[image.id])

@@ -63,6 +63,7 @@ def export_voc(
         classes=snapshot.classes,
         splits=snapshot.splits(),
         missing=snapshot.missing,
+        turned=snapshot.turned,
         left_out={"crowd regions": crowds} if crowds else {},
     )
 

@@ -58,6 +58,7 @@ def export_yolo(
         classes=snapshot.classes,
         splits=splits,
         missing=snapshot.missing,
+        turned=snapshot.turned,
         left_out={"crowd regions": crowds} if crowds else {},
     )
 

@@ -17,7 +17,7 @@ from core.common.folders import cache_dir
 from core.data.health.scan import ScannedImage
 
 # Goes up when what is kept, or how it is worked out, changes.
-_VERSION = 1
+_VERSION = 2
 _BUSY_S = 2.0
 # Kept as SQLite's integers, which have a sign; a difference hash fills all 64 bits.
 _SIGN = 1 << 63

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from core.common.errors import BatmanError, ProjectError
 from core.common.temporary import file_beside
 from core.common.text import clean, plural
 from core.data.health.images import USUAL_MODES
 from core.data.health.report import Finding
-from core.data.images.exif_orientation import QUARTER_TURNS, orientation_of
+from core.data.images.exif_orientation import ORIENTATION, orientation_of, turned
 from core.data.store import Change, HistoryEntry, Project
 
 COPIES = "put-right"
@@ -179,12 +179,16 @@ def _copy(source: Path, stem: Path, *, turn: bool) -> Path | None:
     Without `turn` pixels stay where they are, for the boxes may have been drawn on them so.
     """
     with Image.open(source) as image:
-        turned = orientation_of(image) in QUARTER_TURNS
-        if not (turned if turn else image.mode not in USUAL_MODES):
+        orientation = orientation_of(image)
+        if not (orientation != 1 if turn else image.mode not in USUAL_MODES):
             return None
-        jpeg = image.format == "JPEG"
-        picture = ImageOps.exif_transpose(image) if turn else image
-        exif = picture.getexif()
+        jpeg = image.format in ("JPEG", "MPO")
+        # A TIFF is turned by loading it, and has no tag any more.
+        image.load()
+        exif = image.getexif()
+        if turn:
+            exif.pop(ORIENTATION, None)
+        picture = turned(image, orientation) if turn else image
         if picture.mode not in USUAL_MODES:
             picture = picture.convert("RGB")
         target = stem.with_name(stem.name + (".jpg" if jpeg else ".png"))

@@ -10,7 +10,7 @@ from core.common.text import clean, plural
 from core.data.health.report import EXAMPLES, Finding, Severity
 from core.data.health.scan import ScannedImage, good
 from core.data.health.similar_images import alike, same
-from core.data.images.exif_orientation import is_turned
+from core.data.images.exif_orientation import shown_size, turn_for_boxes
 
 USUAL_MODES = frozenset({"RGB", "L"})
 # More than 8 bits a channel: what reads them as 8 cuts off all but the darkest part.
@@ -138,10 +138,12 @@ def _sizes(rows: Mapping[int, ImageRow], scanned: Sequence[ScannedImage]) -> lis
         if item.state != "good" or not item.width:
             continue
         row = rows[item.id]
-        if is_turned(item.orientation, (row.width, row.height), (item.width, item.height)):
+        recorded, stored = (row.width, row.height), (item.width, item.height)
+        turn = turn_for_boxes(item.orientation, recorded, stored)
+        if turn != 1:
             turned.append(item.id)
-        elif (row.width, row.height) != (item.width, item.height):
-            sizes[item.id] = (item.width, item.height)
+        if recorded != shown_size(stored, turn):
+            sizes[item.id] = shown_size(stored, turn)
     found = []
     if sizes:
         first = next(iter(sizes))

@@ -19,7 +19,12 @@ from core.common.text import clean
 from core.data.images.class_colours import class_colour
 from core.data.images.decoding_memory import decoding, too_many
 from core.data.images.draw_boxes import DrawnBox, draw_boxes
-from core.data.images.exif_orientation import QUARTER_TURNS, is_turned, orientation_of, turned
+from core.data.images.exif_orientation import (
+    orientation_of,
+    shown_size,
+    turn_for_boxes,
+    turned,
+)
 from core.data.images.rows import Box
 from core.data.store import Project
 
@@ -51,15 +56,15 @@ def fitted(size: Size, room: Size) -> Size:
 def picture(file: Path, room: Size, recorded: Size | None = None) -> Image.Image:
     """Return the picture in `file` as RGB, as large as fits `room` (width, height in pixels).
 
-    It is turned by its EXIF tag only where `recorded`, the size that the project knows, is that of
-    the turned picture: then its boxes are, and training turns it too. Raises ProjectError when the
-    file is missing or is no picture.
+    It is turned by its EXIF tag unless `recorded`, the size that the project knows, is that of the
+    picture as it is stored: then its boxes are, and training does not turn it either. Raises
+    ProjectError when the file is missing or is no picture.
     """
     with _opened(file) as image:
         turn = _turn(image, recorded)
-        target = fitted(_seen(image.size, turn), room)
+        target = fitted(shown_size(image.size, turn), room)
         whole = image.size
-        _drafted(image, _seen(target, turn))
+        _drafted(image, shown_size(target, turn))
         with decoding(image, whole, extra=_COPIES):
             rgb = turned(_rgb(image), turn)
             return rgb.resize(target, Image.Resampling.BOX, reducing_gap=2.0)
@@ -67,14 +72,7 @@ def picture(file: Path, room: Size, recorded: Size | None = None) -> Image.Image
 
 def _turn(image: Image.Image, recorded: Size | None) -> int:
     """Return the EXIF orientation by which the picture is to be turned, 1 for not at all."""
-    orientation = 1 if recorded is None else orientation_of(image)
-    if recorded is not None and is_turned(orientation, recorded, image.size):
-        return orientation
-    return 1
-
-
-def _seen(size: Size, turn: int) -> Size:
-    return size[::-1] if turn in QUARTER_TURNS else size
+    return turn_for_boxes(orientation_of(image), recorded, image.size)
 
 
 def with_boxes(file: Path, size: Size, boxes: Iterable[Box], room: Size) -> Image.Image:
@@ -106,7 +104,7 @@ def crop(wanted: Crop, room: Size, margin: float = MARGIN) -> Image.Image:
     with _opened(wanted.file) as image:
         x, y, w, h = wanted.box
         turn = _turn(image, wanted.size)
-        whole = _seen(image.size, turn)
+        whole = shown_size(image.size, turn)
         across, down = whole[0] / max(1, wanted.size[0]), whole[1] / max(1, wanted.size[1])
         left, top = max(0.0, (x - margin * w) * across), max(0.0, (y - margin * h) * down)
         right = min(float(whole[0]), (x + w * (1 + margin)) * across)
@@ -117,7 +115,7 @@ def crop(wanted: Crop, room: Size, margin: float = MARGIN) -> Image.Image:
         scale = max(target[0] / (right - left), target[1] / (bottom - top))
         need = (max(1, int(whole[0] * scale)), max(1, int(whole[1] * scale)))
         before = image.size
-        _drafted(image, _seen(need, turn))
+        _drafted(image, shown_size(need, turn))
         with decoding(image, before, extra=_COPIES):
             rgb = turned(_rgb(image), turn)
         shrunk = rgb.width / whole[0]

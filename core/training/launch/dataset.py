@@ -25,7 +25,7 @@ from core.common.errors import Cancelled, ConfigError
 from core.common.files import link_or_copy
 from core.common.temporary import folder_beside, put_in_place
 from core.common.text import clean, did_you_mean, plural, sentence
-from core.data.images.exif_orientation import is_turned, write_upright
+from core.data.images.exif_orientation import shown_size, turn_for_boxes, write_upright
 from core.data.importers.clip_box import clip
 from core.data.importers.coco.shape_area import object_area
 from core.data.splits.assign import SPLITS, assign_splits
@@ -80,7 +80,7 @@ class _Image:
     group: str | None
     file: Path
     recorded: tuple[int, int]
-    upright: bool = False
+    turn: int = 1
     check: FileCheck = field(default_factory=FileCheck)
     boxes: list[_Box] = field(default_factory=list)
     classes: set[int] = field(default_factory=set)
@@ -254,9 +254,11 @@ def _check_files(
         image.check = check
         if check.problem:
             bad.append(image)
-        elif is_turned(check.orientation, image.recorded, (check.width, check.height)):
-            image.upright = True
-            image.check = replace(check, width=check.height, height=check.width)
+            continue
+        size = (check.width, check.height)
+        image.turn = turn_for_boxes(check.orientation, image.recorded, size)
+        width, height = shown_size(size, image.turn)
+        image.check = replace(check, width=width, height=height)
     if bad and len(bad) == len(images):
         raise ConfigError(
             f"None of the {len(images)} image files can be read "
@@ -266,7 +268,7 @@ def _check_files(
     for problem, count in sorted(Counter(image.check.problem for image in bad).items()):
         shown = [image.path for image in bad if image.check.problem == problem]
         notes.append(f"{plural(count, 'image')} left out, {problem}: {_listed(shown)}.")
-    turned = sum(image.upright for image in images)
+    turned = sum(image.turn != 1 for image in images)
     if turned:
         notes.append(f"{plural(turned, 'image')} turned upright, as the boxes are.")
     return [image for image in images if not image.check.problem]
@@ -355,7 +357,7 @@ def _write_split(
     files = [file_name(image.id, image.name, image.path) for image in images]
     with ThreadPoolExecutor(8) as pool:
         jobs = [
-            pool.submit(write_upright if image.upright else _place, image.file, folder / name)
+            pool.submit(_place, image.file, folder / name, image.turn)
             for image, name in zip(images, files, strict=True)
         ]
         try:
@@ -391,9 +393,12 @@ def file_name(image_id: int, name: str, path: str) -> str:
     return f"{stem or 'image'}-{image_id}{suffix}"
 
 
-def _place(source: Path, target: Path) -> None:
+def _place(source: Path, target: Path, turn: int) -> None:
+    if turn != 1:
+        return write_upright(source, target, turn)
     # A link to a link would dangle on another machine: the file itself is wanted.
     link_or_copy(source.resolve() if source.is_symlink() else source, target, "link")
+    return None
 
 
 def _per_class(images: list[_Image], names: dict[int, str]) -> dict[str, int]:

@@ -41,9 +41,7 @@ from core.data.importers.coco.records import (
     sound,
 )
 from core.data.importers.coco.rle_masks import mask_box
-from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside, plain_lines, storable
-from core.data.importers.files.zip_dataset import unpacked
 from core.data.importers.garbage_collector import paused
 from core.data.importers.id_map import IdMap, Seen
 from core.data.importers.image_files import (
@@ -55,6 +53,7 @@ from core.data.importers.image_files import (
     plausible,
     read_size,
 )
+from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Project
 
@@ -64,6 +63,7 @@ def import_coco(
     source: Path,
     *,
     files: FileMode = "link",
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     kind: str = "coco",
@@ -74,14 +74,22 @@ def import_coco(
 
     `kind`, `origin` and `detail` say where it came from when `source` is only where a download
     lies; `detail` goes into the record of the import. Raises `ImportFailed` when it cannot be
-    read, `ProjectLocked` and `Cancelled`; the project is then as it was.
+    read or, unless `anyway`, looks like a mistake, `ProjectLocked` and `Cancelled`; the project is
+    then as it was.
     """
-    with unpacked(project, source, files, progress, cancelled) as (place, mode), paused():
-        data = read_coco(place, Watch(progress, cancelled))
-        data.kind = kind
-        data.origin = origin or str(place_of(source))
-        data.detail.update(detail or {})
-        return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
+    with paused():
+        return import_folder(
+            read_coco,
+            project,
+            source,
+            files=files,
+            anyway=anyway,
+            progress=progress,
+            cancelled=cancelled,
+            kind=kind,
+            origin=origin,
+            detail=detail,
+        )
 
 
 def read_coco(source: Path, watch: Watch) -> DataSet:
@@ -308,10 +316,11 @@ class _Reader:
         if self.panoptic:
             for part in segments(lists, self.file.path, self.folders, self._bad, begun):
                 self._part(part, bounds, seen)
-            return
-        for part in lists.records("annotations", ANNOTATIONS, annotation, self._bad):
-            self._part(part, bounds, seen)
-            begun(len(part))
+        else:
+            for part in lists.records("annotations", ANNOTATIONS, annotation, self._bad):
+                self._part(part, bounds, seen)
+                begun(len(part))
+        self.data.balance.found(count)
 
     def _part(self, part: list[Annotation], bounds: _Bounds, seen: Seen) -> None:
         """Take annotations by column, the odd ones one by one."""
