@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command = commands.add(name, what, _folder(partial(import_named, name=name)))
         command.add_argument("source", type=Path, metavar="PATH", help="where the data set lies")
         add_files(command)
+        if name == "coco-dir":
+            command.add_argument(
+                "--images",
+                type=Path,
+                metavar="DIR",
+                help="COCO: look for the pictures here first",
+            )
         command.add_argument(
             "--again", action="store_true", help="take in what the project has already once more"
         )
@@ -65,8 +72,14 @@ def _folder(importer: Callable[..., ImportReport]) -> Handler:
                     f"Take that out first with batman import remove {before.id} --project"
                     f" {clean(str(args.project))}, or give --again to have it twice.",
                 )
+            images = getattr(args, "images", None)
             report = importer(
-                project, args.source, files=args.files, anyway=args.anyway, progress=progress
+                project,
+                args.source,
+                files=args.files,
+                anyway=args.anyway,
+                progress=progress,
+                **({} if images is None else {"images": images}),
             )
         show_report(report, args)
         return Exit.OK

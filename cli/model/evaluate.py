@@ -16,7 +16,7 @@ from core.common.files import expand_user
 from core.common.text import plural, score
 from core.data.images.class_colours import UNKNOWN
 from core.evaluation import EvaluationOptions, EvaluationResult
-from core.evaluation.display import NOTHING, colours_of, curves_chart, mixups
+from core.evaluation.display import NOTHING, colours_of, curves_chart, mixups, protocol
 from core.evaluation.result import Confusion
 
 DESCRIPTION = (
@@ -115,6 +115,7 @@ def show(result: EvaluationResult, folder: Path) -> None:
         *(result.precision, result.recall, result.f1, result.confidence),
     )
     say_table(names, [[score(value) for value in values]], right=names)
+    say(protocol(result), "dim")
     say()
     say_table(
         ["class", "annotations", "mAP50-95", "mAP50", "best F1", "at confidence"],

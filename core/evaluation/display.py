@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 NOTHING = "background"
 
 
+def protocol(result: EvaluationResult) -> str:
+    """Return in a line how mAP was counted, and what COCO's own limit gives where it differs."""
+    said = (
+        f"mAP by COCO's rules, with up to {result.max_detections} detections an image and class,"
+        " as rfdetr counts"
+    )
+    other = result.coco100.get("map50_95")
+    if other is None or result.map50_95 is None or abs(other - result.map50_95) < 5e-5:
+        return f"{said}; COCO's own 100 give the same."
+    return f"{said}; with COCO's own 100: mAP50-95 {other:.4f} (here {result.map50_95:.4f})."
+
+
 def curve_chart(row: ClassResult, others: Sequence[ClassResult] = ()) -> Chart:
     """Return precision over recall of one class at IoU 0.5, with its best threshold marked.
 

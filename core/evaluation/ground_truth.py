@@ -115,8 +115,6 @@ def read_truth(dataset: Path, split: str, classes: Sequence[str]) -> Truth:
         else:
             left_out.add(names.get(record["category_id"], "an undescribed one"))
     notes = []
-    if lost:
-        notes.append(f"Left out: {plural(lost, 'annotation')} of images that are not described.")
     if left_out:
         notes.append(
             f"Left out, because the model does not know them: {_listed(sorted(left_out))}."
@@ -124,6 +122,8 @@ def read_truth(dataset: Path, split: str, classes: Sequence[str]) -> Truth:
     absent = [name for name in classes if name not in shared]
     if absent:
         notes.append(f"Classes of the model that the data set does not have: {_listed(absent)}.")
+    if lost:
+        notes.append(f"Left out: {plural(lost, 'annotation')} of images that are not described.")
     return Truth(folder, split, images, kept, category_of, notes, of_image.names, of_category.names)
 
 

@@ -49,7 +49,11 @@ def model_card(facts: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> 
         f"    batman infer --checkpoint {'model.onnx' if 'model.onnx' in names else names[-1]}"
         " --input image.jpg",
         "",
-        "`model.pth` loads with `rfdetr.RFDETR.from_checkpoint`. For other programs, the exported",
+        "`model.pth` loads with `rfdetr.RFDETR.from_checkpoint`. rfdetr's `predict` scales without",
+        # rfdetr 1.11.2: `detr.py`, `predict`, resizes with antialias=False; its validation scales
+        # pictures of Pillow, which always antialias (`datasets/_torchvision.py`).
+        "antialiasing, unlike its validation and Batman, and scores a little differently from the",
+        "figures here. For other programs, the exported",
         "model takes `input` (images, 3, height, width) and gives `dets` (images, queries, 4) and",
         "`labels` (images, queries, classes + 1). ONNX has these names and takes any number of",
         "images; the other formats have the same order, their own names, and take one image:",

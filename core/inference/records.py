@@ -31,8 +31,9 @@ class RecordWriter:
 
     In the JSON an image's `file_name` is its name below the folder that was given, `#` and the
     frame's number after it for a frame of a video, whose `frame` (from 0) and `time` (seconds) are
-    there too; categories count from 1 in the order of the model's classes; an annotation has
-    `score`, and `track_id` if it was tracked. Boxes are left, top, width, height in pixels.
+    there too; categories count from 1 in the order of the model's classes, and so does `class_id`
+    of the table; an annotation has `score`, and `track_id` if it was tracked. Boxes are left, top,
+    width, height in pixels.
 
     Without `coco` there is no JSON, nor one that an earlier call left and that is right no more.
     """
@@ -103,7 +104,16 @@ class RecordWriter:
                 record["track_id"] = track
             self._item(self._files[1], self._annotations, record)
             self._table.writerow(
-                [name, frame, image.get("time"), self._classes[label], label, score, *box, track]
+                [
+                    name,
+                    frame,
+                    image.get("time"),
+                    self._classes[label],
+                    label + 1,
+                    score,
+                    *box,
+                    track,
+                ]
             )
 
     def __enter__(self) -> RecordWriter:

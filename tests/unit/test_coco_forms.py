@@ -12,6 +12,7 @@ import pytest
 from import_data import coco, put_coco
 from PIL import Image
 
+from core.common.errors import ImportFailed
 from core.data.exporters import export_coco
 from core.data.health.fixes import fix
 from core.data.health.report import Finding
@@ -208,3 +209,36 @@ def test_a_box_that_is_clipped_later_loses_the_area_of_the_whole(
     assert tuple(project.db.execute(row).fetchone()) == (64, None)
     project.undo()
     assert tuple(project.db.execute(row).fetchone()) == (80, 1400)
+
+
+# Pictures by other names, and elsewhere
+
+FOUND_BY = [
+    "..\\..\\label-studio\\media\\upload\\4\\a.png", "/data/local-files/?d=set%2Fa.png",
+    "images/1/a.png", "%61.png", "https://host/set/a.png?sig=1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOUND_BY)
+def test_a_picture_is_found_by_what_its_name_means_and_it_is_said(
+    project: Project, tmp_path: Path, name: str
+) -> None:
+    images = [{"id": 1, "file_name": name}, {"id": 2, "file_name": "b.png"}]
+    report = import_coco(project, put_coco(tmp_path / "set", coco(images=images)))
+    assert (report.images, report.annotations) == (2, 3)
+    assert [problem.action for problem in report.problems] == ["kept"]
+
+
+def test_pictures_elsewhere_are_found_in_the_folder_that_is_named(
+    project: Project, tmp_path: Path
+) -> None:
+    source = put_coco(tmp_path / "set")
+    (tmp_path / "pictures").mkdir()
+    for name in ("a.png", "b.png"):
+        (source / name).rename(tmp_path / "pictures" / name)
+    with pytest.raises(ImportFailed) as caught:
+        import_coco(project, source)
+    assert "--images" in caught.value.hint
+    with pytest.raises(ImportFailed, match="no folder"):
+        import_coco(project, source, images=tmp_path / "none")
+    assert import_coco(project, source, images=tmp_path / "pictures").annotations == 3

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
+from core.data.exporters.coco import categories_of
+from core.data.importers.coco.records import category
+from core.evaluation.display import protocol
 from core.evaluation.ground_truth import Truth, read_truth
-from core.evaluation.result import SIZES
+from core.evaluation.result import SIZES, EvaluationResult
+from core.inference.records import RecordWriter
+from core.models import Prediction
 
 IMAGES = [{"id": 1, "file_name": "a.png", "width": 200, "height": 200},
           {"id": 2, "file_name": "b.png", "width": 200, "height": 200}]  # fmt: skip
@@ -113,3 +121,39 @@ def test_crowds_count_neither_way_in_the_confusion_matrix(tmp_path: Path) -> Non
     table = confusion(seen, predictions, measure(seen, predictions, 500), ["boom", "hook"], 0.5)
     assert table.labels == ["boom", "hook", "background"]
     assert table.matrix == [[0, 0, 1], [0, 1, 0], [1, 1, 0]]
+
+
+def test_an_exported_parent_that_is_a_class_is_no_class_less_for_rfdetr(tmp_path: Path) -> None:
+    coco = pytest.importorskip("rfdetr.datasets.coco")
+    names = ["car", "person", "vehicle"]
+    parents = {"car": "vehicle", "person": "person", "vehicle": "thing"}
+    categories = categories_of(names, parents)
+    # Of `vehicle` there is a box in valid only.
+    assert [c["name"] for c in coco.filter_parent_categories(categories, {1})] == names
+    assert [category(0, record) for record in categories] == [
+        (number, name, parents[name]) for number, name in enumerate(names, 1)
+    ]
+
+
+def test_the_table_and_the_json_number_classes_alike(tmp_path: Path) -> None:
+    boxes = np.array([[1, 2, 5, 6], [3, 3, 9, 9]], np.float32)
+    seen = Prediction(boxes, np.array([0.9, 0.8], np.float32), np.array([1, 0]))
+    with RecordWriter(tmp_path, ["boom", "hook"]) as writer:
+        writer.add("a.png", (20, 20), seen, source=tmp_path / "a.png")
+    with (tmp_path / "detections.csv").open() as file:
+        rows = [(row["class"], int(row["class_id"])) for row in csv.DictReader(file)]
+    found = json.loads((tmp_path / "detections.coco.json").read_text())
+    called = {c["id"]: c["name"] for c in found["categories"]}
+    numbers = [note["category_id"] for note in found["annotations"]]
+    assert rows == [(called[number], number) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("at_100", "said"), [(0.2528, "0.2528 (here 0.2608)"), (0.2608, "give the same")]
+)
+def test_the_protocol_is_named_and_both_values_where_they_differ(at_100: float, said: str) -> None:
+    result = cast("EvaluationResult", SimpleNamespace(
+        max_detections=500, map50_95=0.2608, coco100={"map50_95": at_100},
+    ))  # fmt: skip
+    assert said in protocol(result)
+    assert "up to 500 detections" in protocol(result)

@@ -115,7 +115,7 @@ def test_coco_keeps_everything(project: Project, tmp_path: Path) -> None:
         "a.png", "a~1.png", "b.png", "x & <y> 'z'.png",
     ]  # fmt: skip
     assert [a["area"] for a in value["annotations"]] == pytest.approx(
-        [120, 907.5, 3072, 3.75 * 4.125 / 2, 400, 0.01]
+        [120, 907.5, 3072, 3.75 * 4.125 / 2, 5, 0.01]
     )
     with Project.create(tmp_path / "back") as back:
         assert import_coco(back, tmp_path / "out").counts() == {}

@@ -7,7 +7,7 @@ polygons or the mask, else of the box.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -112,10 +112,7 @@ def _write(snapshot: Snapshot, folders: dict[str, Path]) -> int:
     parents = dict(
         snapshot.project.db.execute("SELECT name, supercategory FROM classes").fetchall()
     )
-    categories = [
-        {"id": number, "name": name, "supercategory": parents[name] or "none"}
-        for number, name in enumerate(snapshot.classes, 1)
-    ]
+    categories = categories_of(snapshot.classes, parents)
     out = {split: _File(folder / ROBOFLOW, categories) for split, folder in folders.items()}
     for split, file in out.items():
         file.begin("images")
@@ -151,6 +148,29 @@ def _write(snapshot: Snapshot, folders: dict[str, Path]) -> int:
         file.end()
         file.close()
     return count
+
+
+def categories_of(
+    names: Sequence[str], parents: Mapping[str, str | None]
+) -> list[dict[str, object]]:
+    """Return COCO's categories of classes, numbered from 1; `parents` are their supercategories.
+
+    rfdetr 1.11.2 drops a category that another names as its supercategory when train has no box
+    of it, and then fails on a box of it in another split (`datasets/coco.py`,
+    `filter_parent_categories`). A parent that is a class itself is therefore called `parent`,
+    which no reader looks at but our own.
+    """
+    known = set(names)
+    categories: list[dict[str, object]] = []
+    for number, name in enumerate(names, 1):
+        above = parents.get(name) or "none"
+        if above in known - {name}:
+            categories.append(
+                {"id": number, "name": name, "supercategory": "none", "parent": above}
+            )
+        else:
+            categories.append({"id": number, "name": name, "supercategory": above})
+    return categories
 
 
 def _shaped(

@@ -13,6 +13,8 @@ from core.data.importers.image_files import Folders
 from core.data.importers.split_names import SPLITS, split_named, split_of
 
 ROBOFLOW = "_annotations.coco.json"
+# What the folder of annotation files is called whose pictures lie beside it, not in it.
+ANNOTATIONS_FOLDERS = ("annotations", "annotation", "labels", "json")
 _LOOKED_FOR = (
     "A COCO data set is a folder with train, valid and test folders that hold"
     f" {ROBOFLOW} (Roboflow), a folder with annotations/instances_*.json beside its image folders,"
@@ -107,7 +109,7 @@ def _file(path: Path, source: Path, split: str | None) -> CocoFile:
     # instances_train2017.json belongs to train2017/.
     word = re.sub(r"^(instances|annotations?)[_-]", "", path.stem)
     roots = [here]
-    if here.name.lower() in ("annotations", "annotation", "labels", "json"):
+    if here.name.lower() in ANNOTATIONS_FOLDERS:
         roots.append(here.parent)
     folders = []
     for root in roots:

@@ -9,6 +9,7 @@ dropped when nothing is labelled with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,15 @@ from core.common.errors import ImportFailed
 from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean, plural
-from core.data.importers.boxes import Box, around, describe
+from core.data.importers.boxes import describe
 from core.data.importers.coco.json_lists import BadRecord, Lists
-from core.data.importers.coco.layout import CocoFile, find
+from core.data.importers.coco.layout import ANNOTATIONS_FOLDERS, CocoFile, find
 from core.data.importers.coco.panoptic import is_panoptic, segments
 from core.data.importers.coco.records import (
     ANNOTATIONS,
     IMAGES,
     Annotation,
     Image,
-    Rle,
-    Segmentation,
     annotation,
     category,
     columns_of,
@@ -40,8 +39,9 @@ from core.data.importers.coco.records import (
     shape_text,
     sound,
 )
-from core.data.importers.coco.rle_masks import mask_box
-from core.data.importers.dataset import DataSet, Picture, ends, inside, plain_lines, storable
+from core.data.importers.coco.shape_area import around_keypoints, around_shape
+from core.data.importers.dataset import DataSet, Picture, inside, plain_lines, storable
+from core.data.importers.find_picture import Pictures, tell
 from core.data.importers.garbage_collector import paused
 from core.data.importers.id_map import IdMap, Seen
 from core.data.importers.image_files import (
@@ -70,17 +70,18 @@ def import_coco(
     kind: str = "coco",
     origin: str = "",
     detail: Mapping[str, Any] | None = None,
+    images: Path | None = None,
 ) -> ImportReport:
     """Import the COCO data set at `source`, a folder, a JSON file or a ZIP, in one step.
 
-    `kind`, `origin` and `detail` say where it came from when `source` is only where a download
-    lies; `detail` goes into the record of the import. Raises `ImportFailed` when it cannot be
-    read or, unless `anyway`, looks like a mistake, `ProjectLocked` and `Cancelled`; the project is
-    then as it was.
+    Pictures are looked for in the folder `images` first, if there is one. `kind`, `origin` and
+    `detail` say where it came from when `source` is only where a download lies; `detail` goes into
+    the record of the import. Raises `ImportFailed` when it cannot be read or, unless `anyway`,
+    looks like a mistake, `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
     with paused():
         return import_folder(
-            read_coco,
+            partial(read_coco, images=images),
             project,
             source,
             files=files,
@@ -93,16 +94,27 @@ def import_coco(
         )
 
 
-def read_coco(source: Path, watch: Watch) -> DataSet:
-    """Read the COCO data set at `source`. Raises `ImportFailed` when it cannot be read."""
+def read_coco(source: Path, watch: Watch, images: Path | None = None) -> DataSet:
+    """Read the COCO data set at `source`; its pictures are looked for in `images` first.
+
+    Raises `ImportFailed` when it cannot be read.
+    """
     source = place_of(source)
     data = DataSet("coco", str(source))
     folders = Folders()
+    elsewhere = [] if images is None else [place_of(images)]
+    if images is not None and not elsewhere[0].is_dir():
+        raise ImportFailed(f"There is no folder '{clean(str(images))}'.", "Check --images.")
+    top = source if source.is_dir() else source.parent
+    if top.name.lower() in ANNOTATIONS_FOLDERS:
+        top = top.parent
+    pictures = Pictures(top, folders)
     for file in find(source, folders):
+        file = file._replace(folders=[*elsewhere, *file.folders])
         data.balance.describe(file.path)
         if file.split:
             data.balance.split(file.name, file.split)
-        _Reader(data, file, folders, watch).read()
+        _Reader(data, file, folders, pictures, watch).read()
     data.group_copies()
     return data
 
@@ -118,11 +130,16 @@ class _Bounds:
 class _Reader:
     """Reads one annotation file into the data set."""
 
-    def __init__(self, data: DataSet, file: CocoFile, folders: Folders, watch: Watch) -> None:
+    def __init__(
+        self, data: DataSet, file: CocoFile, folders: Folders, pictures: Pictures, watch: Watch
+    ) -> None:
         self.data = data
         self.file = file
         self.folders = folders
+        self.pictures = pictures
         self.watch = watch
+        # Images that are not there by the names they have: looked for when all others are known.
+        self.unmet: list[tuple[Any, Image]] = []
         self.places = [str(folder) for folder in file.folders]
         self.images = IdMap()
         self.categories = IdMap()
@@ -206,6 +223,7 @@ class _Reader:
             self._image_part(part, seen)
             count += len(part)
             self.watch.tick("reading", count)
+        self._meant(seen)
         self.images.build()
         if count and len(self.data.images) == first and self.data.problems.counts["missing image"]:
             looked = ", ".join(f"'{clean(place)}'" for place in self.places[:4])
@@ -213,7 +231,8 @@ class _Reader:
             raise ImportFailed(
                 f"None of the {plural(count, 'image')} of '{clean(self.file.name)}' is there:"
                 f" {clean(name)}.",
-                f"Put the images beside the file; looked in {looked}.",
+                f"Put the images beside the file, or name their folder with --images; looked in"
+                f" {looked}.",
             )
 
     def _image_part(self, part: list[Image], seen: dict[str, int]) -> None:
@@ -260,20 +279,38 @@ class _Reader:
             return problems.add("duplicate image id", self._where(f"image {key}"), name)
         relative = inside(name)
         found = relative and self._find(relative)
-        if relative is None:
-            # A path of another machine: the file may have come along.
-            for end in ends(name):
-                if found := self._find(end):
-                    detail = f"'{name}' is taken to be '{end}'"
-                    problems.add("unsafe file name", self._where(f"image {key}"), detail, "kept")
-                    name = relative = end
-                    break
         if not relative or not found:
-            self.left_out.add(key)
-            where = self._where(f"image {key}")
-            if relative is None:
-                return problems.add("unsafe file name", where, f"'{name}'")
-            return problems.add("missing image", where, f"no file '{name}'")
+            self.unmet.append((key, record))
+            return None
+        return self._take(key, record, name, relative, found, seen)
+
+    def _meant(self, seen: dict[str, int]) -> None:
+        """Take the images whose names mean another file than the one they spell, and say so."""
+        unmet, self.unmet = self.unmet, []
+        names = [record.file_name for _, record in unmet]
+        met = self.pictures.all_meant(names, self.places, taken=seen, split=self.file.split)
+        for key, record in unmet:
+            name, where = record.file_name, self._where(f"image {key}")
+            if key in self.images:
+                self.data.problems.add("duplicate image id", where, name)
+                continue
+            found = tell(met[name], name, where, self.data.problems)
+            if found is None:
+                self.left_out.add(key)
+            else:
+                self._take(key, record, found.name, found.name, found.found, seen)
+
+    def _take(
+        self,
+        key: Any,
+        record: Image,
+        name: str,
+        relative: str,
+        found: Found,
+        seen: dict[str, int],
+    ) -> None:
+        """Take an image whose file was found, `relative` to the place where it lies."""
+        problems = self.data.problems
         path, link = found
         width, height = record.width, record.height
         if path in seen:
@@ -393,9 +430,9 @@ class _Reader:
         box = record.bbox
         shape = record.segmentation
         if box is None:
-            box, source = _around(shape), "shape"
+            box, source = around_shape(shape), "shape"
             if box is None:
-                box, source = _around_points(record.keypoints or ()), "keypoints"
+                box, source = around_keypoints(record.keypoints or ()), "keypoints"
             if box is None:
                 return problems.add("no box", where, "it has neither a box nor a shape")
             problems.add("no box", where, f"taken from its {source}: {describe(box)}", "kept")
@@ -414,24 +451,6 @@ class _Reader:
             area=record.area,
         )
         return None
-
-
-def _around(shape: Segmentation) -> Box | None:
-    """Return the box around polygons or a mask, None where there is neither."""
-    if isinstance(shape, Rle):
-        return mask_box(shape)
-    points = [value for polygon in shape or [] for value in polygon[: len(polygon) // 2 * 2]]
-    return around(points) if points else None
-
-
-def _around_points(keypoints: Sequence[float]) -> Box | None:
-    """Return the box around the keypoints (x, y, visibility) that are labelled, None for none.
-
-    Visibility 0 is "not labelled" (https://cocodataset.org/#format-data, section 2).
-    """
-    places = [place for place in range(0, len(keypoints) - 2, 3) if keypoints[place + 2] > 0]
-    points = [value for place in places for value in keypoints[place : place + 2]]
-    return around(points) if points else None
 
 
 def _sides(values: list[Any]) -> bool:

@@ -128,6 +128,8 @@ def category(place: int, record: Any) -> tuple[Any, str, str | None]:
         raise BadRecord("bad category", where, "it is not an object")
     key = key_of(record.get("id"), where)
     name, parent = record.get("name"), record.get("supercategory")
+    if parent in (None, "", "none") and isinstance(record.get("parent"), str):
+        parent = record["parent"]  # as our own export has a parent that is a class itself
     if not isinstance(name, str) or not name.strip():
         raise BadRecord("bad category", f"category {key}", "it has no name")
     if not storable(name):

@@ -8,12 +8,13 @@ val2017.json), and pycocotools 2.0.11 sorts objects into small, medium and large
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
-from core.data.importers.boxes import Box
+from core.data.importers.boxes import Box, around
 from core.data.importers.coco.records import Rle, Segmentation
-from core.data.importers.coco.rle_masks import mask_area
+from core.data.importers.coco.rle_masks import mask_area, mask_box
 
 
 def object_area(given: float | None, shape: Segmentation | str, box: Box) -> float:
@@ -42,3 +43,21 @@ def shape_area(shape: Segmentation | str) -> float:
         crossed = zip(xs, ys, [*xs[1:], *xs[:1]], [*ys[1:], *ys[:1]], strict=False)
         total += abs(sum(x * next_y - next_x * y for x, y, next_x, next_y in crossed)) / 2
     return total if total < math.inf else 0.0
+
+
+def around_shape(shape: Segmentation) -> Box | None:
+    """Return the box around polygons or a mask, None where there is neither."""
+    if isinstance(shape, Rle):
+        return mask_box(shape)
+    points = [value for polygon in shape or [] for value in polygon[: len(polygon) // 2 * 2]]
+    return around(points) if points else None
+
+
+def around_keypoints(keypoints: Sequence[float]) -> Box | None:
+    """Return the box around the keypoints (x, y, visibility) that are labelled, None for none.
+
+    Visibility 0 is "not labelled" (https://cocodataset.org/#format-data, section 2).
+    """
+    places = [place for place in range(0, len(keypoints) - 2, 3) if keypoints[place + 2] > 0]
+    points = [value for place in places for value in keypoints[place : place + 2]]
+    return around(points) if points else None
