@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cli.common import (
@@ -17,7 +18,9 @@ from cli.exits import Exit
 from cli.parser import Handler, Subcommands
 from core.common.errors import ImportFailed
 from core.common.text import clean, plural
-from core.data.importers import ImportReport, import_coco, import_voc, import_yolo, imported_before
+from core.data.importers import ImportReport, imported_before
+from core.data.importers.formats.registry import FORMATS
+from core.data.importers.import_named import AUTO, import_named
 
 DESCRIPTION = "Bring labelled images into a project; one import is one step that can be undone."
 
@@ -25,12 +28,14 @@ DESCRIPTION = "Bring labelled images into a project; one import is one step that
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` one sub-command for each way in."""
     commands = Subcommands(parser)
-    for name, what, importer in (
-        ("coco-dir", "COCO: Roboflow's folders, one JSON beside its images, or a ZIP", import_coco),
-        ("yolo", "YOLO: a data.yaml, the folder that holds it, or a ZIP", import_yolo),
-        ("voc", "Pascal VOC: a folder or ZIP of XML annotations and images", import_voc),
+    for name, what in (
+        (AUTO, "whatever is recognised at the path: any of the formats that follow"),
+        ("coco-dir", "COCO: Roboflow's folders, one JSON beside its images, or a ZIP"),
+        ("yolo", "YOLO: a data.yaml, the folder that holds it, or a ZIP"),
+        ("voc", "Pascal VOC: a folder or ZIP of XML annotations and images"),
+        *((item.name, item.source) for item in FORMATS),
     ):
-        command = commands.add(name, what, _folder(importer))
+        command = commands.add(name, what, _folder(partial(import_named, name=name)))
         command.add_argument("source", type=Path, metavar="PATH", help="where the data set lies")
         add_files(command)
         command.add_argument(
@@ -60,7 +65,9 @@ def _folder(importer: Callable[..., ImportReport]) -> Handler:
                     f"Take that out first with batman import remove {before.id} --project"
                     f" {clean(str(args.project))}, or give --again to have it twice.",
                 )
-            report = importer(project, args.source, files=args.files, progress=progress)
+            report = importer(
+                project, args.source, files=args.files, anyway=args.anyway, progress=progress
+            )
         show_report(report, args)
         return Exit.OK
 

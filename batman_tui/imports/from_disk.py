@@ -11,15 +11,14 @@ from textual.widgets import Input, RadioSet, Static
 
 from batman_tui.imports.import_way import FilesChoice, ImportJob, Line, PathWay
 from batman_tui.widgets.form.choice import Choice
+from batman_tui.widgets.form.field import Choice as OneOf
 from batman_tui.widgets.form.line_input import LineInput
 from core.common.errors import BatmanError
 from core.common.text import plural
-from core.data.importers.detect_format import KINDS, Kind, guess_kind, typed_paths
+from core.data.importers.detect_format import COCO, KINDS, Recognised, recognise, typed_paths
 
 if TYPE_CHECKING:
     from core.data.importers import ImportRow
-
-KIND_NAMES: dict[Kind, str] = {"coco": "COCO", "yolo": "YOLO", "voc": "Pascal VOC"}
 
 
 class FolderWay(PathWay):
@@ -35,21 +34,22 @@ class FolderWay(PathWay):
         self._files = FilesChoice(files, "files")
         self._project = project
         self._before: ImportRow | None = None
+        self._seen: Recognised | None = None
+        self._kind = OneOf([kind.title for kind in KINDS], COCO.title)
+        self._kind.id = "kind"
 
     def compose(self) -> ComposeResult:
         """Lay out the path, the format and what becomes of the files."""
         yield from self.path_fields()
-        yield Static("Format", classes="way--label")
-        with RadioSet(id="kind", compact=True):
-            for kind in KINDS:
-                yield Choice(KIND_NAMES[kind], kind == KINDS[0], compact=True)
+        yield Line("Format", self._kind)
         yield self._files
 
     def look(self, typed: str) -> tuple[bool, str | None]:
         """Return the format of what lies there."""
         path = Path(typed).expanduser()
         self._before = self._imported(path)
-        return path.exists(), guess_kind(path)
+        self._seen = seen = recognise(path)
+        return path.exists(), seen.kind.name if seen and seen.kind else None
 
     def _imported(self, path: Path) -> ImportRow | None:
         from core.data.importers import imported_before
@@ -63,28 +63,29 @@ class FolderWay(PathWay):
 
     def found(self, there: bool, kind: str | None) -> str:
         """Choose the format that was seen; say so when the project has it already."""
-        known = next((item for item in KINDS if item == kind), None)
+        known = next((item for item in KINDS if item.name == kind), None)
         if known is not None:
-            self.query_one("#kind", RadioSet).query(Choice)[KINDS.index(known)].value = True
-        before = self._before
+            self._kind.value = known.title
+        before, seen = self._before, self._seen
         if before is not None:
             return (
                 f"The project has it already: import {before.id},"
                 f" {plural(before.images, 'image')}. It would come in once more."
             )
-        if known is None:
+        if known is not None:
+            return f"This looks like {known.title}."
+        if seen is None:
             return "No data set is recognised here: choose the format."
-        return f"This looks like {KIND_NAMES[known]}."
+        return f"This looks like {seen.title}. {seen.instead or 'See the way in by that name.'}"
 
     def job(self) -> ImportJob:
         """Import the folder as the chosen format."""
-        from core.data import importers
+        from core.data.importers.import_named import import_named
 
-        calls = (importers.import_coco, importers.import_yolo, importers.import_voc)
-        call = calls[max(0, self.query_one("#kind", RadioSet).pressed_index)]
+        name = next(kind.name for kind in KINDS if kind.title == self._kind.value)
         source, files = self.path, self._files.mode
         return lambda project, progress, cancelled: [
-            call(project, source, files=files, progress=progress, cancelled=cancelled)
+            import_named(project, source, name, files=files, progress=progress, cancelled=cancelled)
         ]
 
 

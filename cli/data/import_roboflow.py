@@ -69,6 +69,7 @@ def _run(args: argparse.Namespace) -> int:
             args.rf_project,
             args.version,
             api_key=key,
+            anyway=args.anyway,
             progress=progress,
         )
     show_report(report, args)

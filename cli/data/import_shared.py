@@ -22,7 +22,10 @@ _EXAMPLES = 2
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the options about the report of an import."""
+    """Give `parser` the options about the report of an import, and about what it stops at."""
+    parser.add_argument(
+        "--anyway", action="store_true", help="import what looks like a mistake as it is"
+    )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as JSON")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="list every problem, not some of each kind"

@@ -12,12 +12,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from warm_trainer import WarmTrainer
+
 from core.demo.shapes import make_shapes
 from core.training.config.options import DatasetInfo, TrainingConfig
 from core.training.run.events import Event, read_events
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["disc", "square"]
+TRAINER = ("-m", "core.training.worker")
 
 # Sixty-four images in batches of eight make eight steps an epoch, two seconds on one core; after
 # six epochs the first shapes are found.
@@ -67,11 +70,14 @@ class Runs:
     def copy(self, run: Path, name: str) -> Path:
         return Path(shutil.copytree(run, self.folder / name))
 
-    def start(self, run: Path, command: Sequence[str] = ("-m", "core.training.worker")) -> Any:
+    def start(self, run: Path, command: Sequence[str] = (), *, warm: bool = True) -> Any:
+        """Start a trainer, or `command`; one that is not `warm` is the real command."""
         env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "passive"}
+        if warm and not command:
+            return WarmTrainer(run, run / "train.log", env)
         with (run / "train.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, *command, str(run)],
+                [sys.executable, *(command or TRAINER), str(run)],
                 stdout=log,
                 stderr=log,
                 cwd=run,
@@ -79,15 +85,15 @@ class Runs:
                 start_new_session=True,
             )
 
-    def train(self, run: Path, command: Sequence[str] = ("-m", "core.training.worker")) -> int:
-        return int(self.start(run, command).wait(timeout=240))
+    def train(self, run: Path, command: Sequence[str] = (), *, warm: bool = True) -> int:
+        return int(self.start(run, command, warm=warm).wait(timeout=240))
 
     def interrupt(
         self,
         run: Path,
         when: Callable[[list[Event]], bool],
         number: int,
-        command: Sequence[str] = ("-m", "core.training.worker"),
+        command: Sequence[str] = (),
     ) -> int:
         """Start a worker, send it `number` as soon as its events satisfy `when`: its exit code."""
         before = len(events_of(run))

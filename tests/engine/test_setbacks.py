@@ -179,7 +179,7 @@ def test_a_best_model_of_unknown_worth_is_kept(runs: Runs) -> None:
 def test_a_run_that_dies_of_a_full_disk_says_so(runs: Runs) -> None:
     """Not a byte is left for its log, its events or its checkpoint."""
     model = runs.make("roomy", tensorboard=False, val_images=0)
-    folder = runs.folder / "full"
+    folder = runs.folder / "small-disk"
     with small_disk(folder, "16m"):
         (folder / "training_config.json").write_bytes((model / "training_config.json").read_bytes())
         process = runs.start(folder)

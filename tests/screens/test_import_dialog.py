@@ -10,14 +10,15 @@ import pytest
 from harness import FrozenApp, screen_text, settled, until, words_on
 from PIL import Image
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, RadioSet
+from textual.widgets import Button, Input, Select
 
 from batman_tui.imports.import_dialog import ImportDialog
 from batman_tui.projects.screen import ProjectsScreen
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
 from core.common.errors import Cancelled, ImportFailed
 from core.data import importers
-from core.data.importers import Progress
+from core.data.importers import Progress, import_named
+from core.data.importers.detect_format import KINDS
 from core.data.store import Project
 
 
@@ -113,11 +114,22 @@ async def test_the_format_follows_what_lies_at_the_path(
     app = app_for(empty)
     async with opened(app) as pilot:
         dialog = await dialog_on(pilot, tmp_path / "yolo")
-        kinds = dialog.query_one("#kind", RadioSet)
-        assert kinds.pressed_index == 1
+        kinds = dialog.query_one("#kind", Select)
+        assert kinds.value == "YOLO"
         dialog.query_one("#path", Input).value = str(tmp_path / "voc")
         await settled(pilot)
-        assert kinds.pressed_index == 2
+        assert kinds.value == "Pascal VOC"
+        labelme = '{"version": "5.5.0", "shapes": [], "imagePath": "a.jpg"}'
+        (tmp_path / "a.json").write_text(labelme, encoding="utf-8")
+        dialog.query_one("#path", Input).value = str(tmp_path / "a.json")
+        await settled(pilot)
+        assert kinds.value == "labelme"
+        titles = [kind.title for kind in KINDS]
+        before = titles[titles.index("labelme") - 1]
+        await pilot.press("tab", "right", "left", "left")
+        assert kinds.value == before, "chosen by keys"
+        dialog.query_one("#path", Input).value = str(tmp_path / "voc")
+        await settled(pilot)
         assert "Pascal VOC" in words_on(app)
 
 
@@ -167,7 +179,7 @@ async def test_shows_how_far_it_is_and_can_be_stopped(
     empty: Path, tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = HeldImport()
-    monkeypatch.setattr(importers, "import_coco", held)
+    monkeypatch.setattr(import_named, "import_coco", held)
     app = app_for(empty)
     async with opened(app) as pilot:
         dialog = await dialog_on(pilot, make_coco(tmp_path / "set"))
@@ -184,7 +196,7 @@ async def test_leaving_during_an_import_asks_first(
     empty: Path, tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = HeldImport()
-    monkeypatch.setattr(importers, "import_coco", held)
+    monkeypatch.setattr(import_named, "import_coco", held)
     app = app_for(empty)
     async with opened(app) as pilot:
         dialog = await dialog_on(pilot, make_coco(tmp_path / "set"))
@@ -203,7 +215,7 @@ async def test_a_defect_in_an_importer_is_shown_and_the_form_comes_back(
     empty: Path, tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = HeldImport(error=ZeroDivisionError("a defect [/bold]"))
-    monkeypatch.setattr(importers, "import_coco", held)
+    monkeypatch.setattr(import_named, "import_coco", held)
     app = app_for(empty)
     async with opened(app, errors=True) as pilot:
         dialog = await dialog_on(pilot, make_coco(tmp_path / "set"))

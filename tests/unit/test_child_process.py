@@ -60,7 +60,6 @@ CHILDREN = {
         "core.training.worker.probe_batch_size", [], TrainingConfig(model="nano").model_dump_json(),
         '"event"',
     ),
-    "half of a list": ("core.data.importers.coco.second_process", ["/dev/null", "0", "0"], "", ""),
     "roboflow": (
         "core.data.importers.services.roboflow_child", [],
         json.dumps({"key": "k", "workspace": "w", "project": "p", "version": 1}),
@@ -155,7 +154,6 @@ def test_every_child_is_started_in_this_one_way() -> None:
     """Whoever writes `python -m` again forgets one of it."""
     allowed = {
         "core/processes/child_process.py",  # here
-        "core/data/importers/files/hard_links.py",  # a script by its path, isolated
         "core/training/worker/out_of_memory.py",  # the same command again
         "core/export/write.py",  # the folder of programs beside it
         "cli/app/demo.py",

@@ -133,8 +133,6 @@ def test_three_splits_with_the_same_file_names_stay_apart(project: Project, tmp_
         (lambda f: None, "There is no '", "Check the path"),
         (lambda f: f.mkdir(), "the folder is empty", "train, valid and test"),
         (lambda f: put(f / "x.txt", "x"), "it holds 1 entry (x.txt)", "instances_"),
-        (lambda f: put(f / "data.yaml", "x"), "looks like a YOLO", "_annotations.coco.json"),
-        (lambda f: put(f / "Annotations" / "a.xml", "x"), "looks like a Pascal VOC", "JSON"),
         (
             lambda f: [put(f / "a.json", "{}"), put(f / "b.json", "{}")],
             "several annotation files",

@@ -51,7 +51,7 @@ def test_an_archive_is_imported_like_its_folder(
 ) -> None:
     put, read = FORMATS[kind]
     archive = pack(put(tmp_path / "set"), below)
-    assert guess_kind(archive) == kind
+    assert guess_kind(archive) == {"coco": "coco-dir"}.get(kind, kind)
     report = read(project, archive)
     assert report.counts() == {}
     packed = boxes(project)

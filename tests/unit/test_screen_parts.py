@@ -65,9 +65,9 @@ def test_times_as_people_say_them(age: timedelta, said: str) -> None:
 @pytest.mark.parametrize(
     ("files", "at", "kind"),
     [
-        (["train/_annotations.coco.json"], "", "coco"),
-        (["annotations/instances.json", "images/a.jpg"], "", "coco"),
-        (["instances.json"], "instances.json", "coco"),
+        (["train/_annotations.coco.json"], "", "coco-dir"),
+        (["annotations/instances.json", "images/a.jpg"], "", "coco-dir"),
+        (["instances.json"], "instances.json", "coco-dir"),
         (["data.yaml", "train/labels/a.txt"], "", "yolo"),
         (["data.yaml"], "data.yaml", "yolo"),
         (["labels/a.txt", "images/a.jpg"], "", "yolo"),

@@ -21,7 +21,6 @@ from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.dataset import DataSet, Picture
 from core.data.importers.files.copy_images import Placement
-from core.data.importers.files.hard_links import NotLinked
 from core.data.importers.files.store_pictures import storable_pictures
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Change, Project
@@ -76,28 +75,19 @@ def commit_all(
     with storable_pictures(project, sets, files, watch):
         if not any(data.images for data in sets):
             raise _nothing(sets)
-        told = [(data.problems.counts.copy(), len(data.problems.listed)) for data in sets]
-        try:
-            return _commit(project, sets, files, watch, beside=True)
-        except NotLinked:
-            # Rare, and nothing was kept of it: a file went, or the disk or a quota is full.
-            for data, (counts, listed) in zip(sets, told, strict=True):
-                data.problems.counts = counts
-                del data.problems.listed[listed:]
-            return _commit(project, sets, files, watch, beside=False)
+        return _commit(project, sets, files, watch)
 
 
 def _commit(
-    project: Project, sets: Sequence[DataSet], files: FileMode, watch: Watch, *, beside: bool
+    project: Project, sets: Sequence[DataSet], files: FileMode, watch: Watch
 ) -> list[ImportReport]:
-    """Take the sets in; with `beside`, links may be made while rows are written, or `NotLinked`."""
     placements: list[Placement] = []
     reports: list[ImportReport] = []
     try:
         with project.change("import", f"Import of {sets[0].origin}") as change:
             for data in sets:
                 if data.images:
-                    reports.append(_one(project, change, data, files, placements, watch, beside))
+                    reports.append(_one(project, change, data, files, placements, watch))
             _describe(project, change, reports)
     except BaseException:
         # An interruption just after the commit must not take the files of a finished import.
@@ -133,7 +123,6 @@ def _one(
     files: FileMode,
     placements: list[Placement],
     watch: Watch,
-    beside: bool,
 ) -> ImportReport:
     """Write one data set; its placement joins `placements` before the first file is placed."""
     row = {
@@ -143,7 +132,7 @@ def _one(
         "active": 1,
     }
     import_id = change.insert("imports", row)
-    placement = Placement(project.images_dir, import_id, files, beside=beside)
+    placement = Placement(project.images_dir, import_id, files)
     placements.append(placement)
     data.part_targets()
     placed = [*data.images, *data.attachments]
@@ -157,9 +146,7 @@ def _one(
             f"None of the {plural(len(gone), 'image')} can be read.",
             "Check the permissions of the files.",
         )
-    report = _write(project, change, import_id, data, gone, files, watch)
-    placement.settle(watch)
-    return report
+    return _write(project, change, import_id, data, gone, files, watch)
 
 
 def _describe(project: Project, change: Change, reports: list[ImportReport]) -> None:

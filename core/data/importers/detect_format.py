@@ -1,66 +1,109 @@
-"""What lies at a path that was typed: a kind of data set, told from its files' names, or videos."""
+"""What lies at a path that was typed: a format, told from names and beginnings of files."""
 
 from __future__ import annotations
 
 import shlex
-import zipfile
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from core.common.files import expand_user
-
-Kind = Literal["coco", "yolo", "voc"]
-KINDS: tuple[Kind, ...] = ("coco", "yolo", "voc")
-
-# A listing is cut here: some data sets hold a million files in one folder.
-_LOOK_AT = 200
-_LOOK_AT_PACKED = 200_000
-_SPLITS = ("", "train", "valid", "val", "test", "annotations")
+from core.data.importers.formats.look import Look
+from core.data.importers.formats.registry import FORMATS
+from core.data.importers.formats.unread import UNREAD
 
 
-def guess_kind(path: Path) -> Kind | None:
-    """Return what the data set at `path` (a folder or file) seems to be, or None.
+@dataclass(frozen=True)
+class Kind:
+    """A format by name: its word after `batman import`, and what it is called."""
 
-    COCO: a `.json` file, or a folder that has one in itself, a split or `annotations`. YOLO: a
-    `.yaml` file, or a folder with one, or with `labels`. VOC: a folder with `Annotations`, or
-    `.xml` files; of a ZIP archive, the names in it tell. Folders are looked into, files are not
-    read.
+    name: str
+    title: str
+
+
+COCO = Kind("coco-dir", "COCO")
+YOLO = Kind("yolo", "YOLO")
+VOC = Kind("voc", "Pascal VOC")
+ORIGINAL = Kind("original", "a project of the original Batman")
+KINDS = (COCO, YOLO, VOC, *(Kind(item.name, item.title) for item in FORMATS))
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What lies at a path. `kind` is None for a format that is not read: `instead` is the way out.
+
+    `sure` says that a file's own content told it, and not names of files and folders alone.
     """
-    if path.is_file():
-        suffix = path.suffix.lower()
-        if suffix == ".zip":
-            return _packed_kind(path)
-        if suffix == ".json":
-            return "coco"
-        return "yolo" if suffix in (".yaml", ".yml") else None
-    if not path.is_dir():
-        return None
-    if _has(path, (".yaml", ".yml")):
-        return "yolo"
-    if any(_has(path / split, (".json",)) for split in _SPLITS):
-        return "coco"
-    if (path / "Annotations").is_dir() or any(_has(path / split, (".xml",)) for split in _SPLITS):
-        return "voc"
-    return "yolo" if (path / "labels").is_dir() else None
+
+    title: str
+    kind: Kind | None
+    instead: str = ""
+    sure: bool = True
 
 
-def _packed_kind(archive: Path) -> Kind | None:
+_SPLITS = ("train", "valid", "val", "test", "annotations")
+
+
+def recognise(path: Path) -> Recognised | None:
+    """Return what the data set at `path` (a folder, a ZIP archive or a file) seems to be, or None.
+
+    The formats of the register tell by their content. Else a `.yaml` file, `classes.txt` or a
+    folder `labels` is taken for YOLO, a `.json` file for COCO, `Annotations` or `.xml` files for
+    Pascal VOC. Never raises.
+    """
     try:
-        with zipfile.ZipFile(archive) as file:
-            names = [name.lower() for name in islice(file.namelist(), _LOOK_AT_PACKED)]
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        if not path.exists():
+            return None
+        look = Look(path)
+        if path.is_dir() and (path / "project.json").is_file() and (path / "frames").is_dir():
+            return Recognised(ORIGINAL.title, ORIGINAL)
+        for item in FORMATS:
+            if item.recognise(look):
+                return Recognised(item.title, Kind(item.name, item.title))
+        for other in UNREAD:
+            if other.recognise(look):
+                return Recognised(other.title, None, other.instead)
+        kind = _by_names(look)
+    except (OSError, ValueError):  # Such as a name that is too long, or that holds a NUL.
         return None
-    names = [name for name in names if not name.startswith("__macosx/")]
-    endings: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-        ("yolo", (".yaml", ".yml", "classes.txt")),
-        ("coco", (".json",)),
-        ("voc", (".xml",)),
-    )
-    for kind, wanted in endings:
-        if any(name.endswith(wanted) for name in names):
-            return kind
-    return "yolo" if any("labels/" in name for name in names) else None
+    return Recognised(kind.title, kind, sure=False) if kind else None
+
+
+def guess_kind(path: Path) -> str | None:
+    """Return the name of the format that lies at `path`, None when none is recognised or read."""
+    found = recognise(path)
+    return found.kind.name if found and found.kind else None
+
+
+def _by_names(look: Look) -> Kind | None:
+    names = [name.lower() for name in look.names]
+    if not look.path.is_dir() and not look.packed:
+        ending = look.path.suffix.lower()
+        return {".json": COCO, ".yaml": YOLO, ".yml": YOLO}.get(ending)
+    if look.packed:
+        # What a person packs lies one or two folders deep: the names anywhere tell.
+        yolo, coco, voc = (
+            any(name.endswith(endings) for name in names)
+            for endings in ((".yaml", ".yml", "classes.txt"), ".json", ".xml")
+        )
+        labels = any("labels/" in name for name in names)
+    else:
+        near = [name for name in names if "/" not in name or _near(name)]
+        yolo = any(name.endswith((".yaml", ".yml")) for name in names if "/" not in name)
+        coco, voc = (any(name.endswith(ending) for name in near) for ending in (".json", ".xml"))
+        voc = voc or (look.path / "Annotations").is_dir()
+        labels = (look.path / "labels").is_dir()
+    if yolo:
+        return YOLO
+    if coco:
+        return COCO
+    if voc:
+        return VOC
+    return YOLO if labels else None
+
+
+def _near(name: str) -> bool:
+    folder, _, file = name.partition("/")
+    return folder in _SPLITS and "/" not in file
 
 
 def typed_paths(text: str) -> list[Path]:
@@ -85,12 +128,3 @@ def typed_paths(text: str) -> list[Path]:
             matching = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
         found += matching or [path]
     return list(dict.fromkeys(found))
-
-
-def _has(folder: Path, suffixes: tuple[str, ...]) -> bool:
-    """Return whether one of the first files of a folder ends in one of `suffixes`."""
-    try:
-        names = [entry.name.lower() for entry in islice(folder.iterdir(), _LOOK_AT)]
-    except OSError:
-        return False
-    return any(name.endswith(suffixes) and not name.startswith(".") for name in names)

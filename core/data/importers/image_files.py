@@ -39,6 +39,7 @@ class Folders:
         self._subfolders: dict[str, list[str]] = {}
         self._errors: dict[str, str] = {}
         self._folded: dict[str, dict[str, str]] = {}
+        self._alike: dict[tuple[str, str], list[str]] = {}
 
     def files(self, folder: str) -> dict[str, bool]:
         """Return the ordinary files in a folder, each with whether it is a symbolic link.
@@ -107,17 +108,52 @@ class Folders:
         """Return the file at a relative path with slashes, by its spelling or else its letters.
 
         Names that differ in case only, or in how an accent is encoded, come from copying between
-        systems; such a name is taken when it is the only one.
+        systems; such a file or folder is taken when it is the only one.
         """
         head, _, name = relative.rpartition("/")
-        if head:
-            folder = os.path.join(folder, head)  # noqa: PTH118 (a million times)
+        if not head:
+            return self._in(folder, name)
+        found = self._in(os.path.join(folder, head), name)  # noqa: PTH118 (a million times)
+        if found is None:
+            others = (self._in(other, name) for other in self.alike(folder, head))
+            there = [other for other in others if other is not None]
+            return there[0] if len(there) == 1 else None
+        return found
+
+    def alike(self, folder: str, relative: str) -> list[str]:
+        """Return the folders below `folder` whose relative path has these letters, in any case.
+
+        That which is spelled so is not among them.
+        """
+        found = self._alike.get((folder, relative))
+        if found is None:
+            exact = os.path.join(folder, relative)  # noqa: PTH118
+            found = [folder]
+            for part in relative.split("/"):
+                if part not in ("", "."):
+                    wanted = letters(part)
+                    found = [
+                        f"{above}/{name}"
+                        for above in found
+                        for name in self.folders(above)
+                        if letters(name) == wanted
+                    ]
+            found = [place for place in found if place != exact]
+            self._alike[folder, relative] = found
+        return found
+
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders in a folder, sorted; none when it cannot be read."""
+        self.files(folder)
+        return self._subfolders[folder]
+
+    def _in(self, folder: str, name: str) -> Found | None:
         files = self.files(folder)
         link = files.get(name)
         if link is None:
             if not files:
                 return None
-            same = self._same(folder).get(_fold(name), "")
+            same = self._same(folder).get(letters(name), "")
             if not same:
                 return None
             name, link = same, files[same]
@@ -128,14 +164,15 @@ class Folders:
         if folded is None:
             folded = {}
             for name in self.files(folder):
-                key = _fold(name)
+                key = letters(name)
                 folded[key] = "" if key in folded else name
             self._folded[folder] = folded
         return folded
 
 
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+def letters(name: str) -> str:
+    """Return what a name is told by when case and the encoding of its accents do not matter."""
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 def _is(question: Callable[[], bool]) -> bool:

@@ -110,7 +110,7 @@ _HINTS = {
     "balance": "0.1: repeat what is rarer; 0: off",
     "splits": "train/valid/test in percent",
     "split_policy": "auto: the import's, where it had some",
-    "augment": "flip, crop and recolour images",
+    "augment": "flip and crop images at random",
     "multi_scale": "vary the size around the chosen one",
     "pretrained": "empty: the published; else a .pth",
     "resume": "empty: a new run; else a run or .pth",

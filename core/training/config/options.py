@@ -152,7 +152,9 @@ class TrainingConfig(BaseModel):
     multi_scale: bool = Field(
         default=True, description="vary the image size around the chosen one while training"
     )
-    augment: bool = Field(default=True, description="flip, crop and recolour training images")
+    augment: bool = Field(
+        default=True, description="mirror and crop training images at random; colours stay"
+    )
     warmup_epochs: float = Field(
         default=0.0,
         ge=0,

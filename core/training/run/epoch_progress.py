@@ -7,11 +7,7 @@ that depends on that format is in this module.
 
 from __future__ import annotations
 
-import random
 from typing import Any
-
-import numpy as np
-import torch
 
 from core.training.config.effective_batch import Batching
 
@@ -61,26 +57,3 @@ def mark_validation_pending(fit_loop: dict[str, Any]) -> None:
     for part in (progress["total"], progress["current"]):
         part.update(ready=1, started=1, processed=0, completed=0)
     progress["is_last_batch"] = False
-
-
-def rng_state() -> dict[str, Any]:
-    """Return the state of the random generators as plain values and tensors."""
-    kind, keys, pos, has_gauss, cached = np.random.get_state(legacy=True)
-    version, numbers, gauss = random.getstate()
-    return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,
-        "numpy": [str(kind), [int(key) for key in keys], int(pos), int(has_gauss), float(cached)],
-        "python": [version, list(numbers), gauss],
-    }
-
-
-def set_rng_state(state: dict[str, Any]) -> None:
-    """Put the random generators where `rng_state` found them."""
-    torch.set_rng_state(state["torch"].cpu())
-    if state["cuda"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"].cpu())
-    kind, keys, pos, has_gauss, cached = state["numpy"]
-    np.random.set_state((kind, np.array(keys, dtype=np.uint32), pos, has_gauss, cached))
-    version, numbers, gauss = state["python"]
-    random.setstate((version, tuple(numbers), gauss))

@@ -35,7 +35,7 @@ from core.common.text import clean
 from core.models.sizes import get_model
 from core.training.config.effective_batch import Batching
 from core.training.config.options import TrainingConfig
-from core.training.worker.data_order import RunDataModule
+from core.training.worker.data.order import RunDataModule
 from core.training.worker.ranks import under_srun, under_torchrun
 
 # rfdetr ramps its averaging of weights up over this many steps.
@@ -162,6 +162,8 @@ def train_config(
         use_ema=config.ema,
         ema_decay=config.ema_decay,
         multi_scale=config.multi_scale,
+        # Where neither is chosen rfdetr mirrors every second image (AUG_CONFIG in
+        # datasets/aug_configs.py) and crops every second (_build_train_resize_config in coco.py).
         scale_jitter=config.augment,
         aug_config=None if config.augment else {},
         amp_dtype=None if config.precision == "fp32" else config.precision,

@@ -75,7 +75,6 @@ class RunRecorder(Callback):
         self._resumed_from = resumed_from
         self._attempt = attempt
         self._meter: StepMeter | None = None
-        self._rng: dict[str, Any] | None = None
         self._step = 0
         self._watch: RunWatch | None = None
         self._validation: Validation | None = None
@@ -100,12 +99,11 @@ class RunRecorder(Callback):
             state["loss_sum"] = self._meter.loss_sum
             state["loss_count"] = self._meter.loss_count
         state |= {"batch": self._batching.batch, "accum": self._batching.accum}
-        return state | {"world": self._batching.world, "rng": epoch_progress.rng_state()}
+        return state | {"world": self._batching.world}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up the run's state from a checkpoint."""
         self.state = RunState.from_dict(state)
-        self._rng = state.get("rng")
         if self._config.patience and self.state.since_best >= self._config.patience:
             # It had stopped early and someone wants it to go on: patience starts again.
             self.state.since_best = 0
@@ -145,7 +143,7 @@ class RunRecorder(Callback):
         return self.state.epoch_seconds + time.monotonic() - self._epoch_begun
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say where training begins; put the random numbers where they were."""
+        """Say where training begins."""
         self._stop.listen()
         self._begun = self._epoch_begun = time.monotonic()
         self._step = trainer.global_step
@@ -153,8 +151,6 @@ class RunRecorder(Callback):
         self._meter = StepMeter(pl_module.device, config.lr, batching.effective, batching.accum)
         self._meter.loss_sum, self._meter.loss_count = self.state.loss_sum, self.state.loss_count
         pl_module.criterion.register_forward_hook(self._meter.criterion_hook)
-        if self._rng is not None:
-            epoch_progress.set_rng_state(self._rng)
         self._files.adopt_best(self._resumed_from, self.state, config.best_metric, self._earlier)
         self._complete_events()
         self._watch = RunWatch(

@@ -38,6 +38,7 @@ from core.training.run.events import (
 from core.training.run.results import write_results
 from core.training.worker import build
 from core.training.worker.checkpoint_writer import RunState, WholeFileIO
+from core.training.worker.data.seeds import BatchSeeds
 from core.training.worker.ranks import is_rank_zero, under_srun, under_torchrun
 from core.training.worker.recorder import RunRecorder
 from core.training.worker.stop import StopRequest, TrainingStopped
@@ -143,7 +144,7 @@ class Session:
             config,
             model,
             train,
-            [evaluation, *callbacks, recorder],
+            [BatchSeeds(config.seed), evaluation, *callbacks, recorder],
             plugins=[WholeFileIO()],
         )
         self.stop.listen()  # from here on there may be something to save

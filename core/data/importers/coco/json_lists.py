@@ -10,11 +10,10 @@ many programs write (NaN, Infinity) is read by Python's own reader.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -57,18 +56,14 @@ class Lists:
         self.name = name
         try:
             with path.open("rb") as file:
-                self.stat = os.fstat(file.fileno())
                 raw = file.read()
         except OSError as error:
             raise ImportFailed(
                 f"'{clean(str(path))}' cannot be read: {error.strerror}.", "Check its permissions."
             ) from None
         data = _plain(raw, name)
-        self._shift = len(raw) - len(data)
         self._parts: dict[str, Parts[Any]] = {}
         self._counts: dict[str, int] = {}
-        # Where in the file the list of annotations begins; -1 when it was not found by its key.
-        self._begins = -1
         # The text whose list of annotations still has to show that it ends where it seems to.
         self._unproven: bytes | memoryview | None = None
         try:
@@ -112,7 +107,6 @@ class Lists:
                     root = _Root()
                 if bytes(root.annotations) == b"null" and bytes(root.images):
                     self._unproven = text
-                    self._begins = start + self._shift
                     return {**_texts(root), "annotations": memoryview(text)[start:end]}
         return _texts(msgspec.json.decode(data, type=_Root))
 
@@ -148,28 +142,14 @@ class Lists:
             return value
         return loads(bytes(value), self.name) if len(value) else []
 
-    def split(self, key: str, least: int) -> Split | None:
-        """Return a place near the middle of a list of at least `least` bytes, to read it in halves.
-
-        None for a shorter list, and for one of which it is not known where it lies in the file.
-        """
-        value = self.lists[key]
-        if self._begins < 0 or key != "annotations" or len(value) < least:
-            return None
-        match = _BETWEEN.search(value, len(value) // 2)
-        if match is None:
-            return None
-        return Split(match.start() + 1, match.end() - 1, self._begins, len(value) - 1)
-
     def records(
         self,
         key: str,
         decoder: msgspec.json.Decoder[list[T]],
         tolerant: Callable[[int, Any], T],
         bad: Callable[[BadRecord], None],
-        split: Split | None = None,
     ) -> Iterator[list[T]]:
-        """Yield the list's records some thousands at a time, with `split` only those before it.
+        """Yield the list's records some thousands at a time.
 
         `tolerant` makes one of a plain value (given its place in the list) or raises `BadRecord`,
         which is handed to `bad`. Asked again, it goes on where it was.
@@ -181,7 +161,7 @@ class Lists:
             if key not in self._parts:
                 prove = self._proven if key == "annotations" else _no_proof
                 self._parts[key] = Parts(value, decoder, prove)
-            pieces = (part.records for part in self._parts[key].upto(split))
+            pieces = iter(self._parts[key])
         for part in pieces:
             count = self._counts.get(key, 0)
             self._counts[key] = count + len(part)
@@ -195,22 +175,7 @@ class Lists:
                 yield good
             else:
                 yield part
-        if split is None:
-            self.drop(key)
-
-    def before(self, key: str, split: Split) -> bool:
-        """Return whether reading the list stands exactly at the split."""
-        return key in self._parts and self._parts[key].at == split.start
-
-    def again(
-        self, key: str, decoder: msgspec.json.Decoder[list[T]], start: int, stop: int
-    ) -> list[T]:
-        """Return the records in a part of a list's text. Raises msgspec's errors."""
-        return decoder.decode(b"".join((b"[", self.lists[key][start:stop], b"]")))
-
-    def skip(self, key: str, part: Part[Any]) -> None:
-        """Go on behind a part of the list that was read by somebody else."""
-        self._parts[key].at = part.stop
+        self.drop(key)
 
     def drop(self, key: str) -> None:
         """Forget a list: what was read is not needed twice, and its text is most of the memory."""
@@ -218,26 +183,6 @@ class Lists:
         self._parts.pop(key, None)
         if key == "annotations":
             self._unproven = None
-
-
-class Split(NamedTuple):
-    """A place between two records of a list: one ends before `stop`, the next begins at `start`.
-
-    Both count from the list's `[`, which lies at `begins` in the file; its `]` lies at `end`.
-    """
-
-    stop: int
-    start: int
-    begins: int
-    end: int
-
-
-class Part(NamedTuple, Generic[T]):
-    """Records of a list, and from where to where in its text they stand."""
-
-    start: int
-    stop: int
-    records: list[T]
 
 
 def _no_proof(_guess: memoryview) -> None:
@@ -266,13 +211,10 @@ class Parts(Generic[T]):
         self._end = len(text) - 1
 
     def __iter__(self) -> Iterator[list[Any]]:
-        return (part.records for part in self.upto())
-
-    def upto(self, split: Split | None = None) -> Iterator[Part[Any]]:
-        """Yield the parts that are left, those before `split` if that is between two records."""
+        """Yield the parts that are left."""
         text = self.text
         while True:
-            end = self._end if split is None else split.stop
+            end = self._end
             if end - self.at < 64 and not bytes(text[self.at : end]).strip():
                 return
             search, read = self.at + _CHUNK, None
@@ -284,18 +226,14 @@ class Parts(Generic[T]):
                     break
                 search = match.end() - 1
             if read is None:
-                if split is not None:
-                    split = None
-                    continue
                 if (proven := self.prove(text)) is not None:
                     # What was read so far is the beginning of either text.
                     self._end = len(proven) - 1
                     continue
                 read = loads(b"".join((b"[", text[self.at : end], b"]")), "a list")
-                stop, match = end, None
-            start = self.at
-            self.at = match.end() - 1 if match else end if split is None else split.start
-            yield Part(start, stop, read)
+                match = None
+            self.at = match.end() - 1 if match else end
+            yield read
             if match is None:
                 return
 

@@ -131,25 +131,13 @@ def _names(files: Iterable[Path], source: Path) -> str:
 
 
 def what_is_there(folder: Path, listed: Folders) -> str:
-    """Return what a folder holds and what that looks like, for an error's message."""
+    """Return what a folder holds, for an error's message."""
     folders, files = listed.listing(folder)
     names = [*(entry.name + "/" for entry in folders), *(entry.name for entry in files)]
     if not names:
         return "the folder is empty."
     shown = ", ".join(clean(name) for name in names[:6])
-    kind = _other_format(folder, names)
     return (
         f"it holds {plural(len(names), 'entry', 'entries')}"
-        f" ({shown}{', …' if len(names) > 6 else ''}).{kind}"
+        f" ({shown}{', …' if len(names) > 6 else ''})."
     )
-
-
-def _other_format(folder: Path, names: list[str]) -> str:
-    lower = {name.lower() for name in names}
-    if any(name.endswith((".yaml", ".yml")) for name in lower) or "labels/" in lower:
-        return " It looks like a YOLO data set: batman import yolo."
-    if "annotations/" in lower or any(name.endswith(".xml") for name in lower):
-        return " It looks like a Pascal VOC data set: batman import voc."
-    if (folder / "project.json").is_file():
-        return " It looks like a project of the original Batman: batman import original."
-    return ""

@@ -9,7 +9,6 @@ dropped when nothing is labelled with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,12 @@ from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.boxes import Box, around, describe
-from core.data.importers.coco.json_lists import BadRecord, Lists, Split
+from core.data.importers.coco.json_lists import BadRecord, Lists
 from core.data.importers.coco.layout import CocoFile, find
 from core.data.importers.coco.records import (
     ANNOTATIONS,
     IMAGES,
     Annotation,
-    Columns,
     Image,
     Rle,
     Segmentation,
@@ -39,10 +37,7 @@ from core.data.importers.coco.records import (
     shape_text,
 )
 from core.data.importers.coco.rle_masks import mask_box
-from core.data.importers.coco.second_process import Half
-from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside, plain_lines, storable
-from core.data.importers.files.zip_dataset import unpacked
 from core.data.importers.garbage_collector import paused
 from core.data.importers.id_map import IdMap, Seen
 from core.data.importers.image_files import (
@@ -55,6 +50,7 @@ from core.data.importers.image_files import (
     plausible,
     read_size,
 )
+from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Project
 
@@ -64,6 +60,7 @@ def import_coco(
     source: Path,
     *,
     files: FileMode = "link",
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     kind: str = "coco",
@@ -74,14 +71,22 @@ def import_coco(
 
     `kind`, `origin` and `detail` say where it came from when `source` is only where a download
     lies; `detail` goes into the record of the import. Raises `ImportFailed` when it cannot be
-    read, `ProjectLocked` and `Cancelled`; the project is then as it was.
+    read or, unless `anyway`, looks like a mistake, `ProjectLocked` and `Cancelled`; the project is
+    then as it was.
     """
-    with unpacked(project, source, files, progress, cancelled) as (place, mode), paused():
-        data = read_coco(place, Watch(progress, cancelled))
-        data.kind = kind
-        data.origin = origin or str(place_of(source))
-        data.detail.update(detail or {})
-        return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
+    with paused():
+        return import_folder(
+            read_coco,
+            project,
+            source,
+            files=files,
+            anyway=anyway,
+            progress=progress,
+            cancelled=cancelled,
+            kind=kind,
+            origin=origin,
+            detail=detail,
+        )
 
 
 def read_coco(source: Path, watch: Watch) -> DataSet:
@@ -121,10 +126,9 @@ class _Reader:
     def read(self) -> None:
         self.watch.tick("reading", 0)
         lists = Lists(self.file.path, self.file.name)
-        with Half(self.file.path, lists) as half:
-            self._categories(lists.plain("categories"))
-            self._images(lists)
-            self._annotations(lists, half)
+        self._categories(lists.plain("categories"))
+        self._images(lists)
+        self._annotations(lists)
 
     def _where(self, what: str) -> str:
         return f"{self.file.name}: {what}"
@@ -287,40 +291,18 @@ class _Reader:
 
     # Annotations
 
-    def _annotations(self, lists: Lists, half: Half) -> None:
+    def _annotations(self, lists: Lists) -> None:
         bounds, seen = _Bounds(self.data.images), Seen()
         count = 0
-
-        def tick(more: int = 0) -> None:
-            nonlocal count
-            count += more
+        for part in lists.records("annotations", ANNOTATIONS, annotation, self._bad):
+            self._part(part, bounds, seen)
+            count += len(part)
             self.watch.tick("reading", count)
-
-        def read(split: Split | None) -> None:
-            key = "annotations"
-            for part in lists.records(key, ANNOTATIONS, annotation, self._bad, split):
-                if part:
-                    self._part(part, bounds, seen)
-                tick(len(part))
-
-        read(half.split)
-        if half.split is not None and lists.before("annotations", half.split):
-            for part, columns in half.parts(tick):
-                place = partial(lists.again, "annotations", ANNOTATIONS, part.start, part.stop)
-                records = cache(place)
-                taken = columns or columns_of(records())
-                self._columns(taken, bounds, seen, records)
-                lists.skip("annotations", part)
-                tick(len(taken.boxes))
-        read(None)
+        self.data.balance.found(count)
 
     def _part(self, part: list[Annotation], bounds: _Bounds, seen: Seen) -> None:
-        self._columns(columns_of(part), bounds, seen, lambda: part)
-
-    def _columns(
-        self, columns: Columns, bounds: _Bounds, seen: Seen, records: Callable[[], list[Annotation]]
-    ) -> None:
-        """Take annotations as columns; `records` has them one by one, for the odd ones."""
+        """Take annotations by column, the odd ones one by one."""
+        columns = columns_of(part)
         images = self.images.lookup(columns.images)
         labels = self.categories.lookup(columns.categories)
         boxes = columns.boxes
@@ -337,7 +319,7 @@ class _Reader:
                 if columns.extras:
                     self._extras(columns.extras, start, odd, first)
             if odd < count:
-                self._odd(records()[odd], int(images[odd]), int(labels[odd]), bool(fresh[odd]))
+                self._odd(part[odd], int(images[odd]), int(labels[odd]), bool(fresh[odd]))
             start = odd + 1
 
     def _extras(

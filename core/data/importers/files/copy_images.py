@@ -16,12 +16,9 @@ from pathlib import Path
 
 from core.common.errors import ImportFailed
 from core.common.files import FileMode
-from core.common.hardware import usable_cores
 from core.common.temporary import remove_tree
 from core.common.text import clean
 from core.data.importers.dataset import Picture
-from core.data.importers.files import hard_links
-from core.data.importers.files.hard_links import Links
 from core.data.importers.report import Watch
 from core.data.store.leftovers import MARK
 
@@ -36,22 +33,17 @@ _NEVER_AGAIN = frozenset({errno.EXDEV, errno.ENOTSUP, errno.ENOSYS})
 class Placement:
     """The files of one import, from their folder's making until the import is in the store."""
 
-    def __init__(
-        self, images_dir: Path, import_id: int, mode: FileMode, *, beside: bool = False
-    ) -> None:
-        """With `beside`, many links may be made by another process until `settle` is called."""
+    def __init__(self, images_dir: Path, import_id: int, mode: FileMode) -> None:
         self.import_id = import_id
         self.folder = images_dir / str(import_id)
         self.mode = mode
         self._mark = images_dir / f"{import_id}{MARK}"
         self._moved: list[str] = []
-        self._beside = beside and usable_cores() > 1
-        self._links: Links | None = None
 
     def put(self, pictures: Sequence[Picture], watch: Watch) -> dict[int, str]:
         """Place the files; return the numbers of those whose source cannot be read, with why.
 
-        Raises `ImportFailed` when the project's folder cannot be written, and `NotLinked`.
+        Raises `ImportFailed` when the project's folder cannot be written.
         """
         if self.mode == "reference":
             return {}
@@ -77,12 +69,6 @@ class Placement:
         for number, picture in enumerate(pictures):
             if not number % _TICK:
                 watch.tick("images", number, len(pictures))
-                # That some could be linked says that the others can, or nearly all.
-                if number and link and self._beside and len(pictures) - number >= hard_links.LEAST:
-                    self._beside = False
-                    self._folders(pictures, made)
-                    self._links = Links(pictures, number, base)
-                    break
             head = picture.target.rpartition("/")[0]
             if head not in made:
                 (self.folder / head).mkdir(parents=True, exist_ok=True)
@@ -108,21 +94,8 @@ class Placement:
         self._moved = [
             picture.source for n, picture in enumerate(pictures) if n not in unreadable
         ] if self.mode == "move" else []  # fmt: skip
-        if self._links is None:
-            watch.tick("images", len(pictures), len(pictures))
+        watch.tick("images", len(pictures), len(pictures))
         return unreadable
-
-    def _folders(self, pictures: Sequence[Picture], made: set[str]) -> None:
-        for head in {picture.target.rpartition("/")[0] for picture in pictures} - made:
-            (self.folder / head).mkdir(parents=True, exist_ok=True)
-
-    def settle(self, watch: Watch) -> None:
-        """Wait until every file is in its place; needed before the commit. Raises `NotLinked`."""
-        if self._links is not None:
-            making = self._links
-            making.wait(lambda: watch.tick("images", making.done, making.total))
-            watch.tick("images", making.total, making.total)
-            self._links = None
 
     def _copy(self, source: str, target: str) -> str:
         try:
@@ -148,9 +121,6 @@ class Placement:
 
     def discard(self) -> None:
         """Remove the files of an import that did not come to be."""
-        if self._links is not None:
-            self._links.stop()
-            self._links = None
         if self._mark.exists():
             remove_tree(self.folder)
             self._mark.unlink(missing_ok=True)

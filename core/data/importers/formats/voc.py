@@ -29,9 +29,7 @@ from core.common.progress import Progress
 from core.common.text import clean
 from core.data.importers.boxes import Box
 from core.data.importers.coco.layout import what_is_there
-from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
-from core.data.importers.files.zip_dataset import unpacked
 from core.data.importers.image_files import (
     Folders,
     Found,
@@ -41,6 +39,7 @@ from core.data.importers.image_files import (
     plausible,
     read_size,
 )
+from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.importers.split_names import split_named
 from core.data.store import Project
@@ -78,18 +77,24 @@ def import_voc(
     source: Path,
     *,
     files: FileMode = "link",
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ImportReport:
     """Import the Pascal VOC data set in the folder or ZIP `source`, in one step.
 
-    Raises `ImportFailed` when it cannot be read, `ProjectLocked` and `Cancelled`; the project is
-    then as it was.
+    Raises `ImportFailed` when it cannot be read or, unless `anyway`, looks like a mistake,
+    `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
-    with unpacked(project, source, files, progress, cancelled) as (place, mode):
-        data = read_voc(place, Watch(progress, cancelled))
-        data.origin = str(place_of(source))
-        return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
+    return import_folder(
+        read_voc,
+        project,
+        source,
+        files=files,
+        anyway=anyway,
+        progress=progress,
+        cancelled=cancelled,
+    )
 
 
 def read_voc(source: Path, watch: Watch) -> DataSet:
@@ -240,6 +245,7 @@ class _Reader:
         objects = []
         for place, element in enumerate(root.findall("object"), 1):
             where = f"{file.name}: object {place}"
+            self.data.balance.found()
             taken = self._object(element, where)
             if taken is not None:
                 objects.append((*taken, where))

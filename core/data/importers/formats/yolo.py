@@ -22,10 +22,8 @@ from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.boxes import around
-from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, ends, inside
-from core.data.importers.files.zip_dataset import unpacked
-from core.data.importers.formats.yolo_layout import Group, Layout, find, label_paths
+from core.data.importers.formats.yolo_layout import NAMES_FILES, Group, Layout, find, label_paths
 from core.data.importers.image_files import (
     Folders,
     Found,
@@ -33,8 +31,10 @@ from core.data.importers.image_files import (
     no_size,
     place_of,
     read_size,
+    walk,
     walk_images,
 )
+from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Project
 
@@ -47,18 +47,24 @@ def import_yolo(
     source: Path,
     *,
     files: FileMode = "link",
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ImportReport:
     """Import the YOLO data set at `source`, a folder, its `data.yaml` or a ZIP, in one step.
 
-    Raises `ImportFailed` when it cannot be read, `ProjectLocked` and `Cancelled`; the project is
-    then as it was.
+    Raises `ImportFailed` when it cannot be read or, unless `anyway`, looks like a mistake,
+    `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
-    with unpacked(project, source, files, progress, cancelled) as (place, mode):
-        data = read_yolo(place, Watch(progress, cancelled))
-        data.origin = str(place_of(source))
-        return commit(project, data, files=mode, progress=progress, cancelled=cancelled)
+    return import_folder(
+        read_yolo,
+        project,
+        source,
+        files=files,
+        anyway=anyway,
+        progress=progress,
+        cancelled=cancelled,
+    )
 
 
 def read_yolo(source: Path, watch: Watch) -> DataSet:
@@ -93,13 +99,26 @@ class _Reader:
         self.watch.tick("reading", count, count)
         if not count:
             looked = ", ".join(f"'{clean(str(group.path))}'" for group in self.layout.groups[:4])
-            raise ImportFailed(f"There is no image in {looked}.", "Check the paths in data.yaml.")
+            raise ImportFailed(f"There is no image in {looked}.", self._why_none())
         if self.data.images and not self.label_files:
             folder, name = label_paths(self.data.images[0].source)[0]
             raise ImportFailed(
                 f"None of the {plural(count, 'image')} has a label file.",
                 f"Looked for '{clean(name)}' in '{clean(folder)}' and beside the image.",
             )
+
+    def _why_none(self) -> str:
+        """Return the way out when no split holds an image."""
+        root = self.layout.root
+        if walk_images(root):
+            return "Check the paths by which the data set names its splits."
+        labels = [name for name in walk(root, _is_label) if Path(name).name not in NAMES_FILES]
+        if not labels:
+            return "Name the folder that holds the images and their label files."
+        return (
+            f"There are {plural(len(labels), 'label file')} and no image at all: they were exported"
+            " without their images. Export both together, or put the images in their places."
+        )
 
     def _members(self, group: Group) -> Iterator[tuple[Found, str]]:
         """Yield the images of a group, each with its path from the group's folder."""
@@ -173,6 +192,7 @@ class _Reader:
         number = self.data.image(picture)
         for line_number, line in enumerate(lines, 1):
             if line and not line.isspace():
+                self.data.balance.found()
                 self._line(line, number, size, f"{name}: line {line_number} of its label file")
         return None
 
@@ -219,6 +239,10 @@ class _Reader:
         shape = msgspec.json.encode([points]).decode()
         self.data.box(image, label, around(points), where, segmentation=shape)
         return None
+
+
+def _is_label(name: str) -> bool:
+    return name.lower().endswith(".txt")
 
 
 def _below(entry: str, roots: list[str]) -> str | None:

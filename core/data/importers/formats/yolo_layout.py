@@ -31,7 +31,7 @@ _LOOKED_FOR = (
 )
 _KEYS = (("train", "train"), ("val", "valid"), ("valid", "valid"), ("validation", "valid"),
          ("test", "test"))  # fmt: skip
-_NAMES_FILES = ("classes.txt", "obj.names", "classes.names")
+NAMES_FILES = ("classes.txt", "obj.names", "classes.names")
 # No list of names is longer; a file of this size is something else.
 _MOST_BYTES = 16_000_000
 
@@ -149,7 +149,7 @@ def _plain(source: Path, names: Path, data: DataSet) -> Layout:
 
 def _names_file(folder: Path) -> Path | None:
     """Return the list of names in a folder or in its `labels`, where labelImg writes it."""
-    places = [where / name for where in (folder, folder / "labels") for name in _NAMES_FILES]
+    places = [where / name for where in (folder, folder / "labels") for name in NAMES_FILES]
     return next((path for path in places if path.is_file()), None)
 
 

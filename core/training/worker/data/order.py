@@ -2,7 +2,8 @@
 
 rfdetr's own loader shuffles from the global random state, so a run that resumes within an epoch
 would see some images twice and others not at all. Here the order of an epoch depends on the seed
-and the epoch only, and an epoch can start at any batch.
+and the epoch only, and an epoch can start at any batch. What is drawn for an image when it is
+loaded: `core.training.worker.data.seeds`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from rfdetr.config import ModelConfig, TrainConfig
 from rfdetr.training import RFDETRDataModule
-from rfdetr.training.module_data import _worker_init_fn
 from torch.utils.data import DataLoader, DistributedSampler
 
 from core.training.config.class_balance import drawn, epoch_length, repeat_factors
+from core.training.worker.data.seeds import Draw, SeededPictures
 
 # As rfdetr does: an epoch has at least this many optimiser steps, however small the data set.
 MIN_STEPS = 5
@@ -35,12 +36,11 @@ def samples_per_epoch(images: int, effective_batch: int) -> int:
 
 
 class EpochSampler(DistributedSampler):
-    """Indices of one rank's images, a new order every epoch, from any point of the first one.
+    """One rank's images as `Draw`, a new order every epoch, from any point of the first one.
 
     `total` is the number of images that all ranks together see in an epoch; what exceeds the data
     set is filled by further shuffled passes through it. A pass shows every image once, or as often
-    as `factors` says (see `core.training.config.class_balance`). The loader's `generator`, which
-    seeds its processes, follows the epoch too.
+    as `factors` says (see `core.training.config.class_balance`).
     """
 
     def __init__(
@@ -50,38 +50,28 @@ class EpochSampler(DistributedSampler):
         seed: int,
         rank: int,
         world: int,
-        generator: torch.Generator,
         factors: NDArray[np.float64] | None = None,
     ) -> None:
         super().__init__(range(images), num_replicas=world, rank=rank, shuffle=True, seed=seed)
         self.factors = factors
         self.total = total
-        self.generator = generator
         self.skip_in: tuple[int, int] = (0, 0)
-        self.set_epoch(0)
 
     def start_at(self, epoch: int, done: int) -> None:
         """Begin with `epoch` (from 0), of which this rank has seen `done` images already."""
         self.skip_in = (epoch, done)
         self.set_epoch(epoch)
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order of `epoch` (from 0) for the next pass."""
-        super().set_epoch(epoch)
-        self.generator.manual_seed(self._seed_of(epoch) + 1 + self.rank)
-
-    def _seed_of(self, epoch: int) -> int:
-        return (self.seed * 1_000_003 + epoch * 7_919) % 2**62
-
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[Draw]:
         order = torch.Generator()
-        order.manual_seed(self._seed_of(self.epoch))
+        order.manual_seed((self.seed * 1_000_003 + self.epoch * 7_919) % 2**62)
         indices: list[int] = []
         while len(indices) < self.total:
             indices += self._pass(order)
-        mine = indices[self.rank : self.total : self.num_replicas]
         epoch, done = self.skip_in
-        return iter(mine[done:] if epoch == self.epoch else mine)
+        first = done if epoch == self.epoch else 0
+        places = range(self.rank, self.total, self.num_replicas)[first:]
+        return (Draw(indices[place], self.epoch, place) for place in places)
 
     def _pass(self, order: torch.Generator) -> list[int]:
         if self.factors is None:
@@ -116,23 +106,21 @@ class RunDataModule(RFDETRDataModule):
         """Return the training loader, which begins at `position`."""
         dataset = self._require_dataset(self._dataset_train, "fit")
         batch = self._resolve_batch_size()
-        world = int(self.trainer.world_size)
-        generator = torch.Generator()
+        world, seed = int(self.trainer.world_size), int(self.train_config.seed or 0)
         factors = self._factors(dataset)
         images = len(dataset) if factors is None else epoch_length(factors)
         sampler = EpochSampler(
             len(dataset),
             samples_per_epoch(images, batch * int(self.trainer.accumulate_grad_batches) * world),
-            int(self.train_config.seed or 0),
+            seed,
             int(self.trainer.global_rank),
             world,
-            generator,
             factors,
         )
         epoch, batches = self.position
         sampler.start_at(epoch, batches * batch)
         return DataLoader(
-            dataset,
+            SeededPictures(dataset, seed),
             batch_size=batch,
             sampler=sampler,
             drop_last=True,
@@ -141,8 +129,6 @@ class RunDataModule(RFDETRDataModule):
             pin_memory=self._pin_memory,
             persistent_workers=self._persistent_workers,
             prefetch_factor=self._prefetch_factor,
-            worker_init_fn=_worker_init_fn,
-            generator=generator,
         )
 
     def _factors(self, dataset: Any) -> NDArray[np.float64] | None:

@@ -1,4 +1,4 @@
-"""A long list of annotations is read by two processes: what comes of it is the same."""
+"""A long list of annotations is read in parts: what comes of it is the same as in one piece."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from core.common.errors import Cancelled, ImportFailed
+from core.common.progress import Progress
 from core.data.importers import import_coco
-from core.data.importers.coco import json_lists, second_process
-from core.data.importers.coco.second_process import Half
+from core.data.importers.coco import json_lists
+from core.data.importers.coco.json_lists import Parts
 from core.data.store import Project
 
 IMAGES = 12
@@ -27,27 +28,25 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 @pytest.fixture
-def used(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Has every list read in halves, in small parts; how many parts each second half had."""
-    monkeypatch.setattr(second_process, "LEAST_BYTES", 1)
-    monkeypatch.setattr(second_process, "_processors", lambda: 2)
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have every list read in small parts; the numbers of records in each."""
     monkeypatch.setattr(json_lists, "_CHUNK", 400)
-    counts: list[int] = []
-    real = Half.parts
+    sizes: list[int] = []
+    real = Parts.__iter__
 
-    def parts(self: Half, wait: Any) -> Any:
-        found = real(self, wait)
-        counts.append(len(found))
-        return found
+    def counted(self: Parts[Any]) -> Iterator[list[Any]]:
+        for part in real(self):
+            sizes.append(len(part))
+            yield part
 
-    monkeypatch.setattr(Half, "parts", parts)
-    return counts
+    monkeypatch.setattr(Parts, "__iter__", counted)
+    return sizes
 
 
 def records(count: int = 400, *, strange: bool = False) -> list[dict[str, Any]]:
-    """Return annotations of every kind, ordinary ones and odd ones, in both halves.
+    """Return annotations of every kind, ordinary ones and odd ones, early and late.
 
-    `strange` ones have ids in the second half that fit into no column.
+    `strange` ones have ids in later parts that fit into no column.
     """
     chance = random.Random(5)
     made: list[dict[str, Any]] = []
@@ -64,9 +63,9 @@ def records(count: int = 400, *, strange: bool = False) -> list[dict[str, Any]]:
         {"bbox": None, "segmentation": [[2, 2, 20, 2, 20, 12]]}, {"bbox": None},
     )  # fmt: skip
     for number, change in enumerate(odd):
-        for half in (20, count - 150):
-            if strange or half == 20 or change.get("id", 7) == 7:
-                made[half + 9 * number] |= change
+        for first in (20, count - 150):
+            if strange or first == 20 or change.get("id", 7) == 7:
+                made[first + 9 * number] |= change
     return made
 
 
@@ -98,50 +97,52 @@ def taken(project: Project, source: Path) -> tuple[list[tuple[Any, ...]], list[A
 def test_the_same_comes_in(
     project: Project,
     tmp_path: Path,
-    used: list[int],
+    parts: list[int],
     monkeypatch: pytest.MonkeyPatch,
     strange: bool,
 ) -> None:
     file = write(tmp_path / "set", records(strange=strange))
-    both = taken(project, file)
-    assert used == [1], "the second half came from the other process"
-    monkeypatch.setattr(second_process, "_processors", lambda: 1)
-    with Project.create(tmp_path / "alone") as alone:
-        assert taken(alone, file) == both
-    assert used == [1]
-    assert both[2] > 350
-    assert len({problem.kind for problem in both[1]}) >= 6
+    cut = taken(project, file)
+    assert len(parts) > 50
+    monkeypatch.setattr(json_lists, "_CHUNK", 10_000_000)
+    parts.clear()
+    with Project.create(tmp_path / "whole") as whole:
+        assert taken(whole, file) == cut
+    assert parts == [IMAGES, 400]
+    assert cut[2] > 350
+    assert len({problem.kind for problem in cut[1]}) >= 6
 
 
-def test_a_byte_order_mark_moves_nothing(project: Project, tmp_path: Path, used: list[int]) -> None:
+def test_a_byte_order_mark_moves_nothing(
+    project: Project, tmp_path: Path, parts: list[int]
+) -> None:
     file = write(tmp_path / "set", records())
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
     assert taken(project, file)[2] > 350
-    assert used == [1]
+    assert len(parts) > 50
 
 
-def test_a_cut_inside_a_text_is_no_cut(project: Project, tmp_path: Path, used: list[int]) -> None:
+def test_a_cut_inside_a_text_is_no_cut(project: Project, tmp_path: Path, parts: list[int]) -> None:
     annotations = records()[200:260]
-    # The middle of the list is a text that looks like the border of two records.
+    # A text that looks like the border of two records, many times over.
     annotations[30]["note"] = "}, {" * 20_000
     assert len(taken(project, write(tmp_path / "set", annotations))[0]) > 40
-    assert used == [], "the other process is not asked where the cut was none"
+    assert sum(parts) == IMAGES + 60
 
 
 @pytest.mark.parametrize("value", ["nan", "text"])
-def test_what_types_cannot_hold_is_read_here(
-    project: Project, tmp_path: Path, used: list[int], value: str
+def test_what_types_cannot_hold_is_taken_or_named(
+    project: Project, tmp_path: Path, parts: list[int], value: str
 ) -> None:
     annotations = records()
     annotations[390]["bbox"][0] = float("nan") if value == "nan" else "12.5"
     rows, problems, _ = taken(project, write(tmp_path / "set", annotations))
-    assert used == [0], "the other process gave up"
     assert len(rows) > 350
     assert any("391" in problem.where for problem in problems) == (value == "nan")
 
 
-def test_a_break_in_the_second_half_is_named(
-    project: Project, tmp_path: Path, used: list[int]
+def test_a_break_in_a_late_part_is_named(
+    project: Project, tmp_path: Path, parts: list[int]
 ) -> None:
     file = write(tmp_path / "set", records())
     text = file.read_text()
@@ -153,38 +154,17 @@ def test_a_break_in_the_second_half_is_named(
     assert project.summary().images == 0
 
 
-def test_another_process_that_cannot_be_started_is_no_loss(
-    project: Project, tmp_path: Path, used: list[int], monkeypatch: pytest.MonkeyPatch
+def test_stopping_in_the_middle_leaves_nothing(
+    project: Project, tmp_path: Path, parts: list[int]
 ) -> None:
-    monkeypatch.setattr("sys.executable", str(tmp_path / "no python here"))
-    assert taken(project, write(tmp_path / "set", records()))[2] > 350
-    assert used == [0]
+    ticks: list[Progress] = []
 
+    def stop() -> bool:
+        return sum(tick.stage == "reading" for tick in ticks) > 20
 
-def test_a_file_that_was_changed_meanwhile_is_not_mixed(
-    project: Project, tmp_path: Path, used: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = write(tmp_path / "set", records())
-    real = second_process._identity
-    monkeypatch.setattr(second_process, "_identity", lambda stat: (*real(stat)[:3], 12345))
-    assert taken(project, file)[2] > 350
-    assert used == [0]
-
-
-def test_stopping_ends_the_other_process(
-    project: Project, tmp_path: Path, used: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    halves: list[Half] = []
-    real = Half._start
-
-    def start(self: Half, *place: Any) -> None:
-        real(self, *place)
-        halves.append(self)
-
-    monkeypatch.setattr(Half, "_start", start)
     with pytest.raises(Cancelled):
-        import_coco(project, write(tmp_path / "set", records()), cancelled=lambda: len(halves) > 0)
-    child = halves[0]._child
-    assert child is not None
-    assert child.poll() is not None
+        import_coco(
+            project, write(tmp_path / "set", records()), progress=ticks.append, cancelled=stop
+        )
+    assert 10 < len(parts) < 40
     assert project.summary().images == 0

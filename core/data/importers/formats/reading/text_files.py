@@ -1,0 +1,86 @@
+"""Lines, numbers and tables of text files as programs and people write them.
+
+Excel writes a byte order mark, UTF-16 for "Unicode text", and where a comma marks decimals a
+semicolon between the cells. Such files are read as what they mean.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.common.errors import ImportFailed
+from core.common.text import clean
+
+# Letters, such as `nan` and `1e400`, and Python's `1_0` are none of these.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?").fullmatch
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+").fullmatch
+_SEPARATORS = ",;\t|"
+
+
+def number(text: str) -> float:
+    """Return the number that `text` is, with a decimal point or comma; NaN when it is none."""
+    text = text.strip()
+    if _NUMBER(text):
+        return float(text)
+    return float(text.replace(",", ".")) if _DECIMAL_COMMA(text) else math.nan
+
+
+def encoding_of(path: Path) -> str:
+    """Return the encoding that a byte order mark tells, or UTF-8. Raises OSError."""
+    with path.open("rb") as file:
+        mark = file.read(2)
+    return "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def lines_of(path: Path) -> list[str] | None:
+    """Return the lines of a text file, None when it is unreadable or no text."""
+    try:
+        text = path.read_bytes().decode(encoding_of(path))
+    except (OSError, UnicodeError):
+        return None
+    return None if "\0" in text else text.splitlines()
+
+
+def separator_of(line: str) -> str:
+    """Return what separates the cells of a table, by its first line: `,` `;` tab or `|`."""
+    bare = re.sub(r'"[^"]*"', "", line)
+    return max(_SEPARATORS, key=bare.count)
+
+
+def table(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a CSV file that have a cell, each with the number of its line.
+
+    Raises `ImportFailed` when it is unreadable, no text, or no table.
+    """
+    place = 0
+    try:
+        with path.open(encoding=encoding_of(path), newline="") as file:
+            first = file.readline(65_536)
+            file.seek(0)
+            rows = csv.reader(file, delimiter=separator_of(first), skipinitialspace=True)
+            for row in rows:
+                place = rows.line_num
+                if any(cell.strip() for cell in row):
+                    yield place, [cell.strip() for cell in row]
+    except UnicodeError:
+        raise ImportFailed(
+            f"'{clean(path.name)}' is not readable as text.", "Save it as CSV in UTF-8."
+        ) from None
+    except OSError as error:
+        raise ImportFailed(
+            f"'{clean(path.name)}' cannot be read: {error.strerror}.", "Check its permissions."
+        ) from None
+    except csv.Error as error:
+        raise ImportFailed(
+            f"'{clean(path.name)}' is no table after line {place}: {error}.",
+            "Correct it, or export it again.",
+        ) from None
+
+
+def column(name: str) -> str:
+    """Return a column's name without case, spaces and punctuation: `Image_ID` → `imageid`."""
+    return re.sub(r"[^a-z0-9]+", "", name.lower())

@@ -1,0 +1,1 @@
+"""Readers of data sets in text, CSV and records, and what they share."""

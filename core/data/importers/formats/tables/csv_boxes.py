@@ -1,0 +1,275 @@
+"""Boxes in a CSV table, a line each, in the dialects that people bring.
+
+- TensorFlow Object Detection: `filename,width,height,class,xmin,ymin,xmax,ymax` (`xml_to_csv.py` of
+  datitran/raccoon_dataset; Roboflow writes it as `_annotations.csv` into train, valid and test).
+- RetinaNet: no header, `path,x1,y1,x2,y2,class`, a picture without objects as `path,,,,,`, and
+  names and numbers of the classes in a file beside it (fizyr/keras-retinanet, README, "CSV
+  datasets").
+- Kaggle's tables: `image_id,width,height,bbox` with `[x, y, width, height]` (Global Wheat
+  Detection), and `x, y, w, h` in columns of their own (makesense.ai: `bbox_x`, `bbox_width`).
+
+Columns are told by their names, in any order and case. Coordinates are continuous pixels from 0, as
+these tools take them: a box spans xmin to xmax. A table in which no number is above 1 holds
+fractions of the picture, which is said. Pictures beside the table that no line names show nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from core.common.errors import ImportFailed
+from core.common.text import clean
+from core.data.importers.boxes import Box
+from core.data.importers.dataset import DataSet
+from core.data.importers.formats.look import Look
+from core.data.importers.formats.reading.pictures import Pictures
+from core.data.importers.formats.reading.text_files import column, number, separator_of, table
+from core.data.importers.image_files import Folders, is_image, place_of
+from core.data.importers.report import Watch
+from core.data.importers.split_names import split_named, split_of
+
+_IMAGE = ("filename", "imageid", "imagename", "imagepath", "filepath", "image", "file", "path",
+          "img", "imagefilename", "imgname")  # fmt: skip
+_CLASS = ("class", "classname", "label", "labelname", "category", "categoryname", "name")
+_SPLIT = ("split", "subset", "set", "usage")
+_CORNERS = (
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("x1", "y1", "x2", "y2"),
+    ("left", "top", "right", "bottom"),
+    ("bboxxmin", "bboxymin", "bboxxmax", "bboxymax"),
+)
+_SIDES = (
+    ("bboxx", "bboxy", "bboxwidth", "bboxheight"),
+    ("x", "y", "w", "h"),
+    ("bboxleft", "bboxtop", "bboxwidth", "bboxheight"),
+    ("xmin", "ymin", "boxwidth", "boxheight"),
+)
+_SIZE = (("imagewidth", "imageheight"), ("imgwidth", "imgheight"), ("width", "height"))
+# Of a table of one class that does not name it.
+_ONLY = "object"
+
+
+class _Columns(NamedTuple):
+    """Where what stands in a row; `corners` tells whether the box ends at the last two."""
+
+    image: int
+    label: int | None
+    box: tuple[int, ...]
+    corners: bool
+    size: tuple[int, int] | None
+    split: int | None
+
+
+class _Line(NamedTuple):
+    place: int
+    label: str | None
+    box: Box | None
+    size: tuple[float, float] | None
+    split: str | None
+
+
+def is_csv(look: Look) -> bool:
+    """Whether there is a table of boxes: by its header, or by its first line of six cells."""
+    return any(_columns_of(look.head(name)) is not None for name in look.ending(".csv", ".tsv"))
+
+
+def read_csv(source: Path, watch: Watch) -> DataSet:
+    """Read the tables of boxes at `source`, a CSV file or a folder with some.
+
+    Raises `ImportFailed` when there is none, or one cannot be read.
+    """
+    source = place_of(source)
+    data = DataSet("csv", str(source))
+    pictures = Pictures(data, source, watch)
+    files = [source] if source.is_file() else _files(source, pictures.folders)
+    tables = []
+    for file in files:
+        head = Look(file).head(file.name)
+        columns = _columns_of(head)
+        if columns is not None:
+            tables.append((file, columns, _has_header(head)))
+        else:
+            data.balance.leave(str(file), "no table of boxes")
+    if not tables:
+        raise ImportFailed(
+            f"There is no table of boxes in '{clean(str(source))}'.",
+            "A table has a line for each box: filename, class, xmin, ymin, xmax, ymax. Point at the"
+            " CSV file or the folder that holds it.",
+        )
+    for file, columns, header in tables:
+        _Table(pictures, file, columns).read(header)
+    pictures.rest_everywhere()
+    data.group_copies()
+    return data
+
+
+def _files(source: Path, listed: Folders) -> list[Path]:
+    if not source.is_dir():
+        raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
+    found = listed.with_ending(source, ".csv", ".tsv")
+    for folder in listed.subfolders(source):
+        found += listed.with_ending(folder, ".csv", ".tsv")
+    return found
+
+
+def _has_header(head: str) -> bool:
+    return _named(_first(head)) is not None
+
+
+def _first(head: str) -> list[str]:
+    line = next((line for line in head.splitlines() if line.strip()), "")
+    return [cell.strip().strip('"') for cell in line.split(separator_of(line))]
+
+
+def _columns_of(head: str) -> _Columns | None:
+    """Return the columns of a table of boxes by its beginning, None for any other text."""
+    cells = _first(head)
+    named = _named(cells)
+    if named is not None:
+        return named
+    boxes = [number(cell) for cell in cells[1:5]]
+    whole = all(map(math.isfinite, boxes)) and bool(cells[-1])
+    if len(cells) == 6 and is_image(cells[0]) and (whole or not any(cells[1:])):
+        return _Columns(0, 5, (1, 2, 3, 4), True, None, None)
+    return None
+
+
+def _named(cells: list[str]) -> _Columns | None:
+    names = [column(cell) for cell in cells]
+    at = {name: place for place, name in reversed(list(enumerate(names)))}
+    image = next((at[name] for name in _IMAGE if name in at), None)
+    if image is None:
+        return None
+    label = next((at[name] for name in _CLASS if name in at and at[name] != image), None)
+    split = next((at[name] for name in _SPLIT if name in at), None)
+    for corners, choices in ((True, _CORNERS), (False, _SIDES)):
+        for choice in choices:
+            if all(name in at for name in choice):
+                box = tuple(at[name] for name in choice)
+                # Open Images' fractions have a reader of their own.
+                if "labelname" in at and "isgroupof" in at:
+                    return None
+                return _Columns(image, label, box, corners, _size(at, box), split)
+    if "bbox" in at:
+        return _Columns(image, label, (at["bbox"],), False, _size(at, ()), split)
+    return None
+
+
+def _size(at: dict[str, int], box: tuple[int, ...]) -> tuple[int, int] | None:
+    for names in _SIZE:
+        if all(name in at and at[name] not in box for name in names):
+            return at[names[0]], at[names[1]]
+    return None
+
+
+class _Table:
+    def __init__(self, pictures: Pictures, file: Path, columns: _Columns) -> None:
+        self.pictures = pictures
+        self.data = pictures.data
+        self.file = file
+        self.columns = columns
+        self.split = split_of(file.stem) or split_named(file.parent.name)
+        self.data.balance.split(file.name, self.split)
+        root = pictures.root if pictures.root.is_dir() else pictures.root.parent
+        bases = [file.parent, root]
+        self.folders = [
+            *bases,
+            *(base / sub for base in bases for sub in ("images", "image", "JPEGImages", "data")),
+            *(base / file.stem for base in bases),
+        ]
+        self.numbers: dict[str, str] | None = None
+
+    def read(self, header: bool) -> None:
+        """Read the table's lines by picture, then take the pictures and their boxes."""
+        listed: dict[str, list[_Line]] = {}
+        for place, row in table(self.file):
+            if header:
+                header = False
+                continue
+            name = self._cell(row, self.columns.image)
+            if not name:
+                self.data.problems.add("bad line", self._where(place), "it names no picture")
+                continue
+            listed.setdefault(name, []).append(self._line(place, row))
+        fractions = self._fractions(listed)
+        for name, lines in listed.items():
+            self._picture(name, lines, fractions)
+        self.data.balance.use(str(self.file))
+
+    def _where(self, place: int) -> str:
+        return f"{self.file.name}: line {place}"
+
+    @staticmethod
+    def _cell(row: list[str], place: int | None) -> str:
+        return row[place] if place is not None and place < len(row) else ""
+
+    def _line(self, place: int, row: list[str]) -> _Line:
+        columns = self.columns
+        cells = [self._cell(row, at) for at in columns.box]
+        label: str | None = self._cell(row, columns.label) if columns.label is not None else _ONLY
+        size = None
+        if columns.size is not None:
+            size = (number(self._cell(row, columns.size[0])),
+                    number(self._cell(row, columns.size[1])))  # fmt: skip
+        split = split_named(self._cell(row, columns.split)) if columns.split is not None else None
+        if not any(cells):
+            return _Line(place, None, None, size, split)
+        if len(cells) == 1:
+            cells = re.findall(r"[^\s,;\[\]()]+", cells[0])
+            cells = cells if len(cells) == 4 else [""] * 4
+        first, second, third, fourth = map(number, cells)
+        if columns.corners:
+            third, fourth = third - first, fourth - second
+        return _Line(place, label, (first, second, third, fourth), size, split)
+
+    def _fractions(self, listed: dict[str, list[_Line]]) -> bool:
+        boxes = [line.box for lines in listed.values() for line in lines if line.box]
+        finite = [box for box in boxes if all(map(math.isfinite, box))]
+        ends = [value for x, y, w, h in finite for value in (x, y, x + w, y + h)]
+        # Whole numbers of 0 and 1 would be boxes of a pixel.
+        fractions = (
+            bool(ends)
+            and max(ends) <= 1.0001
+            and min(ends) >= -0.0001
+            and any(value not in (0.0, 1.0) for value in ends)
+        )
+        if fractions:
+            self.data.problems.add(
+                "fractions", self.file.name, "its boxes are fractions of the pictures' size", "kept"
+            )
+        return fractions
+
+    def _picture(self, name: str, lines: list[_Line], fractions: bool) -> None:
+        """Take a picture and its boxes."""
+        balance, problems = self.data.balance, self.data.problems
+        balance.found(sum(line.box is not None for line in lines))
+        where = self._where(lines[0].place)
+        found = self.pictures.find(name, self.folders)
+        if found is None and not is_image(name):
+            found = self.pictures.with_stem(name, self.folders)
+        for _ in lines:
+            balance.line(found is not None)
+        if found is None:
+            self.pictures.missing(where, name)
+            return
+        split = next((line.split for line in lines if line.split), self.split)
+        image = self.pictures.take(found, split, where, size=lines[0].size)
+        if image is None:
+            return
+        width, height = self.pictures.size(image)
+        for line in lines:
+            if line.box is None:
+                continue
+            where = self._where(line.place)
+            if not all(map(math.isfinite, line.box)):
+                problems.add("bad line", where, "its box is not four numbers")
+                continue
+            label = self.pictures.label(line.label or "", where)
+            if label is None:
+                continue
+            x, y, w, h = line.box
+            box = (x * width, y * height, w * width, h * height) if fractions else line.box
+            self.data.box(image, label, box, where)

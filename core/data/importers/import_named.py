@@ -1,0 +1,98 @@
+"""Importing by the name of a format, and saying which format it is when it is another one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.common.errors import ImportFailed
+from core.common.text import clean
+from core.data.importers.coco.reader import import_coco
+from core.data.importers.detect_format import (
+    COCO,
+    KINDS,
+    ORIGINAL,
+    VOC,
+    YOLO,
+    Recognised,
+    recognise,
+)
+from core.data.importers.formats.original_batman import import_original
+from core.data.importers.formats.registry import FORMATS
+from core.data.importers.formats.voc import import_voc
+from core.data.importers.formats.yolo import import_yolo
+from core.data.importers.import_folder import import_folder
+from core.data.importers.report import ImportReport, together
+from core.data.store import Project
+
+AUTO = "auto"
+
+
+def import_named(project: Project, source: Path, name: str = AUTO, **how: Any) -> ImportReport:
+    """Import what lies at `source` as the format of that name, in one step.
+
+    `name` is a word of `batman import`: one of `KINDS`, `original`, or `auto` for whatever is
+    recognised; `how` is what `import_coco` and its like take. Raises `ImportFailed` when it cannot
+    be read: when another format is recognised there, the error names it and how to read it. Raises
+    `ProjectLocked` and `Cancelled` too; the project is then as it was.
+    """
+    if name == AUTO:
+        return _importer(_recognised(source))(project, source, **how)
+    try:
+        return _importer(name)(project, source, **how)
+    except ImportFailed as error:
+        other = recognise(source)
+        if other is None or (other.kind and other.kind.name == name):
+            raise
+        raise _another(error, other, source) from None
+
+
+def _importer(name: str) -> Callable[..., ImportReport]:
+    importers: dict[str, Callable[..., ImportReport]] = {
+        COCO.name: import_coco,
+        YOLO.name: import_yolo,
+        VOC.name: import_voc,
+        ORIGINAL.name: _original,
+        **{item.name: partial(import_folder, item.read) for item in FORMATS},
+    }
+    if name not in importers:
+        raise ImportFailed(f"There is no format '{clean(name)}'.", _known())
+    return importers[name]
+
+
+def _original(project: Project, source: Path, **how: Any) -> ImportReport:
+    taken = {key: how[key] for key in ("files", "progress", "cancelled") if key in how}
+    return together(import_original(project, source, **taken))
+
+
+def _recognised(source: Path) -> str:
+    """Return the name of the format at `source`. Raises `ImportFailed` when none is read."""
+    place = clean(str(source))
+    if not source.exists():
+        raise ImportFailed(f"There is no '{place}'.", "Check the path.")
+    found = recognise(source)
+    if found is None:
+        raise ImportFailed(f"No data set is recognised in '{place}'.", _known())
+    if found.kind is None:
+        raise ImportFailed(f"'{place}' looks like {found.title}, which is not read.", found.instead)
+    return found.kind.name
+
+
+def _another(error: ImportFailed, other: Recognised, source: Path) -> ImportFailed:
+    """Return the error with the format that was recognised, and how that is read."""
+    if other.kind is None:
+        return ImportFailed(
+            f"{error.message} It looks like {other.title}, which is not read.", other.instead
+        )
+    way = f"batman import {other.kind.name} {clean(shlex.quote(str(source)))}"
+    if other.sure:
+        return ImportFailed(f"{error.message} It looks like {other.title}.", f"Read it with {way}")
+    return ImportFailed(f"{error.message} It looks like {other.title}: {way}", error.hint)
+
+
+def _known() -> str:
+    names = ", ".join(kind.name for kind in (*KINDS, ORIGINAL))
+    return f"These are read: {names}. Name the format if you know it: batman import NAME PATH."

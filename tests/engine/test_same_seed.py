@@ -1,0 +1,124 @@
+"""The same seed gives the same run: what is drawn for pictures, and what training makes of them."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_runs import CLASSES, Runs, events_of
+
+from core.training.config.effective_batch import Batching
+from core.training.config.options import TrainingConfig
+from core.training.run import events as ev
+
+
+@pytest.fixture(scope="module")
+def many_sizes(runs: Runs) -> TrainingConfig:
+    """Settings with all that draws: flips, crops, and a size for each picture."""
+    config = TrainingConfig.load(runs.make("loader") / "training_config.json")
+    return config.with_changes(augment=True, multi_scale=True, seed=7, workers=0)
+
+
+def loader(config: TrainingConfig, rank: int = 0, world: int = 1, at: tuple[int, int] = (0, 0)):
+    from core.training.worker import build
+
+    model = build.model_config(config, CLASSES, None)
+    train = build.train_config(config, Path(), CLASSES, Batching(4, 1, world))
+    data = build.build_data(model, train)
+    data.trainer = SimpleNamespace(
+        world_size=world, global_rank=rank, accumulate_grad_batches=1, num_devices=1
+    )
+    data.setup("fit")
+    data.position = at
+    return data.train_dataloader()
+
+
+def shown(loader: Any, epoch: int = 0, most: int = 6) -> list[str]:
+    """Return a digest of each picture and its boxes, in order, of the first `most` batches."""
+    loader.sampler.set_epoch(epoch)
+    return [digest for _, batch in zip(range(most), loader, strict=False) for digest in of(batch)]
+
+
+def of(batch: Any) -> Iterator[str]:
+    pictures, targets = batch
+    for at, target in enumerate(targets):
+        parts = (pictures.tensors[at], target["boxes"], target["labels"])
+        yield hashlib.sha256(b"".join(part.numpy().tobytes() for part in parts)).hexdigest()
+
+
+def test_how_many_processes_load_changes_no_picture(many_sizes: TrainingConfig) -> None:
+    import torch
+
+    alone = loader(many_sizes)
+    state = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+    first, second = shown(alone), shown(alone, epoch=1)
+    assert shown(alone) == first
+    # What the model draws from is left where it was, but for the loader's own one draw an epoch.
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == state[1:]
+    for workers in (1, 2):
+        several = loader(many_sizes.with_changes(workers=workers))
+        assert shown(several) == first
+        assert shown(several, epoch=1) == second
+    other = shown(loader(many_sizes.with_changes(seed=8)))
+    # A picture that is neither flipped nor cropped, one in four, looks alike in both.
+    assert len(set(first) & set(second)) < 12
+    assert len(set(first) & set(other)) < 12
+
+
+def test_what_is_left_of_an_epoch_is_drawn_as_without_the_break(
+    many_sizes: TrainingConfig,
+) -> None:
+    whole = shown(loader(many_sizes), epoch=2, most=16)
+    assert len(whole) == 64
+    assert shown(loader(many_sizes, at=(2, 3)), epoch=2, most=16) == whole[12:]
+
+
+def test_two_processes_share_out_what_one_would_draw(many_sizes: TrainingConfig) -> None:
+    one = shown(loader(many_sizes), most=12)
+    both = [shown(loader(many_sizes, rank, 2)) for rank in (0, 1)]
+    assert [digest for pair in zip(*both, strict=True) for digest in pair] == one
+
+
+def test_a_picture_that_comes_again_is_drawn_anew(many_sizes: TrainingConfig) -> None:
+    """Flips and crops of one picture: two flips, and crops that do not hang on them."""
+    from core.training.worker.data.seeds import Draw
+
+    pictures = loader(many_sizes).dataset
+    seen = [pictures[Draw(3, 0, place)] for place in range(40)]
+    digests = {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image, _ in seen}
+    assert len(digests) > 10
+    again, _ = pictures[Draw(3, 0, 5)]
+    assert (again == seen[5][0]).all()
+
+
+def weights(run: Path) -> dict[str, Any]:
+    import torch
+
+    content = torch.load(run / "checkpoint_last.pth", map_location="cpu", weights_only=True)
+    return content["state_dict"]
+
+
+def test_two_runs_of_one_seed_end_bit_for_bit_alike(runs: Runs) -> None:
+    """With loader processes and without; a third run of another seed ends elsewhere."""
+    small = {"epochs": 1, "augment": True, "val_images": 0, "ema": False}
+    made = [
+        runs.make("seeded", **small, workers=0),
+        runs.make("seeded-again", **small, workers=2),
+        runs.make("seeded-other", **small, workers=0, seed=8),
+    ]
+    for run in made:
+        assert runs.train(run) == 0, (run / "train.log").read_text()[-3000:]
+    first, again, other = (
+        [e.loss for e in events_of(run) if isinstance(e, ev.Step)] for run in made
+    )
+    assert first == again
+    assert first[0] != other[0]
+    one, two = weights(made[0]), weights(made[1])
+    assert one.keys() == two.keys()
+    assert all((one[name] == two[name]).all() for name in one)
