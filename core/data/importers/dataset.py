@@ -182,7 +182,7 @@ class DataSet:
         """Take out images, by number, with their boxes; the others are numbered anew."""
         if not images:
             return
-        of_image, of_label, boxes = (column.copy() for column in self.columns())
+        of_image, of_label, boxes = self.columns()
         kept = [number for number in range(len(self.images)) if number not in images]
         renumbered = np.full(len(self.images), -1, np.int32)
         renumbered[kept] = np.arange(len(kept))
