@@ -6,16 +6,15 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from core.common import parse
 from core.common.errors import BatmanError
 from core.common.files import read_plain, write_atomic
 from core.common.folders import config_dir
 from core.common.notify import NotifySettings, read_notify
-from core.common.parse import parse_toml
-from core.common.text import clean, did_you_mean
+from core.common.text import clean
 
 FILE = "config.toml"
 
@@ -60,14 +59,23 @@ class Settings:
     """What was wrong in the file, a sentence each; the rest of the file is used."""
 
 
-_KNOWN = {item.name: item for item in fields(Settings) if item.name != "problems"}
-_LISTS = {
-    "jobs_columns": '["id", "name", "state"]',
-    "runs_columns": '["name", "state", "lr"]',
-}
-_CHOICES = {
-    "files": ("link", "copy", "move", "reference"),
-    "pictures": ("auto", "kitty", "sixel", "blocks"),
+def _keys(value: object) -> dict[str, str]:
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value.values()):
+        return value
+    raise ValueError('must map action names to keys, such as "classes.merge" = "M"')
+
+
+_ENTRIES: dict[str, parse.Check] = {
+    "theme": parse.text,
+    "light_theme": parse.text,
+    "dark_theme": parse.text,
+    "files": parse.one_of(("link", "copy", "move", "reference")),
+    "pictures": parse.one_of(("auto", "kitty", "sixel", "blocks")),
+    "animations": parse.switch,
+    "jobs_columns": parse.names('["id", "name", "state"]'),
+    "runs_columns": parse.names('["name", "state", "lr"]'),
+    "notify": lambda table: table,  # a table of its own, read below
+    "keys": _keys,
 }
 
 
@@ -79,25 +87,16 @@ def load(folder: Path | None = None) -> Settings:
     """
     path = (folder or config_dir()) / FILE
     try:
-        data = parse_toml(read_plain(path).decode())
+        data = parse.parse_toml(read_plain(path).decode())
     except (OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
             return Settings()
         return Settings(problems=(f"{FILE}: {clean(str(error))}",))
-    values: dict[str, Any] = {}
-    problems: list[str] = []
-    for name, value in data.items():
-        if name not in _KNOWN:
-            guess = did_you_mean(name, _KNOWN)
-            problems.append(f"{FILE}: unknown entry '{clean(name)}'; {guess}".rstrip("; "))
-        elif name == "notify":
-            values[name], wrong = read_notify(value)
-            problems += [f"{FILE}: {problem}" for problem in wrong]
-        elif problem := _wrong(name, value):
-            problems.append(f"{FILE}: {problem}")
-        else:
-            values[name] = tuple(value) if name in _LISTS else value
-    return Settings(**values, problems=tuple(problems))
+    values, problems = parse.read_entries(data, _ENTRIES)
+    if "notify" in values:
+        values["notify"], wrong = read_notify(values["notify"])
+        problems += wrong
+    return Settings(**values, problems=tuple(f"{FILE}: {problem}" for problem in problems))
 
 
 def save_theme(name: str, folder: Path | None = None) -> None:
@@ -127,7 +126,7 @@ def _save(name: str, value: str, folder: Path | None) -> None:
         head, found = re.subn(rf"(?m)^{name}\s*=.*$", line.replace("\\", r"\\"), head, count=1)
         if not found:
             head = f"{line}\n{head}"
-        parse_toml(head + table + rest)
+        parse.parse_toml(head + table + rest)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, head + table + rest)
     except (OSError, ValueError) as error:
@@ -142,21 +141,3 @@ def _split_tables(text: str) -> tuple[str, str, str]:
     if match is None:
         return text, "", ""
     return text[: match.start()], match.group(), text[match.end() :]
-
-
-def _wrong(name: str, value: object) -> str:
-    """Return what is wrong with a value, or an empty string."""
-    if name == "keys":
-        if isinstance(value, dict) and all(isinstance(key, str) for key in value.values()):
-            return ""
-        return 'keys must map action names to keys, such as "classes.merge" = "M"'
-    if name in _LISTS:
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return ""
-        return f"{name} must be a list of names, such as {_LISTS[name]}"
-    kind = bool if name == "animations" else str
-    if not isinstance(value, kind):
-        return f"{name} must be {'true or false' if kind is bool else 'a text in quotes'}"
-    if name in _CHOICES and value not in _CHOICES[name]:
-        return f"{name} must be one of {', '.join(_CHOICES[name])}"
-    return ""

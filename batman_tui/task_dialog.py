@@ -71,6 +71,10 @@ class TaskDialog(BatmanDialog[Result]):
         """Show the report, or close with it."""
         self.dismiss(report)
 
+    def ended_badly(self, error: BatmanError) -> None:
+        """Tell the error, which was to be expected; the form is shown again."""
+        self.batman.show_error(error)
+
     def running_part(self) -> ComposeResult:
         """Lay out the bar, which stands in the form's place while it works."""
         with Vertical(id="running"):
@@ -148,4 +152,4 @@ class TaskDialog(BatmanDialog[Result]):
         if isinstance(message.error, Cancelled):
             self.batman.tell(self.STOPPED)
         elif message.error is not None:
-            self.batman.show_error(message.error)
+            self.ended_badly(message.error)

@@ -30,6 +30,7 @@ LIMIT_S = 0.050
 def make_project(path: Path) -> None:
     """Make a project of that many rows; its images are only named."""
     from core.data.store import Project
+    from core.data.store.changes import recount
 
     each = ANNOTATIONS // CLASSES
     with Project.create(path) as project, project.change("import", "made") as change:
@@ -56,7 +57,7 @@ def make_project(path: Path) -> None:
                 for n in range(each)
             ),
         )
-        change.count_labels(labels)
+        recount(project.db, labels)
 
 
 async def measure(root: Path, path: Path, repeats: int) -> dict[str, list[float]]:

@@ -25,7 +25,7 @@ from time import perf_counter
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "cluster")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cluster")]
 
 JOBS = 5_000
 REPEATS = 40
@@ -69,6 +69,8 @@ def laptop(cluster: Any, home: Path) -> list[str]:
 
 async def keys(root: Path, host: Any, count: int) -> dict[str, list[tuple[float, float]]]:
     """Press each kind of key on the jobs screen and return the seconds to the last frame."""
+    from asking import forget_asks
+
     from batman_tui.app import BatmanApp
     from batman_tui.connections import use_host
     from batman_tui.jobs.screen import JobsScreen
@@ -93,7 +95,7 @@ async def keys(root: Path, host: Any, count: int) -> dict[str, list[tuple[float,
         times[kind] = []
         for turn in range(REPEATS):
             if refreshing:
-                screen.cluster.poller.forget_asks()
+                forget_asks(screen.cluster.poller)
                 app.queue_watcher.tick()
                 # In the middle of the answer, where it is read.
                 await asyncio.sleep(0.15)

@@ -102,6 +102,25 @@ def _voc(folder: Path) -> None:
     put(folder / "Annotations" / "a.xml", voc_xml("a.png", ("hook", 2, 3, 11, 14)))
 
 
+def _tool(name: str) -> Format:
+    """The example of a labelling tool's format, read without a project."""
+    from tool_data import READERS, SETS
+    from tool_data import put as put_files
+
+    def read(folder: Path, _prepared: Any) -> object:
+        from core.data.importers.report import Watch
+
+        return READERS[name](folder / "case", Watch())
+
+    return Format(lambda folder: put_files(folder, SETS[name]) and None, read, (".json", ".xml"))
+
+
+def _tools() -> dict[str, Format]:
+    from tool_data import SETS
+
+    return {f"tool {name}": _tool(name) for name in SETS}
+
+
 def _zip(folder: Path) -> None:
     _coco(folder / "in")
     with zipfile.ZipFile(folder / "set.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -458,6 +477,7 @@ FORMATS: dict[str, Format] = {
     "coco": Format(_coco, _import("import_coco"), (".json",), _template),
     "yolo": Format(_yolo, _import("import_yolo"), (".txt", ".yaml"), _template),
     "voc": Format(_voc, _import("import_voc"), (".xml",), _template),
+    **_tools(),
     "zip": Format(_zip, _read_zip, (".zip",), _template),
     "original": Format(_original, _import("import_original"), (".json",), _template),
     "video": Format(_video, _read_video, (".mp4",), _template),

@@ -104,11 +104,13 @@ def add_workspace(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_project(parser: argparse.ArgumentParser, *, create: bool = False) -> None:
+def add_project(
+    parser: argparse.ArgumentParser, *, create: bool = False, required: bool = True
+) -> None:
     """Give `parser` the options `--project` and `--workspace`, and `--create` if asked to."""
     parser.add_argument(
         "--project",
-        required=True,
+        required=required,
         metavar="PROJECT",
         help="project folder, or the name of a project in the workspace",
     )

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("coco-dir", "COCO: Roboflow's folders, one JSON beside its images, or a ZIP"),
         ("yolo", "YOLO: a data.yaml, the folder that holds it, or a ZIP"),
         ("voc", "Pascal VOC: a folder or ZIP of XML annotations and images"),
-        *((item.name, item.source) for item in FORMATS),
+        *((item.name, f"{item.title}: {item.source}") for item in FORMATS),
     ):
         command = commands.add(name, what, _folder(partial(import_named, name=name)))
         command.add_argument("source", type=Path, metavar="PATH", help="where the data set lies")

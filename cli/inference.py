@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from cli.child import run_child
-from cli.common import add_json, add_workspace, run_module, workspace_of
+from cli.common import add_json, add_workspace, open_project, run_module, workspace_of
 from cli.exits import Exit
 from cli.numbers import number, whole
+from cli.original.options import add_original
 from cli.output import say, say_json, say_pairs, say_table
 from core.common.errors import BatmanError
+from core.common.files import expand_user, read_json
 from core.common.text import clean, plural
 from core.common.workspace import Workspace
 from core.export.naming import split_names
 from core.inference import InferenceOptions
+from core.inference.options import TRACK_BUFFER, TRACK_OVERLAP
 from core.models import find_checkpoint
 
 DESCRIPTION = (
@@ -28,15 +31,18 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the model, the inputs and what to do with what is found."""
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--run", metavar="RUN", help="the best model of a run, by name or folder")
+    which.add_argument(
+        "--run", "-r", metavar="RUN", help="the best model of a run, by name or folder"
+    )
     which.add_argument(
         "--latest", action="store_true", help="the best model of the latest run (default)"
     )
     which.add_argument(
-        "--checkpoint", metavar="FILE", help="a model file, such as best.pth or model.onnx"
+        "--checkpoint", "-c", metavar="FILE", help="a model file, such as best.pth or model.onnx"
     )
     parser.add_argument(
         "--input",
+        "-i",
         nargs="+",
         required=True,
         metavar="PATH",
@@ -44,12 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output",
+        "-o",
         type=Path,
         metavar="DIR",
         help="folder to write (default: predictions/MODEL-NUMBER in the workspace)",
     )
     parser.add_argument(
         "--confidence",
+        "-t",
         type=number(0, 1),
         default=0.5,
         metavar="X",
@@ -63,9 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="least score of single classes, such as person=0.7",
     )
     parser.add_argument(
-        "--track", action="store_true", help="follow objects through videos and number them"
-    )
-    parser.add_argument(
         "--annotate",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -73,8 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--classes",
+        nargs="+",
         metavar="NAMES",
-        help="class names 'a,b' or 'a|b', for a model that does not name its own",
+        help="class names a b, 'a,b' or 'a|b', for a model that does not name its own",
     )
     parser.add_argument(
         "--device",
@@ -82,8 +88,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)",
     )
     parser.add_argument("--batch-size", type=whole(1, 65_536), metavar="N", help="images at once")
+    _add_videos(parser.add_argument_group("videos"))
     add_json(parser)
     add_workspace(parser)
+    add_original(parser, "inference")
+    parser.set_defaults(coco=True, optimise=True, predict=True)
+
+
+def _add_videos(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--frame-interval",
+        "-n",
+        type=whole(1),
+        default=1,
+        metavar="N",
+        help="look at every Nth frame only (default: %(default)s)",
+    )
+    group.add_argument(
+        "--track", action="store_true", help="follow objects through videos and number them"
+    )
+    group.add_argument(
+        "--track-thresh",
+        type=number(0, 1),
+        metavar="X",
+        help="score from which an object starts a track (default: --confidence)",
+    )
+    group.add_argument(
+        "--track-buffer",
+        type=whole(0, 100_000),
+        default=TRACK_BUFFER,
+        metavar="N",
+        help="frames, of 30 a second, to wait for an object that is hidden (default: %(default)s)",
+    )
+    group.add_argument(
+        "--match-thresh",
+        type=number(0, 1),
+        default=1 - TRACK_OVERLAP,
+        metavar="X",
+        help="most that boxes of one object differ, 1 minus their IoU (default: %(default)s)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,6 +150,15 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         batch_size=args.batch_size,
         classes=None if args.classes is None else split_names(args.classes),
+        spare_classes=None if args.project is None else _names_of(args),
+        frame_interval=args.frame_interval,
+        track_start=args.track_thresh,
+        track_buffer=args.track_buffer,
+        # ByteTrack's own match_thresh is the most that two boxes may lie apart.
+        track_overlap=round(1 - args.match_thresh, 9),
+        predict=args.predict,
+        coco=args.coco,
+        optimise=args.optimise,
     )
     result: dict[str, Any] = run_child("core.inference", options, quiet=args.json)
     if args.json:
@@ -136,6 +188,24 @@ def run(args: argparse.Namespace) -> int:
         ]
     )
     return Exit.OK
+
+
+def _names_of(args: argparse.Namespace) -> list[str]:
+    """Return the class names of the project of `--project`, in the order of the model's labels.
+
+    That is the order of `project.json` in the original, and by name here.
+    """
+    about = expand_user(args.project) / "project.json"
+    if about.is_file():
+        value = read_json(about)
+        names = value.get("classes") if isinstance(value, dict) else None
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            return names
+        raise BatmanError(f"'{clean(str(about))}' names no classes.", "Name them with --classes.")
+    from core.data.classes import list_classes
+
+    with open_project(args) as project:
+        return sorted(row.name for row in list_classes(project) if row.annotations)
 
 
 def _threshold(text: str) -> tuple[str, float]:

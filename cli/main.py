@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from cli.common import guard, run_module
 from cli.exits import TABLE, Exit
+from cli.original.scripts import SCRIPTS, answer
 from cli.output import say, say_error
 from core.common.text import did_you_mean
 from core.common.workspace import Workspace
@@ -92,6 +93,8 @@ def _dispatch(words: list[str]) -> int:
     name, *rest = words
     if name == "help":
         return _dispatch([*rest[:1], "--help"])
+    if name in SCRIPTS:
+        return answer(name)
     if name not in COMMANDS:
         return _unknown("command", name, COMMANDS)
     return run_module(COMMANDS[name].module, rest, f"batman {name}", workspace)

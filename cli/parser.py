@@ -60,8 +60,9 @@ class BatmanParser(argparse.ArgumentParser):
         raise SystemExit(Exit.WRONG)
 
     def options(self) -> list[str]:
-        """Return every option as it is written, such as `--json`."""
-        return sorted(self._option_string_actions)
+        """Return every option that the help shows, as it is written, such as `--json`."""
+        actions = self._option_string_actions.items()
+        return sorted(flag for flag, action in actions if action.help != argparse.SUPPRESS)
 
     def _no_option(self, word: str) -> bool:
         return (

@@ -12,18 +12,27 @@ from typing import Literal
 from cli.common import add_workspace, open_project, project_path, run_module, workspace_of
 from cli.exits import Exit
 from cli.model import export_model
+from cli.original.options import add_original
+from cli.original.training import (
+    allow_fallback,
+    check_video_id,
+    folder_as_project,
+    infer_instead,
+    refuse_full,
+    shares,
+    write_dataset,
+)
 from cli.output import say, say_pairs, say_table
 from cli.progress import Stages
 from cli.runs.follow import follow, typed
 from cli.runs.models import say_models
 from core.common.errors import BatmanError
-from core.common.text import plural
+from core.common.text import clean, plural
 from core.common.workspace import Workspace
 from core.models.sizes import MODELS, get_model
 from core.training.config.command_line import option_flag, option_names
 from core.training.config.form import SECTIONS, to_text
 from core.training.config.options import TrainingConfig, default_for, parse_config
-from core.training.launch.plan import plan_settings
 from core.training.run.disk_space import checkpoint_sizes
 from core.training.run.run import Run
 
@@ -43,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("what to train on")
     data.add_argument(
         "--project", metavar="PROJECT", help="project folder, or the name of one in the workspace"
+    )
+    data.add_argument(
+        "--dataset",
+        metavar="DIR",
+        help="COCO folder to train on without a project of your own; it stays as it is",
     )
     add_workspace(data)  # type: ignore[arg-type]
 
@@ -75,7 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--export", type=Path, metavar="DIR", help="folder to export --checkpoint to"
     )
     export.add_argument("--checkpoint", metavar="FILE", help="model file or run to export")
-    export_model.add_options(export)
+    export_model.add_options(export, words=True)
+    add_original(parser, "train")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
         say_models()
         return Exit.OK
     workspace = workspace_of(args)
+    if args.inference is not None:
+        return infer_instead(args)
     if args.export is not None or args.checkpoint is not None:
         if args.export is None or args.checkpoint is None:
             raise BatmanError(
@@ -96,19 +113,40 @@ def run(args: argparse.Namespace) -> int:
             "The option --classes belongs to --export.",
             "To train on some classes only, give them as --filter-classes 'a|b'.",
         )
+    if args.dataset is not None:
+        if args.project is not None:
+            raise BatmanError(
+                "There are two things to train on: --project and --dataset.",
+                "Leave one of them out.",
+            )
+        with folder_as_project(workspace, args.dataset, keep=not args.dry_run) as path:
+            return _train(args, workspace, path)
+    if args.project is None:
+        return _train(args, workspace, None)
+    with open_project(args) as project:
+        if args.video_id is not None:
+            check_video_id(project, args.video_id)
+    return _train(args, workspace, project.path)
+
+
+def _train(args: argparse.Namespace, workspace: Workspace, project: Path | None) -> int:
     chosen = {name: getattr(args, name) for name in option_names()}
     values = {name: value for name, value in chosen.items() if value is not None}
-    if "project" in values:
-        with open_project(args) as project:
-            values["project"] = project.path
+    values |= shares(args)
+    if project is not None:
+        values["project"] = project
     config = parse_config(values)
     if config.project is None and config.resume is None:
         raise BatmanError(
             "No project was chosen to train on.",
-            "Give one with --project, or go on with a run by --resume.",
+            "Give --project, --dataset with a COCO folder, or --resume with a run to go on.",
         )
     if args.dry_run:
         return _dry_run(workspace, config)
+    if args.output_dataset is not None:
+        refuse_full(Path(args.output_dataset))
+    if args.mps_fallback:
+        allow_fallback()
 
     from core.training.launch.local import require_trainer, start_local
     from core.training.launch.prepare_run import ready_run
@@ -125,6 +163,8 @@ def run(args: argparse.Namespace) -> int:
         else:
             ready = start_local(workspace, config, progress)
     say_ready(ready)
+    if args.output_dataset is not None:
+        write_dataset(ready, Path(args.output_dataset))
     if args.prepare_only:
         say(f"Start it with: batman train --resume {typed(ready, workspace)}", "dim")
         return Exit.OK
@@ -210,9 +250,11 @@ def _counts(config: TrainingConfig) -> str:
 
 
 def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
-    """Print the settings as training would have them, and what they would train on."""
-    resumed, settings = plan_settings(workspace, config, local=True)
-    settings = settings.resolved()
+    """Print what the same command without --dry-run would train; refuse what it would refuse."""
+    from core.training.launch.local import would_start
+    from core.training.launch.pretrained_weights import weights_to_fetch
+
+    where, resumed, settings = would_start(workspace, config)
     model = get_model(settings.model)
     say("Nothing is started: this is what would be trained.", "bold")
     say()
@@ -228,33 +270,23 @@ def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
         ],
     )
     say()
+    assert settings.dataset is not None  # would_start sees to it
     pairs: list[tuple[str, object]] = [
+        ("run folder", where),
         ("goes on with", resumed.path if resumed else settings.resume),
         ("model", f"{model.name}, {model.params:g} M parameters, {model.licence}"),
         ("effective batch", settings.effective_batch or "found out at the start"),
         ("checkpoints", checkpoint_sizes(settings).sentence()),
+        ("project", settings.project),
+        ("images", _counts(settings)),
+        ("classes", ", ".join(settings.dataset.class_names)),
     ]
-    if settings.dataset is not None:  # it goes on with what was prepared, wherever the project is
-        pairs += [
-            ("images", _counts(settings)),
-            ("classes", ", ".join(settings.dataset.class_names)),
-        ]
-    elif settings.project is not None:
-        from core.data.classes import list_classes
-        from core.data.store import Project
-
-        with Project.open(project_path(workspace, str(settings.project))) as project:
-            names = [row.name for row in list_classes(project) if row.annotations]
-            summary = project.summary()
-        if settings.filter_classes is not None:
-            names = [name for name in names if name in settings.filter_classes]
-        pairs += [
-            ("project", f"{summary.name}, {plural(summary.images, 'image')}"),
-            ("classes", ", ".join(names)),
-        ]
     say_pairs(pairs)
-    for note in settings.notes:
+    for note in [*settings.notes, *settings.dataset.notes]:
         say(f"Note: {note}", "yellow")
+    fetched = weights_to_fetch(settings)
+    if fetched is not None:
+        say(f"Note: the weights are fetched first, to {clean(str(fetched))}.", "yellow")
     say_findings(workspace, config)
     return Exit.OK
 

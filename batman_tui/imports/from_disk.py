@@ -83,9 +83,17 @@ class FolderWay(PathWay):
         from core.data.importers.import_named import import_named
 
         name = next(kind.name for kind in KINDS if kind.title == self._kind.value)
-        source, files = self.path, self._files.mode
+        source, files, anyway = self.path, self._files.mode, self.anyway
         return lambda project, progress, cancelled: [
-            import_named(project, source, name, files=files, progress=progress, cancelled=cancelled)
+            import_named(
+                project,
+                source,
+                name,
+                files=files,
+                anyway=anyway,
+                progress=progress,
+                cancelled=cancelled,
+            )
         ]
 
 
@@ -184,6 +192,7 @@ class VideoWay(PathWay):
         sources, value = typed_paths(self.typed), self._interval
         every_s = None if self._frames else value
         every_frames = int(value) if self._frames else None
+        anyway = self.anyway
         similar = self.query_one("#similar", RadioSet).pressed_index == 1
         return lambda project, progress, cancelled: [
             import_video(
@@ -192,6 +201,7 @@ class VideoWay(PathWay):
                 every_s=every_s,
                 every_frames=every_frames,
                 skip_similar=similar,
+                anyway=anyway,
                 progress=progress,
                 cancelled=cancelled,
             )
@@ -232,7 +242,7 @@ class OriginalWay(PathWay):
         """Import every part of the project."""
         from core.data.importers import import_original
 
-        source, files = self.path, self._files.mode
+        source, files, anyway = self.path, self._files.mode, self.anyway
         return lambda project, progress, cancelled: import_original(
-            project, source, files=files, progress=progress, cancelled=cancelled
+            project, source, files=files, anyway=anyway, progress=progress, cancelled=cancelled
         )

@@ -86,7 +86,7 @@ class ZooWay(Way):
         """Download and import."""
         from core.data.importers.services.coco_zoo import import_coco_zoo
 
-        names, most = self._names or None, self._most
+        names, most, anyway = self._names or None, self._most, self.anyway
         split = SPLITS[max(0, self.query_one("#zoo-split", RadioSet).pressed_index)]
         return lambda project, progress, cancelled: [
             import_coco_zoo(
@@ -94,6 +94,7 @@ class ZooWay(Way):
                 names,
                 split=split,
                 max_samples=most,
+                anyway=anyway,
                 progress=progress,
                 cancelled=cancelled,
             )
@@ -145,7 +146,7 @@ class RoboflowWay(Way):
         from core.data.importers.services.roboflow import import_roboflow
 
         space, name, version = self._text("space"), self._text("project"), self._text("version")
-        key = self._key
+        key, anyway = self._key, self.anyway
         # A function, not a `partial`: Textual names a worker by its arguments, and the text of a
         # `partial` would hold the key.
         return lambda project, progress, cancelled: [
@@ -155,6 +156,7 @@ class RoboflowWay(Way):
                 name,
                 int(version),
                 api_key=key,
+                anyway=anyway,
                 progress=progress,
                 cancelled=cancelled,
             )

@@ -28,6 +28,7 @@ from batman_tui.imports.from_network import RoboflowWay, ZooWay
 from batman_tui.imports.import_way import Way
 from batman_tui.keys import bindings
 from batman_tui.task_dialog import TaskDialog
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
 from batman_tui.widgets.form.choice import Choice
 from batman_tui.widgets.frame.keybar import KeyBar
 from batman_tui.widgets.table.table import Column, VirtualTable
@@ -144,8 +145,12 @@ class ImportDialog(TaskDialog["ImportReport"]):
 
     def action_start(self) -> None:
         """Start the import of what the form says."""
+        self._start(anyway=False)
+
+    def _start(self, *, anyway: bool) -> None:
         if self.phase != "form" or self.query_one("#ok", Button).disabled:
             return
+        self.way.anyway = anyway
         job = self.way.job()
 
         def bring(project: Project, progress: Any, cancelled: Callable[[], bool]) -> ImportReport:
@@ -159,6 +164,21 @@ class ImportDialog(TaskDialog["ImportReport"]):
     def form_again(self) -> None:
         """Back to the first field of the way in."""
         self.way.first.focus()
+
+    def ended_badly(self, error: BatmanError) -> None:
+        """Ask whether to go on where the data set looks like a mistake."""
+        from core.data.importers.balance.doubts import LooksWrong
+
+        if not isinstance(error, LooksWrong):
+            super().ended_badly(error)
+            return
+        lines = [error.message, error.advice, "Nothing was imported. It can be, as it is."]
+        self.app.push_screen(
+            ConfirmDialog(
+                "This looks like a mistake", [*filter(None, lines)], yes="Import anyway", no="Back"
+            ),
+            lambda agreed: self._start(anyway=True) if agreed else None,
+        )
 
     # The report
 
@@ -179,6 +199,8 @@ class ImportDialog(TaskDialog["ImportReport"]):
         self.query_one("#whole", Static).update(text)
 
     def _sum(self, report: ImportReport) -> Content:
+        from core.data.importers.balance.words import in_short, warnings
+
         parts: list[str | tuple[str, str]] = [
             ("✓ ", "$success"),
             (
@@ -193,8 +215,14 @@ class ImportDialog(TaskDialog["ImportReport"]):
             told = ", ".join(f"{clean(kind).replace('_', ' ')} {n:,}" for kind, n in kinds)
             count = plural(sum(n for _, n in kinds), "record was", "records were")
             parts.append((f"{count} not right: {told}.", "$text-warning"))
-        else:
-            parts.append("Every record was right.")
+        left = warnings(report.balance)
+        if not report.problems:
+            parts.append(
+                "Every record that came in was right." if left else "Every record was right."
+            )
+        parts += [(f"\n{sentence}", "$text-warning") for sentence in left]
+        if not left and report.balance:
+            parts.append((f"\n{in_short(report.balance)}", "$foreground-muted"))
         return Content.assemble(*parts)
 
     def action_save(self) -> None:

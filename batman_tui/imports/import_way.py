@@ -64,6 +64,8 @@ class Way(Guarded, Vertical):
     def __init__(self) -> None:
         super().__init__(id=f"way-{type(self).__name__.removesuffix('Way').lower()}")
         self.ready = False
+        self.anyway = False
+        """Whether what looks like a mistake is imported as it is; read by `job`."""
 
     @property
     def first(self) -> Widget:

@@ -26,6 +26,8 @@ from core.data.store import Project
 if TYPE_CHECKING:
     from core.data.importers import ImportRow
 
+# The height of the details, a frame and what every import has.
+DETAILS = 8
 NOTHING_YET = "Nothing was imported yet. Press i to import images."
 
 
@@ -37,7 +39,15 @@ def _told(row: ImportRow) -> str:
     if wrong:
         kinds = ", ".join(f"{clean(kind)} {count:,}" for kind, count in wrong.items())
         lines.append(f"{plural(sum(wrong.values()), 'record')} left out or put right: {kinds}")
+    lines += _warnings(row)
     return "".join(f"{line}\n" for line in lines if line)
+
+
+def _warnings(row: ImportRow) -> list[str]:
+    """Return what did not come in of what lay at the import's path, a sentence each."""
+    from core.data.importers.balance.words import warnings
+
+    return warnings(row.detail.get("balance", {}))
 
 
 class ImportsScreen(ProjectScreen):
@@ -51,7 +61,7 @@ class ImportsScreen(ProjectScreen):
     DEFAULT_CSS = """
     ImportsScreen {
         #imports-panel { height: 1fr; }
-        #imports-one { height: 8; }
+        #imports-one { height: 8; max-height: 50%; }
         #imports-one Static { width: 1fr; height: 1fr; }
         &.-low #imports-one { display: none; }
     }
@@ -143,6 +153,7 @@ class ImportsScreen(ProjectScreen):
                 (f"{plural(len(row.classes), 'class', 'classes')}: ", "$foreground-muted"),
                 clean(names),
             )
+            panel.styles.height = DETAILS + 2 * len(_warnings(row))
         panel.query_one(Static).update(text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

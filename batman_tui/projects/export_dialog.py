@@ -13,12 +13,12 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Button, ContentSwitcher, Input, RadioSet, Static
+from textual.widgets import Button, ContentSwitcher, Input, Select, Static
 from textual.worker import get_current_worker
 
 from batman_tui.keys import bindings
 from batman_tui.task_dialog import TaskDialog
-from batman_tui.widgets.form.choice import Choice
+from batman_tui.widgets.form.field import Choice as OneOf
 from batman_tui.widgets.form.line_input import LineInput
 from batman_tui.widgets.form.path_suggester import PathSuggester
 from batman_tui.widgets.frame.keybar import KeyBar
@@ -42,7 +42,13 @@ FORMATS = (
     Format("coco", "COCO", "Roboflow's folders; rfdetr and supervision read them. All is kept."),
     Format("yolo", "YOLO", "data.yaml, images and labels. Crowd regions are left out."),
     Format("voc", "Pascal VOC", "XML beside images; whole pixels. Crowd regions are left out."),
+    Format("csv", "CSV", "TensorFlow's table of boxes for each split. Crowd regions are left out."),
+    Format("kitti", "KITTI", "image_2 and label_2 for each split. Crowd regions are left out."),
     Format("original", "Original", "A project that the original Batman opens."),
+    Format("cvat", "CVAT", "For images 1.1, with subsets. Crowd regions are left out."),
+    Format("label-studio", "Label Studio", "Tasks for its local storage, and the interface."),
+    Format("labelme", "labelme", "A JSON file beside each picture. No crowd regions."),
+    Format("createml", "CreateML", "Boxes only, a JSON file a split. No outlines, no crowds."),
 )
 
 
@@ -65,15 +71,20 @@ class ExportDialog(TaskDialog["ExportReport"]):
 
         wrong: str
 
+    def __init__(self, project: Path) -> None:
+        super().__init__(project)
+        self._format = OneOf([item.name for item in FORMATS], FORMATS[0].name)
+        self._format.id = "format"
+
     def compose(self) -> ComposeResult:
         """Lay out format, folder and buttons, and the bar in their place."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(clean(f"Export {self.project.name}"))
             with ContentSwitcher(initial="form", id="phases"):
                 with Vertical(id="form"):
-                    with RadioSet(id="format", compact=True):
-                        for item in FORMATS:
-                            yield Choice(item.name, item is FORMATS[0], compact=True)
+                    with Horizontal(id="format-line"):
+                        yield Static("Format", classes="dialog--text")
+                        yield self._format
                     yield Static("", markup=False, id="about", classes="dialog--hint")
                     yield Static("Folder, new or empty", classes="dialog--text")
                     yield LineInput(suggester=PathSuggester(), id="folder")
@@ -100,7 +111,7 @@ class ExportDialog(TaskDialog["ExportReport"]):
     @property
     def format(self) -> Format:
         """The format that is chosen."""
-        return FORMATS[max(0, self.query_one("#format", RadioSet).pressed_index)]
+        return next(item for item in FORMATS if item.name == self._format.value)
 
     @property
     def folder(self) -> Path:
@@ -116,7 +127,7 @@ class ExportDialog(TaskDialog["ExportReport"]):
         folder = self.batman.workspace.root / "exports" / f"{self.project.name}-{item.key}"
         return str(folder)
 
-    @on(RadioSet.Changed, "#format")
+    @on(Select.Changed, "#format")
     def _format_chosen(self) -> None:
         line = self.query_one("#folder", LineInput)
         # A folder that was typed is kept.
@@ -151,8 +162,7 @@ class ExportDialog(TaskDialog["ExportReport"]):
 
     def action_next_format(self) -> None:
         """Take the next format."""
-        following = (FORMATS.index(self.format) + 1) % len(FORMATS)
-        self.query_one("#format", RadioSet).query(Choice)[following].value = True
+        self._format.action_turn(1)
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#ok")
@@ -174,13 +184,19 @@ class ExportDialog(TaskDialog["ExportReport"]):
         def write(project: Project, progress: Any, cancelled: Callable[[], bool]) -> ExportReport:
             from core.data import exporters
 
-            export = {
+            ways: dict[str, Callable[..., ExportReport]] = {
                 "coco": exporters.export_coco,
                 "yolo": exporters.export_yolo,
                 "voc": exporters.export_voc,
+                "csv": exporters.export_csv,
+                "kitti": exporters.export_kitti,
                 "original": exporters.export_original,
-            }[key]
-            return export(project, folder, progress=progress, cancelled=cancelled)
+                "cvat": exporters.export_cvat,
+                "label-studio": exporters.export_label_studio,
+                "labelme": exporters.export_labelme,
+                "createml": exporters.export_createml,
+            }
+            return ways[key](project, folder, progress=progress, cancelled=cancelled)
 
         self.begin(write, f"The export of '{self.project.name}' is not done.")
 

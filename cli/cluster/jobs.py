@@ -8,7 +8,7 @@ import sys
 from cli.cluster import job as jobs_one
 from cli.cluster import jobs_clone, jobs_watch
 from cli.cluster.job_words import line_json, look, time_text, why_text
-from cli.common import add_json, add_workspace, confirm, run_module
+from cli.common import add_json, add_workspace, confirm, run_module, workspace_of
 from cli.connect import Terminal, profile_for
 from cli.exits import Exit
 from cli.notify import add_notify
@@ -16,6 +16,7 @@ from cli.output import say, say_error, say_json, say_table
 from cli.parser import Subcommands
 from core.common.text import plural
 from slurm.hosts import Host
+from slurm.job.record import damaged_records
 from slurm.queue.arrays import JobLine
 from slurm.queue.job_actions import DONE, act, check_ids
 from slurm.queue.queue import QueueSnapshot
@@ -82,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     watch, watched, jobs = look(args)
     lines = watched.lines(fold=not args.unfold)
+    damaged = damaged_records(workspace_of(args))
     if args.json:
         say_json(
             {
@@ -89,6 +91,7 @@ def _list(args: argparse.Namespace) -> int:
                 "taken_at": jobs.taken_at,
                 "accounting": jobs.accounting,
                 "errors": dict(jobs.errors),
+                "damaged": [error.message for error in damaged],
                 "jobs": [line_json(line) for line in lines],
                 "gpus": [
                     {"type": p.type, "free": p.free, "total": p.total, "away": p.away,
@@ -120,6 +123,8 @@ def _list(args: argparse.Namespace) -> int:
         _say_partitions(jobs)
     for error in jobs.errors.values():
         say_error(error, "What it would have told is missing above.")
+    for wrong in damaged:
+        say_error(wrong.message, "Its job may be above without its run. When it is not, remove it.")
     return Exit.OK
 
 

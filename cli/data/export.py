@@ -1,4 +1,4 @@
-"""`batman export`: write a project as COCO, YOLO or Pascal VOC, or a trained model."""
+"""`batman export`: write a project for other programs, or a trained model."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ from core.common.text import plural
 from core.data.exporters import (
     ExportReport,
     export_coco,
+    export_createml,
+    export_csv,
+    export_cvat,
+    export_kitti,
+    export_label_studio,
+    export_labelme,
     export_original,
     export_voc,
     export_yolo,
@@ -32,7 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("coco", "COCO in Roboflow's folders, which rfdetr and supervision read", export_coco),
         ("yolo", "YOLO: data.yaml, images and labels", export_yolo),
         ("voc", "Pascal VOC: XML annotations beside the images", export_voc),
+        ("csv", "TensorFlow's CSV: a line for each box, a table for each split", export_csv),
+        ("kitti", "KITTI: image_2 and label_2 in training, validation, testing", export_kitti),
         ("original", "a project of the original Batman", export_original),
+        ("cvat", "CVAT for images 1.1: annotations.xml and images", export_cvat),
+        ("label-studio", "Label Studio: tasks, labeling interface and images", export_label_studio),
+        ("labelme", "labelme: a JSON file beside each picture", export_labelme),
+        ("createml", "CreateML: a JSON file beside the pictures of each split", export_createml),
     ):
         command = commands.add(name, what, _exporting(exporter))
         command.add_argument("out", type=Path, metavar="OUT", help="folder to write, new or empty")

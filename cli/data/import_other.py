@@ -55,6 +55,7 @@ def _video(args: argparse.Namespace) -> int:
             every_s=args.every_s,
             every_frames=args.every_frames,
             skip_similar=args.skip_similar,
+            anyway=args.anyway,
             progress=progress,
         )
     show_report(report, args)
@@ -67,6 +68,8 @@ def _original(args: argparse.Namespace) -> int:
     from core.data.importers.report import together
 
     with importing(args) as (project, progress):
-        reports = import_original(project, args.source, files=args.files, progress=progress)
+        reports = import_original(
+            project, args.source, files=args.files, anyway=args.anyway, progress=progress
+        )
     show_report(together(reports), args)
     return Exit.OK

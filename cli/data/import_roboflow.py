@@ -9,6 +9,7 @@ import sys
 
 from cli.exits import Exit
 from cli.numbers import whole
+from cli.original.options import add_original
 from cli.parser import Subcommands
 from core.common.errors import ImportFailed
 from core.privacy.secrets import hide_argument
@@ -55,6 +56,7 @@ def add(commands: Subcommands) -> None:
         help="folder of projects and runs (elsewhere --workspace)",
     )
     add_report(parser)
+    add_original(parser, "importer roboflow")
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from cli.common import joined, open_project, project_path, workspace_of
 from cli.output import say, say_table
@@ -15,6 +16,7 @@ from core.common.files import write_json
 from core.common.progress import Progress
 from core.common.text import plural
 from core.data.importers import ImportReport
+from core.data.importers.balance.words import all_well, in_short, rows
 from core.data.store import Project
 
 # Of each kind of problem, as many examples are shown unless --verbose is given.
@@ -39,6 +41,10 @@ def show_report(report: ImportReport, args: argparse.Namespace) -> None:
         f"Imported {plural(report.images, 'image')}, {plural(report.annotations, 'annotation')}"
         f" and {plural(len(report.classes), 'class')}{named}."
     )
+    if all_well(report.balance):
+        say(in_short(report.balance), "dim")
+    else:
+        show_balance(report.balance)
     if report.problems:
         say()
         say(f"{plural(sum(report.counts().values()), 'record')} needed attention:", "yellow")
@@ -65,6 +71,16 @@ def show_report(report: ImportReport, args: argparse.Namespace) -> None:
         write_json(args.report, report.to_dict())
         say(f"The report is in {args.report}.")
     say(f"Next: batman classes list --project {shlex.quote(args.project)}", "dim")
+
+
+def show_balance(balance: Mapping[str, Any]) -> None:
+    """Print where everything went that lay at the path, as a table."""
+    say()
+    say_table(
+        ["of what lay there", "found", "taken", "the rest"],
+        [(row.what, f"{row.found:,}", f"{row.taken:,}", row.rest) for row in rows(balance)],
+        right=("found", "taken"),
+    )
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from cli.common import add_project
 from cli.exits import Exit
 from cli.numbers import whole
+from cli.original.options import add_original
 from cli.parser import Subcommands
 
 
@@ -68,6 +69,7 @@ def add(commands: Subcommands) -> None:
     )
     add_report(parser)
     add_project(parser, create=True)
+    add_original(parser, "importer coco")
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -86,6 +88,7 @@ def _run(args: argparse.Namespace) -> int:
             cache_dir=args.cache_dir,
             files=args.files,
             threads=args.threads,
+            anyway=args.anyway,
             progress=progress,
         )
     show_report(report, args)

@@ -24,6 +24,7 @@ from cli.output import say, say_json, say_pairs, say_table
 from cli.parser import Subcommands
 from core.common.errors import BatmanError
 from core.common.text import plural
+from core.common.workspace import folders_with
 from core.data.store import Project, ProjectSummary
 
 DESCRIPTION = "Create, list, show and delete projects."
@@ -70,19 +71,25 @@ def _create(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    workspace = workspace_of(args)
+    return say_projects(workspace_of(args).projects_dir, as_json=args.json)
+
+
+def say_projects(folder: Path, *, as_json: bool) -> int:
+    """Print what projects lie in `folder`; return the exit code."""
     found: list[tuple[Path, ProjectSummary | None, str]] = []
-    for path in workspace.list_projects():
+    ours = folders_with(folder, "project.db")
+    for path in ours:
         try:
             with Project.open(path) as project:
                 found.append((path, project.summary(), ""))
         except BatmanError as error:
             # One that cannot be read does not hide the others.
             found.append((path, None, error.message))
-    if args.json:
+    if as_json:
         say_json([_facts(*entry) for entry in found])
-    elif not found:
-        say(f"There are no projects in {workspace.projects_dir}.")
+        return Exit.OK
+    if not found:
+        say(f"There are no projects in {folder}.")
         say("Create one with batman project create NAME.", "dim")
     else:
         say_table(
@@ -93,6 +100,13 @@ def _list(args: argparse.Namespace) -> int:
         for path, _, problem in found:
             if problem:
                 say(f"{path.name}: {problem}", "yellow")
+    for path in folders_with(folder, "project.json"):
+        if path not in ours:
+            say(
+                f"{path.name} is of the original Batman; bring it in with batman import original"
+                f" {shlex.quote(str(path))} --project {shlex.quote(path.name)} --create",
+                "dim",
+            )
     return Exit.OK
 
 

@@ -28,10 +28,14 @@ def add(commands: Subcommands) -> None:
     add_workspace(command)
 
 
-def add_options(parser: argparse._ActionsContainer) -> None:
-    """Give `parser` the class names and formats of an export."""
+def add_options(parser: argparse._ActionsContainer, *, words: bool = False) -> None:
+    """Give `parser` the class names and formats of an export.
+
+    With `words` names may be several words, which would swallow what stands without an option.
+    """
     parser.add_argument(
         "--classes",
+        nargs="+" if words else None,
         metavar="NAMES",
         help="class names 'a,b' or 'a|b' in the model's order, to check or rename them",
     )

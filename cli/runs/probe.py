@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     settings = config.model_dump(mode="json", include=set(_OPTIONS))
     found = run_child("core.training.worker.probe_batch_size", settings, quiet=args.json)
     batch = int(found["batch"])
-    if idle(gpu):  # what another program holds now is no measure for later
-        remember(config, gpu, batch)
+    # What another program holds now is no measure for later.
+    told = remember(config, gpu, batch) if idle(gpu) else ""
     advice = recommend_here(config, [gpu])
     if args.json:
         say_json(
@@ -61,11 +61,11 @@ def run(args: argparse.Namespace) -> int:
                 "gpu": gpu.name, "memory_bytes": gpu.memory_total, "model": config.model,
                 "image_size": config.image_size, "largest_batch": batch,
                 "batch_size": advice.batch_size, "grad_accum": advice.grad_accum,
-                "remembered": idle(gpu),
+                "remembered": idle(gpu), "problem": told or None,
             }
         )  # fmt: skip
         return Exit.OK
-    for note in config.notes:
+    for note in [*config.notes, *filter(None, [told])]:
         say(f"Note: {note}", "yellow")
     say_pairs(
         [

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import psutil
 
 GIB = 1024**3
 
@@ -28,19 +24,6 @@ class Gpu:
     def label(self) -> str:
         """Name and memory for people, such as `NVIDIA A100-SXM4-40GB · 40 GiB`."""
         return f"{self.name} · {self.memory_total / GIB:.0f} GiB"
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """A machine at one moment. Memory in bytes, `cpu_percent` 0 to 100 over all cores."""
-
-    host: str
-    system: str
-    cores: int
-    cpu_percent: float
-    memory_total: int
-    memory_available: int
-    gpus: tuple[Gpu, ...]
 
 
 def find_gpus(library: Any = None) -> list[Gpu]:
@@ -109,23 +92,6 @@ def usable_cores() -> int:
         return len(os.sched_getaffinity(0)) or 1
     except (AttributeError, OSError):  # macOS has no affinity
         return os.cpu_count() or 1
-
-
-def read_machine(gpus: Callable[[], list[Gpu]] = find_gpus) -> Machine:
-    """Return what this machine has and how busy it is; never raises, unknown numbers are 0.
-
-    `cpu_percent` counts from the previous call; the first one of a process is 0.
-    """
-    memory = _quietly(psutil.virtual_memory)
-    return Machine(
-        host=socket.gethostname(),
-        system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        cores=usable_cores(),
-        cpu_percent=_quietly(psutil.cpu_percent) or 0.0,
-        memory_total=memory.total if memory else 0,
-        memory_available=memory.available if memory else 0,
-        gpus=tuple(gpus()),
-    )
 
 
 def _quietly(call: Callable[[], Any]) -> Any:

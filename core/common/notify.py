@@ -14,14 +14,13 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.common.files import read_plain
 from core.common.folders import config_dir
-from core.common.parse import parse_toml
-from core.common.text import clean, did_you_mean
+from core.common.parse import Check, one_of, parse_toml, read_entries, switch
+from core.common.text import clean
 from core.privacy.secrets import redact
 
 DESKTOP = ("auto", "osc9", "osc777", "notify-send", "off")
@@ -49,34 +48,22 @@ def read_notify(table: object) -> tuple[NotifySettings, list[str]]:
     """Return the settings in the TOML table, and a sentence for each entry that is wrong."""
     if not isinstance(table, Mapping):
         return NotifySettings(), ["notify must be a table: [notify]"]
-    values: dict[str, Any] = {}
-    problems = []
-    known = [item.name for item in fields(NotifySettings)]
-    for name, value in table.items():
-        if (name == "bell" and isinstance(value, bool)) or (name == "desktop" and value in DESKTOP):
-            values[name] = value
-        elif name == "command" and isinstance(value, str):
-            try:
-                values[name] = tuple(shlex.split(value))
-            except ValueError as error:
-                problems.append(f"notify.command: {error}")
-        elif (
-            name == "command"
-            and isinstance(value, list)
-            and all(isinstance(word, str) for word in value)
-        ):
-            values[name] = tuple(value)
-        elif name in known:
-            wanted = {
-                "bell": "true or false",
-                "desktop": f"one of {', '.join(DESKTOP)}",
-                "command": 'a command line, or a list of words such as ["my-tool", "--loud"]',
-            }[name]
-            problems.append(f"notify.{name} must be {wanted}")
-        else:
-            guess = did_you_mean(str(name), known)
-            problems.append(f"unknown entry 'notify.{clean(str(name))}'; {guess}".rstrip("; "))
+    values, problems = read_entries(table, _ENTRIES, "notify.")
     return NotifySettings(**values), problems
+
+
+def _command(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        try:
+            return tuple(shlex.split(value))
+        except ValueError as error:
+            raise ValueError(f"cannot be taken apart: {error}") from None
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return tuple(value)
+    raise ValueError('must be a command line, or a list of words such as ["my-tool", "--loud"]')
+
+
+_ENTRIES: dict[str, Check] = {"bell": switch, "desktop": one_of(DESKTOP), "command": _command}
 
 
 def load_notify(folder: Path | None = None) -> NotifySettings:

@@ -60,14 +60,14 @@ class Workspace:
 
         One that may not be read is among them. Raises `BatmanError` when their folder may not be.
         """
-        return _folders_with(self.projects_dir, "project.db")
+        return folders_with(self.projects_dir, "project.db")
 
     def list_runs(self) -> list[Path]:
         """Return the run folders, the most recently changed first.
 
         One that may not be read is among them. Raises `BatmanError` when their folder may not be.
         """
-        runs = _folders_with(self.runs_dir, "training_config.json")
+        runs = folders_with(self.runs_dir, "training_config.json")
         return sorted(runs, key=_changed, reverse=True)
 
 
@@ -88,7 +88,11 @@ def entries_of(parent: Path) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def _folders_with(parent: Path, file: str) -> list[Path]:
+def folders_with(parent: Path, file: str) -> list[Path]:
+    """Return the folders in `parent` that have a `file`, sorted by name.
+
+    One that may not be read is among them. Raises `BatmanError` when `parent` may not be.
+    """
     names = sorted(entry.name for entry in entries_of(parent))
     return [parent / name for name in names if holds(parent / name, file)]
 

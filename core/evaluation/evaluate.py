@@ -32,6 +32,7 @@ from core.evaluation.result import (
     SizeResult,
     evaluation_folder,
 )
+from core.training.run.checkpoints import BEST, read_best
 from core.training.run.results import MAX_DETECTIONS, RESULTS_FILE
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ def evaluate(
         )
         result = _finish(result, checkpoint, options.split, speed, time.monotonic() - started)
         result.save(working)
-        write_atomic(working / PREDICTIONS, json.dumps(predictions, separators=(",", ":")))
+        write_atomic(
+            working / PREDICTIONS, json.dumps(truth.as_named(predictions), separators=(",", ":"))
+        )
         if cancelled():
             raise Cancelled("The evaluation was cancelled.")
         put_in_place(working, output)
@@ -163,6 +166,17 @@ def predict_split(
     return found
 
 
+def count_sizes(truth: Truth) -> dict[str, int]:
+    """Return how many objects each of COCO's sizes has, crowds not counted.
+
+    As pycocotools counts, one of exactly 32² or 96² pixels belongs to two sizes.
+    """
+    areas = [a["area"] for a in truth.annotations if not a["iscrowd"]]
+    return {
+        name: sum(least <= area <= most for area in areas) for name, (least, most) in SIZES.items()
+    }
+
+
 def _own_dataset(folder: Path) -> Path:
     from core.training.config.options import TrainingConfig
 
@@ -198,8 +212,9 @@ def _result(
     progress: Report,
 ) -> EvaluationResult:
     from core.evaluation import coco, pictures
-    from core.evaluation.confusion import confusion, worst_images
+    from core.evaluation.confusion import confusion
     from core.evaluation.metrics import best_common, best_f1
+    from core.evaluation.worst_images import worst_images
 
     common = best_common(metrics.matches)
     per_class = []
@@ -211,16 +226,14 @@ def _result(
             values |= {key: getattr(best, key) for key in ("precision", "recall", "f1")}
             values["threshold"] = best.threshold
         per_class.append(ClassResult(name=name, annotations=matches.objects, **values))
-    sizes = []
-    for place, (name, (least, most)) in enumerate(SIZES.items(), start=1):
-        count = sum(least <= a["area"] < most and not a["iscrowd"] for a in truth.annotations)
-        sizes.append(
-            SizeResult(
-                name=name, annotations=count, ap=metrics.ap(size=place), ar=metrics.ar(size=place)
-            )
+    sizes = [
+        SizeResult(
+            name=name, annotations=count, ap=metrics.ap(size=place), ar=metrics.ar(size=place)
         )
+        for place, (name, count) in enumerate(count_sizes(truth).items(), start=1)
+    ]
     overall: dict[str, Any] = metrics.summary()
-    table = confusion(truth, predictions, detector.classes, common.threshold)
+    table = confusion(truth, predictions, metrics, detector.classes, common.threshold)
     worst = worst_images(truth, predictions, metrics, detector.classes, common.threshold)
     worst = worst[: options.worst]
     class_ids = model_class_ids(checkpoint)
@@ -294,9 +307,13 @@ def _finish(
 
 
 def _trained(run: Path) -> float | None:
-    try:
-        best = read_json(run / RESULTS_FILE).get("best") or {}
-        value = best.get("map50_95")
-    except (BatmanError, AttributeError):
-        return None
+    """Return what training measured of the run's best model: what that says, else the results."""
+    said = read_best(run / BEST)
+    if said is not None and said.record:
+        value = said.record.get("map50_95")
+    else:
+        try:
+            value = (read_json(run / RESULTS_FILE).get("best") or {}).get("map50_95")
+        except (BatmanError, AttributeError):
+            return None
     return float(value) if isinstance(value, (int, float)) else None

@@ -16,7 +16,9 @@ PREDICTIONS = "predictions.json"
 PR_CURVES = "pr_curves.png"
 CONFUSION = "confusion_matrix.png"
 
-# COCO's sizes of objects, by their area in pixels (pycocotools.cocoeval.Params).
+# COCO's sizes of objects, by their area in pixels; both ends belong to a size, so that an object of
+# exactly 32 × 32 is small and medium (pycocotools 2.0.11, `cocoeval.py`: `Params.setDetParams` and
+# `evaluateImg`, which passes over what is below the one or above the other).
 SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 
 

@@ -20,7 +20,9 @@ from core.common.text import clean
 from core.data.images.class_colours import model_class_ids
 from core.export.formats import DEFAULT, FORMATS, Format, require_formats
 from core.export.naming import check_classes
+from core.export.verify import IMAGES
 from core.privacy.secrets import redact, redact_forms, redact_tree
+from core.training.run.checkpoints import BEST, read_best
 from core.training.run.results import RESULTS_FILE
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class ExportOptions:
     classes: Sequence[str] | None = None
     formats: Sequence[str] = DEFAULT
     images: Path | None = None
-    verify_images: int = 50
+    verify_images: int = IMAGES
     tolerance: float | None = None
 
 
@@ -218,13 +220,17 @@ def _training(source: Path) -> dict[str, Any]:
         results = read_json(source.with_name(RESULTS_FILE))
     except BatmanError:
         return {}
-    if source.name != "best.pth" or not isinstance(results, dict):
+    if source.name != BEST or not isinstance(results, dict):
         return {}
+    epoch, metrics = results.get("best_epoch"), results.get("best")
+    said = read_best(source)
+    if said is not None and said.epoch and said.epoch != epoch:  # copied while it trained
+        epoch, metrics = said.epoch, said.record
     return {
         "run": results.get("run"),
-        "best_epoch": results.get("best_epoch"),
+        "best_epoch": epoch,
         "dataset_fingerprint": results.get("dataset_fingerprint"),
-        "metrics": results.get("best"),
+        "metrics": metrics,
     }
 
 

@@ -8,12 +8,17 @@ from core.common.errors import ClassError
 from core.common.text import clean, plural
 
 
-def split_names(text: str) -> list[str]:
+def split_names(text: str | Sequence[str]) -> list[str]:
     """Return the class names in `text`: between bars where it has any, else between commas.
 
-    Bars, as `--filter-classes` has them, are for names that hold a comma.
+    Bars, as `--filter-classes` has them, are for names that hold a comma. Several words are a name
+    each; a comma after one is none of it.
     """
-    return [name.strip() for name in text.split("|" if "|" in text else ",")]
+    words = [text] if isinstance(text, str) else list(text)
+    if len(words) > 1:
+        return [word.strip().removesuffix(",").strip() for word in words]
+    (one,) = words
+    return [name.strip() for name in one.split("|" if "|" in one else ",")]
 
 
 def check_classes(own: Sequence[str], given: Sequence[str] | None) -> tuple[list[str], list[str]]:

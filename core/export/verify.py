@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Of two queries whose scores nearly tie, one runtime may take the one, the other the other: what
 # no class scores this high plays no part.
 _LEAST = 0.05
+# Images that both models look at, where nothing else is asked for.
+IMAGES = 50
 _SYNTHETIC = 8
 
 

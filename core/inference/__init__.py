@@ -5,7 +5,8 @@ Importing this package is light; torch, supervision and av come in when `infer` 
 
 from __future__ import annotations
 
-from core.inference.infer import InferenceOptions, InferenceSummary, infer
+from core.inference.infer import infer
 from core.inference.inputs import Skipped
+from core.inference.options import InferenceOptions, InferenceSummary
 
 __all__ = ["InferenceOptions", "InferenceSummary", "Skipped", "infer"]

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,61 +25,14 @@ from core.data.images.deep_pictures import is_deep
 from core.data.images.exif_orientation import orientation_of, turned
 from core.data.images.picture_files import has_several, open_picture, why_broken
 from core.inference.inputs import Names, Skipped, Source, find_sources
+from core.inference.options import InferenceOptions, InferenceSummary
 
 if TYPE_CHECKING:
     from core.inference.records import RecordWriter
+    from core.inference.tracking import Tracker
     from core.models import Detector, Prediction
 
 ANNOTATED = "annotated"
-
-
-@dataclass(frozen=True, slots=True)
-class InferenceOptions:
-    """What to look at, with which model, and where to put what was found.
-
-    `target` is a run (folder or name), an export's folder or a model file. `inputs` are files,
-    folders and patterns. Predictions that score at least `confidence` count; `thresholds` says
-    otherwise for classes by name. `track` follows objects through videos (images have no order
-    in time and are not tracked). `annotate` writes
-    pictures and videos with boxes. `classes` is only for a checkpoint that does not name its own.
-    """
-
-    target: str | Path
-    inputs: Sequence[str | Path]
-    output: Path
-    confidence: float = 0.5
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    track: bool = False
-    annotate: bool = True
-    device: str = "auto"
-    batch_size: int | None = None
-    classes: Sequence[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InferenceSummary:
-    """What was looked at and found. `skipped` are the inputs that could not be used.
-
-    `frames` counts images and frames of videos; `per_class` the detections by class, all classes
-    of the model; `tracks` how many objects were followed, None without tracking. `seconds` is
-    without the time to load the model. `annotated` is None if no pictures were asked for.
-    """
-
-    checkpoint: Path
-    output: Path
-    csv: Path
-    coco: Path
-    annotated: Path | None
-    device: str
-    classes: list[str]
-    images: int
-    videos: int
-    frames: int
-    detections: int
-    per_class: dict[str, int]
-    tracks: int | None
-    skipped: list[Skipped]
-    seconds: float
 
 
 def infer(
@@ -94,19 +46,12 @@ def infer(
     have, RunError and ConfigError as `load_detector` does, Cancelled (annotated pictures that were
     written stay), DiskFull (new ones go).
     """
-    from core.models import load_detector
-
     _check(options)
     sources, skipped = find_sources(options.inputs, options.output)
     if not sources:
         raise _nothing_left(skipped)
     progress(Progress("loading the model", 0, None))
-    detector = load_detector(
-        options.target,
-        device=options.device,
-        batch_size=options.batch_size,
-        classes=options.classes,
-    )
+    detector = _load(options)
     session = _Session(options, detector, progress, cancelled)
     try:
         with naming_full_disk(options.output):
@@ -147,8 +92,28 @@ def _check(options: InferenceOptions) -> None:
         if not 0 <= value <= 1:
             of = f" of '{clean(name)}'" if name else ""
             raise BatmanError(f"The confidence{of} must lie between 0 and 1, not {value:g}.")
+    if options.frame_interval < 1:
+        raise BatmanError(f"A frame interval is at least 1, not {options.frame_interval}.")
     if options.batch_size is not None and options.batch_size < 1:
         raise BatmanError(f"The batch size must be at least 1, not {options.batch_size}.")
+
+
+def _load(options: InferenceOptions) -> Detector:
+    from core.models import load_detector
+
+    def load(classes: Sequence[str] | None) -> Detector:
+        return load_detector(
+            options.target, device=options.device, batch_size=options.batch_size, classes=classes
+        )
+
+    try:
+        detector = load(options.classes)
+    except ClassError:
+        if options.classes is not None or options.spare_classes is None:
+            raise
+        detector = load(options.spare_classes)
+    detector.optimise = options.optimise
+    return detector
 
 
 def _nothing_left(skipped: Sequence[Skipped]) -> BatmanError:
@@ -198,7 +163,8 @@ class _Session:
         from core.inference.records import RecordWriter
 
         started = time.monotonic()
-        with RecordWriter(self.options.output, self.detector.classes) as records:
+        options = self.options
+        with RecordWriter(options.output, self.detector.classes, coco=options.coco) as records:
             self._look_at_images([s for s in sources if not s.video], records, skipped)
             for source in sources:
                 if source.video:
@@ -210,7 +176,7 @@ class _Session:
             checkpoint=detector.path,
             output=self.options.output,
             csv=records.csv_path,
-            coco=records.coco_path,
+            coco=records.coco_path if options.coco else None,
             annotated=self.folder if self.options.annotate else None,
             device=detector.device,
             classes=detector.classes,
@@ -310,8 +276,14 @@ class _Session:
         stage = f"video {clean(source.name)}"
         weakest = float(self.least.min())
         tracker = None
+        every = self.options.frame_interval
         if self.options.track:
-            tracker = tracking.Tracker(reader.rate, weakest)
+            tracker = tracking.Tracker(
+                reader.rate / every,
+                weakest if self.options.track_start is None else self.options.track_start,
+                self.options.track_buffer,
+                self.options.track_overlap,
+            )
             weakest = min(weakest, tracking.LOW_SCORE)
         seen_tracks: set[int] = set()
         before = self.frames
@@ -323,37 +295,61 @@ class _Session:
                 target = self._target(Path(source.name).with_suffix(".mp4").as_posix())
                 writer = stack.enter_context(video.VideoWriter(target, reader))
             frames = _noting_damage(reader, skipped)
+            if not writer:
+                frames = (frame for frame in frames if not frame.number % every)
             for batch in in_batches(frames, self._load_frame, self.detector.batch_size):
                 self._stop_if_cancelled()
-                sizes = [(pixels.shape[1], pixels.shape[0]) for _, (pixels, _) in batch]
-                scaled = np.stack([small for _, (_, small) in batch])
-                predictions = self.detector.predict_prepared(scaled, sizes, weakest)
-                for (frame, (pixels, _)), size, found in zip(
-                    batch, sizes, predictions, strict=True
-                ):
+                looked = [loaded for _, loaded in batch if loaded[1] is not None]
+                predictions = iter(self._predict(looked, weakest))
+                for frame, (pixels, scaled) in batch:
                     tracks = None
-                    if tracker:
-                        found, tracks = tracker.update(found)
-                        strong = found.scores >= self.least[found.class_ids]
+                    if scaled is None:
+                        found, tracks = self._between(tracker, frame.number)
+                    else:
+                        found = next(predictions)
+                        if tracker:
+                            found, tracks = tracker.update(found)
+                    strong = found.scores >= self.least[found.class_ids]
+                    found = self._strong(found)
+                    if tracks is not None:
                         tracks = [t for t, keep in zip(tracks, strong, strict=True) if keep]
                         seen_tracks.update(tracks)
-                    found = self._strong(found)
-                    records.add(
-                        source.name, size, found,
-                        source=source.path, frame=frame.number, time=frame.time, tracks=tracks,
-                    )  # fmt: skip
-                    self._count(found)
+                    if scaled is not None:
+                        size = pixels.shape[1], pixels.shape[0]
+                        records.add(
+                            source.name, size, found,
+                            source=source.path, frame=frame.number, time=frame.time, tracks=tracks,
+                        )  # fmt: skip
+                        self._count(found)
                     if writer:
                         writer.write(self._drawn(pixels, found, tracks), frame.pts)
-                self.progress(Progress(stage, self.frames - before, reader.total))
+                self.progress(Progress(stage, batch[-1][0].number + 1, reader.total))
         if self.frames == before and not any(item.path == str(source.path) for item in skipped):
             skipped.append(Skipped(str(source.path), "holds no frame"))
         self.videos += self.frames > before
         self.tracks += len(seen_tracks)
 
     def _load_frame(self, frame: Any) -> tuple[Any, Any]:
+        """Return the frame's pixels, and scaled for the model where it is to be looked at."""
         pixels = frame.pixels()
-        return pixels, self.detector.prepare(pixels)
+        looked = not frame.number % self.options.frame_interval
+        return pixels, self.detector.prepare(pixels) if looked else None
+
+    def _predict(self, looked: Sequence[tuple[Any, Any]], weakest: float) -> list[Prediction]:
+        if not looked:
+            return []
+        sizes = [(pixels.shape[1], pixels.shape[0]) for pixels, _ in looked]
+        scaled = np.stack([small for _, small in looked])
+        return self.detector.predict_prepared(scaled, sizes, weakest)
+
+    def _between(self, tracker: Tracker | None, frame: int) -> tuple[Prediction, list[int] | None]:
+        """Return what to draw on a frame that is not looked at."""
+        from core.models import Prediction
+
+        if tracker is None:
+            return Prediction.none(), None
+        every = self.options.frame_interval
+        return tracker.between(frame % every / every if self.options.predict else 0.0)
 
     def _target(self, name: str) -> Path:
         target = self.folder / self.names.take(name)

@@ -33,11 +33,14 @@ class RecordWriter:
     frame's number after it for a frame of a video, whose `frame` (from 0) and `time` (seconds) are
     there too; categories count from 1 in the order of the model's classes; an annotation has
     `score`, and `track_id` if it was tracked. Boxes are left, top, width, height in pixels.
+
+    Without `coco` there is no JSON, nor one that an earlier call left and that is right no more.
     """
 
-    def __init__(self, folder: Path, classes: Sequence[str]) -> None:
+    def __init__(self, folder: Path, classes: Sequence[str], *, coco: bool = True) -> None:
         self.csv_path, self.coco_path = folder / CSV, folder / COCO
         self._classes = list(classes)
+        self._coco = coco
         self._images = 0
         self._annotations = 0
         self._temporary = [name_beside(folder / name) for name in (CSV, COCO, "images")]
@@ -129,7 +132,10 @@ class RecordWriter:
                 os.fsync(file.fileno())
                 file.close()
             self._temporary[0].replace(self.csv_path)
-            self._temporary[1].replace(self.coco_path)
+            if self._coco:
+                self._temporary[1].replace(self.coco_path)
+            else:
+                self.coco_path.unlink(missing_ok=True)
         finally:
             self._discard()
 

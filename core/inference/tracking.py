@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from core.inference.options import TRACK_BUFFER, TRACK_OVERLAP
 from core.models import Prediction
 
 # ByteTrack's second association takes weak detections down to here (its paper, section 3).
@@ -23,17 +24,29 @@ class Tracker:
 
     Objects scoring at least `confidence` start a track; weaker ones, down to `LOW_SCORE`, only keep
     one alive. A track's number comes with its second frame in a row. What is found twice counts
-    once (`without_doubles`).
+    once (`without_doubles`). `rate` is of the frames that are looked at, in frames a second. A
+    track that is not seen waits for `buffer` frames of a film of 30 a second, and is the same
+    object if the boxes share `overlap` of their union.
     """
 
-    def __init__(self, rate: Fraction, confidence: float) -> None:
+    def __init__(
+        self,
+        rate: Fraction,
+        confidence: float,
+        buffer: int = TRACK_BUFFER,
+        overlap: float = TRACK_OVERLAP,
+    ) -> None:
         from trackers import ByteTrackTracker
 
         self._tracker = ByteTrackTracker(
             frame_rate=float(rate),
             track_activation_threshold=confidence,
             high_conf_det_threshold=confidence,
+            lost_track_buffer=buffer,
+            minimum_iou_threshold=overlap,
         )
+        self._last = Prediction.none()
+        self._numbers: list[int] = []
 
     def update(self, found: Prediction) -> tuple[Prediction, list[int]]:
         """Return what of the next frame's predictions is on a track, and the tracks' numbers."""
@@ -46,15 +59,32 @@ class Tracker:
         result = self._tracker.update(detections)
         numbers = np.asarray(result.tracker_id if result.tracker_id is not None else [], dtype=int)
         on = numbers >= 0
-        if not on.any():
-            return found.keep(np.zeros(len(found), dtype=bool)), []
-        tracked = Prediction(
-            np.asarray(result.xyxy, dtype=np.float32)[on],
-            np.asarray(result.confidence, dtype=np.float32)[on],
-            np.asarray(result.class_id, dtype=np.int64)[on],
-        )
-        # Numbers from 1, as people count.
-        return tracked, [int(number) + 1 for number in numbers[on]]
+        self._last, self._numbers = Prediction.none(), []
+        if on.any():
+            self._last = Prediction(
+                np.asarray(result.xyxy, dtype=np.float32)[on],
+                np.asarray(result.confidence, dtype=np.float32)[on],
+                np.asarray(result.class_id, dtype=np.int64)[on],
+            )
+            # Numbers from 1, as people count.
+            self._numbers = [int(number) + 1 for number in numbers[on]]
+        return self._last, list(self._numbers)
+
+    def between(self, part: float) -> tuple[Prediction, list[int]]:
+        """Return where what was on a track in the last frame is by now, and the tracks' numbers.
+
+        `part` (0 to 1) is how much of the time to the next frame that is looked at has passed. A
+        box moves as fast as its track's Kalman filter has it, whose state is four sides and their
+        four speeds a step (trackers 2.6.1 `XYXYStateEstimator`).
+        """
+        speeds = {
+            int(track.tracker_id) + 1: np.ravel(track.state_estimator.kf.state)[4:8]
+            for track in self._tracker.tracks
+        }
+        still = np.zeros(4)
+        moved = [speeds.get(number, still) * part for number in self._numbers]
+        boxes = self._last.boxes + np.array(moved, dtype=np.float32).reshape(-1, 4)
+        return Prediction(boxes, self._last.scores, self._last.class_ids), list(self._numbers)
 
 
 def without_doubles(found: Prediction) -> Prediction:

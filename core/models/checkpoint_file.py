@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,23 @@ def load_checkpoint(path: Path, hint: str) -> Any:
             return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is cut short or foreign
         raise _unreadable(path, error, hint) from None
+
+
+def arguments_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a checkpoint holds: a dict, in rfdetr's own a Namespace."""
+    arguments = content.get("args") or {}
+    return dict(arguments if isinstance(arguments, Mapping) else vars(arguments))
+
+
+@contextmanager
+def foreign_content(path: Path, maker: str, hint: str) -> Iterator[None]:
+    """Raise RunError where the block does not find what a checkpoint of `maker` has."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        raise RunError(
+            f"'{clean(path.name)}' is no checkpoint of {maker}: {clean(repr(error))[:200]}.", hint
+        ) from None
 
 
 def _is_zip(path: Path) -> bool:

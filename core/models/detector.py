@@ -42,6 +42,11 @@ class Prediction:
         """Return the predictions where `mask` (N,) is true."""
         return Prediction(self.boxes[mask], self.scores[mask], self.class_ids[mask])
 
+    @classmethod
+    def none(cls) -> Prediction:
+        """Return a prediction of nothing."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+
 
 class Detector(ABC):
     """A model that finds objects of `classes` in images scaled to `resolution` pixels a side.
@@ -49,10 +54,12 @@ class Detector(ABC):
     `classes` are names in the order of the class ids. `model_size` is a size of
     `core.models.sizes`, or the name the checkpoint gives itself. `num_select` is how many
     predictions an image gets at most. `kind` is torch or what was exported to (onnx, openvino and
-    so on), `device` where it runs.
+    so on), `device` where it runs. With `optimise` the network may be rewritten for speed on the
+    way.
     """
 
     kind = ""
+    optimise = True
 
     def __init__(
         self,

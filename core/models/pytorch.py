@@ -13,7 +13,7 @@ from typing import Any
 from core.common.errors import BatmanError, ConfigError, RunError
 from core.common.files import read_json
 from core.common.text import clean
-from core.models.checkpoint_file import load_checkpoint
+from core.models.checkpoint_file import arguments_of, foreign_content, load_checkpoint
 from core.models.detector import MEAN, STD, Detector, Floats, Pixels, choose_classes
 from core.models.sizes import MODELS
 
@@ -60,18 +60,13 @@ def read_header(path: Path, content: Mapping[str, Any]) -> CheckpointHeader:
     original Batman's class_info.json, or rfdetr's or our training_config.json. Raises RunError for
     content that is of another make.
     """
-    try:
+    hint = "Use best.pth of a run, or a checkpoint_best_*.pth of rfdetr."
+    with foreign_content(path, "RF-DETR", hint):
         return _header(path, content)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise RunError(
-            f"'{clean(path.name)}' is no checkpoint of RF-DETR: {clean(repr(error))[:200]}.",
-            "Use best.pth of a run, or a checkpoint_best_*.pth of rfdetr.",
-        ) from None
 
 
 def _header(path: Path, content: Mapping[str, Any]) -> CheckpointHeader:
-    args = content.get("args") or {}
-    args = dict(args) if isinstance(args, Mapping) else dict(vars(args))
+    args = arguments_of(content)
     names = args.get("class_names") or content.get("class_names")
     weights = content.get("model") or {
         key.removeprefix("model."): value for key, value in content["state_dict"].items()
@@ -233,7 +228,7 @@ class TorchDetector(Detector):
         network = self._network
         if len(batch) == self.batch_size:
             self._full_batches += 1
-            if self._full_batches == _TRACE_AFTER:
+            if self._full_batches == _TRACE_AFTER and self.optimise:
                 self._traced = self._trace(images)
             network = self._traced or network
         elif self._traced is not None and len(batch) < self.batch_size:

@@ -179,10 +179,6 @@ class Picture:
         text = self.chars[row].astype("<u4").tobytes().decode("utf-32-le")
         return [(text[a:b], int(inks[a]), a) for a, b in itertools.pairwise(cuts) if b > a]
 
-    def text(self) -> str:
-        """The picture without its inks, one line a row."""
-        return "\n".join("".join(run[0] for run in self.runs(y)) for y in range(len(self.chars)))
-
 
 def zoom(view: View, factor: float, anchor: float, extent: View, smallest: float) -> View | None:
     """The view made `factor` times as wide around `anchor`; None when that shows everything.

@@ -16,11 +16,10 @@ import numpy as np
 from core.common.errors import ConfigError
 from core.common.text import clean, did_you_mean, sentence
 from core.plots.chart import COLOURS, Chart, Curve, XAxis
-from core.plots.run_charts import ChartMaker, Measure, Options, beginning, is_smoothed
+from core.plots.run_charts import ChartMaker, Measure, Options, is_smoothed
 from core.training.config.form import SECTIONS, label, to_text
 from core.training.config.options import TrainingConfig, default_for
 from core.training.live.follow import RunSnapshot
-from core.training.run.events import Finished
 
 # A run folder and where it went on from say nothing about how it was trained.
 _NOT_COMPARED = ("output_dir", "resume", "dataset", "notes", "origin", "project")
@@ -100,7 +99,7 @@ class Outcome:
     """What came of one run; metrics are those of its best epoch, None before any validation.
 
     `last` is mAP50-95 of the newest validation, `loss` the training loss of the newest epoch,
-    `seconds` the time it trained, or from its beginning to its newest event until it has finished.
+    `seconds` the time it trained, without pauses.
     """
 
     run: RunSnapshot
@@ -149,18 +148,11 @@ def outcomes(runs: Sequence[RunSnapshot]) -> list[Outcome]:
                 letter=letter(place),
                 epoch=run.epoch,
                 epochs=run.started.epochs if run.started else _epochs(run),
-                seconds=_seconds(run),
+                seconds=round(run.seconds, 3),
                 **scores,
             )
         )
     return found
-
-
-def _seconds(run: RunSnapshot) -> float:
-    if isinstance(run.ended, Finished):
-        return run.ended.seconds
-    began = beginning(run)
-    return max(0.0, round(run.last_event - began, 3)) if began and run.last_event else 0.0
 
 
 def leaders(rows: Sequence[Outcome]) -> dict[str, set[str]]:

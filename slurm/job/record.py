@@ -114,7 +114,7 @@ def keep_checkpoints(
 def list_records(workspace: Workspace) -> list[tuple[Path, JobRecord]]:
     """Return every run of the workspace that was submitted, the latest submission first.
 
-    One whose record cannot be read is left out; the list of runs says what is wrong with it.
+    One whose record cannot be read is left out; `damaged_records` says what is wrong with it.
     """
     kept = []
     for path in workspace.list_runs():
@@ -122,3 +122,19 @@ def list_records(workspace: Workspace) -> list[tuple[Path, JobRecord]]:
             if (record := read_record(path)) is not None:
                 kept.append((path, record))
     return sorted(kept, key=lambda item: item[1].submitted_at, reverse=True)
+
+
+def damaged_records(workspace: Workspace) -> list[RunError]:
+    """Return what is wrong with each record of the workspace that cannot be read."""
+    errors = []
+    for path in workspace.list_runs():
+        try:
+            read_record(path)
+        except RunError as error:
+            errors.append(error)
+    return errors
+
+
+def earlier_log(job: str) -> str:
+    """Return the name that a run's log has once the job `job` begins one of its own."""
+    return f"train-before-{job}.log"

@@ -145,10 +145,6 @@ class QueuePoller:
         """Ask sooner than usual, for a job may have ended; as often as is good, and no more."""
         self._suspected = True
 
-    def forget_asks(self) -> None:
-        """Count no question that was asked, so that the next is due: to measure and test."""
-        self._asks.extend([-math.inf] * MOST_A_MINUTE)
-
     def poll(self) -> QueueView:
         """Ask if it is time, and return what is known. Never raises `HostError`."""
         if self.due_in > 0:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from core.common.errors import BatmanError
 from core.common.text import clean
 from core.privacy.telemetry import shell_exports
-from slurm.job.record import comment_of
+from slurm.job.record import comment_of, earlier_log
 from slurm.submit.resources import Resources, resource_options
 
 # Means the same to sbatch's own parser, to a shell, and to a person.
@@ -128,7 +128,7 @@ def build_script(spec: JobSpec) -> BatchScript:
         "export BATMAN_LOCK_WAIT=$(( ${SLURM_RESTART_COUNT:-0} > 0 ? 300 : 0 ))",
         "export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} PYTHONUNBUFFERED=1",
         "",
-        _START,
+        _START.replace("EARLIER", earlier_log("$SLURM_JOB_ID")),
         _launch(spec),
         _TRAIN,
         _successor(beside, spec.is_array),
@@ -171,7 +171,7 @@ job=$SLURM_JOB_ID
 [ -n "${SLURM_ARRAY_TASK_ID:-}" ] && job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 log=$LOGS/job_$job.log
 if [ -f "$RUN/train.log" ] && [ ! -L "$RUN/train.log" ]; then
-  mv -- "$RUN/train.log" "$RUN/train-before-$SLURM_JOB_ID.log"
+  mv -- "$RUN/train.log" "$RUN/EARLIER"
 fi
 ln -sfn -- "$log" "$RUN/train.log"
 cd -- "$RUN" || { say "the run folder is gone: $RUN"; exit 2; }

@@ -35,7 +35,7 @@ from core.training.run.worker_process import (
 from slurm.hosts import HostError, NeedsPerson
 from slurm.job.attempts import FILE as ATTEMPTS_FILE
 from slurm.job.attempts import Attempt, read_attempts
-from slurm.job.record import JobRecord, read_record, write_record
+from slurm.job.record import JobRecord, earlier_log, read_record, write_record
 from slurm.queue.job_status import ask_job
 from slurm.queue.jobs import Job
 from slurm.site.site import Site
@@ -128,7 +128,7 @@ class Mirror:
         # Earlier versions did not note whose log it is.
         if state.log_path or not state.log.there:
             if log.is_file() and log.stat().st_size:
-                log.replace(log.with_name(f"train-before-{self.record.job_id}.log"))
+                log.replace(log.with_name(earlier_log(self.record.job_id)))
             state.log = Grown()
         state.log_path = self.record.log
         state.save(self.run.path)

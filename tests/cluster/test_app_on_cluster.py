@@ -9,6 +9,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from asking import forget_asks
 from cluster_runs import make_profile, make_project, quick_python
 from code_server import CodeServer
 from slurm_cluster import Cluster
@@ -106,7 +107,7 @@ async def test_a_login_asks_in_dialogs_in_the_servers_order(
         assert isinstance(screen, JobsScreen)
 
         def look() -> bool:
-            screen.cluster.poller.forget_asks()
+            forget_asks(screen.cluster.poller)
             return "f5 connects again" in screen_text(app)
 
         await until(pilot, look, seconds=WAIT)
@@ -212,7 +213,7 @@ async def test_submitted_from_the_form_watched_told_and_cloned(
 
         def there(done: bool) -> bool:
             if screen.cluster is not None:
-                screen.cluster.poller.forget_asks()
+                forget_asks(screen.cluster.poller)
             app.run_ends.look()
             return done
 

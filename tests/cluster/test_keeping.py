@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from asking import forget_asks
 from cluster_runs import Lab, make_profile, make_project, quick_python
 from slurm_cluster import Cluster, wait_for
 
@@ -27,7 +28,7 @@ class Kept:
         self.kept = 0
 
     def look(self) -> Watched:
-        self.watch.poller.forget_asks()
+        forget_asks(self.watch.poller)
         watched = self.watch.poll()
         self.kept = self.keeper.keep(watched)
         return watched
@@ -103,7 +104,7 @@ def test_a_run_whose_folder_there_is_gone_is_not_asked_for_again(kept: Kept) -> 
 
     def over() -> bool:
         watched = kept.watch.poll()
-        kept.watch.poller.forget_asks()
+        forget_asks(kept.watch.poller)
         job = watched.jobs.job(record.job_id) if watched.jobs else None
         return job is not None and job.state.ended
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from core.data.store import Project
+from core.data.store.changes import recount
 
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 """The time at which the tests' app thinks it is."""
@@ -109,7 +110,7 @@ def fill(
                 " VALUES (?, ?, 5, 5, 60, 40)",
                 [(first + dice.randrange(images), label) for _ in range(count)],
             )
-            change.count_labels([label])
+            recount(project.db, [label])
 
 
 def make_workspace(root: Path) -> Path:

@@ -48,7 +48,7 @@ async def test_every_format_is_written(
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app.screen is not dialog)
         written = {path.name for path in out.iterdir()}
-        assert written & {"train", "data.yaml", "Annotations", "project.json"}
+        assert written & {"train", "data.yaml", "Annotations", "training", "project.json", "images"}
         assert not app.busy
     if number == 0:
         value = json.loads((out / "train" / "_annotations.coco.json").read_bytes())

@@ -167,7 +167,7 @@ class HeldImport:
         self.go = threading.Event()
         self.error = error
 
-    def __call__(self, project, source, *, files, progress, cancelled):
+    def __call__(self, project, source, *, files, anyway, progress, cancelled):
         progress(Progress("images", 3, 12))
         while not self.go.wait(0.01):
             if cancelled():
@@ -228,3 +228,36 @@ async def test_a_defect_in_an_importer_is_shown_and_the_form_comes_back(
         assert app.screen is dialog
         assert dialog.phase == "form"
         assert app.busy == {}
+
+
+async def test_asks_before_it_goes_on_with_what_looks_like_a_mistake(
+    empty: Path, tmp_path: Path, opened
+) -> None:
+    """Label files that are all empty: nothing comes in until the person says so."""
+    source = tmp_path / "set"
+    for number in range(4):
+        for folder, ending in (("images", "jpg"), ("labels", "txt")):
+            (source / folder).mkdir(parents=True, exist_ok=True)
+            (source / folder / f"{number}.{ending}").touch()
+        Image.new("RGB", (64, 48)).save(source / "images" / f"{number}.jpg")
+    (source / "classes.txt").write_text("car\n")
+    app = app_for(empty)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, source)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        text = words_on(app)
+        assert "All 4 label files are empty" in text
+        assert "--anyway" not in text, "that is the command line's way on"
+        await pilot.press("n")
+        await settled(pilot)
+        with Project.open(empty) as project:
+            assert project.summary().images == 0
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        await pilot.press("y")
+        await until(pilot, lambda: dialog.phase == "report")
+        await settled(pilot)
+        assert "all empty" in words_on(app)
+    with Project.open(empty) as project:
+        assert project.summary().images == 4

@@ -81,7 +81,7 @@ async def test_coco_by_class(
         await until(pilot, lambda: dialog.phase == "report")
         await settled(pilot)
         assert asked.args == (["person", "traffic light"],)
-        assert asked.options == {"split": "train", "max_samples": 20}
+        assert asked.options == {"split": "train", "max_samples": 20, "anyway": False}
         assert "3 images, 7 annotations, 2 classes" in words_on(app)
 
 
@@ -119,7 +119,7 @@ async def test_roboflow_takes_the_key_and_shows_it_nowhere(
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app._notifications)
         assert asked.args == ("gotham", "cells", 4)
-        assert asked.options == {"api_key": KEY}
+        assert asked.options == {"api_key": KEY, "anyway": False}
         assert dialog.phase == "form"
         assert "not installed here. Install it." in words_on(app)
         assert KEY not in words_on(app)
@@ -164,7 +164,9 @@ async def test_videos_at_an_interval(
         await until(pilot, lambda: dialog.phase == "report")
         videos = [tmp_path / name for name in ("night 1.mp4", "night 2.mp4")]
         assert asked.args == ([*videos, tmp_path],)
-        assert asked.options == {"every_s": None, "every_frames": 30, "skip_similar": True}
+        assert asked.options == {
+            "every_s": None, "every_frames": 30, "skip_similar": True, "anyway": False,
+        }  # fmt: skip
 
 
 def original(folder: Path) -> Path:

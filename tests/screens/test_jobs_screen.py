@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import forget_asks
 from harness import FrozenApp, screen_text, settled, until, words_on
 from job_data import LOGS, FakeCluster, T, command_line, job, jobs_app
 from run_data import make_run, running
@@ -45,7 +46,7 @@ async def listed(pilot: Pilot[int], app: FrozenApp) -> JobsScreen:
 async def look(pilot: Pilot[int], screen: JobsScreen, host: FakeCluster) -> None:
     """Have the queue asked now, whatever the clock says."""
     asked = host.asked
-    screen.cluster.poller.forget_asks()
+    forget_asks(screen.cluster.poller)
     screen.batman.queue_watcher.tick()
     await until(pilot, lambda: host.asked > asked or host.error is not None)
     await settled(pilot)
@@ -79,7 +80,7 @@ async def test_lists_jobs_with_reasons_in_words(tmp_path: Path, opened) -> None:
 
 def due(screen: JobsScreen) -> None:
     """Let the queue be due, and the screen look at the clock."""
-    screen.cluster.poller.forget_asks()
+    forget_asks(screen.cluster.poller)
     screen.batman.queue_watcher.tick()
 
 
@@ -372,7 +373,7 @@ async def test_out_of_reach_shows_the_last_answer_with_its_age(tmp_path: Path, o
         await pilot.press("slash", *"held", "escape", "j")
         await settled(pilot)
         host.error = None
-        screen.cluster.poller.forget_asks()
+        forget_asks(screen.cluster.poller)
         await pilot.press("f5")
         app.queue_watcher.tick()
         await until(pilot, lambda: "was cut" not in screen_text(app))

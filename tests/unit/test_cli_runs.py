@@ -414,6 +414,9 @@ def test_a_dry_resume_shows_the_runs_own_settings(
         dir=Path("dataset"), fingerprint="f", class_names=["a", "b"], images={}, annotations={}
     )
     run.save_config(run.config().with_changes(dataset=data))
+    for split in ("train", "valid"):
+        (run.path / "dataset" / split).mkdir(parents=True)
+        (run.path / "dataset" / split / "_annotations.coco.json").touch()
     (workspace / "data/projects" / project).rename(workspace / "elsewhere")
     assert main(["train", "--resume", "r", "--epochs", "9", "--dry-run"]) == Exit.OK
     assert "classes          a, b" in capsys.readouterr().out

@@ -11,6 +11,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -30,6 +31,7 @@ from core.training.run.events import Finished, Started, encode_event
 from core.training.run.run import Run
 from core.training.run_list.index import RunIndex, list_runs
 from slurm.job.record import list_records, read_record
+from slurm.queue.queue import QueueSnapshot
 from slurm.site.profiles import Profile, save_profile
 from slurm.sync.mirror_state import MirrorState
 from slurm.watch.cluster_jobs import clusters
@@ -100,6 +102,22 @@ def said(capsys: Capture) -> str:
     captured = capsys.readouterr()
     assert "Traceback" not in captured.out + captured.err
     return " ".join((captured.out + captured.err).split())
+
+
+@every_damage
+def test_the_record_of_a_job(
+    workspace: Workspace, capsys: Capture, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of jobs names it: its job stands there without its run."""
+    watched = SimpleNamespace(lines=lambda **_: [])
+    monkeypatch.setattr("cli.cluster.jobs.look", lambda _: (None, watched, QueueSnapshot()))
+    assert main(["jobs", "list"]) == 0
+    assert "job.json" not in said(capsys)
+    replace(workspace.run_path("bad") / "job.json", put)
+    assert main(["jobs", "list"]) == 0
+    words = said(capsys)
+    assert "Which job trains the run 'bad' is not known: " in words
+    assert words.count("/bad/job.json' cannot be read: ") == 1
 
 
 @every_damage

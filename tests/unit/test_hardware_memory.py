@@ -7,10 +7,9 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 
-from core.common.hardware import GIB, Gpu, find_gpus, read_machine
+from core.common.hardware import GIB, Gpu, find_gpus
 from core.models.sizes import MODELS
 from core.training.config.batch_size import memory_needed, recommend, recommend_here
 from core.training.config.options import TrainingConfig
@@ -100,22 +99,12 @@ def test_the_machine_is_read_without_torch() -> None:
         "core.training.live.follow, "
         "core.training.launch.local, core.training.launch.dataset, "
         "core.training.config.command_line\n"
-        "m = h.read_machine()\n"
-        "assert m.cores > 0 and m.memory_total > 0\n"
+        "assert h.usable_cores() > 0 and h.find_gpus() is not None\n"
         "heavy = {'torch', 'rfdetr', 'scipy', 'cv2', 'textual', 'paramiko'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_unknown_figures_are_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> None:
-        raise OSError("no /proc here")
-
-    monkeypatch.setattr(psutil, "virtual_memory", broken)
-    machine = read_machine(gpus=list)
-    assert (machine.memory_total, machine.gpus) == (0, ())
 
 
 # What the driver reports is a little less than what is printed on the box.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from test_health import Maker, encoded, scene
 
 from core.common.errors import Cancelled
 from core.common.folders import cache_dir
-from core.data.health import advice, before_training, check, scan
+from core.data.health import before_training, check, scan
 from core.data.health.file_cache import KnownImages
 from core.data.store import Project
 
@@ -93,7 +94,7 @@ def test_training_knows_of_leaks_that_a_check_found(
     found = {finding.kind for finding in before_training(project.path, 640)}
     assert "leakage" in found, "few images are read"
     reads.clear()
-    monkeypatch.setattr(advice, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(sys.modules[before_training.__module__], "READ_AT_ONCE", 1)
     assert {finding.kind for finding in before_training(project.path, 640)} == found
     assert reads == []
 
@@ -104,7 +105,7 @@ def test_of_many_images_the_unknown_are_not_read_before_training(
     same = encoded(scene(1))
     for split in ("train", "valid"):
         maker.image(same, boxes=1, split=split)
-    monkeypatch.setattr(advice, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(sys.modules[before_training.__module__], "READ_AT_ONCE", 1)
     assert "leakage" not in {finding.kind for finding in before_training(project.path, 640)}
     assert reads == []
 

@@ -60,7 +60,7 @@ def test_the_blood_cells_are_imported_whole_but_for_two_named_boxes(
             if a["bbox"][2] and a["bbox"][3]
         ]
     assert sorted(boxes(project)) == sorted(expected)
-    assert {stage.stage for stage in stages} == {"reading", "images", "annotations"}
+    assert {stage.stage for stage in stages} == {"reading", "files", "images", "annotations"}
     first = project.image_file(project.db.execute("SELECT path FROM v_images").fetchone()[0])
     assert first.stat().st_nlink > 1 or bccd.stat().st_dev != project.path.stat().st_dev
     (row,) = list_imports(project)
@@ -224,7 +224,7 @@ RECORDS: list[tuple[str, Any, dict[str, int], int]] = [
     ("annotation a number", coco(annotations=[7, *BASE["annotations"]]), {"wrong type": 1}, 3),
     ("annotation null", coco(annotations=[None, *BASE["annotations"]]), {"wrong type": 1}, 3),
     ("crowd of odd type", note(iscrowd="yes"), {}, 3),
-    ("polygon of words", note(segmentation=[["a"]]), {}, 3),
+    ("polygon of words", note(segmentation=[["a"]]), {"bad shape": 1}, 3),
     ("run lengths", note(segmentation={"counts": "abc", "size": [48, 64]}), {}, 3),
     ("missing image", image(file_name="none.png"), {"missing image": 1, "image left out": 2}, 1),
     ("no file name", coco(images=[{"id": 1}, BASE["images"][1]]),

@@ -217,7 +217,7 @@ def test_voc_with_fractions_and_paths_of_another_machine(project: Project, tmp_p
     report = import_voc(project, source)
     assert report.counts() == {"unsafe file name": 1}
     assert names(project) == ["c.png", "ä b.PNG"]
-    assert [row[3:] for row in boxes(project)] == [(0.5, 1.25, 20.25, 29.25)] * 2
+    assert [row[3:] for row in boxes(project)] == [(1.5, 2.25, 19.25, 28.25)] * 2
 
 
 VOC = (

@@ -309,7 +309,7 @@ XMLS: list[tuple[str, Any, dict[str, int], int, int]] = [
     ("class of blanks", voc_xml("a.png", (" ", 1, 1, 9, 9)), {"bad category": 1}, 2, 1),
     ("words for corners", voc_xml("a.png", ("hook", "x", 1, 9, 9)), {"non-finite number": 1}, 2, 1),
     ("infinite", voc_xml("a.png", ("hook", 1, 1, "inf", 9)), {"non-finite number": 1}, 2, 1),
-    ("corners swapped", voc_xml("a.png", ("hook", 9, 9, 1, 1)), {"zero-size box": 1}, 2, 1),
+    ("corners swapped", voc_xml("a.png", ("hook", 9, 9, 1, 1)), {"corners swapped": 1}, 2, 2),
     ("outside", voc_xml("a.png", ("hook", 90, 90, 99, 99)), {"box outside the image": 1}, 2, 1),
     ("past the edge", voc_xml("a.png", ("hook", 50, 1, 99, 9)), {"box past the edge": 1}, 2, 2),
     ("no box", "<annotation><filename>a.png</filename><object><name>x</name></object></annotation>",

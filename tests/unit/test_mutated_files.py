@@ -23,7 +23,7 @@ CASES = 120
 # told beside the rest, or nothing of a film is left.
 LENIENT = {
     "run", "known_hosts", "config.toml", "theme", "checkpoint", "video", "squeue", "sacct", "sinfo",
-    "scontrol",
+    "scontrol", "tool supervisely",
 }  # fmt: skip
 NEEDS = {"video": "av", "checkpoint": "torch", "truth": "numpy", "theme": "textual"}
 

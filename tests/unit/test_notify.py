@@ -37,6 +37,10 @@ def test_settings_say_what_is_wrong_and_keep_the_rest(tmp_path: Path) -> None:
         "unknown entry 'notify.comand'; did you mean 'command'?",
     ]
     assert read_notify({"desktop": "loud"})[1][0].startswith("notify.desktop must be one of auto")
+    assert read_notify({"command": "my-tool 'unended"}) == (
+        NotifySettings(), ["notify.command cannot be taken apart: No closing quotation"]
+    )  # fmt: skip
+    assert read_notify({"command": [1]})[1][0].startswith("notify.command must be a command line")
     assert read_notify(3)[1] == ["notify must be a table: [notify]"]
     (tmp_path / "config.toml").write_text('[notify]\nbell = false\ncommand = ["a", "b c"]\n')
     assert load_notify(tmp_path) == NotifySettings(False, "auto", ("a", "b c"))

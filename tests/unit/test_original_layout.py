@@ -33,10 +33,10 @@ def original(folder: Path) -> Path:
         "class_sources": {
             "hook": "manual", "boom": "roboflow", "unused": "manual", "person": "coco_zoo",
         },
-        "config": {"sample_mode": "interval", "sample_interval": 12, "tracking_mode": "visual",
+        "config": {"sample_mode": "frames", "sample_interval": 12, "tracking_mode": "visible_only",
                    "max_age": 30, "iou_threshold": 0.3, "min_hits": 3,
                    "use_appearance_embedding": False},
-        "video_count": 3,
+        "video_count": 1,
         "frame_count": 5,
         "annotation_count": 5,
         "current_iteration": 4,

@@ -49,10 +49,16 @@ def test_a_batch_is_remembered_for_all_that_memory_depends_on() -> None:
 
 def test_a_broken_or_unwritable_cache_is_passed_over(tmp_path: Path) -> None:
     probes_file().parent.mkdir(parents=True)
-    probes_file().write_text("{broken")
-    assert recall(TrainingConfig(), A100) is None
-    remember(TrainingConfig(), A100, 4)
-    assert recall(TrainingConfig(), A100) == 4
+    assert remember(TrainingConfig(), A100, 3) == ""
+    for broken, what in (("{broken", "is not valid JSON"), ("[1]", "holds no batches")):
+        probes_file().write_text(broken)
+        assert recall(TrainingConfig(), A100) is None
+        told = remember(TrainingConfig(), A100, 4)
+        assert what in told
+        assert "begins anew" in told
+        assert recall(TrainingConfig(), A100) == 4
+        # It is said once: now it is whole.
+        assert remember(TrainingConfig(), A100, 4) == ""
     probes_file().write_text(json.dumps({probe_key(TrainingConfig(), A100): {"batch": "many"}}))
     assert recall(TrainingConfig(), A100) is None
     probes_file().unlink()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import forget_asks
 
 from core.common.workspace import Workspace
 from slurm.hosts import HostError
@@ -89,7 +90,7 @@ def test_one_thread_asks_however_long_it_takes_to_start(house: House) -> None:
         house.watcher.tick()
     assert len(house.threads) == 1
     assert house.asked()["vega"] == 1
-    cluster.poller.forget_asks()
+    forget_asks(cluster.poller)
     house.watcher.tick()
     assert house.asked()["vega"] == 2, "what was let go can be asked again"
 

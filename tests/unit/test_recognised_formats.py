@@ -10,29 +10,16 @@ from pathlib import Path
 
 import pytest
 from import_data import png
+from tool_data import LABELME, SETS
+from tool_data import put as files
 
+from cli.exits import Exit
+from cli.main import main
 from core.common.errors import ImportFailed
 from core.data.importers.detect_format import KINDS, guess_kind, recognise
 from core.data.importers.import_named import import_named
 from core.data.store import Project
 
-LABELME = {
-    "version": "5.5.0",
-    "flags": {},
-    "shapes": [
-        {
-            "label": "car",
-            "points": [[5, 5], [20, 25]],
-            "group_id": None,
-            "shape_type": "rectangle",
-            "flags": {},
-        }
-    ],
-    "imagePath": "a.png",
-    "imageData": None,
-    "imageHeight": 60,
-    "imageWidth": 80,
-}
 CVAT_TASK = {"name": "night", "bug_tracker": "", "status": "annotation", "version": "1.0"}
 # What is recognised and not read, and a word of what is to be exported instead.
 UNREAD = {
@@ -42,6 +29,13 @@ UNREAD = {
     "export.ndjson": ('{"data_row":{"id":"c"},"media_attributes":{}}\n', "COCO"),
     "tasks.json": ('[{"task_id":"5","callback_url":"x","params":{}}]', "COCO"),
     "labelmap.txt": ("# label:color_rgb:parts:actions\ncar:1,2,3::\n", "COCO"),
+    "train/cells.tfrecord": ("\0", "COCO"),
+    "train.record-00000-of-00002": ("\0", "CSV"),
+    "web.xml": (
+        "<annotation><object><name>car</name><polygon><pt><x>1</x></pt></polygon></object>"
+        "</annotation>",
+        "CVAT for images",
+    ),
     "output.manifest": ('{"source-ref":"s3://a","x":{},"x-metadata":{}}\n', "COCO"),
 }
 
@@ -90,6 +84,36 @@ def test_an_error_names_the_format_that_is_there_and_its_command(
     assert import_named(project, folder, "auto").annotations == 2
 
 
+@pytest.mark.parametrize("typed", ["coco-dir", "yolo", "voc"])
+@pytest.mark.parametrize("there", SETS)
+def test_every_tools_format_is_named_by_the_errors_of_the_others(
+    project: Project, tmp_path: Path, there: str, typed: str
+) -> None:
+    folder = files(tmp_path / "set", SETS[there])
+    with pytest.raises(ImportFailed) as told:
+        import_named(project, folder, typed)
+    assert f"batman import {there} " in told.value.hint
+    assert import_named(project, folder).annotations == 1
+
+
+def test_the_command_line_reads_what_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labelme_at(tmp_path / "set")
+    report = tmp_path / "report.json"
+    words = ["import", "auto", "set", "--project", "p", "--create", "--report", str(report)]
+    assert main(words) == Exit.OK
+    assert json.loads(report.read_text(encoding="utf-8"))["kind"] == "labelme"
+    assert main(["import", "labelme", "set", "--project", "p"]) != Exit.OK
+    assert "in the project already" in capsys.readouterr().err
+    assert main(["import", "labelme", "set", "--project", "p", "--again", "--copy"]) == Exit.OK
+    main(["import", "--help"])
+    told = capsys.readouterr().out
+    listed = [kind.name for kind in KINDS if re.search(rf"^ +{kind.name}\b", told, re.MULTILINE)]
+    assert listed == [kind.name for kind in KINDS]
+
+
 @pytest.mark.parametrize("name", UNREAD)
 def test_a_format_that_is_not_read_is_named_with_what_to_export(
     project: Project, tmp_path: Path, name: str
@@ -100,7 +124,9 @@ def test_a_format_that_is_not_read_is_named_with_what_to_export(
     found = recognise(tmp_path / "set")
     assert found is not None
     assert found.kind is None
-    for kind in ("auto", "coco-dir", "yolo", "voc", "labelme"):
+    # The old LabelMe's XML is that of Pascal VOC, with points where that has boxes.
+    voc = [] if name == "web.xml" else ["voc"]
+    for kind in ("auto", "coco-dir", "yolo", *voc, "labelme"):
         with pytest.raises(ImportFailed) as told:
             import_named(project, tmp_path / "set", kind)
         assert found.title in told.value.message
@@ -110,7 +136,7 @@ def test_a_format_that_is_not_read_is_named_with_what_to_export(
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
 @pytest.mark.parametrize(
-    "files",
+    "there",
     [
         {},
         {"a.txt": "0 1 2"},
@@ -123,15 +149,42 @@ def test_a_format_that_is_not_read_is_named_with_what_to_export(
     ids=str,
 )
 def test_no_error_points_back_at_the_command_that_was_typed(
-    project: Project, tmp_path: Path, files: dict[str, str], kind: str
+    project: Project, tmp_path: Path, there: dict[str, str], kind: str
 ) -> None:
     (tmp_path / "set").mkdir()
-    for name, text in files.items():
+    for name, text in there.items():
         put(tmp_path / "set" / name, text)
     with pytest.raises(ImportFailed) as told:
         import_named(project, tmp_path / "set", kind)
     words = f"{told.value.message} {told.value.hint}"
     assert not re.search(rf"batman import {kind}\b", words), words
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        {"labels/0.txt": "0 .5 .5 .2 .2", "classes.txt": "car", "notes.json": '{"categories":[]}'},
+        {"obj_train_data/0.txt": "0 .5 .5 .2 .2", "obj.names": "car", "train.txt": "0.jpg"},
+        {"data.yaml": "names: [car]\ntrain: images", "images/0.txt": "0 .5 .5 .2 .2"},
+    ],
+    ids=["Label Studio", "Darknet", "Ultralytics"],
+)
+def test_labels_exported_without_their_images_are_told(
+    project: Project, tmp_path: Path, there: dict[str, str]
+) -> None:
+    for name, text in there.items():
+        put(tmp_path / "set" / name, text)
+    assert guess_kind(tmp_path / "set") == "yolo"
+    with pytest.raises(ImportFailed) as told:
+        import_named(project, tmp_path / "set", "yolo")
+    assert "data.yaml" not in told.value.hint
+    assert "without their images" in told.value.hint
+    assert "COCO" not in told.value.message
+
+
+def test_a_json_that_is_none_of_coco_is_not_taken_for_it(tmp_path: Path) -> None:
+    assert guess_kind(put(tmp_path / "package.json", '{"name": "x"}')) is None
+    assert guess_kind(put(tmp_path / "a.json", '{"info": {}, "images": []}')) == "coco-dir"
 
 
 def test_what_nothing_is_recognised_in_lists_the_formats(project: Project, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,15 @@ def write(folder: Path, text: str) -> Path:
 
 def test_no_file_is_a_good_file(tmp_path: Path) -> None:
     assert settings.load(tmp_path) == settings.Settings()
+
+
+def test_every_setting_can_be_written(tmp_path: Path) -> None:
+    """What there is to set is read: none is an unknown entry."""
+    names = {item.name for item in fields(settings.Settings)} - {"problems"}
+    text = "".join(f"{name} = 1979-05-27\n" for name in sorted(names))
+    problems = settings.load(write(tmp_path, text)).problems
+    assert {problem.split()[1] for problem in problems} == names
+    assert all(" must " in problem for problem in problems)
 
 
 def test_the_folder_can_be_set_for_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from core.training.run.events import Checkpoint, EventWriter, Failed, Started, S
 from core.training.run.run import Run
 from core.training.run.worker_process import expect_worker, read_worker
 from slurm.job.attempts import STUCK, Attempt, main, read_attempts, saved_step, stuck
+from slurm.job.record import earlier_log
 from slurm.submit.resources import Resources
 from slurm.submit.script import JobSpec, build_script, sbatch_options, warning_lead
 
@@ -62,6 +63,12 @@ def test_a_job_looks_for_modules_where_they_are_and_nowhere_else(
     )  # fmt: skip
     assert done.stdout.splitlines() == [expected, "1", "1"]
     assert not list(tmp_path.iterdir())
+
+
+def test_the_log_of_a_job_before_has_one_name() -> None:
+    assert earlier_log("17_3") == "train-before-17_3.log"
+    line = '  mv -- "$RUN/train.log" "$RUN/train-before-$SLURM_JOB_ID.log"'
+    assert line in build_script(spec()).text.splitlines()
 
 
 def test_plain_values_stand_in_the_script() -> None:

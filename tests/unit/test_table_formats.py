@@ -29,10 +29,11 @@ from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.registry import FORMATS
+from core.data.importers.import_named import import_named
 from core.data.importers.report import Watch
 from core.data.store import Project
 
-READ = {one.name: one.read for one in FORMATS}
+READ = {one.name: one.read for one in FORMATS if one.name in {name for name, _ in SAMPLES.values()}}
 
 
 def rows(data: DataSet) -> list[tuple[Any, ...]]:
@@ -282,6 +283,30 @@ def test_mot(text: str, names: str | None, expected: list[Any], tmp_path: Path) 
     assert [Path(path).name for path in data.balance.left] == ["det.txt"]
 
 
+def test_a_sequence_of_which_most_is_not_to_be_counted_is_taken(tmp_path: Path) -> None:
+    lines = [f"{1 + n % 2},{n},5,7,20,12,{int(n < 5)},1,1" for n in range(1, 60)]
+    folder = put_mot(tmp_path / "set", "".join(line + "\n" for line in lines))
+    for number in range(3, 9):
+        put(folder / "train" / "MOT17-02" / "img1" / f"00000{number}.jpg")
+    with Project.create(tmp_path / "project") as project:
+        report = import_named(project, folder, "mot")
+    assert (report.images, report.annotations) == (8, 4)
+    assert report.counts()["ignored object"] == 55
+
+
+def test_pictures_that_were_not_downloaded_are_no_mistake(tmp_path: Path) -> None:
+    rows = [f"{n},x,/m/0k4j,1,0,0.5,0,0.5,0,0,0,0,0\n" for n in range(200)]
+    folder = put_open_images(
+        tmp_path / "set", *rows, *[row.replace("0,x", "a,x", 1) for row in rows[:1]]
+    )
+    for number in range(8):
+        put(folder / "train" / f"{number}.png")
+    with Project.create(tmp_path / "project") as project:
+        report = import_named(project, folder, "open-images")
+    assert report.annotations == 9
+    assert report.counts()["missing image"] == 192
+
+
 def test_mot_sequences_keep_their_frames_apart(tmp_path: Path) -> None:
     put_mot(tmp_path)
     (tmp_path / "train" / "MOT17-02").rename(tmp_path / "train" / "MOT17-04")
@@ -382,5 +407,5 @@ def test_names_may_not_lead_out_of_the_set(tmp_path: Path) -> None:
     put(tmp_path / "secret.png")
     folder = put_tensorflow(tmp_path / "set", "", "../../secret.png,64,48,car,4,6,24,18")
     data = read("csv", folder)
-    assert data.problems.counts["missing image"] == 1
+    assert data.problems.counts["unsafe file name"] == 1
     assert all("secret" not in picture.source for picture in data.images)

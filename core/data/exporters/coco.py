@@ -1,8 +1,8 @@
 """COCO in Roboflow's layout: `train`, `valid` and `test`, each with its images and one JSON file.
 
 Category ids count from 1 in the order of names; image and annotation ids are those of the project,
-so that they differ between splits too. `area` is that of the polygons where there are any, else of
-the box.
+so that they differ between splits too. `area` is the one that the data set gave, else that of the
+polygons or the mask, else of the box.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from core.common.progress import Progress
 from core.data.exporters.snapshot import ExportReport, Snapshot, at_one_moment, staged
 from core.data.importers.boxes import Box
 from core.data.importers.coco.layout import ROBOFLOW
+from core.data.importers.coco.shape_area import object_area
 from core.data.importers.garbage_collector import paused
 from core.data.importers.report import Watch
 from core.data.store import Project
@@ -129,6 +130,7 @@ def _write(snapshot: Snapshot, folders: dict[str, Path]) -> int:
     # From an image to the list its annotations go to, from a label to its category.
     list_of = {image.id: records[image.split] for image in snapshot.images}
     category_of = {label: number + 1 for label, number in snapshot.labels.items()}
+    areas = snapshot.areas()
     count = 0
     for batch in snapshot.rows():
         for number, image, label, x, y, w, h, crowd, shape in batch:
@@ -138,8 +140,8 @@ def _write(snapshot: Snapshot, folders: dict[str, Path]) -> int:
             box = (x, y, w, h)
             into.append(
                 _Annotation(number, image, category, box, w * h, crowd, _EMPTY)
-                if shape is None
-                else _shaped(number, image, category, box, crowd, shape)
+                if shape is None and number not in areas
+                else _shaped(number, image, category, box, crowd, shape, areas.get(number))
             )
         for split, part in records.items():
             out[split].add(part)
@@ -152,21 +154,14 @@ def _write(snapshot: Snapshot, folders: dict[str, Path]) -> int:
 
 
 def _shaped(
-    number: int, image: int, category: int, box: Box, crowd: int, shape: str
+    number: int,
+    image: int,
+    category: int,
+    box: Box,
+    crowd: int,
+    shape: str | None,
+    given: float | None,
 ) -> _Annotation:
-    area = _area(shape) or box[2] * box[3]
-    raw = msgspec.Raw(shape.encode())
+    area = object_area(given, shape, box)
+    raw = _EMPTY if shape is None else msgspec.Raw(shape.encode())
     return _Annotation(number, image, category, box, area, crowd, raw)
-
-
-def _area(shape: str) -> float:
-    """Return the area of polygons (the shoelace formula), 0 for run lengths."""
-    polygons = msgspec.json.decode(shape)
-    if not isinstance(polygons, list):
-        return 0.0
-    total = 0.0
-    for points in polygons:
-        xs, ys = points[0::2], points[1::2]
-        crossed = zip(xs, ys, [*xs[1:], *xs[:1]], [*ys[1:], *ys[:1]], strict=False)
-        total += abs(sum(x * next_y - next_x * y for x, y, next_x, next_y in crossed)) / 2
-    return total

@@ -3,23 +3,37 @@
 What came from there goes back as it was: numbers of frames, videos and annotations, tracks,
 confidences, approvals, and the very digits of boxes that nobody changed. What came from elsewhere
 becomes an import with the next free negative number, and frames of videos a video of its own.
-`image_path` is the absolute path; a reader that finds nothing there looks beside `frames.json`.
+`image_path` is what the original itself writes, `data/projects/NAME/frames/…`: it is started where
+`data` lies. A reader that finds nothing there looks beside `frames.json`, so the folder can move.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from core.common.errors import ExportFailed
-from core.common.files import FileMode, expand_user, link_or_copy
+from core.common.files import FileMode, expand_user
 from core.common.progress import Progress
 from core.common.text import clean
+from core.data.exporters.original_records import (
+    Video,
+    box_record,
+    class_source,
+    frame_name,
+    import_record,
+    import_type,
+    project_record,
+    sampling,
+    stamp,
+)
+from core.data.exporters.original_videos import LISTING, Videos
 from core.data.exporters.snapshot import (
     ExportReport,
     Image,
@@ -28,23 +42,12 @@ from core.data.exporters.snapshot import (
     staged,
     unique,
 )
-from core.data.importers.past_imports import ImportRow, list_imports
+from core.data.importers.formats.original_batman import is_video
+from core.data.importers.past_imports import list_imports
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named
 from core.data.store import Project
-
-_CONFIG = {
-    "sample_mode": "interval",
-    "sample_interval": 30,
-    "tracking_mode": "visual",
-    "max_age": 30,
-    "iou_threshold": 0.3,
-    "min_hits": 3,
-    "use_appearance_embedding": False,
-}
-_SOURCES = {"roboflow": "roboflow", "coco-zoo": "coco_zoo"}
-# An import's frames are numbered from its own (negative) number times this.
-_FRAMES = 1_000_000
+from core.data.store.sqlite_errors import stored_time
 
 
 def export_original(
@@ -64,10 +67,11 @@ def export_original(
     watch = Watch(progress, cancelled, "export")
     with staged(out) as folder:
         with at_one_moment(project):
-            writer = _Writer(project, Snapshot(project, watch), out)
+            writer = _Writer(project, Snapshot(project, watch), out.name)
             writer.videos()
             writer.frames()
             count = writer.annotations()
+            writer.tracks()
         writer.write(folder, files)
     snapshot = writer.snapshot
     return ExportReport(
@@ -78,32 +82,47 @@ def export_original(
         splits=snapshot.splits(),
         missing=snapshot.missing,
         turned=snapshot.turned,
+        left_out=writer.left_out,
     )
 
 
 class _Writer:
     """Gathers what the files will say, then writes them."""
 
-    def __init__(self, project: Project, snapshot: Snapshot, out: Path) -> None:
+    def __init__(self, project: Project, snapshot: Snapshot, name: str) -> None:
         self.project = project
         self.snapshot = snapshot
-        self.out = out
+        # Where the original looks for its projects.
+        self.place = f"data/projects/{name}"
         # Oldest first, so that numbers given here do not depend on what came later.
         self.imports = list(reversed(list_imports(project)))
-        kept = [row.detail["original"] for row in self.imports if "original" in row.detail]
-        self.about: dict[str, Any] = kept[0]["project"] if kept else {}
-        self.tracks = {key: track for part in kept for key, track in part["tracks"].items()}
-        had = [name.strip() for part in kept for name in part["project"].get("classes", [])]
+        self.rows = {row.id: row for row in self.imports}
+        # Of each project of the original that came in, what was kept of it; and the one an import
+        # belongs to: the first of its imports holds it.
+        self.kept: list[tuple[int, dict[str, Any]]] = []
+        self.part_of: dict[int, int] = {}
+        for row in self.imports:
+            if "original" in row.detail:
+                self.kept.append((row.id, row.detail["original"]))
+            if "video_id" in row.detail and self.kept:
+                self.part_of[row.id] = len(self.kept) - 1
+        parts = [part for _, part in self.kept]
+        self.about: dict[str, Any] = parts[0]["project"] if parts else {}
+        had = [name.strip() for part in parts for name in part["project"].get("classes", [])]
         known = set(snapshot.classes)
         self.classes = [name for name in dict.fromkeys(had) if name in known]
         self.classes += [name for name in snapshot.classes if name not in set(self.classes)]
-        self.whole = {row.id for row in self.imports if "video_id" in row.detail}
-        self.video_of: dict[tuple[int, str | None], int] = {}
+        self.video_of: dict[tuple[int, str | None], Video] = {}
         self.entries: dict[str, dict[str, Any]] = {}
-        self.by_frame: dict[int, dict[str, dict[str, Any]]] = {}
+        self.entry_of: dict[Video, str] = {}
+        self.by_frame: dict[Video, dict[str, dict[str, Any]]] = {}
         self.frame_of: dict[int, tuple[str, Image]] = {}
         self.places: list[tuple[Image, str]] = []
+        self.sizes: dict[Video, tuple[int, int]] = {}
         self.boxes: dict[str, dict[str, Any]] = {}
+        self.track_of = self._tracks()
+        self.kept_tracks: dict[str, Any] = {}
+        self.left_out: dict[str, int] = {}
 
     def _part(self, image: Image) -> tuple[int, str | None]:
         """Return the import, and the video where the image is a frame of one.
@@ -111,7 +130,7 @@ class _Writer:
         Other groups, such as copies of a picture, are none; and what came from the original is
         one video or import each.
         """
-        whole = image.time is None or image.import_id in self.whole
+        whole = image.time is None or "video_id" in self.rows[image.import_id].detail
         return image.import_id, None if whole else image.grp
 
     def videos(self) -> None:
@@ -119,62 +138,71 @@ class _Writer:
         groups: dict[tuple[int, str | None], None] = {}
         for image in self.snapshot.images:
             groups[self._part(image)] = None
-        rows = {row.id: row for row in self.imports}
-        taken: set[int] = set()
+        taken: set[Video] = set()
         later = []
         for key in groups:
-            number = rows[key[0]].detail.get("video_id")
-            if isinstance(number, int) and number not in taken:
+            number = self.rows[key[0]].detail.get("video_id")
+            if isinstance(number, int | str) and number not in taken:
                 taken.add(number)
                 self.video_of[key] = number
             else:
-                later.append(key)
-        for key in later:
-            step = 1 if key[1] is not None else -1
-            number = step
+                later.append((key, key[1] is not None or (number is not None and is_video(number))))
+        for key, video in later:
+            number = step = 1 if video else -1
             while number in taken:
                 number += step
             taken.add(number)
             self.video_of[key] = number
         for key, number in self.video_of.items():
-            row = rows[key[0]]
-            if number < 0 or row.detail.get("provenance"):
+            row = self.rows[key[0]]
+            if not is_video(number) or row.detail.get("provenance"):
                 entry = str(row.detail.get("import_id") or row.id)
                 while entry in self.entries:
                     entry += "-2"
-                self.entries[entry] = _provenance(row, number)
+                self.entries[entry] = import_record(row, number)
+                self.entry_of[number] = entry
 
     def frames(self) -> None:
         """Number the frames and say what is known of each."""
         extras = self._extras("images")
         taken: set[str] = set()
-        index: dict[int, int] = {}
-        names: dict[int, dict[str, int]] = {}
+        index: Counter[Video] = Counter()
+        names: dict[Video, dict[str, int]] = {}
         for image in self.snapshot.images:
             video = self.video_of[self._part(image)]
             name = unique(image.file.rpartition("/")[2], names.setdefault(video, {}))
             extra = extras.get(image.id, {})
             frame = str(extra.pop("frame_id", ""))
-            if not frame or frame in taken:
-                frame = ""
             while not frame or frame in taken:
-                frame = str(video * _FRAMES + index.get(video, 0))
-                index[video] = index.get(video, 0) + 1
+                frame = frame_name(video, index[video])
+                index[video] += 1
             taken.add(frame)
-            record = {
-                "video_id": video,
-                "frame_number": index.get(video, 1) - 1,
+            frames = self.by_frame.setdefault(video, {})
+            self.sizes.setdefault(video, (image.width, image.height))
+            record: dict[str, Any] = {
+                "frame_number": _frame_number(image, len(frames)),
                 "timestamp": image.time or 0.0,
-                "is_approved": True,
-                "needs_review": False,
-                "source": "video" if video > 0 else "import",
-                "import_id": None,
-                "original_filename": image.original,
-                **extra,
-                "image_path": str(self.out / "frames" / str(video) / name),
-                "split": _split(extra.get("split"), image, self.snapshot.unsplit),
             }
-            self.by_frame.setdefault(video, {})[frame] = record
+            if not extra:  # what the original did not say needs not be said now
+                kind = import_type(self.rows[image.import_id])
+                record |= {
+                    "is_approved": True,
+                    "needs_review": False,
+                    "source": "video" if is_video(video) else kind,
+                    "import_id": None,
+                    "original_filename": image.original,
+                    "split": None,
+                }
+            record |= extra
+            record["video_id"] = _like(extra.get("video_id"), str(video))
+            record["image_path"] = f"{self.place}/frames/{video}/{name}"
+            entry = self.entry_of.get(video)
+            if str(record.get("import_id")) != str(entry):
+                record["import_id"] = entry
+            split = _split(extra.get("split"), image, self.snapshot.unsplit)
+            if record.get("split") != split:
+                record["split"] = split
+            frames[frame] = record
             self.frame_of[image.id] = frame, image
             self.places.append((image, f"frames/{video}/{name}"))
 
@@ -186,6 +214,10 @@ class _Writer:
         used = {
             str(extra["annotation_id"]) for extra in extras.values() if "annotation_id" in extra
         }
+        times = {row.id: stamp(row.at) for row in self.imports}
+        sources = {
+            row.id: "manual" if row.kind == "video" else import_type(row) for row in self.imports
+        }
         fresh = 1
         for row_id, image_id, label, x, y, w, h, crowd, shape in self.snapshot.annotations():
             if image_id not in self.frame_of:
@@ -196,16 +228,80 @@ class _Writer:
             while not key or key in self.boxes:
                 key = "" if str(fresh) in used else str(fresh)
                 fresh += 1
-            record = {"track_id": None, "confidence": 1.0, "source": "import", **extra}
+            record: dict[str, Any] = {
+                "track_id": None,
+                "confidence": 1.0,
+                "source": sources[image.import_id],
+            }
+            if not extra:
+                at = times[image.import_id]
+                record |= {"is_exemplar": False, "created_at": at, "updated_at": at}
+            record |= extra
             record["frame_id"] = _like(extra.get("frame_id"), frame)
             record["class_label_id"] = labels[label]
-            record.update(_box(extra, image, x, y, w, h))
+            record.update(box_record(extra, (image.width, image.height), (x, y, w, h)))
+            track = (self.part_of.get(image.import_id, -1), str(record.get("track_id")))
+            if track in self.track_of:
+                record["track_id"] = _like(record["track_id"], self.track_of[track])
             if crowd:
                 record["iscrowd"] = crowd
             if shape is not None:
                 record["segmentation"] = msgspec.Raw(shape.encode())
             self.boxes[key] = record
         return len(self.boxes)
+
+    def _tracks(self) -> dict[tuple[int, str], str]:
+        """Return the number of each track that came in: its own, unless another project's is so."""
+        numbers: dict[tuple[int, str], str] = {}
+        taken: set[str] = set()
+        for part, (_, kept) in enumerate(self.kept):
+            for key in kept["tracks"]:
+                number, free = key, 1
+                while number in taken:
+                    number, free = str(free), free + 1
+                taken.add(number)
+                numbers[part, key] = number
+        return numbers
+
+    def tracks(self) -> None:
+        """Bring the tracks up to date: the class that their boxes have now, their video's number.
+
+        One whose class is gone with its boxes is left out, and counted.
+        """
+        now = {
+            str(box["track_id"]): box["class_label_id"]
+            for box in self.boxes.values()
+            if box.get("track_id") is not None
+        }
+        for part, (_, kept) in enumerate(self.kept):
+            had = [name.strip() for name in kept["project"].get("classes", [])]
+            videos = self._videos_of(part)
+            for key, track in kept["tracks"].items():
+                number = self.track_of[part, key]
+                if not isinstance(track, dict) or "class_label_id" not in track:
+                    self.kept_tracks[number] = track
+                    continue
+                old = track["class_label_id"]
+                name = had[old] if type(old) is int and 0 <= old < len(had) else None
+                label = self.classes.index(name) if name in self.classes else None
+                label = now.get(number, label)
+                if label is None:
+                    self.left_out["track"] = self.left_out.get("track", 0) + 1
+                    continue
+                changes: dict[str, Any] = {"class_label_id": label}
+                if "track_id" in track and number != key:
+                    changes["track_id"] = _like(track["track_id"], number)
+                if str(track.get("video_id")) in videos:
+                    changes["video_id"] = videos[str(track["video_id"])]
+                self.kept_tracks[number] = {**track, **changes}
+
+    def _videos_of(self, part: int) -> dict[str, Video]:
+        """Return what the videos of a project that came in are now, by the numbers they had."""
+        return {
+            str(self.rows[key[0]].detail["video_id"]): number
+            for key, number in self.video_of.items()
+            if self.part_of.get(key[0]) == part
+        }
 
     def write(self, folder: Path, files: FileMode) -> None:
         """Write all of it below `folder`."""
@@ -215,65 +311,61 @@ class _Writer:
             (folder / "frames" / str(video)).mkdir()
             _json(folder / "frames" / str(video) / "frames.json", frames)
         _json(folder / "labels" / "current" / "annotations.json", self.boxes)
-        _json(folder / "labels" / "current" / "tracks.json", self.tracks)
+        _json(folder / "labels" / "current" / "tracks.json", self.kept_tracks)
         _json(folder / "imports" / "imports.json", self.entries)
-        _json(folder / "project.json", self._project())
         self.snapshot.place_at(
             {image.id: f"{folder}/{place}" for image, place in self.places}, files
         )
-        for row in self.imports:
-            for name in row.detail.get("original", {}).get("videos", []):
-                video = self.project.images_dir / str(row.id) / "videos" / name
-                if video.is_file():
-                    link_or_copy(video, folder / "videos" / name, files)
+        videos = self._place_videos(folder / "videos", files)
+        videos |= {str(number) for number in self.by_frame if is_video(number)}
+        _json(folder / "project.json", self._project(len(videos)))
 
-    def _project(self) -> dict[str, Any]:
-        now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
-        sources = self.about.get("class_sources")
-        sources = sources if isinstance(sources, dict) else {}
-        return {
-            "description": self.project.setting("description"),
-            "config": _CONFIG,
-            "current_iteration": 0,
-            "created_at": now,
-            "name": self.project.name,
-            **self.about,
-            "classes": self.classes,
-            "class_sources": {
-                name: sources.get(name) or self._source_of(name) for name in self.classes
+    def _place_videos(self, folder: Path, files: FileMode) -> set[str]:
+        """Put the videos and what is said of them into `folder`; return their numbers."""
+        videos = Videos(folder, f"{self.place}/videos", files)
+        for part, (first, kept) in enumerate(self.kept):
+            # By reference its files were left where they lay.
+            folders = [self.project.images_dir / str(first), Path(kept.get("folder", "/"))]
+            videos.bring(kept, [place / "videos" for place in folders], self._videos_of(part))
+        for (import_id, group), number in self.video_of.items():
+            row = self.rows[import_id]
+            about = [had for had in row.detail.get("videos", []) if had.get("group") == group]
+            if is_video(number) and group is not None and about:
+                sampled = len(self.by_frame[number])
+                videos.name(number, about[0], self.sizes[number], sampled, row.at)
+        if videos.listed:
+            _json(folder / LISTING, videos.listed)
+        self.snapshot.missing += videos.missing
+        return set(videos.listed)
+
+    def _project(self, videos: int) -> dict[str, Any]:
+        made = self.project.setting("created_at")
+        return project_record(
+            self.about,
+            name=self.project.name,
+            description=self.project.setting("description"),
+            created_at=stored_time(made),
+            classes=self.classes,
+            source_of=lambda name: class_source(
+                [row.kind for row in self.imports if name in row.classes]
+            ),
+            sampled=sampling(self.imports),
+            counts={
+                "video_count": videos,
+                "frame_count": len(self.frame_of),
+                "annotation_count": len(self.boxes),
             },
-            "video_count": len(self.by_frame),
-            "frame_count": len(self.frame_of),
-            "annotation_count": len(self.boxes),
-            "updated_at": now,
-        }
-
-    def _source_of(self, name: str) -> str:
-        kinds = [row.kind for row in self.imports if name in row.classes]
-        return _SOURCES.get(kinds[0], "manual") if kinds else "manual"
+        )
 
     def _extras(self, table: str) -> dict[int, dict[str, Any]]:
         rows = self.project.db.execute(f"SELECT id, extra FROM {table} WHERE extra IS NOT NULL")
         return {row[0]: json.loads(row[1]) for row in rows}
 
 
-def _provenance(row: ImportRow, video: int) -> dict[str, Any]:
-    """Return an import's entry: the one it came with, or one made of what is known."""
-    kept = row.detail.get("provenance")
-    if kept:
-        return {**kept, "video_id": video}
-    entry: dict[str, Any] = {
-        "imported_at": row.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
-        "video_id": video,
-    }
-    known = row.detail.get
-    if row.kind == "roboflow":
-        named = {key: known(key) for key in ("workspace", "project", "version", "format")}
-        return {"type": "roboflow", **entry, **named}
-    if row.kind == "coco-zoo":
-        chosen = {key: known(key) for key in ("split", "max_samples")}
-        return {"type": "coco_zoo", **entry, "classes": row.classes, **chosen}
-    return {"type": "local_coco", **entry, "path": row.origin}
+def _frame_number(image: Image, place: int) -> int:
+    """Return the number in its video of a frame that `import video` took, else its place."""
+    of = image.time is not None and re.fullmatch(r".*_(\d{6,12})\.jpg", image.original)
+    return int(of[1]) if of else place
 
 
 def _split(had: Any, image: Image, unsplit: set[int]) -> str | None:
@@ -284,28 +376,11 @@ def _split(had: Any, image: Image, unsplit: set[int]) -> str | None:
     return had if same else image.split
 
 
-def _box(
-    extra: dict[str, Any], image: Image, x: float, y: float, w: float, h: float
-) -> dict[str, float]:
-    """Return a box as centre and size in fractions; its first digits if it is still the same."""
-    box = {
-        "x": (x + w / 2) / image.width,
-        "y": (y + h / 2) / image.height,
-        "width": w / image.width,
-        "height": h / image.height,
-    }
-    same = all(
-        isinstance(extra.get(key), int | float) and abs(extra[key] - value) < 1e-9
-        for key, value in box.items()
-    )
-    return {key: extra[key] for key in box} if same else box
-
-
-def _like(had: Any, frame: str) -> Any:
-    """Return a frame's number the way the record had it: a number, where it can be one."""
+def _like(had: Any, number: str) -> Any:
+    """Return a number the way the record had it: a number, where it can be one."""
     if isinstance(had, str):
-        return frame
-    return int(frame) if frame.lstrip("-").isdecimal() else frame
+        return number
+    return int(number) if number.lstrip("-").isdecimal() else number
 
 
 def _json(path: Path, value: Any) -> None:

@@ -157,6 +157,14 @@ class Snapshot:
             done += len(batch)
             yield batch
 
+    def areas(self) -> dict[int, float]:
+        """Return the areas in pixels that data sets gave, by annotation id (see `schema.py`)."""
+        return dict(
+            self.project.db.execute(
+                "SELECT id, area FROM annotations WHERE area IS NOT NULL AND deleted = 0"
+            ).fetchall()
+        )
+
     def annotations(self, *, by_image: bool = False) -> Iterator[Row]:
         """Yield the annotations whose class is visible, with its number in place of the label."""
         labels = self.labels

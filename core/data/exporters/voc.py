@@ -7,65 +7,30 @@ are left out and counted; the format has none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from core.common.files import FileMode
-from core.common.progress import Progress
 from core.common.text import clean
-from core.data.exporters.snapshot import ExportReport, Image, Row, Snapshot, at_one_moment, staged
-from core.data.importers.report import Watch
-from core.data.store import Project
+from core.data.exporters.snapshot import Image, Row, Snapshot
+from core.data.exporters.writing import Labelled, export_labels
 
 _SETS = {"train": "train.txt", "valid": "val.txt", "test": "test.txt"}
 
 
-def export_voc(
-    project: Project,
-    out: Path,
-    *,
-    files: FileMode = "link",
-    progress: Callable[[Progress], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> ExportReport:
-    """Write the project to the new folder `out` as Pascal VOC.
-
-    Raises `ExportFailed` when `out` is not empty or cannot be written, and `Cancelled`; nothing is
-    left then.
-    """
-    watch = Watch(progress, cancelled, "export")
-    with staged(out) as folder:
-        annotations, images = folder / "Annotations", folder / "JPEGImages"
-        sets = folder / "ImageSets" / "Main"
-        for part in (annotations, images, sets):
-            part.mkdir(parents=True)
-        count = crowds = 0
-        with at_one_moment(project):
-            snapshot = Snapshot(project, watch)
-            stems: dict[str, list[str]] = {split: [] for split in _SETS}
-            for image, rows in snapshot.by_image():
-                kept = [row for row in rows if not row[7]]
-                crowds += len(rows) - len(kept)
-                count += len(kept)
-                stems[image.split].append(image.stem)
-                text = _xml(image, kept, snapshot.classes)
-                (annotations / f"{image.stem}.xml").write_text(text, encoding="utf-8")
-        for split, names in stems.items():
-            if names:
-                lines = "".join(f"{name}\n" for name in names)
-                (sets / _SETS[split]).write_text(lines, encoding="utf-8")
-        snapshot.place(dict.fromkeys(_SETS, images), files)
-    return ExportReport(
-        path=Path(out),
-        images=len(snapshot.images),
-        annotations=count,
-        classes=snapshot.classes,
-        splits=snapshot.splits(),
-        missing=snapshot.missing,
-        turned=snapshot.turned,
-        left_out={"crowd regions": crowds} if crowds else {},
-    )
+def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
+    annotations, sets = folder / "Annotations", folder / "ImageSets" / "Main"
+    for part in (annotations, sets):
+        part.mkdir(parents=True)
+    stems: dict[str, list[str]] = {split: [] for split in _SETS}
+    for image, rows in snapshot.by_image():
+        stems[image.split].append(image.stem)
+        text = _xml(image, labelled.kept(rows), snapshot.classes)
+        (annotations / f"{image.stem}.xml").write_text(text, encoding="utf-8")
+    for split, names in stems.items():
+        if names:
+            lines = "".join(f"{name}\n" for name in names)
+            (sets / _SETS[split]).write_text(lines, encoding="utf-8")
 
 
 def _xml(image: Image, rows: list[Row], classes: list[str]) -> str:
@@ -98,3 +63,8 @@ def _span(start: float, length: float, limit: int) -> tuple[int, int]:
 def _text(text: str) -> str:
     # XML 1.0 has no way to write a control character.
     return escape(text if text.isprintable() else clean(text))
+
+
+export_voc = partial(
+    export_labels, _write, place=lambda _snapshot, image: f"JPEGImages/{image.name}"
+)

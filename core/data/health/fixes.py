@@ -84,17 +84,20 @@ def _remove_boxes(project: Project, change: Change, finding: Finding) -> tuple[i
 
 
 def _clip_boxes(project: Project, change: Change, finding: Finding) -> tuple[int, str]:
-    """Clip to the image; the mask, if any, is left as it is."""
-    clipped: list[tuple[int, float, float, float, float]] = []
+    """Clip to the image; the mask, if any, is left as it is.
+
+    An area that the data set gave was that of the whole object.
+    """
+    clipped: list[tuple[int, float, float, float, float, None]] = []
     gone: list[int] = []
     for box, x, y, w, h, width, height in _boxes(project, finding.ids):
         left, top = min(max(x, 0.0), width), min(max(y, 0.0), height)
         right, bottom = min(max(x + w, 0.0), width), min(max(y + h, 0.0), height)
         if right - left > 0 and bottom - top > 0:
-            clipped.append((box, left, top, right - left, bottom - top))
+            clipped.append((box, left, top, right - left, bottom - top, None))
         else:
             gone.append(box)
-    change.update_many("annotations", ["x", "y", "w", "h"], clipped)
+    change.update_many("annotations", ["x", "y", "w", "h", "area"], clipped)
     change.update_many("annotations", ["deleted"], [(box, 1) for box in gone])
     return len(clipped) + len(gone), "box"
 

@@ -17,7 +17,8 @@ import math
 from core.data.importers.report import Action
 
 ROUNDING = 0.1
-LEAST = 1.0
+# A pixel, but for the rounding of fractions: a height of 48/48 - 47/48 is 0.99999999999999978.
+LEAST = 1.0 - 1e-6
 
 Box = tuple[float, float, float, float]
 

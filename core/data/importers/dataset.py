@@ -7,6 +7,7 @@ only.
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from typing import Any, TypeVar
@@ -25,6 +26,8 @@ Value = TypeVar("Value")
 # What nearly every file name is; the others are looked at more closely.
 _PLAIN = r"[A-Za-z0-9_][A-Za-z0-9_. ()+-]{0,200}"
 plain = re.compile(_PLAIN).fullmatch
+# Nearer than this, relative, an area is that of the box: sums of floating point numbers differ.
+AREA_DIGITS = 1e-9
 # Many names at once, a line each.
 plain_lines = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*+").fullmatch
 
@@ -72,10 +75,13 @@ class DataSet:
         self.labels: list[Label] = []
         self.problems = Problems()
         self.balance = Balance()
+        # The balance as it is reported, and how many images and boxes it counts of this set.
+        self.weighed: tuple[dict[str, Any], int, int] | None = None
         self.detail: dict[str, Any] = {}
         self.iscrowd: dict[int, int] = {}
         self.segmentation: dict[int, str] = {}
         self.extra: dict[int, str] = {}
+        self.area: dict[int, float] = {}
         self._label_ids: dict[str, int] = {}
         self._image = array("i")
         self._label = array("i")
@@ -147,8 +153,12 @@ class DataSet:
         iscrowd: int = 0,
         segmentation: str | None = None,
         extra: str | None = None,
+        area: float | None = None,
     ) -> bool:
-        """Add a box by the rules of `boxes`; `where` names it should it be at fault."""
+        """Add a box by the rules of `boxes`; `where` names it should it be at fault.
+
+        `area` is the object's in pixels as the data set gave it, None when it did not.
+        """
         picture = self.images[image]
         taken, wrong, action = fit(box, picture.width, picture.height)
         if wrong:
@@ -156,6 +166,8 @@ class DataSet:
             self.problems.add(wrong, where, f"{describe(box)}; {size}", action)
         if taken is None:
             return False
+        if wrong and 2 * taken[2] * taken[3] < box[2] * box[3]:
+            self.balance.suspect("cut")
         row = len(self._image)
         self._image.append(image)
         self._label.append(label)
@@ -166,6 +178,8 @@ class DataSet:
             self.segmentation[row] = segmentation
         if extra is not None:
             self.extra[row] = extra
+        if area is not None and area_counts(area, box, taken):
+            self.area[row] = area
         return True
 
     def rows(
@@ -178,6 +192,18 @@ class DataSet:
         self._box.frombytes(np.ascontiguousarray(boxes, np.float64).tobytes())
         return first
 
+    def areas(self, areas: NDArray[np.float64], boxes: NDArray[np.float64], first: int) -> None:
+        """Note the areas (n,) that the data set gave for `boxes` (n, 4), the rows from `first` on.
+
+        Not a number where it gave none.
+        """
+        of_box = boxes[:, 2] * boxes[:, 3]
+        with np.errstate(invalid="ignore"):
+            told = (areas > 0) & (areas < np.inf)
+            told &= np.abs(areas - of_box) > AREA_DIGITS * np.maximum(areas, of_box)
+        for row in np.flatnonzero(told).tolist():
+            self.area[first + row] = float(areas[row])
+
     def drop(self, images: set[int]) -> None:
         """Take out images, by number, with their boxes; the others are numbered anew."""
         if not images:
@@ -187,12 +213,14 @@ class DataSet:
         renumbered = np.full(len(self.images), -1, np.int32)
         renumbered[kept] = np.arange(len(kept))
         rows = np.flatnonzero(renumbered[of_image] >= 0)
+        of_image, of_label, boxes = renumbered[of_image[rows]], of_label[rows], boxes[rows]
         self.images = [self.images[number] for number in kept]
         self._image, self._label, self._box = array("i"), array("i"), array("d")
-        self.rows(renumbered[of_image[rows]], of_label[rows], boxes[rows])
+        self.rows(of_image, of_label, boxes)
         self.iscrowd = _at(self.iscrowd, rows)
         self.segmentation = _at(self.segmentation, rows)
         self.extra = _at(self.extra, rows)
+        self.area = _at(self.area, rows)
 
     def columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
         """Return image numbers (n,), label numbers (n,) and boxes (n, 4), in the order added."""
@@ -201,6 +229,17 @@ class DataSet:
             np.frombuffer(self._label, np.int32),
             np.frombuffer(self._box, np.float64).reshape(-1, 4),
         )
+
+
+def area_counts(area: float, box: Box, taken: Box) -> bool:
+    """Whether an area that a data set gave says more than the box that was taken.
+
+    It does when it is a number above zero and not the area of the box. Of a box that was clipped
+    it may be too large: then it is not believed.
+    """
+    if not 0 < area < math.inf or math.isclose(area, box[2] * box[3], rel_tol=AREA_DIGITS):
+        return False
+    return taken == box or area <= taken[2] * taken[3]
 
 
 def _at(column: dict[int, Value], rows: NDArray[np.int64]) -> dict[int, Value]:

@@ -40,6 +40,8 @@ class Recognised:
     sure: bool = True
 
 
+# Lists of classes that lie in YOLO data sets, and Darknet's description.
+_NAMES = ("classes.txt", "obj.names", "classes.names", "obj.data")
 _SPLITS = ("train", "valid", "val", "test", "annotations")
 
 
@@ -78,18 +80,23 @@ def _by_names(look: Look) -> Kind | None:
     names = [name.lower() for name in look.names]
     if not look.path.is_dir() and not look.packed:
         ending = look.path.suffix.lower()
-        return {".json": COCO, ".yaml": YOLO, ".yml": YOLO}.get(ending)
+        if ending == ".json":
+            return COCO if _may_be_coco(look, look.path.name) else None
+        return YOLO if ending in (".yaml", ".yml") else None
     if look.packed:
         # What a person packs lies one or two folders deep: the names anywhere tell.
         yolo, coco, voc = (
             any(name.endswith(endings) for name in names)
-            for endings in ((".yaml", ".yml", "classes.txt"), ".json", ".xml")
+            for endings in ((".yaml", ".yml", *_NAMES), ".json", ".xml")
         )
         labels = any("labels/" in name for name in names)
     else:
-        near = [name for name in names if "/" not in name or _near(name)]
-        yolo = any(name.endswith((".yaml", ".yml")) for name in names if "/" not in name)
-        coco, voc = (any(name.endswith(ending) for name in near) for ending in (".json", ".xml"))
+        top = [name for name in names if "/" not in name]
+        near = [name for name in look.names if "/" not in name or _near(name.lower())]
+        yolo = any(name.endswith((".yaml", ".yml", *_NAMES)) for name in top)
+        # Label Studio's YOLO has a notes.json, and many a set some other JSON.
+        coco = any(name.lower().endswith(".json") and _may_be_coco(look, name) for name in near)
+        voc = any(name.lower().endswith(".xml") for name in near)
         voc = voc or (look.path / "Annotations").is_dir()
         labels = (look.path / "labels").is_dir()
     if yolo:
@@ -99,6 +106,13 @@ def _by_names(look: Look) -> Kind | None:
     if voc:
         return VOC
     return YOLO if labels else None
+
+
+def _may_be_coco(look: Look, name: str) -> bool:
+    """Whether a JSON file begins as COCO's do, or is too odd to tell."""
+    head = look.head(name)
+    keys = ('"images"', '"annotations"', '"categories"', '"info"')
+    return not head.lstrip().startswith(("{", "[")) or any(key in head for key in keys)
 
 
 def _near(name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.common.files import FileMode
 from core.common.progress import Progress
-from core.data.importers.balance.doubts import stop_mistakes
+from core.data.importers.balance.doubts import weigh
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet
 from core.data.importers.files.zip_dataset import unpacked
@@ -40,10 +40,10 @@ def import_folder(
     `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
     with unpacked(project, source, files, progress, cancelled) as (place, mode):
-        data = read(place, Watch(progress, cancelled))
+        watch = Watch(progress, cancelled)
+        data = read(place, watch)
         data.kind = kind or data.kind
         data.origin = origin or str(place_of(source))
         data.detail.update(detail or {})
-        if not anyway:
-            stop_mistakes(data)
+        weigh(data, place, watch, anyway=anyway)
         return commit(project, data, files=mode, progress=progress, cancelled=cancelled)

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.common.errors import ImportFailed
 from core.common.text import clean
+from core.data.importers.balance.doubts import LooksWrong
 from core.data.importers.coco.reader import import_coco
 from core.data.importers.detect_format import (
     COCO,
@@ -64,7 +65,7 @@ def _importer(name: str) -> Callable[..., ImportReport]:
 
 
 def _original(project: Project, source: Path, **how: Any) -> ImportReport:
-    taken = {key: how[key] for key in ("files", "progress", "cancelled") if key in how}
+    taken = {key: how[key] for key in ("files", "anyway", "progress", "cancelled") if key in how}
     return together(import_original(project, source, **taken))
 
 
@@ -87,6 +88,10 @@ def _another(error: ImportFailed, other: Recognised, source: Path) -> ImportFail
         return ImportFailed(
             f"{error.message} It looks like {other.title}, which is not read.", other.instead
         )
+    if isinstance(error, LooksWrong):
+        way = f"batman import {other.kind.name} {clean(shlex.quote(str(source)))}"
+        looks = f"{error.message} It looks like {other.title}."
+        return LooksWrong(looks, f"Read it with {way}. {error.advice}".strip())
     way = f"batman import {other.kind.name} {clean(shlex.quote(str(source)))}"
     if other.sure:
         return ImportFailed(f"{error.message} It looks like {other.title}.", f"Read it with {way}")

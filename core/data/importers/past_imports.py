@@ -64,6 +64,15 @@ def imported_before(project: Project, source: Path) -> ImportRow | None:
     return None
 
 
+def no_such_import(project: Project, import_id: int) -> ProjectError:
+    """Return the error for a number that no import of the project has."""
+    numbers = ", ".join(str(row.id) for row in list_imports(project)) or "none"
+    return ProjectError(
+        f"There is no import {import_id} in the project '{project.name}'.",
+        f"Its imports: {numbers}.",
+    )
+
+
 def remove_import(project: Project, import_id: int) -> HistoryEntry:
     """Take an import out of the project, with the classes that no other import has.
 
@@ -73,11 +82,7 @@ def remove_import(project: Project, import_id: int) -> HistoryEntry:
     with project.change("import.remove", "remove an import") as change:
         found = next((row for row in list_imports(project) if row.id == import_id), None)
         if found is None:
-            numbers = ", ".join(str(row.id) for row in list_imports(project)) or "none"
-            raise ProjectError(
-                f"There is no import {import_id} in the project '{project.name}'.",
-                f"Its imports: {numbers}.",
-            )
+            raise no_such_import(project, import_id)
         change.update("imports", import_id, {"active": 0})
         for (class_id,) in project.db.execute(
             "SELECT DISTINCT class_id FROM labels WHERE import_id = ? AND class_id IS NOT NULL"

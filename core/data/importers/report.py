@@ -33,10 +33,13 @@ class Problems:
     def __init__(self) -> None:
         self.listed: list[Problem] = []
         self.counts: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter()
 
     def add(self, kind: str, where: str, detail: str, action: Action = "left out") -> None:
         """Note one problem."""
         self.counts[kind] += 1
+        if action == "left out":
+            self.left_out[kind] += 1
         if self.counts[kind] <= LISTED_OF_A_KIND:
             self.listed.append(Problem(kind, where, detail, action))
 
@@ -44,6 +47,7 @@ class Problems:
         """Take over the problems of another part of the import."""
         self.listed += others.listed
         self.counts += others.counts
+        self.left_out += others.left_out
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class ImportReport:
     files: str = "link"
     splits: dict[str, int] = field(default_factory=dict)
     problem_counts: dict[str, int] = field(default_factory=dict)
+    balance: dict[str, Any] = field(default_factory=dict)
+    """Where everything went that lay at the path, see `balance.sheet.Sheet`."""
 
     def counts(self) -> dict[str, int]:
         """Return how many problems of each kind there were."""
@@ -76,6 +82,7 @@ class ImportReport:
             "classes": self.classes,
             "splits": self.splits,
             "files": self.files,
+            "balance": self.balance,
             "problem_counts": self.problem_counts,
             "problems": [
                 {"kind": p.kind, "where": p.where, "detail": p.detail, "action": p.action}

@@ -62,6 +62,12 @@ def split_of(name: str) -> str | None:
     return next((SPLITS[word] for word in _words(name) if word in SPLITS), None)
 
 
+def unites(name: str) -> bool:
+    """Whether a split of this name holds what two others hold: `trainval`, `train_val`."""
+    words = [SPLITS.get(word) for word in _words(name)]
+    return "trainval" in _words(name) or {"train", "valid"} <= {*words}
+
+
 def _words(name: str) -> list[str]:
     if len(name) > 255:
         return []

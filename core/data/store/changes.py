@@ -99,10 +99,6 @@ class Change:
         values = [value for name, value in zip(names, found, strict=True) if name != "id"]
         self._record(table, columns, [row_id], [values], None)
 
-    def count_labels(self, label_ids: Iterable[int]) -> None:
-        """Have the counts of these labels set at the end; for rows written past this object."""
-        self._recount.update(label_ids)
-
     def finish(self) -> None:
         """Bring the counts of the labels whose annotations changed up to date."""
         recount(self.db, self._recount)

@@ -123,7 +123,24 @@ ALTER TABLE images ADD COLUMN extra TEXT;
 ALTER TABLE annotations ADD COLUMN extra TEXT;
 """
 
-MIGRATIONS: list[str] = [_V1, _V2]
+# The area in pixels as a data set gave it, where that is not its box's. None: that of its shape, or
+# else of its box.
+_V3 = """
+ALTER TABLE annotations ADD COLUMN area REAL;
+DROP VIEW v_annotations;
+CREATE VIEW v_annotations AS
+    SELECT annotations.id, annotations.image_id, annotations.label_id,
+           annotations.x, annotations.y, annotations.w, annotations.h,
+           annotations.iscrowd, annotations.segmentation, annotations.area,
+           labels.class_id, classes.name AS class_name, labels.import_id
+    FROM annotations
+    JOIN labels ON labels.id = annotations.label_id
+    JOIN classes ON classes.id = labels.class_id
+    JOIN imports ON imports.id = labels.import_id
+    WHERE annotations.deleted = 0 AND imports.active = 1;
+"""
+
+MIGRATIONS: list[str] = [_V1, _V2, _V3]
 
 
 def version(db: sqlite3.Connection) -> int:

@@ -6,7 +6,7 @@ memory, the model, the image size and the switches that change what is kept for 
 
 from __future__ import annotations
 
-import contextlib
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from core.common.errors import BatmanError
 from core.common.files import read_json, write_json
 from core.common.folders import cache_dir
 from core.common.hardware import GIB, Gpu
+from core.common.text import clean
 from core.models.sizes import resolve_image_size
 from core.training.config.options import TrainingConfig
 
@@ -34,27 +35,38 @@ def probe_key(config: TrainingConfig, gpu: Gpu) -> str:
     return " | ".join(parts)
 
 
-def remember(config: TrainingConfig, gpu: Gpu, batch: int) -> None:
+def remember(config: TrainingConfig, gpu: Gpu, batch: int) -> str:
     """Note that `batch` images at once are the most that fit on an idle `gpu`.
 
-    A cache that cannot be written is passed over: the batch can be found again.
+    Returns what to tell: a file that cannot be read begins anew, and what it held is lost. One that
+    cannot be written is passed over: the batch can be found again.
     """
-    with contextlib.suppress(OSError):
+    found, wrong = _read()
+    try:
         path = probes_file()
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {**_read(), probe_key(config, gpu): {"batch": batch, "at": time.time()}})
+        write_json(path, {**found, probe_key(config, gpu): {"batch": batch, "at": time.time()}})
+    except OSError:
+        return ""
+    return f"{wrong} It begins anew; batches of before are tried again." if wrong else ""
 
 
 def recall(config: TrainingConfig, gpu: Gpu) -> int | None:
     """Return the most images at once that were found to fit on `gpu`, None if nobody has tried."""
-    found = _read().get(probe_key(config, gpu))
+    found = _read()[0].get(probe_key(config, gpu))
     batch = found.get("batch") if isinstance(found, dict) else None
     return batch if isinstance(batch, int) and batch > 0 else None
 
 
-def _read() -> dict[str, Any]:
+def _read() -> tuple[dict[str, Any], str]:
+    """Return what is remembered, and what is wrong with the file; one that is not there is fine."""
+    path = probes_file()
+    if not os.path.lexists(path):
+        return {}, ""
     try:
-        content = read_json(probes_file())
-    except (BatmanError, OSError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        content = read_json(path)
+    except (BatmanError, OSError) as error:
+        return {}, str(error)
+    if not isinstance(content, dict):
+        return {}, f"'{clean(str(path))}' holds no batches by GPU."
+    return content, ""

@@ -11,25 +11,25 @@ image files, boxes without area) is left out here and told in the notes.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from core.common.errors import Cancelled, ConfigError
-from core.common.files import link_or_copy
 from core.common.temporary import folder_beside, put_in_place
 from core.common.text import clean, did_you_mean, plural, sentence
-from core.data.images.exif_orientation import shown_size, turn_for_boxes, write_upright
+from core.data.images.exif_orientation import shown_size, turn_for_boxes
 from core.data.importers.clip_box import clip
+from core.data.importers.coco.shape_area import object_area
 from core.data.splits.assign import SPLITS, assign_splits
 from core.training.config.class_balance import balance_note, capped
 from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.launch.dataset_files import file_name, place
 from core.training.launch.image_check import FileCheck, check_images
 
 if TYPE_CHECKING:
@@ -58,6 +58,18 @@ class _Annotation(msgspec.Struct, gc=False):
     iscrowd: int
 
 
+class _Box(NamedTuple):
+    """A box of a class; `area` in pixels, None for that of the box."""
+
+    class_id: int
+    x: float
+    y: float
+    w: float
+    h: float
+    crowd: int
+    area: float | None
+
+
 @dataclass(slots=True)
 class _Image:
     id: int
@@ -69,8 +81,81 @@ class _Image:
     recorded: tuple[int, int]
     turn: int = 1
     check: FileCheck = field(default_factory=FileCheck)
-    boxes: list[tuple[int, float, float, float, float, int]] = field(default_factory=list)
+    boxes: list[_Box] = field(default_factory=list)
     classes: set[int] = field(default_factory=set)
+
+
+Report = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetPlan:
+    """What a run would train on: images by split, the classes by id, and what was decided."""
+
+    by_split: dict[str, list[_Image]]
+    names: dict[int, str]
+    notes: list[str]
+
+    @property
+    def labels(self) -> dict[int, int]:
+        """The model's label of each class, by the class's id."""
+        return {class_id: at for at, class_id in enumerate(self.names)}
+
+    def info(self, folder: Path) -> DatasetInfo:
+        """Return what the run's settings say of it, prepared in `folder`."""
+        class_names = list(self.names.values())
+        splits = self.by_split.items()
+        return DatasetInfo(
+            dir=folder,
+            fingerprint=_fingerprint(self.by_split, self.labels, class_names),
+            class_names=class_names,
+            class_ids=list(self.names),
+            images={split: len(part) for split, part in splits},
+            annotations={s: sum(len(image.boxes) for image in part) for s, part in splits},
+            per_class={split: _per_class(part, self.names) for split, part in splits},
+            notes=self.notes,
+        )
+
+
+def plan_dataset(
+    project: Project, config: TrainingConfig, report: Report = lambda stage, done, total: None
+) -> DatasetPlan:
+    """Return the data set that `config` trains on, without writing it.
+
+    Raises ConfigError when there is nothing to learn from.
+    """
+    notes: list[str] = []
+    report("reading", 0, None)
+    images = _read_images(project)
+    names = _read_classes(project, config.filter_classes)
+    crowded = _read_boxes(project, images, names)
+    if config.filter_classes is not None:
+        images = _only_with(images, crowded, notes)
+    images = _check_files(images, notes, report)
+    _clip_boxes(images, notes)
+    names = _used(names, images, notes)
+
+    plan = assign_splits(
+        [image.id for image in images],
+        [(at, label) for at, image in enumerate(images) for label in image.classes],
+        shares=config.splits,
+        seed=config.seed,
+        policy=config.split_policy,
+        groups=[image.group for image in images],
+        imported=[image.split for image in images],
+    )
+    notes += plan.notes
+    by_split = {
+        name: [image for image in images if plan.splits[image.id] == name] for name in SPLITS
+    }
+    by_split["train"] = _sampled(by_split["train"], config, names, notes)
+    _refuse_empty(by_split)
+    if not by_split["test"]:
+        notes.append("There is no test split.")
+    missing = [names[i] for i in names if not any(i in im.classes for im in by_split["train"])]
+    if missing:
+        notes.append(f"No image of train shows {_listed(missing)}: they cannot be learnt.")
+    return DatasetPlan(by_split, names, notes)
 
 
 def prepare(
@@ -94,47 +179,16 @@ def prepare(
         if progress is not None:
             progress(Progress(stage, done, total))
 
-    notes: list[str] = []
-    report("reading", 0, None)
-    images = _read_images(project)
-    names = _read_classes(project, config.filter_classes)
-    crowded = _read_boxes(project, images, names)
-    if config.filter_classes is not None:
-        images = _only_with(images, crowded, notes)
-    images = _check_files(images, notes, report)
-    _clip_boxes(images, notes)
-    names = _used(names, images, notes)
-    labels = {class_id: at for at, class_id in enumerate(names)}
-
-    plan = assign_splits(
-        [image.id for image in images],
-        [(at, label) for at, image in enumerate(images) for label in image.classes],
-        shares=config.splits,
-        seed=config.seed,
-        policy=config.split_policy,
-        groups=[image.group for image in images],
-        imported=[image.split for image in images],
-    )
-    notes += plan.notes
-    by_split = {
-        name: [image for image in images if plan.splits[image.id] == name] for name in SPLITS
-    }
-    by_split["train"] = _sampled(by_split["train"], config, names, notes)
-    _refuse_empty(by_split)
-    if not by_split["test"]:
-        notes.append("There is no test split.")
-    missing = [names[i] for i in names if not any(i in im.classes for im in by_split["train"])]
-    if missing:
-        notes.append(f"No image of train shows {_listed(missing)}: they cannot be learnt.")
-
-    class_names = list(names.values())
+    plan = plan_dataset(project, config, report)
+    class_names = list(plan.names.values())
     try:
         with folder_beside(out_dir) as making:
-            total = sum(len(part) for part in by_split.values())
+            total = sum(len(part) for part in plan.by_split.values())
             done = 0
-            for split, part in by_split.items():
+            for split, part in plan.by_split.items():
                 if part:
-                    _write_split(making / split, part, labels, class_names, report, done, total)
+                    folder = making / split
+                    _write_split(folder, part, plan.labels, class_names, report, done, total)
                     done += len(part)
             put_in_place(making, out_dir)
     except OSError as error:
@@ -142,16 +196,7 @@ def prepare(
             f"The data set cannot be written to '{clean(str(out_dir))}': {error.strerror}.",
             "Free some space, or choose another --output-dir.",
         ) from error
-    return DatasetInfo(
-        dir=out_dir.absolute(),
-        fingerprint=_fingerprint(by_split, labels, class_names),
-        class_names=class_names,
-        class_ids=list(names),
-        images={split: len(part) for split, part in by_split.items()},
-        annotations={s: sum(len(image.boxes) for image in p) for s, p in by_split.items()},
-        per_class={split: _per_class(part, names) for split, part in by_split.items()},
-        notes=notes,
-    )
+    return plan.info(out_dir.absolute())
 
 
 def prepare_run(
@@ -207,14 +252,16 @@ def _read_boxes(project: Project, images: list[_Image], names: dict[int, str]) -
     by_id = {image.id: image for image in images}
     annotated: set[int] = set()
     rows = project.db.execute(
-        "SELECT image_id, class_id, x, y, w, h, iscrowd FROM v_annotations ORDER BY image_id, id"
+        "SELECT image_id, class_id, x, y, w, h, iscrowd, area, segmentation FROM v_annotations"
+        " ORDER BY image_id, id"
     )
-    for image_id, class_id, *box in rows:
+    for image_id, class_id, x, y, w, h, crowd, area, shape in rows:
         annotated.add(image_id)
         image = by_id.get(image_id)
         if image is not None and class_id in names:
-            x, y, w, h, crowd = box
-            image.boxes.append((class_id, x, y, w, h, crowd))
+            if area is None and shape is not None:
+                area = object_area(None, shape, (x, y, w, h))
+            image.boxes.append(_Box(class_id, x, y, w, h, crowd, area))
     return annotated
 
 
@@ -263,15 +310,17 @@ def _clip_boxes(images: list[_Image], notes: list[str]) -> None:
     clipped = dropped = 0
     for image in images:
         kept = []
-        for class_id, x, y, w, h, crowd in image.boxes:
+        for class_id, x, y, w, h, crowd, area in image.boxes:
             box = clip(x, y, w, h, image.check.width, image.check.height)
             if box is None:
                 dropped += 1
                 continue
-            clipped += box != (x, y, w, h)
-            kept.append((class_id, *box, crowd))
+            if box != (x, y, w, h):
+                clipped += 1
+                area = None if area is None else min(area, box[2] * box[3])
+            kept.append(_Box(class_id, *box, crowd, area))
         image.boxes = kept
-        image.classes = {box[0] for box in kept}
+        image.classes = {box.class_id for box in kept}
     if clipped:
         notes.append(f"{plural(clipped, 'box')} clipped to the image.")
     if dropped:
@@ -340,7 +389,7 @@ def _write_split(
     files = [file_name(image.id, image.name, image.path) for image in images]
     with ThreadPoolExecutor(8) as pool:
         jobs = [
-            pool.submit(_place, image.file, folder / name, image.turn)
+            pool.submit(place, image.file, folder / name, image.turn)
             for image, name in zip(images, files, strict=True)
         ]
         try:
@@ -356,11 +405,10 @@ def _write_split(
     for number, (image, name) in enumerate(zip(images, files, strict=True), 1):
         size = {"width": image.check.width, "height": image.check.height}
         records.append({"id": number, "file_name": name, **size})
-        for class_id, x, y, w, h, crowd in image.boxes:
+        for class_id, x, y, w, h, crowd, area in image.boxes:
             at = len(annotations) + 1
-            annotations.append(
-                _Annotation(at, number, labels[class_id], (x, y, w, h), w * h, crowd)
-            )
+            area = w * h if area is None else area
+            annotations.append(_Annotation(at, number, labels[class_id], (x, y, w, h), area, crowd))
     categories = [
         {"id": at, "name": name, "supercategory": "none"} for at, name in enumerate(class_names)
     ]
@@ -369,24 +417,8 @@ def _write_split(
     report("writing", before + len(images), total)
 
 
-def file_name(image_id: int, name: str, path: str) -> str:
-    """Return the name of a prepared image: readable, unique by its id, safe everywhere."""
-    stem = re.sub(r"[^\w.-]+", "_", PurePosixPath(name or path).stem)[:60].strip("._-")
-    suffix = PurePosixPath(path).suffix.lower()
-    suffix = suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ".jpg"
-    return f"{stem or 'image'}-{image_id}{suffix}"
-
-
-def _place(source: Path, target: Path, turn: int) -> None:
-    if turn != 1:
-        return write_upright(source, target, turn)
-    # A link to a link would dangle on another machine: the file itself is wanted.
-    link_or_copy(source.resolve() if source.is_symlink() else source, target, "link")
-    return None
-
-
 def _per_class(images: list[_Image], names: dict[int, str]) -> dict[str, int]:
-    counts = Counter(box[0] for image in images for box in image.boxes)
+    counts = Counter(box.class_id for image in images for box in image.boxes)
     return {name: counts[class_id] for class_id, name in names.items()}
 
 
@@ -395,13 +427,14 @@ def _fingerprint(
 ) -> str:
     """Return a SHA-256 of what is learnt: files by path and size, boxes, classes and splits.
 
-    How often an epoch shows an image is no part of it.
+    How often an epoch shows an image is no part of it, nor are the areas of objects, by which a
+    validation only sorts them.
     """
     digest = hashlib.sha256(msgspec.json.encode(class_names))
     for split, images in by_split.items():
         digest.update(split.encode())
         for image in sorted(images, key=lambda image: image.path):
-            boxes = sorted((labels[box[0]], *box[1:]) for box in image.boxes)
+            boxes = sorted((labels[box.class_id], *box[1:6]) for box in image.boxes)
             digest.update(msgspec.json.encode((image.path, image.check.bytes, boxes)))
     return digest.hexdigest()
 

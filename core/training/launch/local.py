@@ -7,12 +7,21 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core.common.errors import RunError
 from core.common.text import clean
 from core.processes.child_process import python_command, python_environment
-from core.training.launch.plan import resume_run
+from core.training.launch.devices import require_devices_here
+from core.training.launch.plan import (
+    absolute_paths,
+    plan_settings,
+    refuse_used,
+    resume_run,
+    would_be_path,
+)
+from core.training.launch.pretrained_weights import require_weights
 from core.training.launch.undo import undone_when_refused
 from core.training.loggers.wandb_mlflow import require_services
 from core.training.run.disk_space import require_room, reserve
@@ -38,6 +47,25 @@ def require_trainer() -> None:
             f"{'is' if len(missing) == 1 else 'are'} missing.",
             "Install it with uv sync --extra train, or pip install 'batman-tui[train]'.",
         )
+
+
+def require_startable(config: TrainingConfig, run_dir: Path) -> None:
+    """Raise what keeps `config` from being trained here, as far as it can be known without torch.
+
+    Looks at what is installed, the devices, the first weights, and the disk of `run_dir`, which
+    need not be there yet. Raises RunError, ConfigError and WeightsMissing.
+    """
+    require_trainer()
+    require_services(config)
+    if config.num_nodes > 1:
+        raise RunError(
+            "Several nodes train together on a cluster only.",
+            "Submit the run with batman submit, or take one node.",
+        )
+    require_devices_here(config)
+    if config.resume is None:  # else they are replaced by those of the checkpoint
+        require_weights(config)
+    require_room(config, next(path for path in (run_dir, *run_dir.parents) if path.exists()))
 
 
 def worker_command(run: Run) -> list[str]:
@@ -66,12 +94,33 @@ def start_local(
     """
     from core.training.launch.prepare_run import ready_run  # imports the project's database
 
-    require_trainer()
+    there, settings = plan_settings(workspace, config, local=True)
+    where = there.path if there else would_be_path(workspace, settings)
+    require_startable(absolute_paths(workspace, settings), where)
     with undone_when_refused() as undo:
         run = ready_run(workspace, config, progress, cancelled, local=True, undo=undo)
         on_ready(run)
         launch_local(run, begun=undo.begun)
     return run
+
+
+def would_start(
+    workspace: Workspace, config: TrainingConfig
+) -> tuple[Path, Run | None, TrainingConfig]:
+    """Return what `start_local` would start: its folder, the run that would go on there (None: a
+    new one), and its settings with the data set that it would prepare.
+
+    Nothing is written. Raises what `start_local` would, up to the start of the process.
+    """
+    from core.training.launch.prepare_run import planned_data
+
+    run, settings = plan_settings(workspace, config, local=True)
+    where = run.path if run is not None else would_be_path(workspace, settings)
+    settings = absolute_paths(workspace, settings.resolved())
+    require_startable(settings, where)
+    if run is None and settings.output_dir is not None:
+        refuse_used(where)
+    return where, run, planned_data(Run(where), settings)
 
 
 def resume_local(run: Run, **changes: Any) -> None:
@@ -104,14 +153,7 @@ def launch_local(
             f"Watch it with batman watch {clean(run.name)}.",
         )
     if command is None:
-        require_trainer()
-        require_services(run.config())
-        if run.config().num_nodes > 1:
-            raise RunError(
-                "Several nodes train together on a cluster only.",
-                "Submit the run with batman submit, or take one node.",
-            )
-        require_room(run.config(), run.path)
+        require_startable(run.config(), run.path)
         command = worker_command(run)
     since = time.time()
     reserve(run.path)

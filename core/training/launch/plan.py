@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.common.errors import ConfigError, RunError
+from core.common.errors import BatmanError, ConfigError, RunError
 from core.common.files import expand_user, safe_name
 from core.common.temporary import folder_beside, sweep
 from core.common.text import clean, plural
@@ -28,6 +28,7 @@ from core.training.run.checkpoints import (
     require_state,
     resume_file,
 )
+from core.training.run.foreign_output import refuse_foreign
 from core.training.run.overwrite_guard import (
     Reached,
     falls_behind,
@@ -56,11 +57,11 @@ def create_run(workspace: Workspace, config: TrainingConfig) -> Run:
     `runs/<project>-<model>-<number>`. An image size that the model cannot take gives way to the
     nearest, with a note. Raises RunError when the folder holds a run already.
     """
-    config = _absolute(workspace, config.resolved())
+    config = absolute_paths(workspace, config.resolved())
     if config.output_dir is None:
         return _new_run(workspace, config)
     path = (workspace.root / expand_user(config.output_dir)).absolute()
-    _refuse_used(path)
+    refuse_used(path)
     sweep(path.parent)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -119,8 +120,14 @@ def plan_settings(
     written. Raises as `resume_run` does.
     """
     wanted = None if config.resume is None else existing(workspace, config.resume)
+    project = str(config.project) if config.project is not None else None
     if wanted is not None and not wanted.exists():
+        named = workspace.runs_dir / str(config.resume)
+        if not _is_ours(named):
+            refuse_foreign(named, project)
         wanted = find_run(workspace, str(config.resume)).path
+    if wanted is not None and not _is_ours(wanted):
+        refuse_foreign(wanted, project)
     if wanted is not None and wanted.is_file():
         require_state(wanted)
     folder = wanted.parent if wanted is not None and wanted.is_file() else wanted
@@ -129,7 +136,7 @@ def plan_settings(
     if not (folder / CONFIG_FILE).is_file():
         return None, config.with_changes(origin=Origin(run=None, checkpoint=resume_file(wanted)))
     skipped = ("resume", "output_dir", "dataset", "notes", "origin")
-    chosen = _absolute(workspace, config)
+    chosen = absolute_paths(workspace, config)
     changes = {n: getattr(chosen, n) for n in config.model_fields_set if n not in skipped}
     run = Run(folder)
     summary = run.summary()
@@ -198,6 +205,15 @@ def _resumed(
     return config
 
 
+def _is_ours(path: Path) -> bool:
+    """Tell whether `path` is a run's folder, or lies in one; rfdetr's settings have our name."""
+    try:
+        Run(path if path.is_dir() else path.parent).config()
+    except BatmanError:
+        return False
+    return True
+
+
 def _refuse_changed(shown: str, before: TrainingConfig, config: TrainingConfig) -> None:
     """Raise ConfigError for changes with which no checkpoint of the run can go on."""
     for name in ("model", "image_size"):
@@ -235,8 +251,8 @@ def _refuse_done(shown: str, summary: RunSummary, at: Reached, config: TrainingC
         )
 
 
-def _absolute(workspace: Workspace, config: TrainingConfig) -> TrainingConfig:
-    """Make the paths absolute that the worker reads; it runs in another folder."""
+def absolute_paths(workspace: Workspace, config: TrainingConfig) -> TrainingConfig:
+    """Return `config` with the paths absolute that the worker reads; it runs in another folder."""
     paths = {name: getattr(config, name) for name in ("project", "resume", "pretrained")}
     found = {name: existing(workspace, path) for name, path in paths.items() if path is not None}
     return config.with_changes(**found) if found else config
@@ -282,7 +298,8 @@ def _cannot_make(path: Path, error: OSError) -> RunError:
     )
 
 
-def _refuse_used(path: Path) -> None:
+def refuse_used(path: Path) -> None:
+    """Raise RunError unless a new run can be made in the folder `path`."""
     if path.exists() and not path.is_dir():
         raise RunError(
             f"'{clean(str(path))}' is a file, not a folder.", "Choose another --output-dir."

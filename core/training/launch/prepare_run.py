@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from core.common.errors import ConfigError
 from core.common.text import clean
 from core.common.workspace import Workspace
 from core.data.store import Project
 from core.training.config.options import TrainingConfig
-from core.training.launch.dataset import ANNOTATIONS, Progress, prepare_run
+from core.training.launch.dataset import ANNOTATIONS, Progress, plan_dataset, prepare_run
 from core.training.launch.plan import plan_run
 from core.training.launch.undo import Undo, undone_when_refused
+from core.training.run.checkpoints import check_resume, peek_info
 from core.training.run.run import Run, require_writable
 
 
@@ -42,8 +44,34 @@ def ready_run(
         with Project.open(settings.project) as project:
             undo.put_aside(run.path, run.dataset_dir.name)
             settings = prepare_run(project, settings, run.path, progress, cancelled)
+    _refuse_unfit(run, settings)
     run.save_config(settings)
     return run
+
+
+def planned_data(run: Run, settings: TrainingConfig) -> TrainingConfig:
+    """Return `settings` with the data set that `ready_run` would give `run`, which need not be
+    there; nothing is written. Raises as `ready_run` does.
+    """
+    if not _is_ready(run, settings):
+        if settings.project is None:
+            raise _no_project(run, settings)
+        with Project.open(settings.project) as project:
+            info = plan_dataset(project, settings).info(Path("dataset"))
+        settings = settings.with_changes(dataset=info)
+    _refuse_unfit(run, settings)
+    return settings
+
+
+def _refuse_unfit(run: Run, settings: TrainingConfig) -> None:
+    """Raise ConfigError if `run` cannot go on from its checkpoint with `settings`.
+
+    The trainer looks again: a checkpoint that cannot be read without torch passes here.
+    """
+    info = peek_info(settings.resume) if settings.resume is not None else None
+    if info is not None:
+        own = info.path.parent.resolve() == run.path.resolve()
+        check_resume(info, settings, finishing=own)
 
 
 def _no_project(run: Run, settings: TrainingConfig) -> ConfigError:

@@ -33,6 +33,7 @@ from core.training.run.events import (
     Warning_,
 )
 from core.training.run.run import CONFIG_FILE, EVENTS_FILE, LOG_FILE
+from core.training.run.trained_time import TrainedTime
 from core.training.run.worker_process import WORKER_FILE, State, Worker, decode_worker, derive_state
 
 __all__ = ["FileSource", "LocalFiles", "LogTail", "RunFollower", "RunSnapshot", "log_of"]
@@ -54,6 +55,7 @@ class RunSnapshot:
 
     What a resumed run did not keep is gone from `series`, `validations`, `epochs` and
     `checkpoints`; `restarts` are the starts after the first. `ended` is the end, if it stands.
+    `seconds` is the time it trained, without pauses.
     `behind` counts bytes of events not read yet. `problem` says what is wrong with files that are
     read beside them (`core.training.run.damage`), of a run on this machine.
     """
@@ -71,6 +73,7 @@ class RunSnapshot:
     restarts: tuple[Started, ...] = ()
     ended: End | None = None
     last_event: float | None = None
+    seconds: float = 0.0
     behind: int = 0
     problem: str = ""
 
@@ -147,6 +150,7 @@ class RunFollower:
         self._starts: list[Started] = []
         self._ended: End | None = None
         self._last_event: float | None = None
+        self._time = TrainedTime()
         self._config_due = True
         self._snapshot = RunSnapshot(name=self.path.rsplit("/", 1)[-1])
 
@@ -195,6 +199,7 @@ class RunFollower:
                 restarts=tuple(self._starts[1:]),
                 ended=self._ended,
                 last_event=self._last_event,
+                seconds=self._time.seconds,
                 behind=behind,
                 problem=problem,
             )
@@ -242,14 +247,20 @@ class RunFollower:
             if type(event) is StepRow:
                 rows.append(event)
                 continue
-            self._builder.append(rows)
+            self._take_steps(rows)
             rows = []
             self._take_other(event)  # type: ignore[arg-type]
-        self._builder.append(rows)
+        self._take_steps(rows)
         if events:
             self._last_event = events[-1].t
 
+    def _take_steps(self, rows: list[StepRow]) -> None:
+        self._builder.append(rows)
+        if rows:
+            self._time.until(rows[-1].t)
+
     def _take_other(self, event: _Other) -> None:
+        self._time.see(event)
         match event:
             case Started():
                 self._start(event)

@@ -20,7 +20,8 @@ from typing import Any, Final
 from core.common.errors import ConfigError, RunError
 from core.common.files import link_or_copy
 from core.common.text import clean, plural
-from core.models.checkpoint_file import load_checkpoint
+from core.models.checkpoint_file import arguments_of, foreign_content, load_checkpoint
+from core.models.checkpoint_header import read_header
 from core.models.sizes import get_model
 from core.training.config.options import TrainingConfig
 from core.training.run.events import Event, Started
@@ -226,19 +227,22 @@ def read_info(path: Path) -> CheckpointInfo:
         or not content.get("optimizer_states")
     ):  # fmt: skip
         raise _weights_only(path)
-    try:
+    hint = "Resume from another one, or start afresh from its weights with --pretrained."
+    with foreign_content(path, "Batman's", hint):
         return _info(path, content)
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise RunError(
-            f"'{clean(path.name)}' is no checkpoint of Batman's: {clean(repr(error))[:200]}.",
-            "Resume from another one, or start afresh from its weights with --pretrained.",
-        ) from None
+
+
+def peek_info(path: Path) -> CheckpointInfo | None:
+    """Return what `read_info` does, without torch; None for what only torch can tell about."""
+    with contextlib.suppress(Exception):  # the trainer says what is wrong with it
+        content = read_header(path)
+        if content.get("optimizer_states"):
+            return _info(path, content)
+    return None
 
 
 def _info(path: Path, content: dict[str, Any]) -> CheckpointInfo:
-    arguments = content.get("args") or {}
-    if not isinstance(arguments, dict):  # a Namespace, in rfdetr's own
-        arguments = vars(arguments)
+    arguments = arguments_of(content)
     model = content.get("model_config") or {}
     progress = content["loops"]["fit_loop"]["epoch_progress"]["current"]
     return CheckpointInfo(
@@ -258,8 +262,7 @@ class BestInfo:
 
     `epoch` is the one that it is from, 0 if the file is damaged or not ours. `worth` is what it was
     measured at by each best metric of the config, `record` its validation as `results.json` holds
-    it; both are empty in files that
-    were written before they said so.
+    it; both are empty in files that were written before they said so.
     """
 
     epoch: int = 0
@@ -268,17 +271,18 @@ class BestInfo:
 
 
 def read_best(path: Path) -> BestInfo | None:
-    """Return what the `best.pth` at `path` says about itself, None if there is none."""
-    import torch
+    """Return what the `best.pth` at `path` says about itself, None if there is none.
 
+    Needs no torch, and takes some milliseconds. Where results and this file speak of different
+    epochs, as when a run was copied while it trained, this file is what is used.
+    """
     if not path.is_file():
         return None
     try:
-        content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-        said = content[STATE_KEY]
+        said = read_header(path)[STATE_KEY]
         worth = {str(name): float(value) for name, value in said.get("worth", {}).items()}
         return BestInfo(int(said["epoch"]), worth, said.get("record"))
-    except Exception:  # cut short, foreign: torch raises many kinds
+    except Exception:  # cut short or foreign
         return BestInfo()
 
 

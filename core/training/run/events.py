@@ -25,7 +25,7 @@ class Started(_Event, tag="started", kw_only=True, frozen=True):
 
     `epoch` and `step` are what is behind us: 0 and 0 for a fresh run. Whatever the file holds of
     later epochs and steps before this line was lost with the process that wrote it, and a reader
-    drops it.
+    drops it. `elapsed` is how long it trained before, in seconds.
     """
 
     run: str
@@ -45,12 +45,13 @@ class Started(_Event, tag="started", kw_only=True, frozen=True):
     gpu: str | None = None
     resumed_from: str | None = None
     attempt: int = 1
+    elapsed: float | None = None
 
 
 class Step(_Event, tag="step", kw_only=True, frozen=True):
     """One optimiser step. Losses are not divided by the accumulation; times in seconds.
 
-    A loss that is not a number is null.
+    A loss that is not a number is null. `elapsed` is the training time by then, in seconds.
     """
 
     epoch: int
@@ -65,6 +66,7 @@ class Step(_Event, tag="step", kw_only=True, frozen=True):
     data_s: float = 0.0
     gpu_mem_mb: float | None = None
     rss_mb: float | None = None
+    elapsed: float | None = None
 
 
 class Epoch(_Event, tag="epoch", kw_only=True, frozen=True):
@@ -132,11 +134,15 @@ class Oom(_Event, tag="oom", kw_only=True, frozen=True):
 
 
 class Stopped(_Event, tag="stopped", kw_only=True, frozen=True):
-    """Training was stopped on request, with a checkpoint to go on from."""
+    """Training was stopped on request, with a checkpoint to go on from.
+
+    `seconds` as of Finished.
+    """
 
     epoch: int
     step: int
     reason: str
+    seconds: float | None = None
 
 
 class Finished(_Event, tag="finished", kw_only=True, frozen=True):
@@ -152,12 +158,16 @@ class Finished(_Event, tag="finished", kw_only=True, frozen=True):
 
 
 class Failed(_Event, tag="failed", kw_only=True, frozen=True):
-    """Training ended with an error; `kind` is a short name such as weights, data, oom, error."""
+    """Training ended with an error; `kind` is a short name such as weights, data, oom, error.
+
+    `seconds` as of Finished.
+    """
 
     kind: str
     message: str
     hint: str = ""
     traceback: str = ""
+    seconds: float | None = None
 
 
 Event = Union[  # noqa: UP007 - msgspec reads the union at run time

@@ -20,7 +20,7 @@ from core.common.parse import ParseError, parse_json
 from core.common.text import clean, plural
 from core.training.config.command_line import command_line
 from core.training.config.options import TrainingConfig
-from core.training.run.checkpoints import BEST, LAST, named_epoch, periodic
+from core.training.run.checkpoints import BEST, LAST, named_epoch, periodic, read_best
 from core.training.run.results import RESULTS_FILE
 from core.training.run.run import EVENTS_FILE, Run
 from core.training.run.summary import Best
@@ -59,12 +59,16 @@ def reached(run_dir: Path, epoch: int) -> Reached:
     results = _Results()
     with contextlib.suppress(OSError, ParseError):
         results = parse_json(read_plain(run_dir / RESULTS_FILE), _Results)
+    worth = results.best.map50_95 if results.best else None
+    said = read_best(run_dir / BEST)
+    if said is not None and said.record:
+        worth = said.record.get("map50_95", worth)
     kept = [named_epoch(path) or 0 for path in periodic(run_dir)]
     told = run_dir / EVENTS_FILE
     return Reached(
         epoch=max([epoch, results.epochs_trained, *kept]),
         best=(run_dir / BEST).is_file(),
-        map50_95=results.best.map50_95 if results.best else None,
+        map50_95=worth,
         told=told.is_file() and told.stat().st_size > 0,
     )
 

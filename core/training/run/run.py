@@ -27,8 +27,8 @@ from core.training.run.summary import (
     end_of,
     epochs_done,
     loss_of,
-    seconds_of,
 )
+from core.training.run.trained_time import trained_seconds
 from core.training.run.worker_process import (
     AT_REST,
     State,
@@ -199,7 +199,7 @@ class Run:
             loss=loss_of(events),
             started_at=started,
             updated_at=updated,
-            seconds=seconds_of(events, started),
+            seconds=trained_seconds(events, started),
             error=error,
             note=said.text,
             tags=said.tags,

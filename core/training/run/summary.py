@@ -13,6 +13,7 @@ import msgspec
 from core.common.errors import BatmanError
 from core.common.files import read_typed_json
 from core.training.config.options import TrainingConfig
+from core.training.run.checkpoints import BEST, read_best
 from core.training.run.events import (
     Epoch,
     Event,
@@ -31,13 +32,12 @@ _ENDS: dict[type, State] = {Stopped: "stopped", Finished: "finished", Failed: "f
 class RunSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a list of runs shows. Times are Unix seconds, metrics lie between 0 and 1.
 
-    `epoch` counts complete epochs of `epochs`, `seconds` is the time it trained, or from its first
-    event to its last until it has finished. While a run goes on, `best_map50_95` is the best among
-    its latest validations. `loss` is the newest epoch's mean training loss. `error` says what
-    failed, or why the folder cannot be read, `problem` what is wrong with a file without which the
-    run can be shown (`core.training.run.damage`). `note` and `tags` are a person's
-    (`core.training.run.notes`), `settings` the run's settings as JSON, None where they cannot be
-    read.
+    `epoch` counts complete epochs of `epochs`, `seconds` is the time it trained, without pauses.
+    While a run goes on, `best_map50_95` is the best among its latest validations. `loss` is the
+    newest epoch's mean training loss. `error` says what failed, or why the folder cannot be read,
+    `problem` what is wrong with a file without which the run can be shown
+    (`core.training.run.damage`). `note` and `tags` are a person's (`core.training.run.notes`),
+    `settings` the run's settings as JSON, None where they cannot be read.
 
     Lists hold tens of thousands: it is made fast, and not walked by the garbage collector.
     """
@@ -96,12 +96,14 @@ class Results(msgspec.Struct):
 def best_of(results: Path, events: Sequence[Event]) -> Best:
     """Return the best validation that the file `results` or `events` tell of.
 
-    Results are written when a run ends, so that a resumed one may be better by now.
+    Results are written when a run ends, so that a resumed one may be better by now. Where the best
+    model beside them is of another epoch, it counts and not they.
     """
     written = Best()
     with contextlib.suppress(BatmanError):  # told by `core.training.run.damage`
         found = read_typed_json(results, Results)
         written = found.best if found and found.best else written
+    written = _newer(results) or written
     seen: list[Validation] = []
     for event in events:
         if isinstance(event, Started):
@@ -112,6 +114,23 @@ def best_of(results: Path, events: Sequence[Event]) -> Best:
     if top is None or (written.map50_95 is not None and written.map50_95 >= top.map50_95):
         return written
     return Best(top.epoch, top.map50_95, top.map50)
+
+
+def _newer(results: Path) -> Best | None:
+    """Return what a best model says of itself that was written after `results`."""
+    model = results.with_name(BEST)
+    try:
+        if model.stat().st_mtime_ns <= results.stat().st_mtime_ns:
+            return None
+    except OSError:
+        return None
+    said = read_best(model)
+    if said is None or not said.epoch:
+        return None
+    record = said.record or {"map50_95": said.worth.get("map")}
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert({**record, "epoch": said.epoch}, Best)
+    return None
 
 
 def end_of(events: Sequence[Event]) -> State | None:
@@ -146,11 +165,3 @@ def loss_of(events: Sequence[Event]) -> float | None:
             return event.train_loss
     losses = [e.loss for e in events if isinstance(e, Step) and e.loss is not None]
     return math.fsum(losses) / len(losses) if losses else None
-
-
-def seconds_of(events: Sequence[Event], started: float | None) -> float:
-    """Return how long a run that began at `started` (Unix seconds) took; see `RunSummary`."""
-    if not events or started is None:
-        return 0.0
-    last = events[-1]
-    return last.seconds if isinstance(last, Finished) else last.t - started

@@ -35,6 +35,8 @@ from core.common.text import clean
 from core.models.sizes import get_model
 from core.training.config.effective_batch import Batching
 from core.training.config.options import TrainingConfig
+from core.training.launch.devices import require_devices
+from core.training.launch.pretrained_weights import unreadable
 from core.training.worker.data.order import RunDataModule
 from core.training.worker.ranks import under_srun, under_torchrun
 
@@ -113,28 +115,12 @@ def device_arguments(config: TrainingConfig) -> tuple[str, int | str]:
     """
     name, _, index = config.device.partition(":")
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    require_devices(config, torch.cuda.device_count() if cuda else 0, mps)
     if name == "auto":
-        if config.num_gpus > 1 and not cuda:
-            raise ConfigError(
-                f"{config.num_gpus} GPUs were asked for, and this machine has none.",
-                f"Leave out --num-gpus; --device cpu takes {config.num_gpus} processes on the CPU.",
-            )
         name = "cuda" if cuda else "mps" if mps else "cpu"
-    if (name == "cuda" and not cuda) or (name == "mps" and not mps):
-        raise ConfigError(
-            f"There is no {name} device on this machine.",
-            "Leave out --device, or give --device cpu.",
-        )
     if name != "cuda":
         return name, config.num_gpus if name == "cpu" else 1
-    found = torch.cuda.device_count()
-    if index:
-        if int(index) >= found:
-            raise ConfigError(f"There is no GPU {index}: this machine has {found}, from 0 on.")
-        return "gpu", f"{index},"
-    if config.num_gpus > found:
-        raise ConfigError(f"{config.num_gpus} GPUs were asked for, and this machine has {found}.")
-    return "gpu", config.num_gpus
+    return "gpu", f"{index}," if index else config.num_gpus
 
 
 def train_config(
@@ -232,10 +218,7 @@ def _unfit_weights(error: Exception, model: ModelConfig) -> ConfigError | None:
             "Choose with --model the size that they were trained with, or leave out --pretrained.",
         )
     if "safely load" in text or not isinstance(error, RuntimeError):
-        return ConfigError(
-            f"{shown} cannot be read as weights of RF-DETR.",
-            "Give the best.pth or a checkpoint of a run, or leave out --pretrained.",
-        )
+        return unreadable(Path(str(model.pretrain_weights)))
     return None
 
 

@@ -14,6 +14,7 @@ from rfdetr.training import BestModelCallback
 
 from core.training.run import checkpoints
 from core.training.run.events import Checkpoint, Event, Validation, Warning_
+from core.training.run.results import RESULTS_FILE
 from core.training.worker.ranks import is_rank_zero
 from core.training.worker.val_images import ValImages
 
@@ -147,8 +148,12 @@ class CheckpointFiles:
         """Write the evaluated weights (averaged ones with EMA) with what describes the model.
 
         `worth` is what they were measured at by each best metric, `record` their validation.
+
+        The results of an earlier session speak of the model that is replaced: they go before it
+        does, and come again when this session ends.
         """
         path = self._run_dir / checkpoints.BEST
+        (self._run_dir / RESULTS_FILE).unlink(missing_ok=True)
         said = {"epoch": epoch, "worth": dict(worth), "record": record}
         content = {**best_content(trainer, pl_module), checkpoints.STATE_KEY: said}
         written = checkpoints.save_checkpoint(content, path)

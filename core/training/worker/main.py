@@ -27,6 +27,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import msgspec
+
 from core.common.errors import BatmanError, RunError
 from core.common.text import clean
 from core.processes.child_process import begin_process
@@ -49,6 +51,7 @@ from core.training.run.events import (
 from core.training.run.overwrite_guard import reached, refuse_setback
 from core.training.run.run import cannot_write
 from core.training.run.summary import epochs_done
+from core.training.run.trained_time import trained_seconds
 from core.training.run.worker_process import (
     Worker,
     forget_worker,
@@ -302,7 +305,7 @@ class _Worker:
                 best_epoch=best["epoch"] if best else 0,
                 best_map50_95=best["map50_95"] if best else 0.0,
                 best_map50=best["map50"] if best else 0.0,
-                seconds=round(session.seconds, 1),
+                seconds=self._seconds(),
                 reason=session.reason,
             )
         )
@@ -318,10 +321,16 @@ class _Worker:
         return self._stopped(epochs_done(self.earlier), next(steps, 0))
 
     def _stopped(self, epoch: int, step: int) -> int:
-        self._end(Stopped(epoch=epoch, step=step, reason=self.stop.reason or "request"))
+        reason = self.stop.reason or "request"
+        self._end(Stopped(epoch=epoch, step=step, reason=reason, seconds=self._seconds()))
         if self.session is not None:
             self.session.leave("stopped")
         return STOPPED
+
+    def _seconds(self) -> float:
+        """Return how long the run has trained, in all its sessions."""
+        now = self.session.seconds if self.session is not None else 0.0
+        return round(max(now, trained_seconds(self.earlier)), 1)
 
     def _end(self, event: Event) -> None:
         if self.peers.first:
@@ -351,7 +360,7 @@ class _Worker:
         if self.peers.first:
             release(self.run_dir)
         try:
-            self._end(failed)
+            self._end(msgspec.structs.replace(failed, seconds=self._seconds()))
         except OSError as error:
             say(f"its end could not be written: {error.strerror}", sys.stderr)
         say(f"failed: {failed.message} {failed.hint}".rstrip(), sys.stderr)

@@ -27,11 +27,13 @@ from core.training.run.events import (
     Epoch,
     Event,
     Started,
+    Step,
     Validation,
     decode_event,
     encode_event,
 )
 from core.training.run.results import validation_event, validation_record, worth
+from core.training.run.trained_time import trained_seconds
 from core.training.warnings.monitor import RunWatch
 from core.training.worker.build import CocoEval
 from core.training.worker.checkpoint_writer import CheckpointFiles, RunState
@@ -80,7 +82,8 @@ class RunRecorder(Callback):
         self._validation: Validation | None = None
         self._worth: dict[str, float] = {}
         self._validating = False
-        self._begun = self._epoch_begun = self._validation_begun = time.monotonic()
+        self._begun: float | None = None
+        self._epoch_begun = self._validation_begun = time.monotonic()
         self.stopped_early = False
 
     # --- what lies in the checkpoint ---------------------------------------------------------
@@ -135,8 +138,9 @@ class RunRecorder(Callback):
 
     @property
     def elapsed(self) -> float:
-        """Training time in seconds, of all attempts."""
-        return self.state.elapsed + time.monotonic() - self._begun
+        """Training time in seconds, of all sessions."""
+        now = 0.0 if self._begun is None else time.monotonic() - self._begun
+        return self.state.elapsed + now
 
     @property
     def _epoch_seconds(self) -> float:
@@ -146,6 +150,8 @@ class RunRecorder(Callback):
         """Say where training begins."""
         self._stop.listen()
         self._begun = self._epoch_begun = time.monotonic()
+        # A session that was lost trained longer than its last checkpoint knows.
+        self.state.elapsed = max(self.state.elapsed, trained_seconds(self._earlier))
         self._step = trainer.global_step
         config, batching = self._config, self._batching
         self._meter = StepMeter(pl_module.device, config.lr, batching.effective, batching.accum)
@@ -182,6 +188,7 @@ class RunRecorder(Callback):
                 gpu=torch.cuda.get_device_name(pl_module.device) if cuda else None,
                 resumed_from=str(self._resumed_from) if self._resumed_from else None,
                 attempt=self._attempt,
+                elapsed=round(self.state.elapsed, 1),
             ),
         )
         self._watch_disk(trainer.current_epoch + 1)
@@ -231,9 +238,9 @@ class RunRecorder(Callback):
         assert self._meter is not None
         return self._meter
 
-    def _emit_steps(self, trainer: Trainer, events: Sequence[Event]) -> None:
+    def _emit_steps(self, trainer: Trainer, events: Sequence[Step]) -> None:
         for event in events:
-            self._emit(trainer, event)
+            self._emit(trainer, msgspec.structs.replace(event, elapsed=round(self.elapsed, 1)))
 
     # --- validation --------------------------------------------------------------------------
 
@@ -360,6 +367,7 @@ class RunRecorder(Callback):
             self._watch.beat(step=step)
 
     def close(self) -> None:
-        """Stop watching; training is over, one way or another."""
+        """Stop watching, and the clock; training is over, one way or another."""
+        self.state.elapsed, self._begun = self.elapsed, None
         if self._watch is not None:
             self._watch.close()

@@ -36,8 +36,9 @@ from core.training.run.events import (
     encode_event,
 )
 from core.training.run.results import write_results
+from core.training.run.trained_time import trained_seconds
 from core.training.worker import build
-from core.training.worker.checkpoint_writer import RunState, WholeFileIO
+from core.training.worker.checkpoint_writer import CheckpointFiles, RunState, WholeFileIO
 from core.training.worker.data.seeds import BatchSeeds
 from core.training.worker.ranks import is_rank_zero, under_srun, under_torchrun
 from core.training.worker.recorder import RunRecorder
@@ -77,7 +78,6 @@ class Session:
         self.reason = "epochs"
         self.epoch = 0
         self.step = 0
-        self.seconds = 0.0
         self.best: dict[str, Any] | None = None
         self.batching: Batching | None = None
         self._run_dir = run_dir
@@ -95,6 +95,7 @@ class Session:
         self._board: TensorBoardLog | None = None
         self._services: Services | None = None
         self._left = False
+        self._recorder: RunRecorder | None = None
         if config.dataset is None:
             raise ConfigError("This run has no prepared data set.", "Start it with batman train.")
         self._classes = config.dataset.class_names
@@ -128,7 +129,7 @@ class Session:
         data = build.build_data(model, train, config.balance)
         evaluation = build.build_evaluation(train)
         checkpoint = self._resume.path if self._resume else None
-        recorder = RunRecorder(
+        recorder = self._recorder = RunRecorder(
             self._run_dir,
             config,
             batching,
@@ -164,8 +165,12 @@ class Session:
             recorder.close()
             if self._board is not None:
                 self._board.close()
-        self.seconds = recorder.elapsed
         self._record(recorder.state, str(module.device))
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has trained, in seconds, as far as this session knows."""
+        return self._recorder.elapsed if self._recorder is not None else 0.0
 
     # --- before training ---------------------------------------------------------------------
 
@@ -224,8 +229,8 @@ class Session:
             self._say("looking for the largest batch that fits")
             train = build.train_config(config, self._run_dir, self._classes, Batching(1, 1, world))
             batch = largest_batch(model, train)
-            if gpu is not None and idle(gpu):
-                remember(config, gpu, batch)
+            if gpu is not None and idle(gpu) and (told := remember(config, gpu, batch)):
+                self._say(told)
         return Batching(batch, max(1, -(-EFFECTIVE // (batch * world))), world)
 
     def _val_images(self) -> ValImages | None:
@@ -303,8 +308,9 @@ class Session:
         self.stop.listen()
         for line in state.epoch_events:
             self._complete(line)
+        files = CheckpointFiles(self._run_dir, self._config.keep_checkpoints, None)
+        files.adopt_best(None, state, self._config.best_metric, self._earlier)
         self.batching = Batching(state.batch, state.accum, state.world)
-        self.seconds = state.elapsed
         self._record(state, self._config.device)
 
     def _complete(self, line: str) -> None:
@@ -324,7 +330,7 @@ class Session:
             reason=self.reason,
             epoch=self.epoch,
             step=self.step,
-            seconds=self.seconds,
+            seconds=max(state.elapsed, trained_seconds(self._earlier)),
             history=state.history,
             best_epoch=state.best_epoch,
             best=self.best,

@@ -24,7 +24,7 @@ T = TypeVar("T")
 # Bytes of JSON read into records at a time: small enough to stay in a processor's cache.
 _CHUNK = 200_000
 # A cut between records is a guess (the text may be part of a name); so many guesses are made.
-_GUESSES = 8
+_GUESSES = 64
 _ABSENT = memoryview(b"")
 _ANNOTATIONS_AT = re.compile(rb'"annotations"\s*:\s*\[')
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
@@ -141,6 +141,13 @@ class Lists:
         if isinstance(value, list):
             return value
         return loads(bytes(value), self.name) if len(value) else []
+
+    def head(self, key: str) -> bytes:
+        """Return the beginning of a list's text, enough to see what its records are like."""
+        value = self.lists[key]
+        if isinstance(value, list):
+            return msgspec.json.encode(value[:1])
+        return bytes(value[:_CHUNK])
 
     def records(
         self,

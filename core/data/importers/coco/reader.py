@@ -22,6 +22,7 @@ from core.common.text import clean, plural
 from core.data.importers.boxes import Box, around, describe
 from core.data.importers.coco.json_lists import BadRecord, Lists
 from core.data.importers.coco.layout import CocoFile, find
+from core.data.importers.coco.panoptic import is_panoptic, segments
 from core.data.importers.coco.records import (
     ANNOTATIONS,
     IMAGES,
@@ -32,9 +33,12 @@ from core.data.importers.coco.records import (
     annotation,
     category,
     columns_of,
+    flag_of,
     image,
     key_of,
+    mended,
     shape_text,
+    sound,
 )
 from core.data.importers.coco.rle_masks import mask_box
 from core.data.importers.dataset import DataSet, Picture, ends, inside, plain_lines, storable
@@ -95,6 +99,9 @@ def read_coco(source: Path, watch: Watch) -> DataSet:
     data = DataSet("coco", str(source))
     folders = Folders()
     for file in find(source, folders):
+        data.balance.describe(file.path)
+        if file.split:
+            data.balance.split(file.name, file.split)
         _Reader(data, file, folders, watch).read()
     data.group_copies()
     return data
@@ -122,10 +129,13 @@ class _Reader:
         self.left_out: set[Any] = set()
         # No category is described: they are called after their ids.
         self.unnamed = False
+        # Categories of what has no number and no ends, such as sky (panoptic files).
+        self.stuff: dict[int, str] = {}
 
     def read(self) -> None:
         self.watch.tick("reading", 0)
         lists = Lists(self.file.path, self.file.name)
+        self.panoptic = is_panoptic(lists)
         self._categories(lists.plain("categories"))
         self._images(lists)
         self._annotations(lists)
@@ -136,12 +146,17 @@ class _Reader:
     def _bad(self, error: BadRecord) -> None:
         self.data.problems.add(error.kind, self._where(error.where), error.detail)
 
+    def _bad_annotation(self, error: BadRecord) -> None:
+        self.data.balance.found()
+        self._bad(error)
+
     # Categories
 
     def _categories(self, records: list[Any]) -> None:
         self.unnamed = not records
         good: list[tuple[Any, str, str | None]] = []
         seen = set()
+        stuff = set()
         for place, record in enumerate(records):
             try:
                 key, name, parent = category(place, record)
@@ -152,6 +167,8 @@ class _Reader:
             else:
                 seen.add(key)
                 good.append((key, name, parent))
+                if self.panoptic and not flag_of(record.get("isthing", 1)):
+                    stuff.add(key)
         for key, name, parent in good:
             root = (
                 key == 0
@@ -160,7 +177,11 @@ class _Reader:
                 and all(other[2] == name for other in good if other[0] != 0)
             )
             supercategory = None if parent in ("", "none") else parent
-            self.categories.add(key, self.data.label(name, supercategory, idle=root))
+            idle = root or key in stuff
+            number = self.data.label(name, supercategory, idle=idle)
+            self.categories.add(key, number)
+            if key in stuff:
+                self.stuff[number] = name
         self.categories.build()
 
     def _named(self, key: Any) -> int:
@@ -262,6 +283,7 @@ class _Reader:
         if link or not width or not height or not plausible(width, height):
             size = read_size(path)
             if size is None:
+                self.data.balance.leave(path, "it cannot be read")
                 self.left_out.add(key)
                 where = self._where(f"image {key}")
                 return problems.add("unreadable image", where, f"'{name}': {no_size(path)}")
@@ -294,11 +316,21 @@ class _Reader:
     def _annotations(self, lists: Lists) -> None:
         bounds, seen = _Bounds(self.data.images), Seen()
         count = 0
-        for part in lists.records("annotations", ANNOTATIONS, annotation, self._bad):
-            self._part(part, bounds, seen)
-            count += len(part)
+
+        def begun(more: int) -> None:
+            nonlocal count
+            count += more
             self.watch.tick("reading", count)
-        self.data.balance.found(count)
+
+        if self.panoptic:
+            for part in segments(lists, self.file.path, self.folders, self._bad, begun):
+                self.data.balance.found(len(part))
+                self._part(part, bounds, seen)
+            return
+        for part in lists.records("annotations", ANNOTATIONS, annotation, self._bad_annotation):
+            self.data.balance.found(len(part))
+            self._part(part, bounds, seen)
+            begun(len(part))
 
     def _part(self, part: list[Annotation], bounds: _Bounds, seen: Seen) -> None:
         """Take annotations by column, the odd ones one by one."""
@@ -312,12 +344,16 @@ class _Reader:
         # Numbers near the largest there are: their sum is infinite, and so outside.
         with np.errstate(over="ignore", invalid="ignore"):
             good &= (x + w <= bounds.widths[images]) & (y + h <= bounds.heights[images])
+        good[columns.unsound] = False
+        if self.stuff:
+            good &= ~np.isin(labels, list(self.stuff))
         start, count = 0, len(boxes)
         for odd in [*np.flatnonzero(~good).tolist(), count]:
             if start < odd:
                 first = self.data.rows(images[start:odd], labels[start:odd], boxes[start:odd])
                 if columns.extras:
                     self._extras(columns.extras, start, odd, first)
+                self.data.areas(columns.areas[start:odd], boxes[start:odd], first)
             if odd < count:
                 self._odd(part[odd], int(images[odd]), int(labels[odd]), bool(fresh[odd]))
             start = odd + 1
@@ -351,16 +387,32 @@ class _Reader:
         if label < 0:
             detail = f"there is no category {record.category_id}"
             return problems.add("unknown category", where, detail)
+        if label in self.stuff:
+            detail = f"'{self.stuff[label]}' is no thing (isthing 0)"
+            return problems.add("stuff region", where, detail)
         box = record.bbox
         shape = record.segmentation
         if box is None:
-            box = _around(shape)
+            box, source = _around(shape), "shape"
+            if box is None:
+                box, source = _around_points(record.keypoints or ()), "keypoints"
             if box is None:
                 return problems.add("no box", where, "it has neither a box nor a shape")
-            problems.add("no box", where, f"taken from its shape: {describe(box)}", "kept")
-        text = shape_text(shape)
-        crowd = int(bool(record.iscrowd))
-        self.data.box(image, label, box, where, iscrowd=crowd, segmentation=text)
+            problems.add("no box", where, f"taken from its {source}: {describe(box)}", "kept")
+        if not sound(shape):
+            shape = mended(shape)
+            what = "in part" if shape else "altogether; its box is taken"
+            detail = f"it is no polygon of three points or more, and is left out {what}"
+            problems.add("bad shape", where, detail, "kept")
+        self.data.box(
+            image,
+            label,
+            box,
+            where,
+            iscrowd=int(bool(record.iscrowd)),
+            segmentation=shape_text(shape),
+            area=record.area,
+        )
         return None
 
 
@@ -369,6 +421,16 @@ def _around(shape: Segmentation) -> Box | None:
     if isinstance(shape, Rle):
         return mask_box(shape)
     points = [value for polygon in shape or [] for value in polygon[: len(polygon) // 2 * 2]]
+    return around(points) if points else None
+
+
+def _around_points(keypoints: Sequence[float]) -> Box | None:
+    """Return the box around the keypoints (x, y, visibility) that are labelled, None for none.
+
+    Visibility 0 is "not labelled" (https://cocodataset.org/#format-data, section 2).
+    """
+    places = [place for place in range(0, len(keypoints) - 2, 3) if keypoints[place + 2] > 0]
+    points = [value for place in places for value in keypoints[place : place + 2]]
     return around(points) if points else None
 
 

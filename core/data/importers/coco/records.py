@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple
@@ -15,6 +16,8 @@ from core.data.importers.coco.json_lists import BadRecord
 from core.data.importers.dataset import storable
 
 _NO_BOX = (math.nan,) * 4
+# Longer digits are a text: no id counts so far.
+_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?")
 
 
 class Rle(msgspec.Struct, gc=False):
@@ -25,6 +28,8 @@ class Rle(msgspec.Struct, gc=False):
 
 
 Segmentation = list[list[float]] | Rle | None
+# A segmentation that cannot be understood: not sound, so that it is told.
+NO_SHAPE = Rle("", [])
 
 
 class Image(msgspec.Struct, gc=False):
@@ -45,6 +50,8 @@ class Annotation(msgspec.Struct, gc=False):
     id: int | None = None
     iscrowd: int | bool | None = 0
     segmentation: Segmentation = None
+    area: float | None = None
+    keypoints: list[float] | None = None
 
 
 IMAGES = msgspec.json.Decoder(list[Image])
@@ -54,15 +61,18 @@ ANNOTATIONS = msgspec.json.Decoder(list[Annotation])
 class Columns(NamedTuple):
     """Annotations by column: ids of the images, of the categories, and their own, each (n,).
 
-    `boxes` are (n, 4), not a number where a record has none. `extras` has, by row, whether it is a
-    crowd and its shape as JSON, for rows that have either.
+    `boxes` are (n, 4), not a number where a record has none, `areas` (n,) likewise. `extras` has,
+    by row, whether it is a crowd and its shape as JSON, for rows that have either; `unsound` are
+    the rows whose shape cannot be taken as it is.
     """
 
     images: Sequence[Any] | NDArray[np.int64]
     categories: Sequence[Any] | NDArray[np.int64]
     ids: Sequence[Any] | NDArray[np.int64]
     boxes: NDArray[np.float64]
+    areas: NDArray[np.float64]
     extras: dict[int, tuple[int, str | None]]
+    unsound: list[int]
 
 
 def columns_of(records: Sequence[Annotation]) -> Columns:
@@ -76,18 +86,39 @@ def columns_of(records: Sequence[Annotation]) -> Columns:
         for row, a in enumerate(records if odd else ())
         if a.iscrowd or a.segmentation
     }
+    areas = np.array([a.area for a in records], float)
     return Columns(
         [a.image_id for a in records],
         [a.category_id for a in records],
         [a.id for a in records],
         boxes,
+        areas,
         extras,
+        [row for row in extras if not sound(records[row].segmentation)],
     )
 
 
 def shape_text(shape: Segmentation) -> str | None:
     """Return a segmentation as JSON, None for an empty one."""
     return msgspec.json.encode(shape).decode() if shape else None
+
+
+def sound(shape: Segmentation) -> bool:
+    """Whether a segmentation is none at all, a mask, or polygons of three points or more each.
+
+    pycocotools 2.0.11 takes a polygon of four numbers for a box (`_mask.pyx`, `frPyObjects`).
+    """
+    if isinstance(shape, Rle):
+        return len(shape.size) == 2 and bool(shape.counts)
+    return all(len(points) >= 6 and not len(points) % 2 for points in shape or ())
+
+
+def mended(shape: Segmentation) -> Segmentation:
+    """Return what can be kept of a segmentation that is not sound: its polygons that are some."""
+    if isinstance(shape, Rle) or shape is None:
+        return shape if sound(shape) else None
+    whole = [points[: len(points) // 2 * 2] for points in shape]
+    return [points for points in whole if len(points) >= 6] or None
 
 
 def category(place: int, record: Any) -> tuple[Any, str, str | None]:
@@ -138,36 +169,77 @@ def annotation(place: int, record: Any) -> Annotation:
         box = _numbers(box)
         if box is None:
             raise BadRecord("wrong type", where, "its box is not four numbers")
-    crowd = record.get("iscrowd")
+    points = record.get("keypoints")
     return Annotation(
         key_of(record["image_id"], where),
         key_of(record["category_id"], where),
         tuple(box) if box else None,
         number,
-        int(crowd) if isinstance(crowd, bool | int) else 0,
-        shape_of(record.get("segmentation")),
+        int(flag_of(record.get("iscrowd"))),
+        _given_shape(record.get("segmentation")),
+        _length(record.get("area")),
+        _numbers(points) if isinstance(points, list) else None,
     )
 
 
+def _given_shape(value: Any) -> Segmentation:
+    shape = shape_of(value)
+    return NO_SHAPE if shape is None and value not in (None, [], {}, "") else shape
+
+
 def shape_of(value: Any) -> Segmentation:
-    """Return a segmentation that has the right form, None for any other."""
-    try:
-        shape: list[list[float]] | Rle | None = msgspec.convert(value, Segmentation)
-    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
+    """Return a segmentation as polygons or run lengths, None for what is neither.
+
+    One polygon may stand alone, flat (`[x, y, x, y, …]`, as some converters write it) or as points
+    (`[[x, y], [x, y], …]`), polygons may be lists of points, and numbers may be text.
+    """
+    if isinstance(value, dict):
+        try:
+            return msgspec.convert(value, Rle, strict=False)
+        except (msgspec.ValidationError, ValueError, OverflowError):
+            return None
+    if not isinstance(value, list):
         return None
-    if isinstance(shape, list) and not all(map(math.isfinite, chain.from_iterable(shape))):
+    flat = _numbers(value)
+    if flat is not None:
+        return [flat] if flat and all(map(math.isfinite, flat)) else None
+    polygons = [_polygon(part) for part in value]
+    if len(polygons) > 1 and all(points is not None and len(points) == 2 for points in polygons):
+        polygons = [list(chain.from_iterable(points or () for points in polygons))]
+    good = [points for points in polygons if points is not None]
+    if len(good) < len(polygons) or not all(map(math.isfinite, chain.from_iterable(good))):
         return None
-    return shape
+    return good
+
+
+def _polygon(value: Any) -> list[float] | None:
+    """Return one polygon as flat numbers, None when it is none."""
+    if not isinstance(value, list):
+        return None
+    flat = _numbers(value)
+    if flat is not None:
+        return flat
+    points = [_numbers(point) if isinstance(point, list) else None for point in value]
+    if all(point is not None and len(point) == 2 for point in points):
+        return list(chain.from_iterable(point or () for point in points))
+    return None
+
+
+def flag_of(value: Any) -> bool:
+    """Return a flag that may be a number or a text: `1`, `1.0`, `true`, `"1"` and `"true"`."""
+    if isinstance(value, str):
+        return value.strip().lower() in ("1", "1.0", "true")
+    return isinstance(value, int | float) and bool(value)
 
 
 def key_of(value: Any, where: str) -> Any:
-    """Return an id so that 7, 7.0 and "7" are the same one."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    """Return an id so that 7, 7.0, "7" and "7.0" are the same one. Raises `BadRecord` for none."""
+    if isinstance(value, float) and math.isfinite(value):
+        return int(value) if value.is_integer() else value
     if isinstance(value, str):
-        digits = value.removeprefix("-")
-        short = digits.isascii() and digits.isdecimal() and len(digits) < 19
-        return int(value) if short else value
+        if not _NUMBER.fullmatch(value):
+            return value
+        return key_of(float(value), where) if "." in value else int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise BadRecord("wrong type", where, "its id is neither a number nor a text")

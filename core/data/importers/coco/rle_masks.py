@@ -1,4 +1,4 @@
-"""Masks as run lengths, as COCO's tools write them: the box around one."""
+"""Masks as run lengths, as COCO's tools write them: the box around one, and its area."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ def mask_box(mask: Rle) -> Box | None:
     Runs count pixels down the columns, the first one those outside, then in turns; `size` is
     height and width (the COCO API, `maskApi.h`).
     """
-    if len(mask.size) != 2 or not plausible(*mask.size):
+    runs = _runs_of(mask)
+    if runs is None:
         return None
-    height, width = mask.size
-    runs = _runs(mask.counts) if isinstance(mask.counts, str) else mask.counts
-    if runs is None or min(runs, default=0) < 0 or sum(runs) > height * width:
-        return None
+    height = mask.size[0]
     xs: list[int] = []
     ys: list[int] = []
     at = 0
@@ -33,6 +31,21 @@ def mask_box(mask: Rle) -> Box | None:
         return None
     left, top = min(xs), min(ys)
     return float(left), float(top), float(max(xs) - left + 1), float(max(ys) - top + 1)
+
+
+def mask_area(mask: Rle) -> int:
+    """Return how many pixels a mask has, 0 for one that is empty or broken."""
+    return sum((_runs_of(mask) or [])[1::2])
+
+
+def _runs_of(mask: Rle) -> list[int] | None:
+    """Return the runs of a mask, None when they cannot be of a picture of its size."""
+    if len(mask.size) != 2 or not plausible(*mask.size):
+        return None
+    runs = _runs(mask.counts) if isinstance(mask.counts, str) else mask.counts
+    if runs is None or min(runs, default=0) < 0 or sum(runs) > mask.size[0] * mask.size[1]:
+        return None
+    return runs
 
 
 def _runs(text: str) -> list[int] | None:

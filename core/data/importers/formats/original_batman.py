@@ -24,6 +24,7 @@ from core.common.errors import ImportFailed
 from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean
+from core.data.importers.balance.doubts import weigh_all
 from core.data.importers.coco.json_lists import loads
 from core.data.importers.coco.records import shape_of
 from core.data.importers.commit import commit_all
@@ -41,6 +42,12 @@ from core.data.importers.split_names import split_named
 from core.data.store import Project
 
 KIND = "original"
+_NUMBER = re.compile(r"-?[1-9]\d{0,11}|0")
+_NOT_DATA = {
+    "exports": "copies of what is in frames and labels",
+    "runs": "trained models: batman infer --run takes their folders",
+    "inference": "predictions",
+}
 _LOOKED_FOR = (
     "A project of the original Batman is a folder with project.json,"
     " frames/<video id>/frames.json and labels/current/annotations.json."
@@ -52,15 +59,20 @@ def import_original(
     source: Path,
     *,
     files: FileMode = "link",
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[ImportReport]:
     """Import the project of the original Batman in the folder `source`, in one step.
 
-    Returns a report for each of its imports and videos. Raises `ImportFailed` when it cannot be
-    read, `ProjectLocked` and `Cancelled`; the project is then as it was.
+    Returns a report for each of its imports and videos, the balance of all in the first. Raises
+    `ImportFailed` when it cannot be read or, unless `anyway`, looks like a mistake,
+    `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
-    sets = read_original(source, Watch(progress, cancelled))
+    watch = Watch(progress, cancelled)
+    sets = read_original(source, watch)
+    place = place_of(source)
+    weigh_all(sets, place.parent if place.name == "project.json" else place, watch, anyway=anyway)
     return commit_all(project, sets, files=files, progress=progress, cancelled=cancelled)
 
 
@@ -93,20 +105,17 @@ class _Reader:
     def read(self) -> list[DataSet]:
         imports = self._object("imports/imports.json")
         by_video = {
-            str(entry.get("video_id")): (key, entry)
+            str(entry.get(name)): (key, entry)
             for key, entry in imports.items()
             if isinstance(entry, dict)
+            for name in ("source_key", "video_id")
+            if entry.get(name) is not None
         }
         sets = [
             self._video(folder, by_video.get(folder.name))
-            for folder in sorted(
-                (f for f in self._subfolders("frames") if re.fullmatch(r"-?\d{1,12}", f.name)),
-                key=lambda folder: int(folder.name),
-                # Imports before videos, each in the order of their making.
-                reverse=True,
-            )
+            for folder in sorted(self._subfolders("frames"), key=_in_order)
+            if _NUMBER.fullmatch(folder.name) or (folder / "frames.json").is_file()
         ]
-        sets.sort(key=lambda data: int(data.detail["video_id"]) > 0)
         if not sets:
             raise ImportFailed(f"There are no frames in '{clean(str(self.source))}'.", _LOOKED_FOR)
         first = next((data for data in sets if data.images), sets[0])
@@ -114,7 +123,9 @@ class _Reader:
             if not data.images:
                 # It will be no import of its own, but what was wrong with it is told.
                 first.problems.take(data.problems)
+        self._balance(first, {str(data.detail["video_id"]) for data in sets})
         annotations = self._object("labels/current/annotations.json")
+        first.balance.found(len(annotations))
         for count, (key, record) in enumerate(annotations.items()):
             if not count % 5000:
                 self.watch.tick("reading", count, len(annotations))
@@ -131,6 +142,7 @@ class _Reader:
             if inside(file.name) and not file.is_symlink()
         ]
         first.detail["original"] = {
+            "folder": str(self.source),
             "project": {**self.about, "classes": self.names},
             "tracks": self._object("labels/current/tracks.json"),
             "imports": imports,
@@ -138,14 +150,33 @@ class _Reader:
         }
         return sets
 
+    def _balance(self, first: DataSet, taken: set[str]) -> None:
+        """Note what of the project's folder is read, and what is not and why."""
+        for name in ("project.json", "imports/imports.json"):
+            if (self.source / name).is_file():
+                first.balance.use(str(self.source / name))
+        for name in ("annotations.json", "tracks.json"):
+            if (self.source / "labels/current" / name).is_file():
+                first.balance.use(str(self.source / "labels/current" / name))
+        for folder in self._subfolders("frames"):
+            if folder.name not in taken:
+                first.balance.leave(str(folder), "it has no frames.json")
+        for folder in self._subfolders("labels"):
+            if folder.name != "current":
+                first.balance.leave(str(folder), "an earlier state of the labels")
+        for name, why in _NOT_DATA.items():
+            if (self.source / name).is_dir() and any((self.source / name).iterdir()):
+                first.balance.leave(str(self.source / name), why)
+
     def _video(self, folder: Path, entry: tuple[str, dict[str, Any]] | None) -> DataSet:
-        video = int(folder.name)
+        video = int(folder.name) if _NUMBER.fullmatch(folder.name) else folder.name
         about = entry[1] if entry else {}
-        what = str(about.get("type") or ("video" if video > 0 else "import"))
+        what = str(about.get("type") or ("video" if is_video(video) else "import"))
         origin = f"{self.source} ({_origin(what, about, video)})"
         at = about.get("imported_at")
         data = DataSet(KIND, origin, at=_date(at))
         data.detail.update({"video_id": video, "type": what, "provenance": about})
+        data.balance.use(str(folder / "frames.json"))
         if entry:
             data.detail["import_id"] = entry[0]
         frames = self._object(f"frames/{folder.name}/frames.json", needed=True)
@@ -179,7 +210,7 @@ class _Reader:
             name,
             *size,
             split_named(split) if isinstance(split, str) else None,
-            f"{self.source.name} video {video}" if video > 0 else None,
+            f"{self.source.name} video {video}" if is_video(video) else None,
             time,
             found.link,
             _kept({"frame_id": key, **record}),
@@ -265,7 +296,24 @@ class _Reader:
         return self.folders.listing(folder)[1] if folder.is_dir() else []
 
 
-def _origin(what: str, about: dict[str, Any], video: int) -> str:
+def is_video(number: int | str) -> bool:
+    """Whether frames under this number are of a video, not of an import.
+
+    Imports have negative numbers. A later version of the original names folders: `video_1`,
+    `roboflow_NAME_1` (github.com/jugheadjones10/batman, `docs/guides/project-folder-structure.md`).
+    """
+    return number > 0 if isinstance(number, int) else number.startswith("video_")
+
+
+def _in_order(folder: Path) -> tuple[bool, int, str]:
+    """Sort imports before videos, each in the order of their making."""
+    if not _NUMBER.fullmatch(folder.name):
+        return is_video(folder.name), 0, folder.name
+    number = int(folder.name)
+    return number > 0, abs(number), ""
+
+
+def _origin(what: str, about: dict[str, Any], video: int | str) -> str:
     parts = [about.get(key) for key in ("workspace", "project", "version", "path", "split")]
     said = "/".join(str(part) for part in parts if part not in (None, ""))
     text = f"{what} {said}".strip() if said else f"{what} {video}"

@@ -28,7 +28,16 @@ from core.data.importers.formats.tables.mot import is_mot, read_mot
 from core.data.importers.formats.tables.open_images import is_open_images, read_open_images
 from core.data.importers.formats.tables.visdrone import is_visdrone, read_visdrone
 from core.data.importers.formats.tables.wider_face import is_wider_face, read_wider_face
-from core.data.importers.formats.tools import cvat, labelme
+from core.data.importers.formats.tools import (
+    createml,
+    cvat,
+    darwin,
+    label_studio,
+    labelme,
+    supervisely,
+    via,
+    vott,
+)
 from core.data.importers.report import Watch
 
 
@@ -49,18 +58,60 @@ class Format:
 
 _TOOLS: tuple[Format, ...] = (
     Format(
-        "cvat",
+        cvat.NAME,
         "CVAT's own XML",
-        "CVAT for images and for videos (1.1): annotations.xml with images/, or a ZIP",
+        "annotations.xml (for images or video) or the folder that holds it with images/",
         cvat.read_cvat,
         cvat.is_cvat,
     ),
     Format(
+        label_studio.NAME,
+        "Label Studio",
+        "its JSON or JSON-MIN, the pictures beside or below",
+        label_studio.read_label_studio,
+        label_studio.is_label_studio,
+    ),
+    Format(
+        labelme.NAME,
         "labelme",
-        "labelme",
-        "labelme, X-AnyLabeling: a folder of JSON files beside their pictures",
+        "a folder of JSON files beside their pictures, X-AnyLabeling's too",
         labelme.read_labelme,
         labelme.is_labelme,
+    ),
+    Format(
+        createml.NAME,
+        "CreateML",
+        "its JSON, or the folder that holds it, also in train, valid and test",
+        createml.read_createml,
+        createml.is_createml,
+    ),
+    Format(
+        via.NAME,
+        "VGG Image Annotator",
+        "the JSON or CSV of VIA 1 and 2, or the folder that holds it",
+        via.read_via,
+        via.is_via,
+    ),
+    Format(
+        vott.NAME,
+        "VoTT",
+        "its exported JSON, or the folder of its own files",
+        vott.read_vott,
+        vott.is_vott,
+    ),
+    Format(
+        supervisely.NAME,
+        "Supervisely",
+        "a project's folder with meta.json, ann and img",
+        supervisely.read_supervisely,
+        supervisely.is_supervisely,
+    ),
+    Format(
+        darwin.NAME,
+        "Darwin (V7)",
+        "a folder of Darwin JSON 1.0 or 2.0, or one such file",
+        darwin.read_darwin,
+        darwin.is_darwin,
     ),
 )
 
@@ -68,71 +119,77 @@ _TABLES: tuple[Format, ...] = (
     Format(
         "csv",
         "CSV tables of boxes (TensorFlow, RetinaNet, Kaggle)",
-        "a .csv file, or the folder that holds it",
+        "CSV tables (TensorFlow, RetinaNet, Kaggle): a .csv file, or a folder of them",
         read_csv,
         is_csv,
     ),
     Format(
         "open-images",
         "Open Images",
-        "the folder of its CSV files and pictures",
+        "Open Images (FiftyOne, OIDv4 toolkit): the folder of its CSV files and pictures",
         read_open_images,
         is_open_images,
     ),
     Format(
         "kitti",
         "KITTI",
-        "the folder with training/label_2, or label_2 itself beside image_2",
+        "KITTI: the folder with training/label_2 and image_2",
         read_kitti,
         is_kitti,
     ),
     Format(
         "mot",
         "MOTChallenge",
-        "a sequence (gt/gt.txt and img1), or the folder of sequences",
+        "MOTChallenge: a sequence (gt/gt.txt and img1), or a folder of them",
         read_mot,
         is_mot,
     ),
-    Format("dota", "DOTA", "the folder with labelTxt and images", read_dota, is_dota),
+    Format(
+        "dota",
+        "DOTA",
+        "DOTA: the folder with labelTxt and images; upright boxes are taken",
+        read_dota,
+        is_dota,
+    ),
     Format(
         "wider-face",
         "WIDER FACE",
-        "the folder with wider_face_split and WIDER_train",
+        "WIDER FACE: the folder with wider_face_split and WIDER_train",
         read_wider_face,
         is_wider_face,
     ),
     Format(
         "visdrone",
         "VisDrone-DET",
-        "the folder with annotations and images",
+        "VisDrone-DET: the folder with annotations and images",
         read_visdrone,
         is_visdrone,
     ),
     Format(
         "bdd100k",
         "BDD100K",
-        "a det_train.json, or the folder above it and the pictures",
+        "BDD100K: a det_train.json, or the folder with labels and images",
         read_bdd100k,
         is_bdd100k,
     ),
     Format(
         "crowdhuman",
         "CrowdHuman",
-        "an .odgt file, or the folder that holds it",
+        "CrowdHuman: an .odgt file, or the folder that holds it",
         read_crowdhuman,
         is_crowdhuman,
     ),
     Format(
         "azure",
         "Azure Machine Learning",
-        "a .jsonl file, or the folder that holds it",
+        "Azure Machine Learning: JSON lines, or its COCO with fractions",
         read_azure,
         is_azure,
     ),
     Format(
         "paligemma",
         "PaliGemma and Florence-2",
-        "a .jsonl file, or the folder that holds it",
+        "PaliGemma and Florence-2: JSON lines of Roboflow and others",
         read_location_tokens,
         is_location_tokens,
     ),

@@ -77,8 +77,28 @@ def _supervisely_point_clouds(look: Look) -> bool:
     )
 
 
+def _label_me_web(look: Look) -> bool:
+    """The web tool LabelMe of MIT: XML with points (`<polygon><pt><x>`), which is not labelme."""
+    return any("<annotation" in head and "<pt>" in head for head in look.heads(".xml", most=3))
+
+
 def _dicom(look: Look) -> bool:
     return bool(look.ending(".dcm", ".nii", ".nii.gz")) and not look.images
+
+
+def _tfrecord(look: Look) -> bool:
+    """Records of TensorFlow: `train.tfrecord`, `x.record`, `x.tfrecord-00000-of-00010`."""
+    record = re.compile(r"\.(tfrecords?|record)(-\d+-of-\d+)?$|\.tfrecord\b", re.IGNORECASE).search
+    return any(record(name) for name in look.names)
+
+
+def _shards(look: Look) -> bool:
+    """RF-DETR's WebDataset shards: `train-index.json` that lists `train-000000.tar` (rfdetr 1.11,
+    `datasets/webdataset/index.py`).
+    """
+    return bool(look.ending(".tar")) and any(
+        '"shards"' in look.head(name) for name in look.ending("-index.json")
+    )
 
 
 def _sagemaker(look: Look) -> bool:
@@ -139,7 +159,23 @@ UNREAD = (
         "Batman detects in pictures: export the project's images.",
     ),
     Unread(
+        "XML of the web tool LabelMe (MIT)",
+        _label_me_web,
+        "CVAT takes it in (LabelMe 3.0): export it there as CVAT for images.",
+    ),
+    Unread(
         "DICOM or NIfTI volumes", _dicom, "Export the slices as PNG with boxes as COCO or YOLO."
+    ),
+    Unread(
+        "TensorFlow's TFRecord",
+        _tfrecord,
+        "Its pictures are packed in it, and TensorFlow reads it: export the data set as COCO, or as"
+        " TensorFlow's CSV (Roboflow offers both), and import that.",
+    ),
+    Unread(
+        "shards that RF-DETR packed",
+        _shards,
+        "Import the COCO or YOLO data set from which they were packed.",
     ),
     Unread(
         "a manifest of SageMaker Ground Truth",

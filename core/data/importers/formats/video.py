@@ -20,6 +20,7 @@ from core.common.errors import BatmanError, ImportFailed
 from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.images.video import SUFFIXES, is_video
+from core.data.importers.balance.doubts import weigh
 from core.data.importers.coco.layout import what_is_there
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, inside
@@ -40,6 +41,7 @@ def import_video(
     every_s: float | None = None,
     every_frames: int | None = None,
     skip_similar: bool = False,
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ImportReport:
@@ -76,6 +78,12 @@ def import_video(
             "skip_similar": skip_similar,
             "videos": [taker.take(video) for video in videos],
         })  # fmt: skip
+        folders = [path for path in map(place_of, sources) if path.is_dir()]
+        for video in videos:
+            data.balance.describe(video)
+        for path in folders:
+            data.balance.root(path)
+        weigh(data, None, watch, anyway=anyway)
         return commit(project, data, files="link", progress=progress, cancelled=cancelled)
 
 

@@ -1,19 +1,19 @@
 """Pascal VOC: an XML file for each image.
 
-Layouts: `Annotations` and `JPEGImages` with the splits in `ImageSets/Main` (also inside
-`VOCdevkit/VOC2012`), the same or XML beside images in train, valid and test folders (Roboflow), or
-XML beside images in one folder. An image without an XML file has no annotations.
+Layouts: `core.data.importers.formats.voc_layout`. An image without an XML file has no annotations.
 
 Coordinates. The development kit counts pixels from 1 and both corners belong to the box ("the
 top-left pixel in the image has coordinates (1, 1)", VOC2012 devkit, section 8.1), so a box spans
 xmin - 1 to xmax in the continuous coordinates of COCO. Many programs write plain continuous
 coordinates into the same fields. A set in which any box starts at 0, which the kit's counting does
-not have, is read as such: from xmin to xmax.
+not have, is read as such: from xmin to xmax; so is one in which more than one box in a hundred is
+written with a decimal point (CVAT, labelme, X-AnyLabeling), for pixels are not counted in parts.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -26,45 +26,37 @@ from defusedxml import DefusedXmlException
 from core.common.errors import ImportFailed
 from core.common.files import FileMode
 from core.common.progress import Progress
-from core.common.text import clean
+from core.common.text import clean, plural
+from core.data.images.picture_files import SUFFIXES
 from core.data.importers.boxes import Box
-from core.data.importers.coco.layout import what_is_there
 from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
+from core.data.importers.find_picture import Pictures, Unmet, tell
+from core.data.importers.formats.voc_layout import LOOKED_FOR, Group, find, key_of
 from core.data.importers.image_files import (
     Folders,
     Found,
     is_image,
+    letters,
     no_size,
     place_of,
     plausible,
     read_size,
+    walk_images,
 )
 from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.importers.split_names import split_named
 from core.data.store import Project
 
-_LOOKED_FOR = (
-    "A Pascal VOC data set is a folder with Annotations and JPEGImages, or a folder with XML files"
-    " beside their images, or train, valid and test folders of these."
-)
-_ANNOTATIONS = ("annotations", "annotation", "xml", "xmls")
-_IMAGES = ("jpegimages", "images", "imgs", "image")
 _ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,60}?encoding\s*=\s*["']([\w.-]{1,40})["'][^>]{0,60}>""")
 # Not whatever Python can decode: some codecs take minutes for a file of some megabytes.
 _ASIAN = re.compile(r"gb|big5|euc|shift|s-?jis|ms|cp9|iso-?2022|ks|johab|hz", re.IGNORECASE)
-_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".avif")
+# Of the challenge's own sets a few files have fractions (VOC2012: 45.70000076293945), which counts
+# from 1 all the same. Sets of programs that write them have them nearly everywhere.
+_FEW = 100
+_USUAL = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_SUFFIXES = (*_USUAL, *sorted(SUFFIXES.difference(_USUAL)))
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
-
-
-class _Group(NamedTuple):
-    """XML files in one folder, the folders of their images, and the split, or splits by stem."""
-
-    annotations: Path
-    images: list[Path]
-    split: str | None
-    splits: dict[str, str]
-    prefix: str
 
 
 class _Entry(NamedTuple):
@@ -102,100 +94,55 @@ def read_voc(source: Path, watch: Watch) -> DataSet:
     source = place_of(source)
     data = DataSet("voc", str(source))
     folders = Folders()
-    reader = _Reader(data, folders, watch)
-    for group in _find(source, folders):
+    reader = _Reader(data, source, folders, watch)
+    for group in find(source, folders, data):
         reader.read(group)
     reader.finish()
+    refused = data.problems.counts["unreadable annotation file"]
+    if refused and not reader.entries and refused == sum(data.problems.counts.values()):
+        # Its images would all come in as pictures of nothing.
+        first = data.problems.listed[0]
+        raise ImportFailed(
+            f"None of the {plural(refused, 'XML file')} in '{clean(str(source))}' is a Pascal VOC"
+            f" annotation: {clean(first.where)}: {clean(first.detail)}.",
+            LOOKED_FOR,
+        )
     data.group_copies()
     return data
 
 
-def _find(source: Path, listed: Folders) -> list[_Group]:
-    if not source.is_dir():
-        raise ImportFailed(f"There is no folder '{clean(str(source))}'.", "Check the path.")
-    groups = _groups(source, listed, None, "")
-    for folder in [] if groups else listed.subfolders(source):
-        split = split_named(folder.name)
-        if split is not None:
-            groups += _groups(folder, listed, split, "")
-    if not groups:
-        years = listed.subfolders(source)
-        for kit in [folder for folder in years if folder.name.lower() == "vocdevkit"]:
-            years += listed.subfolders(kit)
-        for folder in years:
-            if folder.name.lower().startswith("voc"):
-                groups += _groups(folder, listed, None, f"{folder.name}/")
-    if not groups:
-        there = what_is_there(source, listed)
-        raise ImportFailed(
-            f"There are no Pascal VOC annotations in '{clean(str(source))}': {there}", _LOOKED_FOR
-        )
-    return groups if len(groups) > 1 else [groups[0]._replace(prefix="")]
-
-
-def _groups(folder: Path, listed: Folders, split: str | None, prefix: str) -> list[_Group]:
-    inner = {sub.name.lower(): sub for sub in listed.subfolders(folder)}
-    images = [inner[name] for name in _IMAGES if name in inner]
-    for name in _ANNOTATIONS:
-        if name in inner and listed.with_ending(inner[name], ".xml"):
-            splits = {} if split else _image_sets(folder, listed)
-            return [_Group(inner[name], [*images, folder, inner[name]], split, splits, prefix)]
-    if listed.with_ending(folder, ".xml"):
-        return [_Group(folder, [folder, *images], split, {}, prefix)]
-    return []
-
-
-def _image_sets(folder: Path, listed: Folders) -> dict[str, str]:
-    """Return the splits of `ImageSets/Main` by the images' names without ending."""
-    main = folder / "ImageSets" / "Main"
-    files = listed.files(str(main))
-    splits: dict[str, str] = {}
-    for name, split in (
-        ("train.txt", "train"),
-        ("val.txt", "valid"),
-        ("valid.txt", "valid"),
-        ("test.txt", "test"),
-        ("trainval.txt", "train"),
-    ):
-        if name in files:
-            text = (main / name).read_bytes().decode("utf-8", "replace")
-            for line in text.splitlines():
-                # A line is a name, or a name and whether the image shows the class (-1, 0, 1).
-                stem = re.sub(r"\s+(-1|0|1)$", "", line.strip())
-                if stem:
-                    splits.setdefault(stem, split)
-    return splits
-
-
 class _Reader:
-    def __init__(self, data: DataSet, folders: Folders, watch: Watch) -> None:
+    def __init__(self, data: DataSet, source: Path, folders: Folders, watch: Watch) -> None:
         self.data = data
+        self.pictures = Pictures(source, folders)
         self.folders = folders
         self.watch = watch
         self.entries: list[_Entry] = []
         self.from_zero = False
+        self.boxes = self.fractions = 0
+        # XML files whose image is not there as they name it, with the name they have for it.
+        self.unmet: list[tuple[Group, str, Element, str]] = []
+        self.groups: list[Group] = []
+        # The entries of lists that an image was found for.
+        self.matched: set[str] = set()
         # The number of each image file that was met, None where it cannot be read.
         self.taken: dict[str, int | None] = {}
 
-    def read(self, group: _Group) -> None:
-        files = self.folders.with_ending(group.annotations, ".xml")
-        for number, file in enumerate(files):
+    def read(self, group: Group) -> None:
+        self.groups.append(group)
+        for number, file in enumerate(group.files):
             if not number % 32:
-                self.watch.tick("reading", number, len(files))
+                self.watch.tick("reading", number, len(group.files))
             self._file(file, group)
-        described = {file.stem for file in files}
-        # Images without a description. XML beside images may lie in a folder of other pictures,
-        # which are then images that show nothing, as in every such layout.
-        for folder in group.images[:1]:
-            for name in sorted(self.folders.files(str(folder))):
-                path = f"{folder}/{name}"
-                if is_image(name) and Path(name).stem not in described and path not in self.taken:
-                    found = self.folders.find(str(folder), name)
-                    if found:
-                        self._image(found, name, None, group, name)
 
     def finish(self) -> None:
-        """Turn the corners into boxes, now that it is known how the set counts."""
+        """Take what no file describes, and turn the corners into boxes as the set counts."""
+        self._unmet_files()
+        for group in self.groups:
+            self._bare(group)
+            for entry in group.splits:
+                self.data.balance.line(entry in self.matched)
+        self.from_zero = self.from_zero or self.fractions * _FEW > self.boxes
         first = 0.0 if self.from_zero else 1.0
         for image, objects in self.entries:
             for label, (xmin, ymin, xmax, ymax), where in objects:
@@ -203,104 +150,190 @@ class _Reader:
                 self.data.box(image, label, (x, y, xmax - x, ymax - y), where)
         self.data.detail["counted_from"] = int(first)
 
-    def _file(self, file: Path, group: _Group) -> None:
-        problems = self.data.problems
+    def _bare(self, group: Group) -> None:
+        """Take the images of a group that no XML file describes."""
+        # XML beside images may lie in a folder of other pictures, which are then images that show
+        # nothing, as in every such layout.
+        described = {os.path.splitext(file)[0] for file in group.files}  # noqa: PTH122
+        described |= {stem.rpartition("/")[2] for stem in described}
+        for folder in group.images[:1]:
+            beside = folder == group.annotations
+            names = sorted(self.folders.files(str(folder))) if beside else walk_images(folder)
+            for name in names:
+                path = f"{folder}/{name}"
+                stem = os.path.splitext(name)[0]  # noqa: PTH122
+                if is_image(name) and stem not in described and path not in self.taken:
+                    found = self.folders.find(str(folder), name)
+                    if found:
+                        self._image(found, None, group, name)
+
+    def _file(self, file: str, group: Group) -> None:
+        problems, balance = self.data.problems, self.data.balance
+        path = group.annotations / file
         try:
-            root = _parsed(file.read_bytes())
+            root = _parsed(path.read_bytes())
         except DefusedXmlException:
-            return problems.add("unreadable annotation file", file.name, "it declares entities")
+            balance.leave(str(path), "it declares entities")
+            return problems.add("unreadable annotation file", file, "it declares entities")
         # Whatever a damaged file makes of the parser: a broken encoding raises LookupError.
         except Exception as error:
-            return problems.add("unreadable annotation file", file.name, f"not XML: {error}"[:200])
+            balance.leave(str(path), "it is not XML")
+            return problems.add("unreadable annotation file", file, f"not XML: {error}"[:200])
         if root.tag != "annotation":
             detail = f"its root is <{str(root.tag)[:40]}>, not <annotation>"
-            return problems.add("unreadable annotation file", file.name, detail)
+            balance.leave(str(path), "it is not of Pascal VOC")
+            return problems.add("unreadable annotation file", file, detail)
+        balance.found(len(root.findall("object")))
         name = (root.findtext("filename") or "").strip()
         safe = inside(name) if name else None
         if name and safe is None:
             # A path of another machine, which many programs write here: its end is what counts.
             nearest = ends(name)
             safe = nearest[-1] if nearest else None
-            if safe is None or self._find(safe, file.stem, group) is None:
-                return problems.add("unsafe file name", file.name, name)
-            problems.add("unsafe file name", file.name, f"'{name}' is taken to be '{safe}'", "kept")
-        found = self._find(safe, file.stem, group)
+            if safe is None or self._find(safe, file, group) is None:
+                self.unmet.append((group, file, root, name))
+                return None
+            problems.add("unsafe file name", file, f"'{name}' is taken to be '{safe}'", "kept")
+        found = self._find(safe, file, group)
         if found is None:
-            wanted = f"'{name}'" if name else f"'{file.stem}.jpg'"
-            return problems.add("missing image", file.name, f"no file {wanted}")
+            self.unmet.append((group, file, root, name))
+            return None
+        return self._take(found, safe, file, root, group)
+
+    def _unmet_files(self) -> None:
+        """Take the files whose images are called otherwise, or say that there is none."""
+        for group in self.groups:
+            files = [unmet[1:] for unmet in self.unmet if unmet[0] is group]
+            for ask in (_name_or_stem, _stem):
+                met = self.pictures.all_meant(
+                    (ask(name, file) for file, _, name in files),
+                    [str(folder) for folder in group.images],
+                    taken=self.taken,
+                    split=group.split,
+                    any_ending=True,
+                )
+                waiting = []
+                for file, root, name in files:
+                    found = met[ask(name, file)]
+                    if isinstance(found, Unmet) and ask is _name_or_stem:
+                        waiting.append((file, root, name))
+                        continue
+                    wanted = name or f"{_stem(name, file)}.jpg"
+                    if isinstance(found, Unmet):
+                        found = Unmet(f"no file '{wanted}'")
+                        self.data.balance.miss(f"{group.annotations}/{file}", found.detail)
+                    if (picture := tell(found, wanted, file, self.data.problems)) is not None:
+                        self._take(picture.found, None, file, root, group)
+                files = waiting
+
+    def _take(self, found: Found, safe: str | None, file: str, root: Element, group: Group) -> None:
+        """Take what a file says of an image that was found."""
+        problems, balance = self.data.problems, self.data.balance
         last = found.path.rpartition("/")[2]
-        if (stated := self._stated(safe, group)) is not None and stated.path != found.path:
+        if (stated := self._stated(safe, file, group)) is not None and stated.path != found.path:
             detail = f"it names '{safe}' and is taken for '{last}', which has its own name"
-            problems.add("name of another image", file.name, detail, "kept")
+            problems.add("name of another image", file, detail, "kept")
         if found.path in self.taken:
             image = self.taken[found.path]
             detail = f"'{last}' has another XML file; what both show is taken together"
             if image is not None:
-                problems.add("image listed twice", file.name, detail, "kept")
+                problems.add("image listed twice", file, detail, "kept")
         else:
             size = _number(root.findtext("size/width")), _number(root.findtext("size/height"))
-            image = self._image(found, last, size, group, file.name)
+            image = self._image(found, size, group, file)
         if image is None:
-            return None
+            return balance.leave(str(group.annotations / file), "its picture cannot be read")
+        balance.use(str(group.annotations / file), empty=root.find("object") is None)
         objects = []
         for place, element in enumerate(root.findall("object"), 1):
-            where = f"{file.name}: object {place}"
-            self.data.balance.found()
+            where = f"{file}: object {place}"
             taken = self._object(element, where)
             if taken is not None:
                 objects.append((*taken, where))
         self.entries.append(_Entry(image, objects))
         return None
 
-    def _find(self, name: str | None, stem: str, group: _Group) -> Found | None:
+    def _find(self, name: str | None, file: str, group: Group) -> Found | None:
         """Return the image that the file names, if it is called like the file itself or none is.
 
         Whoever renames or copies images and their files seldom changes what is in the files.
         """
-        stated = self._stated(name, group)
+        stated = self._stated(name, file, group)
+        relative = os.path.splitext(file)[0]  # noqa: PTH122
+        stem = relative.rpartition("/")[2]
         if stated is not None and name and Path(name).stem == stem:
             return stated
-        for folder in group.images:
-            for suffix in _ENDINGS:
-                if found := self.folders.find(str(folder), stem + suffix):
-                    return found
+        places = [*map(str, group.images), str(group.annotations)]
+        for end in dict.fromkeys((relative, stem)):
+            for folder in places:
+                for suffix in _SUFFIXES:
+                    if found := self.folders.find(folder, end + suffix):
+                        return found
         return stated
 
-    def _stated(self, name: str | None, group: _Group) -> Found | None:
+    def _stated(self, name: str | None, file: str, group: Group) -> Found | None:
         """Return the image of that name, None for no name or no such image."""
         if not name or not is_image(name):
             return None
-        found = (self.folders.find(str(folder), name) for folder in group.images)
+        below = file.rpartition("/")[0]
+        # The same name in the folder that the file lies in comes first.
+        names = [f"{below}/{name}", name] if below and "/" not in name else [name]
+        places = [*map(str, group.images), str(group.annotations)]
+        found = (self.folders.find(place, end) for end in names for place in places)
         return next(filter(None, found), None)
 
     def _image(
         self,
         found: Found,
-        name: str,
         size: tuple[float, float] | None,
-        group: _Group,
+        group: Group,
         where: str,
     ) -> int | None:
         self.taken[found.path] = None
+        name = self._below(found.path, group)
         width, height = size or (0.0, 0.0)
         if found.link or not plausible(width, height):
             real = read_size(found.path)
             if real is None:
+                self.data.balance.leave(found.path, "it cannot be read")
                 self.data.problems.add("unreadable image", where, no_size(found.path))
                 return None
             if not plausible(width, height):
                 width, height = real
         safe = inside(name)
         if safe is None:
+            self.data.balance.leave(found.path, "its name cannot be stored")
             self.data.problems.add("unsafe file name", where, name)
             return None
-        split = group.split or group.splits.get(Path(name).stem)
+        split = group.split or self._split(name, where, group)
         target = self.data.target(split, group.prefix + safe)
         picture = Picture(
             found.path, target, name, round(width), round(height), split, link=found.link
         )
         self.taken[found.path] = number = self.data.image(picture)
         return number
+
+    def _below(self, path: str, group: Group) -> str:
+        """Return an image's path below the folder of images in which it lies."""
+        homes = [str(folder) for folder in group.images if path.startswith(f"{folder}/")]
+        return path[len(max(homes, key=len)) + 1 :] if homes else path.rpartition("/")[2]
+
+    def _split(self, name: str, file: str, group: Group) -> str | None:
+        """Return the split that a list says, or a folder on the way to the image or its file."""
+        stem = os.path.splitext(name)[0]  # noqa: PTH122
+        ways = dict.fromkeys((key_of(name), key_of(os.path.splitext(file)[0])))  # noqa: PTH122
+        for key in (*ways, letters(stem.rpartition("/")[2])):
+            if key in group.splits:
+                self.matched.add(key)
+                return group.splits[key]
+        if group.splits:
+            return None
+        for folder in (*file.split("/")[:-1], *name.split("/")[:-1]):
+            split = split_named(folder)
+            if split is not None:
+                self.data.balance.split(folder, split)
+                return split
+        return None
 
     def _object(self, element: Element, where: str) -> tuple[int, Box] | None:
         problems = self.data.problems
@@ -317,9 +350,25 @@ class _Reader:
             text = ", ".join(str(corner)[:20] for corner in corners)
             problems.add("non-finite number", where, f"its corners are {text}")
             return None
+        if xmax < xmin or ymax < ymin:
+            # Drawn from the lower right to the upper left (X-AnyLabeling, bstld).
+            detail = f"x {xmin:g} to {xmax:g}, y {ymin:g} to {ymax:g}: put in order"
+            problems.add("corners swapped", where, detail, "kept")
+            xmin, xmax = sorted((xmin, xmax))
+            ymin, ymax = sorted((ymin, ymax))
+        self.boxes += 1
+        self.fractions += any("." in str(corner) for corner in corners)
         if 0 <= xmin < 1 or 0 <= ymin < 1:
             self.from_zero = True
         return self.data.label(name), (xmin, ymin, xmax, ymax)
+
+
+def _name_or_stem(name: str, file: str) -> str:
+    return name or _stem(name, file)
+
+
+def _stem(name: str, file: str) -> str:
+    return os.path.splitext(file)[0]  # noqa: PTH122
 
 
 def _parsed(raw: bytes) -> Element:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,8 +22,12 @@ from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.boxes import around
-from core.data.importers.dataset import DataSet, Picture, ends, inside
-from core.data.importers.formats.yolo_layout import NAMES_FILES, Group, Layout, find, label_paths
+from core.data.importers.dataset import DataSet, Picture, inside
+from core.data.importers.find_picture import Met, Pictures, Unmet, tell
+from core.data.importers.formats.yolo_folders import Group
+from core.data.importers.formats.yolo_labels import Labels, is_label, texts_below
+from core.data.importers.formats.yolo_layout import Layout, find
+from core.data.importers.formats.yolo_names import is_names_file
 from core.data.importers.image_files import (
     Folders,
     Found,
@@ -31,15 +35,17 @@ from core.data.importers.image_files import (
     no_size,
     place_of,
     read_size,
-    walk,
     walk_images,
 )
 from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
+from core.data.importers.split_names import split_named, unites
 from core.data.store import Project
 
 # No set has classes without names by the hundred thousand; a number beyond is damage.
 _MOST = 100_000
+# A fraction of the picture beyond this is no careless box but pixels.
+_FRACTION = 2.0
 
 
 def import_yolo(
@@ -73,6 +79,7 @@ def read_yolo(source: Path, watch: Watch) -> DataSet:
     data = DataSet("yolo", str(source))
     folders = Folders()
     layout = find(source, folders, data)
+    data.balance.root(layout.root)
     _Reader(data, layout, folders, watch).read()
     data.group_copies()
     return data
@@ -84,133 +91,226 @@ class _Reader:
         self.layout = layout
         self.folders = folders
         self.watch = watch
-        self.labels = {number: data.label(name) for number, name in layout.names.items()}
+        self.names = {number: data.label(name) for number, name in layout.names.items()}
+        self.pictures = Pictures(layout.root, folders)
+        self.labels = Labels(layout.root, folders)
+        # The number of each image that was met by its path, -1 for one that is left out.
         self.seen: dict[str, int] = {}
+        # Those without a label file, by their paths.
+        self.bare: dict[str, int] = {}
         self.label_files = 0
+        self.count = 0
+        self.polygons = self.four_cornered = 0
+        # Lines of lists that are not there as spelled, each with where it stands.
+        self.unmet: list[tuple[Group, list[tuple[str, str]]]] = []
 
     def read(self) -> None:
-        count = 0
         for group in self.layout.groups:
-            for found, name in self._members(group):
-                if not count % 64:
-                    self.watch.tick("reading", count)
-                count += 1
-                self._image(found, name, group.split)
-        self.watch.tick("reading", count, count)
-        if not count:
-            looked = ", ".join(f"'{clean(str(group.path))}'" for group in self.layout.groups[:4])
-            raise ImportFailed(f"There is no image in {looked}.", self._why_none())
+            if not group.labelled:
+                self._group(group)
+        self._unmet_lines()
+        for group in self.layout.groups:
+            if group.labelled:
+                self._labelled(group)
+        self.watch.tick("reading", self.count, self.count)
+        for folder in self._outside():
+            self.data.balance.root(folder)
+        self._other_labels()
+        self._check()
+        if self.four_cornered and self.four_cornered == self.polygons:
+            boxes = plural(self.polygons, "box", "boxes")
+            detail = f"{boxes} of four corners: the box around is taken, the corners are kept"
+            self.data.problems.add("oriented box", self.layout.root.name, detail, "kept")
+
+    def _check(self) -> None:
+        """Note where images were looked for when there is none, or that none has a label file."""
+        if not self.count:
+            self.data.balance.looked = [str(group.path) for group in self.layout.groups]
         if self.data.images and not self.label_files:
-            folder, name = label_paths(self.data.images[0].source)[0]
-            raise ImportFailed(
-                f"None of the {plural(count, 'image')} has a label file.",
-                f"Looked for '{clean(name)}' in '{clean(folder)}' and beside the image.",
+            folder, _, name = self.data.images[0].source.rpartition("/")
+            base, below = self.labels.places(folder)[0]
+            place = f"{base}/{below}" if below else base
+            self.data.balance.stop(
+                f"None of the {plural(self.count, 'image')} has a label file.",
+                f"Looked for '{clean(name.rpartition('.')[0])}.txt' in '{clean(place)}' and beside"
+                " the image.",
             )
 
-    def _why_none(self) -> str:
-        """Return the way out when no split holds an image."""
-        root = self.layout.root
-        if walk_images(root):
-            return "Check the paths by which the data set names its splits."
-        labels = [name for name in walk(root, _is_label) if Path(name).name not in NAMES_FILES]
-        if not labels:
-            return "Name the folder that holds the images and their label files."
-        return (
-            f"There are {plural(len(labels), 'label file')} and no image at all: they were exported"
-            " without their images. Export both together, or put the images in their places."
-        )
+    # Images
 
-    def _members(self, group: Group) -> Iterator[tuple[Found, str]]:
-        """Yield the images of a group, each with its path from the group's folder."""
-        if group.path.is_dir():
+    def _group(self, group: Group) -> None:
+        """Take the images of a group."""
+        before = self.count
+        if group.entries:
+            self._lines_of(group, group.entries, f"{group.path.name}: {group.name}")
+        elif group.path.is_dir():
             for name in walk_images(group.path):
                 found = self.folders.find(str(group.path), name)
                 if found is not None:
-                    yield found, name
-            return
-        if is_image(group.path.name):
+                    self._image(found, name, group)
+        elif is_image(group.path.name):
             raise ImportFailed(
                 f"'{clean(str(group.path))}' is an image.", "A split is a folder or a list."
             )
-        yield from self._listed(group.path)
+        else:
+            self.data.balance.describe(group.path)
+            self._lines_of(group, read_list(group.path), group.path.name)
+        if group.name and (self.layout.file or self.count > before):
+            self.data.balance.split(group.name, group.split)
 
-    def _listed(self, file: Path) -> Iterator[tuple[Found, str]]:
-        try:
-            lines = file.read_bytes().decode("utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError):
-            raise ImportFailed(
-                f"'{clean(str(file))}' is not a list of images.", "It is no UTF-8 text."
-            ) from None
-        roots = list(dict.fromkeys([str(file.parent), str(self.layout.root)]))
+    def _labelled(self, group: Group) -> None:
+        """Take what is labelled and was in no split, and say the names of its folders."""
+        root = str(group.path)
+        for name in walk_images(group.path):
+            found = self.folders.find(root, name)
+            if found and found.path not in self.seen and self.labels.find(found.path):
+                self._image(found, name, group)
+                folder = name.rpartition("/")[0] or group.path.name
+                self.data.balance.split(folder, None)
+
+    def _lines_of(self, group: Group, lines: Sequence[str], where: str) -> None:
+        """Take the images that a list names; those that are not there as spelled wait."""
+        places = self._places(group)
+        unmet: list[tuple[str, str]] = []
         for number, line in enumerate(lines, 1):
             entry = line.strip().replace("\\", "/")
-            if not entry:
-                continue
-            where = f"{file.name}: line {number}"
-            name = _below(entry, roots)
-            found = self._found(roots, [name] if name else [])
-            if found is None and (found := self._found(roots, ends(entry))):
-                detail = f"'{entry}' is taken to be '{found[1]}'"
-                self.data.problems.add("unsafe file name", where, detail, "kept")
-            if found is not None:
-                yield found[0], found[1].rpartition("/images/")[2]
-            elif name is None:
-                self.data.problems.add("unsafe file name", where, entry)
-            else:
-                self.data.problems.add("missing image", where, f"no file '{entry}'")
+            if entry:
+                met = self.pictures.named(os.path.normpath(entry), places)
+                if met is None:
+                    unmet.append((entry, f"{where}: line {number}"))
+                else:
+                    self.data.balance.line(True)
+                    self._image(met.found, met.name.rpartition("/images/")[2], group)
+        if unmet:
+            self.unmet.append((group, unmet))
 
-    def _found(self, roots: list[str], names: list[str]) -> tuple[Found, str] | None:
-        """Return the first of these names that is there below one of the roots."""
-        for name in names:
-            for root in roots:
-                found = self.folders.find(root, name)
+    def _places(self, group: Group) -> list[str]:
+        return list(dict.fromkeys([str(group.path.parent), str(self.layout.root)]))
+
+    def _unmet_lines(self) -> None:
+        """Take the images that the other lines of lists mean, or say that there is none."""
+        for group, lines in self.unmet:
+            met = self.pictures.all_meant(
+                (entry for entry, _ in lines),
+                self._places(group),
+                taken=self.seen,
+                split=group.split,
+            )
+            for entry, where in lines:
+                found = tell(met[entry], entry, where, self.data.problems)
+                self.data.balance.line(found is not None)
                 if found is not None:
-                    return found, name
-        return None
+                    self._image(found.found, found.name.rpartition("/images/")[2], group)
 
-    def _image(self, found: Found, name: str, split: str | None) -> None:
+    def _image(self, found: Found, name: str, group: Group) -> None:
         problems = self.data.problems
+        if not self.count % 64:
+            self.watch.tick("reading", self.count)
         if found.path in self.seen:
-            return problems.add("image listed twice", name, "it is taken once", "left out")
+            if group.split is not None and not unites(group.name):
+                problems.add("image listed twice", name, "it is taken once", "left out")
+            return
+        self.count += 1
         self.seen[found.path] = -1
         safe = inside(name)
+        balance = self.data.balance
         if safe is None:
-            return problems.add("unsafe file name", name, "it cannot be stored under its name")
-        lines = self._lines(found.path)
-        if lines is None:
-            return problems.add(
-                "unreadable label file", name, "it is no text: the image is left out"
-            )
+            balance.leave(found.path, "its name cannot be stored")
+            problems.add("unsafe file name", name, "it cannot be stored under its name")
+            return
+        label = self.labels.find(found.path)
+        lines = None if label is None else self._text(label.path)
+        if label is not None and lines is None:
+            problems.add("unreadable label file", name, "it is no text: the image is left out")
+            balance.leave(label.path, "it is no text")
+            balance.leave(found.path, "its label file cannot be read")
+            return
         # The fractions are of the picture as it is seen, turned by its EXIF tag: so take it
         # Ultralytics' loader (`exif_size`) and the programs to label with.
         size = read_size(found.path)
         if size is None:
-            return problems.add("unreadable image", name, no_size(found.path))
+            balance.leave(found.path, "it cannot be read")
+            problems.add("unreadable image", name, no_size(found.path))
+            return
+        split = group.split
         picture = Picture(
             found.path, self.data.target(split, safe), name, *size, split, link=found.link
         )
-        number = self.data.image(picture)
-        for line_number, line in enumerate(lines, 1):
+        number = self.seen[found.path] = self.data.image(picture)
+        if lines is None or label is None:
+            self.bare[found.path] = number
+        else:
+            self._objects(lines, label.path, number)
+
+    # Labels
+
+    def _text(self, path: str) -> list[str] | None:
+        """Return the lines of a label file, None when it is no text."""
+        self.label_files += 1
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 (one for each image)
+                text = file.read().decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            return None
+        return None if "\0" in text else text.splitlines()
+
+    def _objects(self, lines: list[str], path: str, image: int) -> None:
+        """Take what an image's label file says."""
+        self.data.balance.use(path, empty=all(not line or line.isspace() for line in lines))
+        picture = self.data.images[image]
+        for number, line in enumerate(lines, 1):
             if line and not line.isspace():
                 self.data.balance.found()
-                self._line(line, number, size, f"{name}: line {line_number} of its label file")
-        return None
+                self._line(line, image, f"{picture.name}: line {number} of its label file")
 
-    def _lines(self, image: str) -> list[str] | None:
-        """Return the lines of an image's label file, [] without one, None when it is unreadable."""
-        for folder, name in label_paths(image):
-            found = self.folders.find(folder, name)
-            if found is not None:
-                self.label_files += 1
-                try:
-                    with open(found.path, "rb") as file:  # noqa: PTH123 (one for each image)
-                        text = file.read().decode("utf-8-sig")
-                except (OSError, UnicodeDecodeError):
-                    return None
-                return None if "\0" in text else text.splitlines()
-        return []
+    def _other_labels(self) -> None:
+        """Find the images of the label files that lie where those of no image are looked for."""
+        balance = self.data.balance
+        names: dict[str | None, dict[str, str]] = {}
+        root = str(self.layout.root)
+        roots = [root, *self._outside()]
+        for path in dict.fromkeys(p for top in roots for p in texts_below(top, self.folders)):
+            if path in balance.used or path in balance.left:
+                continue
+            below = os.path.relpath(path, root)
+            if is_names_file(os.path.basename(path)) or not is_label(path):  # noqa: PTH119
+                balance.leave(path, "it is no label file")
+                continue
+            parts = below.split("/")
+            split = next(filter(None, map(split_named, parts[:-1])), None)
+            names.setdefault(split, {})[os.path.splitext(below)[0]] = path  # noqa: PTH122
+        labelled = _Labelled(self.seen, self.bare)
+        for split, paths in names.items():
+            met = self.pictures.all_meant(paths, [root], taken=labelled, split=split)
+            for name, path in paths.items():
+                self._other_label(met[name], path, os.path.relpath(path, root))
 
-    def _line(self, line: str, image: int, size: tuple[int, int], where: str) -> None:
+    def _outside(self) -> list[str]:
+        """Return the folders outside the root that hold images of the set, or their labels."""
+        root = f"{self.layout.root}/"
+        outside = []
+        for group in self.layout.groups:
+            folder = str(group.path)
+            if group.path.is_dir() and not f"{folder}/".startswith(root):
+                base, below = self.labels.places(folder)[0]
+                outside += [folder, f"{base}/{below}".rstrip("/")]
+        return outside
+
+    def _other_label(self, met: Met | Unmet, path: str, below: str) -> None:
+        problems, balance = self.data.problems, self.data.balance
+        if isinstance(met, Unmet):
+            return balance.miss(path, "there is no image for it")
+        image = self.bare.pop(met.found.path, None)
+        if image is None:
+            return balance.leave(path, "its image is in no split")
+        lines = self._text(path)
+        if lines is None:
+            balance.leave(path, "it is no text")
+            return problems.add("unreadable label file", below, "it is no text")
+        problems.add("guessed file name", below, f"it is taken for '{met.guess}'", "kept")
+        return self._objects(lines, path, image)
+
+    def _line(self, line: str, image: int, where: str) -> None:
         problems = self.data.problems
         try:
             first, *values = map(float, line.split())
@@ -222,17 +322,21 @@ class _Reader:
             return problems.add("bad line", where, f"{len(values) + 1} values: {line[:80]}")
         if not math.isfinite(first) or not all(map(math.isfinite, values)):
             return problems.add("non-finite number", where, line[:80])
-        label = self.labels.get(int(first)) if first.is_integer() else None
+        label = self.names.get(int(first)) if first.is_integer() else None
         if label is None and self.layout.unnamed and first.is_integer() and 0 <= first < _MOST:
-            label = self.labels[int(first)] = self.data.label(f"class_{int(first)}")
+            label = self.names[int(first)] = self.data.label(f"class_{int(first)}")
         if label is None:
             return problems.add("unknown category", where, f"there is no class {first:g}")
-        width, height = size
+        width, height = self.data.images[image].width, self.data.images[image].height
+        if max(values) > _FRACTION:
+            self.data.balance.suspect("pixels")
         if len(values) < 6:
             x, y, w, h = values[:4]
             box = ((x - w / 2) * width, (y - h / 2) * height, w * width, h * height)
             self.data.box(image, label, box, where)
             return None
+        self.polygons += 1
+        self.four_cornered += len(values) == 8
         points = [
             round(value * (height if place % 2 else width), 3) for place, value in enumerate(values)
         ]
@@ -241,17 +345,22 @@ class _Reader:
         return None
 
 
-def _is_label(name: str) -> bool:
-    return name.lower().endswith(".txt")
+class _Labelled:
+    """The images that have a label file, or can have none."""
+
+    def __init__(self, seen: dict[str, int], bare: dict[str, int]) -> None:
+        self.seen = seen
+        self.bare = bare
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.seen and path not in self.bare
 
 
-def _below(entry: str, roots: list[str]) -> str | None:
-    """Return a line of a list as a path below one of the roots, None when it leads elsewhere."""
-    if entry.startswith("/"):
-        path = os.path.normpath(entry)
-        for root in roots:
-            if path.startswith(root + "/"):
-                return inside(path[len(root) + 1 :])
-        return None
-    name = os.path.normpath(entry)
-    return inside(name)
+def read_list(file: Path) -> list[str]:
+    """Return the lines of a list of images. Raises `ImportFailed` when it is no text."""
+    try:
+        return file.read_bytes().decode("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise ImportFailed(
+            f"'{clean(str(file))}' is not a list of images.", "It is no UTF-8 text."
+        ) from None

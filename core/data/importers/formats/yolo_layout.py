@@ -1,10 +1,13 @@
-"""Where YOLO data sets keep their files: `data.yaml`, its splits, and the label of an image.
+"""What describes a YOLO data set: `data.yaml`, Darknet's `obj.data`, or its folders alone.
 
-The rules are those of Ultralytics' loader, which most sets are made for: `path` is the root, each
-split is a folder, a list of folders, or a text file that lists images; a label file is found by
-putting `labels` where the image's path says `images`. Roboflow writes `../train/images` beside
-`train/`; a path that is not there is tried again without its leading `../`, and then the end of it,
-for the file may have been written on another machine.
+The rules are those of Ultralytics' loader, which most sets are made for (`check_det_dataset` of
+ultralytics 8.3, `data/utils.py`): `path` is the root, each split is a folder, a list of folders, or
+a text file that lists images. A key of the file is a split when its name is one in any case (CVAT
+writes `Train`, `Validation`, `Test`); any other that leads to a folder or list that is there is a
+split without a name of ours, whose images are in no split. A list may also hold the images
+themselves (datumaro's `yolov8_detection_with_list_of_imgs`). Roboflow writes `../train/images`
+beside `train/`; a path that is not there is tried again without its leading `../`, by its letters,
+and then the end of it, for the file may have been written on another machine.
 
 The folders that `data.yaml` names may lie anywhere, since the person who wrote it chose them. A
 line of a list of images may not lead out of the data set.
@@ -22,25 +25,28 @@ import yaml
 from core.common.errors import ImportFailed
 from core.common.text import clean
 from core.data.importers.coco.layout import what_is_there
-from core.data.importers.dataset import DataSet, ends, storable
-from core.data.importers.image_files import Folders
-
-_LOOKED_FOR = (
-    "A YOLO data set is a folder with data.yaml (names, and train, val or test), or a folder with"
-    " classes.txt, images and labels."
+from core.data.importers.dataset import DataSet, ends
+from core.data.importers.formats.yolo_folders import (
+    Group,
+    darknet_file,
+    described_by_darknet,
+    undescribed,
+    ways,
 )
-_KEYS = (("train", "train"), ("val", "valid"), ("valid", "valid"), ("validation", "valid"),
-         ("test", "test"))  # fmt: skip
-NAMES_FILES = ("classes.txt", "obj.names", "classes.names")
-# No list of names is longer; a file of this size is something else.
-_MOST_BYTES = 16_000_000
+from core.data.importers.formats.yolo_labels import Labels
+from core.data.importers.formats.yolo_names import (
+    LOOKED_FOR,
+    checked,
+    listed,
+    names_file,
+    read_text,
+)
+from core.data.importers.image_files import Folders, is_image, walk_images
+from core.data.importers.split_names import split_named, unites
 
-
-class Group(NamedTuple):
-    """Images of one split: a folder with everything below it, or a file that lists images."""
-
-    path: Path
-    split: str | None
+# What `data.yaml` says beside its splits; what leads nowhere is no split either.
+_RESERVED = frozenset({"path", "names", "nc", "download", "roboflow", "kpt_shape", "flip_idx",
+                       "kpt_names", "yaml_file", "channels"})  # fmt: skip
 
 
 class Layout(NamedTuple):
@@ -53,38 +59,155 @@ class Layout(NamedTuple):
     """No file names the classes: they are called `class_0`, `class_1` as they are met."""
     keypoints: int = 0
     """How many numbers for key points follow each box, as Ultralytics' pose sets have them."""
+    file: Path | None = None
+    """The description, None when the folders alone say where the images are."""
 
 
-def find(source: Path, listed: Folders, data: DataSet) -> Layout:
-    """Return the layout of the data set at `source`: a folder or its `data.yaml`.
+def find(source: Path, folders: Folders, data: DataSet) -> Layout:
+    """Return the layout of the data set at `source`: a folder, its `data.yaml` or its `obj.data`.
 
     Raises `ImportFailed` that says what was looked for and what is there instead.
     """
     if source.is_file():
-        return _described(source, data)
+        if source.suffix.lower() == ".data":
+            return _darknet(source, folders, data)
+        return _described(source, folders, data)
     if not source.is_dir():
         raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
-    found = listed.with_ending(source, ".yaml", ".yml")
+    description = _description(source, folders)
+    if description is not None:
+        return _described(description, folders, data)
+    darknet = darknet_file(source, folders)
+    if darknet is not None:
+        return _darknet(darknet, folders, data)
+    names = names_file(source, folders, data)
+    if names is not None:
+        return Layout(source, listed(names, data), undescribed(source, folders))
+    labels = Labels(source, folders)
+    if "labels" in map(str.lower, folders.folders(str(source))) or any(
+        labels.find(f"{source}/{image}") for image in walk_images(source)
+    ):
+        unnamed = _told(source.name, data)
+        return Layout(source, {}, undescribed(source, folders), unnamed=unnamed)
+    there = what_is_there(source, folders)
+    raise ImportFailed(f"There is no data.yaml in '{clean(str(source))}': {there}", LOOKED_FOR)
+
+
+def _description(source: Path, folders: Folders) -> Path | None:
+    """Return the YAML file in a folder that describes the set, None without one."""
+    found = folders.with_ending(source, ".yaml", ".yml")
     exact = [file for file in found if file.stem.lower() in ("data", "dataset")]
-    if exact or len(found) == 1:
-        return _described((exact or found)[0], data)
-    if found:
-        names = ", ".join(clean(file.name) for file in found[:5])
-        raise ImportFailed(
-            f"There are several YAML files in '{clean(str(source))}': {names}.",
-            "Name the one to import.",
-        )
-    listing = _names_file(source)
+    # Settings of trainings (`hyp.yaml`, `args.yaml`) lie beside descriptions.
+    describing = exact or [file for file in found if _describes(file)]
+    if len(describing) > 1:
+        # `data.yaml` before `data.yml`, unless only the other one describes anything.
+        describing = [file for file in describing if _describes(file)] or describing
+        if len(describing) > 1 and not exact:
+            names = ", ".join(clean(file.name) for file in describing[:5])
+            raise ImportFailed(
+                f"There are several YAML files in '{clean(str(source))}': {names}.",
+                "Name the one to import.",
+            )
+    if describing:
+        return describing[0]
+    return found[0] if len(found) == 1 else None
+
+
+def _describes(file: Path) -> bool:
+    """Whether a YAML file has a key of a description at its top level."""
+    try:
+        with file.open("rb") as reading:
+            text = reading.read(1_000_000).decode("utf-8-sig", "replace")
+    except OSError:
+        return False
+    keys = re.findall(r"^([A-Za-z_][\w-]*)\s*:", text, re.MULTILINE)
+    return "names" in keys or "nc" in keys or any(map(split_named, keys))
+
+
+def _darknet(file: Path, folders: Folders, data: DataSet) -> Layout:
+    names, groups = described_by_darknet(file, folders, data)
+    if names is None:
+        return Layout(file.parent, {}, groups, unnamed=_told(file.name, data), file=file)
+    return Layout(file.parent, listed(names, data), groups, file=file)
+
+
+def _described(file: Path, folders: Folders, data: DataSet) -> Layout:
+    value = _loaded(file)
+    data.balance.describe(file)
+    root = file.parent
+    if isinstance(value.get("path"), str) and value["path"].strip():
+        wanted = root / Path(value["path"].strip())
+        root = wanted if _is_dir(wanted) else root
+    names = _names(value, file.name, root, data)
+    listing = None
+    if names is None:
+        listing = names_file(root, folders, data) or names_file(file.parent, folders, data)
     if listing is not None:
-        return _plain(source, listing, data)
-    if (source / "labels").is_dir():
-        return Layout(source, {}, _guess(source), unnamed=_told(source.name, data))
-    there = what_is_there(source, listed)
-    raise ImportFailed(f"There is no data.yaml in '{clean(str(source))}': {there}", _LOOKED_FOR)
+        names = listed(listing, data)
+    groups: list[Group] = []
+    missing: list[str] = []
+    # Those of known names first: what another key leads to may be one of theirs.
+    for key in sorted(value, key=lambda key: (split_named(key) is None, unites(key))):
+        if key.lower() not in _RESERVED:
+            groups += _split(key, value[key], root, file, folders, data, missing)
+    if not groups:
+        if missing:
+            raise ImportFailed(
+                f"No folder that '{clean(file.name)}' names is there: {clean(', '.join(missing))}.",
+                f"Looked below '{clean(str(root))}'. Correct `path` in the file.",
+            )
+        groups = undescribed(root, folders)
+    for entry in missing:
+        data.problems.add("missing folder", f"{file.name}: {entry}", "it is not there")
+    points = _keypoints(value.get("kpt_shape"))
+    if names is None:
+        return Layout(root, {}, groups, _told(file.name, data), points, file)
+    return Layout(root, names, groups, keypoints=points, file=file)
 
 
-def _described(file: Path, data: DataSet) -> Layout:
-    text = _read(file)
+def _split(
+    key: str,
+    value: Any,
+    root: Path,
+    file: Path,
+    folders: Folders,
+    data: DataSet,
+    missing: list[str],
+) -> list[Group]:
+    """Return the groups of one key of `data.yaml`; what is not there is added to `missing`."""
+    split = split_named(key)
+    entries = value if isinstance(value, list) else [value]
+    texts = [entry.strip() for entry in entries if isinstance(entry, str)]
+    texts = [entry for entry in texts if entry and entry != "null"]
+    if split is None:
+        # `task: train` is no split, `holdout: images/holdout` is one.
+        texts = [entry for entry in texts if "/" in entry or entry.lower().endswith(".txt")]
+    groups: list[Group] = []
+    images = [entry for entry in texts if isinstance(value, list) and is_image(entry)]
+    if images and (split is not None or len(images) == len(texts)):
+        groups.append(Group(file, split, key, tuple(images)))
+        texts = [entry for entry in texts if not is_image(entry)]
+    for entry in texts:
+        path = _resolve(entry, root, file.parent, folders)
+        if path is None and split and (path := _come_along(entry, root)) is not None:
+            detail = f"'{entry}' is taken to be '{path.relative_to(root).as_posix()}'"
+            data.problems.add("missing folder", f"{file.name}: {key}", detail, "kept")
+        if path is not None and (split is not None or path.is_dir() or _is_text(path)):
+            groups.append(Group(path, split, key))
+        elif split is not None:
+            missing.append(f"{key}: {entry}")
+    if split is not None and texts and not groups:
+        data.balance.split(key, split)
+    return groups
+
+
+def _is_text(path: Path) -> bool:
+    return path.suffix.lower() == ".txt" and path.is_file()
+
+
+def _loaded(file: Path) -> dict[str, Any]:
+    """Return what a YAML file says, every value as text. Raises `ImportFailed`."""
+    text = read_text(file)
     try:
         # Every value as text: YAML would make true of the class name `yes`.
         value = yaml.load(text, Loader=yaml.BaseLoader)
@@ -95,42 +218,8 @@ def _described(file: Path, data: DataSet) -> Layout:
             f"'{clean(file.name)}' is not valid YAML{where}.", "Correct it, or export it again."
         ) from None
     if not isinstance(value, dict):
-        raise ImportFailed(f"'{clean(file.name)}' does not describe a YOLO data set.", _LOOKED_FOR)
-    root = file.parent
-    if isinstance(value.get("path"), str) and value["path"].strip():
-        wanted = root / Path(value["path"].strip())
-        root = wanted if wanted.is_dir() else root
-    names = _names(value, file.name, data)
-    listing = _names_file(root) or _names_file(file.parent) if names is None else None
-    if listing is not None:
-        names = _listed(listing, data)
-    groups, missing = [], []
-    for key, split in _KEYS:
-        entries = value.get(key)
-        for entry in entries if isinstance(entries, list) else [entries]:
-            if isinstance(entry, str) and entry.strip() and entry.strip() != "null":
-                path = _resolve(entry.strip(), root, file.parent)
-                if path is None and (path := _come_along(entry.strip(), root)) is not None:
-                    there = path.relative_to(root).as_posix()
-                    detail = f"'{entry}' is taken to be '{there}'"
-                    data.problems.add("missing folder", f"{file.name}: {key}", detail, "kept")
-                if path is None:
-                    missing.append(f"{key}: {entry}")
-                else:
-                    groups.append(Group(path, split))
-    if not groups:
-        if missing:
-            raise ImportFailed(
-                f"No folder that '{clean(file.name)}' names is there: {clean(', '.join(missing))}.",
-                f"Looked below '{clean(str(root))}'. Correct `path` in the file.",
-            )
-        groups = _guess(root)
-    for entry in missing:
-        data.problems.add("missing folder", f"{file.name}: {entry}", "it is not there")
-    points = _keypoints(value.get("kpt_shape"))
-    if names is None:
-        return Layout(root, {}, groups, _told(file.name, data), points)
-    return Layout(root, names, groups, keypoints=points)
+        raise ImportFailed(f"'{clean(file.name)}' does not describe a YOLO data set.", LOOKED_FOR)
+    return {key: content for key, content in value.items() if isinstance(key, str)}
 
 
 def _keypoints(shape: Any) -> int:
@@ -143,58 +232,13 @@ def _keypoints(shape: Any) -> int:
     return int(texts[0]) * int(texts[1])
 
 
-def _plain(source: Path, names: Path, data: DataSet) -> Layout:
-    return Layout(source, _listed(names, data), _guess(source))
-
-
-def _names_file(folder: Path) -> Path | None:
-    """Return the list of names in a folder or in its `labels`, where labelImg writes it."""
-    places = [where / name for where in (folder, folder / "labels") for name in NAMES_FILES]
-    return next((path for path in places if path.is_file()), None)
-
-
-def _listed(names: Path, data: DataSet) -> dict[int, str]:
-    lines = [line.strip() for line in _read(names).splitlines()]
-    while lines and not lines[-1]:
-        lines.pop()
-    return _checked(dict(enumerate(lines)), names.name, data)
-
-
 def _told(where: str, data: DataSet) -> bool:
     detail = "the classes are named class_0, class_1, … as they are met"
     data.problems.add("no names", where, detail, "kept")
     return True
 
 
-def _guess(root: Path) -> list[Group]:
-    """Return the splits of a set that does not say where they are."""
-    groups = []
-    for base in (root, root / "images"):
-        for key, split in _KEYS:
-            listing = root / f"{key}.txt"
-            if (base / key).is_dir():
-                groups.append(Group(base / key, split))
-            elif base == root and listing.is_file():
-                groups.append(Group(listing, split))
-    return groups or [Group(root, None)]
-
-
-def _read(file: Path) -> str:
-    try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise ImportFailed(f"'{clean(file.name)}' is too large for a description.", _LOOKED_FOR)
-        return file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ImportFailed(
-            f"'{clean(str(file))}' cannot be read: {error.strerror}.", "Check its permissions."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ImportFailed(
-            f"'{clean(file.name)}' is not UTF-8 text (byte {error.start:,}).", "Save it as UTF-8."
-        ) from None
-
-
-def _names(value: dict[Any, Any], file: str, data: DataSet) -> dict[int, str] | None:
+def _names(value: dict[str, Any], file: str, root: Path, data: DataSet) -> dict[int, str] | None:
     """Return the names by number, None when the file does not speak of classes at all."""
     names = value.get("names")
     if isinstance(names, dict):
@@ -204,14 +248,16 @@ def _names(value: dict[Any, Any], file: str, data: DataSet) -> dict[int, str] | 
                 numbered[int(key)] = name
             else:
                 data.problems.add("bad category", f"{file}: {key}", "its number is no number")
-        return _checked(numbered, file, data)
+        return checked(numbered, file, data)
     if isinstance(names, list):
-        return _checked(dict(enumerate(names)), file, data)
+        return checked(dict(enumerate(names)), file, data)
     count = value.get("nc")
     if isinstance(count, str) and re.fullmatch(r"\d{1,5}", count.strip()):
         data.problems.add("no names", file, "the classes are named class_0, class_1, …", "kept")
         return {number: f"class_{number}" for number in range(int(count))}
-    if names or not any(value.get(key) for key, _ in _KEYS):
+    if isinstance(names, str) and names.strip() and _is_text(root / names.strip()):
+        return listed(root / names.strip(), data)
+    if names or not any(split_named(key) and content for key, content in value.items()):
         raise ImportFailed(
             f"'{clean(file)}' does not name the classes.",
             "It needs `names:`, a list or numbers with names.",
@@ -219,28 +265,33 @@ def _names(value: dict[Any, Any], file: str, data: DataSet) -> dict[int, str] | 
     return None
 
 
-def _checked(names: dict[int, Any], file: str, data: DataSet) -> dict[int, str]:
-    good = {}
-    for number, name in names.items():
-        if isinstance(name, str) and name.strip() and storable(name):
-            good[number] = name
-        else:
-            data.problems.add("bad category", f"{file}: {number}", "it has no name")
-    return good
-
-
-def _resolve(entry: str, root: Path, beside: Path) -> Path | None:
+def _resolve(entry: str, root: Path, beside: Path, folders: Folders) -> Path | None:
+    """Return the folder or file that an entry of `data.yaml` names, by its letters at last."""
     if "\0" in entry:
         return None
-    entry = entry.replace("\\", "/")
-    bare = re.sub(r"^(\.{1,2}/)+", "", entry)
-    for path in (root / entry, beside / entry, root / bare, beside / bare):
+    found = [place / way for way in ways(entry) for place in (root, beside)]
+    for path in found:
         try:
             if path.exists():
                 return Path(os.path.normpath(path))
         except OSError:
             continue
+    for way in ways(entry):
+        for place in dict.fromkeys((root, beside)):
+            if not way.startswith("/") and ".." not in way.split("/"):
+                alike = folders.alike(str(place), way)
+                if len(alike) == 1:
+                    return Path(alike[0])
+                if (file := folders.find(str(place), way)) is not None:
+                    return Path(file.path)
     return None
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _come_along(entry: str, root: Path) -> Path | None:
@@ -252,12 +303,3 @@ def _come_along(entry: str, root: Path) -> Path | None:
         if end.lower() not in ("images", "labels") and (root / end).exists():
             return root / end
     return None
-
-
-def label_paths(image: str) -> list[tuple[str, str]]:
-    """Return where the label of an image may lie, the likeliest first, as (folder, name)."""
-    folder, _, name = image.rpartition("/")
-    label = os.path.splitext(name)[0] + ".txt"  # noqa: PTH122
-    before, found, after = (folder + "/").rpartition("/images/")
-    places = [(f"{before}/labels/{after}".rstrip("/"), label)] if found else []
-    return [*places, (folder, label)]

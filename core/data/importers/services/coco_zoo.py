@@ -25,6 +25,7 @@ from core.common.folders import cache_dir
 from core.common.parse import ParseError, parse_json
 from core.common.progress import Progress
 from core.common.text import clean, did_you_mean, plural
+from core.data.importers.balance.doubts import weigh
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture
 from core.data.importers.report import ImportReport, Watch
@@ -79,6 +80,7 @@ def import_coco_zoo(
     cache_dir: Path | None = None,
     files: FileMode = "link",
     threads: int = THREADS,
+    anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     patience: Patience = PATIENCE,
@@ -121,6 +123,7 @@ def import_coco_zoo(
         "seed": seed,
     }
     _fill(data, found, chosen, set(refused), wanted, source.image_path(coco_split), project_split)
+    weigh(data, None, watch, anyway=anyway)
     return commit(project, data, files=files, progress=progress, cancelled=cancelled)
 
 
@@ -388,6 +391,7 @@ def _fill(
         label = labels.get(annotation.category_id)
         if number is None or label is None:
             continue
+        data.balance.found()
         text: Any = bytes(annotation.segmentation).decode()
         data.box(
             number,

@@ -42,7 +42,6 @@ def read_folder(
             for place, line in enumerate(lines, 1)
             if line.strip() and not header(line)
         ]
-        data.balance.found(len(rows))
         found = pictures.with_stem(file.stem, images)
         if found is None:
             data.balance.miss(str(file), "its image is not there")
@@ -52,7 +51,8 @@ def read_folder(
         if image is None:
             data.balance.leave(str(file), "its image cannot be read")
             continue
-        data.balance.use(str(file))
+        data.balance.use(str(file), empty=not rows)
+        data.balance.found(len(rows))
         for place, line in rows:
             take_line(pictures, image, line, f"{file.name}: line {place}")
     for folder in images[:1]:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
+from core.data.importers import find_picture
+from core.data.importers.dataset import DataSet, Picture, inside, storable
+from core.data.importers.find_picture import Met, tell
 from core.data.importers.image_files import (
     Folders,
     Found,
@@ -16,7 +18,6 @@ from core.data.importers.image_files import (
     no_size,
     plausible,
     read_size,
-    walk_images,
 )
 from core.data.importers.report import Watch
 
@@ -32,32 +33,30 @@ class Pictures:
         # The number of each file that was met, None where it cannot be read.
         self.taken: dict[str, int | None] = {}
         self._stems: dict[str, dict[str, str]] = {}
-        self._below: dict[str, list[str]] | None = None
+        top = root if root.is_dir() else root.parent
+        self._named = find_picture.Pictures(top, self.folders)
         self._met = 0
         # Where pictures lay that labels named, and in which splits those were.
         self._places: dict[str, set[str | None]] = {}
 
-    def find(self, name: str, folders: Iterable[Path]) -> Found | None:
-        """Return the picture of that name or path: in one of the folders, or the only one below.
+    def find(self, name: str, folders: Iterable[Path], where: str = "") -> Found | None:
+        """Return the picture of that name or path, in one of the folders or elsewhere in the set.
 
-        A path of another machine is looked for by its end.
+        See `find_picture` for what is tried when it is not there as it is spelled; `where` names
+        what speaks of it: a picture that is taken for it is then noted, and one that is missing.
         """
-        roots = list(dict.fromkeys(map(str, folders)))
-        name = name.strip().replace("\\", "/")
-        safe = inside(os.path.normpath(name)) if name and not name.startswith("/") else None
-        for candidate in dict.fromkeys([*([safe] if safe else []), *ends(name)]):
-            for root in roots:
-                found = self.folders.find(root, candidate)
-                if found is not None and is_image(found.path):
-                    return found
-        if self._below is None:
-            self._below = {}
-            for relative in walk_images(self.root if self.root.is_dir() else self.root.parent):
-                key = relative.rpartition("/")[2].casefold()
-                self._below.setdefault(key, []).append(relative)
-        same = self._below.get(name.rpartition("/")[2].casefold(), [])
-        base = self.root if self.root.is_dir() else self.root.parent
-        return self.folders.find(str(base), same[0]) if len(same) == 1 else None
+        places = list(dict.fromkeys(map(str, folders)))
+        met = self._named.named(name, places)
+        if met is not None and is_image(met.found.path):
+            return met.found
+        # What lies above the set is not searched: it may be somebody's whole disk.
+        near = [place for place in places if not f"{self._named.top}/".startswith(f"{place}/")]
+        guess = self._named.meant(name, [*near, self._named.top], taken=self.taken)
+        if where:
+            met = tell(guess, name, where, self.data.problems)
+        else:
+            met = guess if isinstance(guess, Met) else None
+        return met.found if met is not None else None
 
     def with_stem(self, stem: str, folders: Iterable[Path]) -> Found | None:
         """Return the picture whose name without ending is `stem`, in one of the folders."""

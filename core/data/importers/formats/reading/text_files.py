@@ -51,6 +51,15 @@ def separator_of(line: str) -> str:
     return max(_SEPARATORS, key=bare.count)
 
 
+def cells_of(line: str) -> list[str]:
+    """Return the cells of one line of a table, such as its header; [] for none."""
+    try:
+        rows = csv.reader([line], delimiter=separator_of(line), skipinitialspace=True)
+        return [cell.strip() for cell in next(rows, [])]
+    except csv.Error:
+        return []
+
+
 def table(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a CSV file that have a cell, each with the number of its line.
 

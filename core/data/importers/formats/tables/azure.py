@@ -31,7 +31,7 @@ from core.data.importers.formats.reading.json_records import (
     records,
 )
 from core.data.importers.formats.reading.pictures import Pictures, polygon_json
-from core.data.importers.image_files import place_of, walk
+from core.data.importers.image_files import Found, place_of, walk
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
 
@@ -121,27 +121,26 @@ def _lines(pictures: Pictures, file: Path, split: str | None) -> None:
             data.problems.add("no box", where, "its label is a class of the whole picture")
             objects = []
         listed = records(objects)
-        data.balance.found(len(listed))
-        found = _find(pictures, url, file)
+        found = _find(pictures, url, file, where)
         data.balance.line(found is not None)
         if found is None:
-            pictures.missing(where, _named(url))
             continue
         details = record.get("image_details")
         details = details if isinstance(details, dict) else {}
         size = numeric(details.get("width")), numeric(details.get("height"))
         image = pictures.take(found, split, where, size=size)
         if image is not None:
+            data.balance.found(len(listed))
             for place, entry in enumerate(listed, 1):
                 _object(pictures, image, entry, f"{where}: object {place}")
 
 
-def _find(pictures: Pictures, url: str, file: Path) -> Any:
+def _find(pictures: Pictures, url: str, file: Path, where: str) -> Found | None:
     try:
         name = _named(url)
     except ValueError:
-        return None
-    return pictures.find(name, _folders(pictures, file))
+        name = url
+    return pictures.find(name, _folders(pictures, file), where)
 
 
 def _object(pictures: Pictures, image: int, entry: dict[str, Any], where: str) -> None:
@@ -201,15 +200,13 @@ def _coco(pictures: Pictures, file: Path, split: str | None) -> None:
         if not isinstance(name, str) or not isinstance(entry.get("id"), int | str):
             data.problems.add("bad image", where, "it has no id or no file_name")
             continue
-        found = _find(pictures, name, file)
+        found = _find(pictures, name, file, where)
         data.balance.line(found is not None)
         if found is None:
-            pictures.missing(where, name)
             continue
         size = numeric(entry.get("width")), numeric(entry.get("height"))
         images[entry["id"]] = pictures.take(found, split, where, size=size)
     for place, entry in enumerate(records(value.get("annotations")), 1):
-        data.balance.found()
         where = f"{file.name}: annotation number {place}"
         key = entry.get("image_id")
         image = images.get(key) if isinstance(key, int | str) else None
@@ -217,7 +214,9 @@ def _coco(pictures: Pictures, file: Path, split: str | None) -> None:
         if image is None or bbox is None:
             kind = "no box" if image is not None else "unknown image"
             data.problems.add(kind, where, f"its image is {key}")
+            data.balance.found(int(image is not None))
             continue
+        data.balance.found()
         category = entry.get("category_id")
         named = names.get(category) if isinstance(category, int | str) else None
         label = pictures.label(named if isinstance(named, str) else "", where)

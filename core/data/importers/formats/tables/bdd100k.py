@@ -84,17 +84,16 @@ def _file(pictures: Pictures, file: Path, split: str | None) -> None:
         where = f"{file.name}: picture {place}"
         name = frame.get("name")
         labels = records(frame.get("labels"))
-        data.balance.found(sum("box2d" in label for label in labels))
         if not isinstance(name, str) or not name:
             data.problems.add("bad image", where, "it has no name")
             continue
-        found = pictures.find(name, folders)
+        found = pictures.find(name, folders, where)
         data.balance.line(found is not None)
         if found is None:
-            pictures.missing(where, name)
             continue
         image = pictures.take(found, split, where)
         if image is not None:
+            data.balance.found(sum("box2d" in label for label in labels))
             for number, label in enumerate(labels, 1):
                 _label(pictures, image, label, f"{file.name}: {name}: label {number}")
 

@@ -71,18 +71,17 @@ def _record(
     data = pictures.data
     name = record.get("ID")
     boxes = records(record.get("gtboxes"))
-    data.balance.found(len(boxes))
     if not isinstance(name, str) or not name:
         data.problems.add("bad line", where, "it has no ID")
         return
-    found = pictures.with_stem(name, folders) or pictures.find(f"{name}.jpg", folders)
+    found = pictures.with_stem(name, folders) or pictures.find(f"{name}.jpg", folders, where)
     data.balance.line(found is not None)
     if found is None:
-        pictures.missing(where, f"{name}.jpg")
         return
     image = pictures.take(found, split, where)
     if image is None:
         return
+    data.balance.found(len(boxes))
     for place, entry in enumerate(boxes, 1):
         at = f"{where}: box {place}"
         box = numbers(entry.get("fbox"), 4)

@@ -26,7 +26,7 @@ from core.data.importers.boxes import Box
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.pictures import Pictures
-from core.data.importers.formats.reading.text_files import column, number, separator_of, table
+from core.data.importers.formats.reading.text_files import cells_of, column, number, table
 from core.data.importers.image_files import Folders, is_image, place_of
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
@@ -121,7 +121,7 @@ def _has_header(head: str) -> bool:
 
 def _first(head: str) -> list[str]:
     line = next((line for line in head.splitlines() if line.strip()), "")
-    return [cell.strip().strip('"') for cell in line.split(separator_of(line))]
+    return cells_of(line)
 
 
 def _columns_of(head: str) -> _Columns | None:
@@ -130,9 +130,11 @@ def _columns_of(head: str) -> _Columns | None:
     named = _named(cells)
     if named is not None:
         return named
+    if len(cells) != 6:
+        return None
     boxes = [number(cell) for cell in cells[1:5]]
     whole = all(map(math.isfinite, boxes)) and bool(cells[-1])
-    if len(cells) == 6 and is_image(cells[0]) and (whole or not any(cells[1:])):
+    if is_image(cells[0]) and (whole or not any(cells[1:])):
         return _Columns(0, 5, (1, 2, 3, 4), True, None, None)
     return None
 
@@ -245,20 +247,18 @@ class _Table:
     def _picture(self, name: str, lines: list[_Line], fractions: bool) -> None:
         """Take a picture and its boxes."""
         balance, problems = self.data.balance, self.data.problems
-        balance.found(sum(line.box is not None for line in lines))
         where = self._where(lines[0].place)
-        found = self.pictures.find(name, self.folders)
-        if found is None and not is_image(name):
-            found = self.pictures.with_stem(name, self.folders)
+        found = None if is_image(name) else self.pictures.with_stem(name, self.folders)
+        found = found or self.pictures.find(name, self.folders, where)
         for _ in lines:
             balance.line(found is not None)
         if found is None:
-            self.pictures.missing(where, name)
             return
         split = next((line.split for line in lines if line.split), self.split)
         image = self.pictures.take(found, split, where, size=lines[0].size)
         if image is None:
             return
+        balance.found(sum(line.box is not None for line in lines))
         width, height = self.pictures.size(image)
         for line in lines:
             if line.box is None:

@@ -36,7 +36,7 @@ _VALUES = (15, 14)
 
 def is_kitti(look: Look) -> bool:
     """Whether text files in a folder for labels have KITTI's 15 values, a word before numbers."""
-    return looks_like(look, tuple(_LABELS), lambda line: _parts(line) is not None)
+    return looks_like(look, tuple(_LABELS), _is_line)
 
 
 def read_kitti(source: Path, watch: Watch) -> DataSet:
@@ -118,15 +118,24 @@ def _line(pictures: Pictures, image: int, line: str, where: str) -> None:
     data.box(image, label, (left, top, right - left, bottom - top), where, extra=as_json(extra))
 
 
+def _is_line(line: str) -> bool:
+    """Whether it is a line of KITTI's beyond doubt: its name is no number."""
+    parts = _parts(line)
+    return parts is not None and not math.isfinite(number(parts[0]))
+
+
 def _parts(line: str) -> tuple[str, list[float]] | None:
     """Return the name and the numbers of a line, None when it is none of KITTI's.
 
     Some write names of several words: the numbers are the last.
     """
     words = line.split()
+    if len(words) in (15, 16):
+        values = [number(word) for word in words[1:]]
+        if all(map(math.isfinite, values)):
+            return words[0], values
     for count in _VALUES:
         values = [number(word) for word in words[-count:]]
         if len(words) > count and all(map(math.isfinite, values)):
-            first = words[0]
-            return None if math.isfinite(number(first)) else (" ".join(words[:-count]), values)
+            return " ".join(words[:-count]), values
     return None

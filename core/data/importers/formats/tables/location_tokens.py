@@ -87,11 +87,9 @@ def _record(
         data.problems.add("bad line", where, "it has no image or no suffix")
         return
     boxes = _boxes(suffix)
-    data.balance.found(len(boxes))
-    found = pictures.find(name, folders)
+    found = pictures.find(name, folders, where)
     data.balance.line(found is not None)
     if found is None:
-        pictures.missing(where, name)
         return
     told = isinstance(prefix, str) and prefix.strip().lower().startswith(("detect", "<od>"))
     if not boxes and suffix.strip() and not told:
@@ -99,6 +97,7 @@ def _record(
     image = pictures.take(found, split, where)
     if image is None:
         return
+    data.balance.found(len(boxes))
     width, height = pictures.size(image)
     for name_of_class, (x, y, w, h) in boxes:
         label = pictures.label(name_of_class, where)

@@ -145,12 +145,12 @@ class _Sequence:
                     frames.setdefault(int(row[0]), []).append((place, row))
         files = self._files()
         for frame, rows in sorted(frames.items()):
-            self.data.balance.found(len(rows))
             if frame not in files:
                 self.pictures.missing(self._at(rows[0][0]), f"frame {frame} in {self.images.name}")
                 continue
             image = self._take(files[frame], self._at(rows[0][0]))
             if image is not None:
+                self.data.balance.found(len(rows))
                 for place, row in rows:
                     self._box(image, row, self._at(place))
         # Frames in which nobody is to be seen are part of the sequence, and have no line.

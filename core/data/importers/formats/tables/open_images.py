@@ -23,7 +23,7 @@ from core.common.text import clean
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.pictures import Pictures, as_json
-from core.data.importers.formats.reading.text_files import column, lines_of, number, table
+from core.data.importers.formats.reading.text_files import cells_of, column, lines_of, number, table
 from core.data.importers.image_files import Folders, place_of, walk
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
@@ -77,7 +77,7 @@ def read_open_images(source: Path, watch: Watch) -> DataSet:
 
 
 def _columns(head: str) -> dict[str, int]:
-    names = [column(cell) for cell in head.split("\n", 1)[0].split(",")]
+    names = [column(cell) for cell in cells_of(head.split("\n", 1)[0])]
     at = {name: place for place, name in enumerate(names)}
     return at if all(name in at for name in _NEEDED) else {}
 
@@ -135,10 +135,10 @@ class _Boxes:
             if first:
                 first = False
                 continue
-            data.balance.found()
             image = self._image(row, place)
             data.balance.line(image is not None)
             if image is not None:
+                data.balance.found()
                 self._box(image, row, f"{self.file.name}: line {place}")
         data.balance.use(str(self.file))
         if self.unnamed:

@@ -108,15 +108,14 @@ def _file(pictures: Pictures, file: Path, split: str | None) -> None:
             data.problems.add("bad line", where, problem, "kept" if count >= 0 else "left out")
         if count == 0:
             rows = []
-        data.balance.found(len(rows))
-        found = pictures.find(name, roots)
+        found = pictures.find(name, roots, where)
         data.balance.line(found is not None)
         if found is None:
-            pictures.missing(where, name)
             continue
         # The folder of the event is part of the name: `0--Parade/0_Parade_1.jpg`.
         image = pictures.take(found, split, where, name="/".join(name.split("/")[-2:]))
         if image is not None:
+            data.balance.found(len(rows))
             for at, row in rows:
                 _face(pictures, image, row, f"{file.name}: line {at}")
 

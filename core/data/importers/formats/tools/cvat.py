@@ -15,7 +15,6 @@ leaves the closing shape out near the end of a video (`shape.frame + frame_step 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +28,11 @@ from core.common.text import clean
 from core.data.importers.boxes import Box, around
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools.labelled_pictures import LabelledPictures, number
+from core.data.importers.formats.tools.labelled_pictures import (
+    LabelledPictures,
+    ellipse_box,
+    number,
+)
 from core.data.importers.image_files import walk_images
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named
@@ -81,7 +84,8 @@ def _root(into: LabelledPictures, file: Path) -> Element | None:
         why = f"not XML: {error}"
     else:
         if root.tag == "annotations":
-            return root
+            found: Element = root
+            return found
         why = f"its root is <{str(root.tag)[:40]}>, not <annotations>"
     into.refuse(file, why)
     return None
@@ -294,14 +298,6 @@ def _box(shape: Element) -> Box | None:
         return ellipse_box(x, y, rx, ry, number(shape.get("rotation", "0")) or 0.0)
     points = _points(shape)
     return around(points) if points else None
-
-
-def ellipse_box(x: float, y: float, rx: float, ry: float, angle: float) -> Box:
-    """Return the box around an ellipse of half axes `rx` and `ry`, turned by degrees."""
-    turn = math.radians(angle)
-    across = math.hypot(rx * math.cos(turn), ry * math.sin(turn))
-    down = math.hypot(rx * math.sin(turn), ry * math.cos(turn))
-    return x - across, y - down, 2 * across, 2 * down
 
 
 def _points(shape: Element) -> list[float] | None:

@@ -7,11 +7,9 @@ and draw on what they show.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
@@ -19,7 +17,8 @@ from core.common.errors import ImportFailed
 from core.common.text import clean, plural
 from core.data.importers.boxes import Box, around
 from core.data.importers.coco.json_lists import loads
-from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
+from core.data.importers.dataset import DataSet, Picture, inside, storable
+from core.data.importers.find_picture import Met, Pictures, Unmet, tell
 from core.data.importers.image_files import (
     Folders,
     Found,
@@ -51,7 +50,8 @@ class LabelledPictures:
         self.watch = watch
         # The number of each image file that was met, None where it cannot be read.
         self.taken: dict[str, int | None] = {}
-        self._by_name: dict[str, list[str]] | None = None
+        self._pictures = Pictures(self.root, self.folders)
+        self._met: dict[tuple[str, ...], Met | None] = {}
 
     # Files
 
@@ -105,6 +105,11 @@ class LabelledPictures:
         self.data.problems.add("unreadable annotation file", self.name_of(file), why[:200])
         self.data.balance.leave(str(file), why[:200])
 
+    def other(self, file: Path, why: str) -> None:
+        """Leave out a file that is of another kind, and tell."""
+        self.data.problems.add("other file", self.name_of(file), why)
+        self.data.balance.leave(str(file), why)
+
     # Pictures
 
     def picture(
@@ -122,18 +127,15 @@ class LabelledPictures:
         None when there is none, which is told with `where`. A picture that was added before gives
         the number it has. `size` is what the label file says: width and height in pixels.
         """
-        problems = self.data.problems
-        found, plain = self._find(names, beside or self.root)
-        if found is None:
-            shown = next(iter(names), "")
-            problems.add("missing image", where, f"no file '{shown}'")
+        key = (*names, str(beside))
+        if key not in self._met:
+            self._met[key] = self._find(names, where, beside or self.root, split)
+        met = self._met[key]
+        if met is None:
             return None
-        if not plain:
-            last = Path(found.path).relative_to(self.root).as_posix()
-            problems.add("other file name", where, f"'{names[0]}' is taken to be '{last}'", "kept")
-        if found.path in self.taken:
-            return self.taken[found.path]
-        return self.add(found, where, size=size, split=split, extra=extra)
+        if met.found.path in self.taken:
+            return self.taken[met.found.path]
+        return self.add(met.found, where, size=size, split=split, extra=extra)
 
     def add(
         self,
@@ -151,10 +153,12 @@ class LabelledPictures:
         if real is None:
             problems.add("unreadable image", where, no_size(found.path))
             return None
-        if size is not None and plausible(*size) and (round(size[0]), round(size[1])) != real:
-            detail = (
-                f"the file is {real[0]} × {real[1]}, its labels are for {size[0]:g} × {size[1]:g}"
-            )
+        stated = (round(size[0]), round(size[1])) if size and plausible(*size) else real
+        if stated == real[::-1]:
+            # The boxes are of the picture as it is stored: `core.data.images.exif_orientation`.
+            real = stated
+        elif stated != real:
+            detail = f"the file is {real[0]} × {real[1]}, labelled as {stated[0]} × {stated[1]}"
             problems.add("image of another size", where, detail, "kept")
         below = Path(found.path)
         name = (
@@ -180,35 +184,33 @@ class LabelledPictures:
         return number
 
     def rest(self, why: str) -> None:
-        """Note the images below the folder that no label file spoke of, as left out."""
+        """Note the images below the folder that no label file spoke of, as left out.
+
+        Of a file that was named itself the folder may be any: what else lies there is not its own.
+        """
+        if self.source.is_file():
+            return
         for name in walk_images(self.root):
             path = f"{self.root}/{name}"
             if path not in self.taken:
                 self.data.balance.leave(path, why)
 
-    def _find(self, names: Sequence[str], beside: Path) -> tuple[Found | None, bool]:
-        """Return the file, and whether it lies where the first name says."""
-        roots = list(dict.fromkeys([str(beside), str(self.root), f"{self.root}/images"]))
+    def _find(
+        self, names: Sequence[str], where: str, beside: Path, split: str | None
+    ) -> Met | None:
+        """Return the picture that one of the names means; tell of a guess, and of none."""
+        places = list(dict.fromkeys([str(beside), f"{beside}/images", str(self.root)]))
+        places.append(f"{self.root}/images")
         for name in names:
-            safe = inside(name)
-            for root in roots if safe and is_image(safe) else []:
-                if found := self.folders.find(root, safe or ""):
-                    return found, True
-        for name in names:
-            for meant in meanings(name):
-                for root in roots:
-                    if is_image(meant) and (found := self.folders.find(root, meant)):
-                        return found, False
-        if self._by_name is None:
-            self._by_name = {}
-            for below in walk_images(self.root):
-                self._by_name.setdefault(below.rpartition("/")[2].casefold(), []).append(below)
-        for name in names:
-            for meant in meanings(name):
-                there = self._by_name.get(meant.rpartition("/")[2].casefold(), [])
-                if len(there) == 1 and (found := self.folders.find(str(self.root), there[0])):
-                    return found, False
-        return None, False
+            met = self._pictures.named(name, places) if is_image(name) else None
+            if met is not None:
+                return met
+        met_or_not: Met | Unmet = Unmet("it names no file")
+        for name in names[::-1]:
+            met_or_not = self._pictures.meant(name, places, taken=self.taken, split=split)
+            if isinstance(met_or_not, Met):
+                break
+        return tell(met_or_not, names[-1] if names else "", where, self.data.problems)
 
     # Shapes
 
@@ -262,15 +264,17 @@ class LabelledPictures:
         wrong = [
             p for p in problems.listed if p.kind in ("unreadable annotation file", "other file")
         ]
-        if not balance.used and not balance.unmet:
+        labels = {path for path in balance.used if path.lower().endswith((".json", ".xml", ".csv"))}
+        if not labels and not balance.unmet:
             hint = f"{clean(wrong[0].where)}: {clean(wrong[0].detail)}." if wrong else ""
             raise ImportFailed(f"There are no {what} in '{place}'.", hint or "Check the path.")
-        counts = problems.counts
-        if not self.data.images and counts["missing image"]:
-            first = next(p for p in problems.listed if p.kind == "missing image")
+        kinds = ("missing image", "unsafe file name")
+        missing = [p for p in problems.listed if p.kind in kinds and p.action == "left out"]
+        if not self.data.images and missing:
+            count = sum(problems.counts[kind] for kind in kinds)
             raise ImportFailed(
-                f"None of the {plural(counts['missing image'], 'picture')} of {what} in '{place}'"
-                f" is there: {clean(first.detail)}.",
+                f"None of the {plural(count, 'picture')} of {what} in '{place}' is there:"
+                f" {clean(missing[0].detail)}.",
                 "Export the pictures too, or put them beside the label files.",
             )
         self.data.group_copies()
@@ -289,25 +293,12 @@ def rotated(
     )
 
 
-def meanings(name: str) -> list[str]:
-    """Return the safe relative paths that a name may mean, the likeliest first.
-
-    An address, `/data/local-files/?d=a%20b/c.jpg` and `/data/upload/3/1f2e3d4c-c.jpg` (Label
-    Studio), percent-encoded names, and paths of other machines mean a file that came along.
-    """
-    texts = [name]
-    if "?" in name or "://" in name:
-        parts = urlsplit(name)
-        texts += [*parse_qs(parts.query).get("d", []), parts.path]
-    texts += [unquote(text) for text in texts if "%" in text]
-    found: list[str] = []
-    for text in texts:
-        safe = inside(text.lstrip("/"))
-        found += [safe] if safe else []
-        found += ends(text)
-    # Label Studio puts eight digits of a UUID before the name of what is uploaded.
-    bare = [re.sub(r"^[0-9a-f]{8}-", "", end.rpartition("/")[2]) for end in found]
-    return list(dict.fromkeys([*found, *bare]))
+def ellipse_box(x: float, y: float, rx: float, ry: float, angle: float) -> Box:
+    """Return the box around an ellipse of half axes `rx` and `ry`, turned by degrees."""
+    turn = math.radians(angle)
+    across = math.hypot(rx * math.cos(turn), ry * math.sin(turn))
+    down = math.hypot(rx * math.sin(turn), ry * math.cos(turn))
+    return x - across, y - down, 2 * across, 2 * down
 
 
 def numbers(value: Any, count: int | None = None) -> list[float] | None:

@@ -5,8 +5,9 @@ imageData, imageHeight, imageWidth; `shape.py` names the types) and of X-AnyLabe
 (`anylabeling/views/labeling/label_file.py`), which adds `rotation` (a box of four corners),
 `quadrilateral`, `difficult` and more. Points are pixels from the upper left corner of the picture
 as its EXIF tag turns it (`LabelFile.load_image_file`). A rectangle has two opposite corners in
-labelme, four in X-AnyLabeling since 2.4; a circle its centre and a point on it; a `mask` the two
-corners of its box. Shapes of one `group_id` stay objects of their own.
+labelme, four in X-AnyLabeling since 2.4; a circle its centre and a point on it; a `mask` the first
+and the last pixel of its box (`utils/shape.py`: `mask[y1 : y2 + 1, x1 : x2 + 1]`). Shapes of one
+`group_id` stay objects of their own.
 
 A picture without a file has no annotations, as in labelme, where it is one not yet labelled.
 """
@@ -39,11 +40,12 @@ def is_labelme(look: Look) -> bool:
 def read_labelme(source: Path, watch: Watch) -> DataSet:
     """Read the labelme files at `source`, a folder or one file. Raises `ImportFailed`."""
     into = LabelledPictures(NAME, source, watch)
+    for name in _listed(into):
+        into.label(name, "labels.txt")
     files = into.files(lambda name: name.lower().endswith(".json"))
     for file, value in into.each_json(files):
         if not isinstance(value, dict) or not isinstance(value.get("shapes"), list):
-            into.data.balance.leave(str(file), "no file of labelme")
-            into.data.problems.add("other file", into.name_of(file), "it is none of labelme's")
+            into.other(file, "it is no file of labelme")
             continue
         _file(into, file, value)
     if into.source.is_dir():
@@ -52,6 +54,20 @@ def read_labelme(source: Path, watch: Watch) -> DataSet:
             if found is not None and found.path not in into.taken:
                 into.add(found, name)
     return into.finish("JSON files of labelme")
+
+
+def _listed(into: LabelledPictures) -> list[str]:
+    """Return the classes of `labels.txt`, which `labelme --labels` reads: one a line.
+
+    `__ignore__` and `_background_` are its own words for no class (examples/instance_segmentation).
+    """
+    file = into.root / "labels.txt"
+    if not file.is_file():
+        return []
+    lines = into.read(file).decode("utf-8-sig", "replace").splitlines()
+    into.data.balance.use(str(file))
+    names = [line.strip() for line in lines]
+    return [name for name in names if name and name not in ("__ignore__", "_background_")]
 
 
 def _file(into: LabelledPictures, file: Path, value: dict[str, Any]) -> None:
@@ -97,9 +113,11 @@ def _shape(into: LabelledPictures, image: int, shape: Any, where: str) -> None:
         return into.data.problems.add("no box", where, "its points are no pairs of numbers")
     # Files of labelme before 3 have no type: they are polygons.
     kind = shape.get("shape_type") or "polygon"
-    if kind in ("rectangle", "mask") or (kind == "polygon" and len(pairs) == 2):
-        said = "a mask" if kind == "mask" else ""
-        return into.box(image, label, around(flat), where, said)
+    if kind == "rectangle" or (kind == "polygon" and len(pairs) == 2):
+        return into.box(image, label, around(flat), where)
+    if kind == "mask":
+        x, y, w, h = around(flat)
+        return into.box(image, label, (x, y, w + 1, h + 1), where, "a mask")
     if kind == "circle" and len(pairs) == 2:
         (x, y), (on_x, on_y) = flat[:2], flat[2:]
         radius = math.hypot(on_x - x, on_y - y)

@@ -1,0 +1,10 @@
+"""`python -m cli.benchmark_latency` of the original Batman: says what there is instead."""
+
+from __future__ import annotations
+
+import sys
+
+from cli.original.scripts import answer
+
+if __name__ == "__main__":
+    sys.exit(answer("benchmark_latency"))

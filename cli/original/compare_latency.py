@@ -1,0 +1,10 @@
+"""`python -m cli.compare_latency` of the original Batman: says what there is instead."""
+
+from __future__ import annotations
+
+import sys
+
+from cli.original.scripts import answer
+
+if __name__ == "__main__":
+    sys.exit(answer("compare_latency"))

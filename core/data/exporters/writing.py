@@ -1,0 +1,130 @@
+"""The common head of exports: one moment of the project, one folder, one report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from core.common.files import FileMode
+from core.common.progress import Progress
+from core.data.exporters.snapshot import (
+    SPLITS,
+    ExportReport,
+    Image,
+    Row,
+    Snapshot,
+    at_one_moment,
+    staged,
+)
+from core.data.importers.boxes import around
+from core.data.importers.report import Watch
+from core.data.store import Project
+
+_SUBSETS: Mapping[str | None, str] = {split: split for split in SPLITS} | {None: ""}
+# Outlines are written with three decimals; a box that differs by more was changed by itself.
+_SAME = 0.002
+
+
+@dataclass
+class Labelled:
+    """What a format wrote: how many annotations, and what it could not hold."""
+
+    annotations: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    def kept(self, rows: list[Row]) -> list[Row]:
+        """Return the rows without crowd regions, which most formats have none of; count both."""
+        kept = [row for row in rows if not row[7]]
+        self.lost("crowd regions", len(rows) - len(kept))
+        self.annotations += len(kept)
+        return kept
+
+    def lost(self, what: str, count: int = 1) -> None:
+        """Note that something could not be written."""
+        if count:
+            self.left_out[what] = self.left_out.get(what, 0) + count
+
+
+def split_of(snapshot: Snapshot, image: Image) -> str | None:
+    """Return the split of an image, None when it has none."""
+    return None if image.id in snapshot.unsplit else image.split
+
+
+def place_of(snapshot: Snapshot, image: Image, subsets: Mapping[str | None, str] = _SUBSETS) -> str:
+    """Return where an image lies in the export: `images/train/a.jpg`, without a split `images/`."""
+    subset = subsets[split_of(snapshot, image)]
+    return f"images/{subset}/{image.name}" if subset else f"images/{image.name}"
+
+
+# Writes the labels into a folder.
+Write = Callable[[Snapshot, Path, Labelled], None]
+# Where below the export's folder an image lies.
+Place = Callable[[Snapshot, Image], str]
+
+
+def export_labels(
+    write: Write,
+    project: Project,
+    out: Path,
+    *,
+    place: Place = place_of,
+    files: FileMode = "link",
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> ExportReport:
+    """Write the project to the new folder `out`: labels by `write`, images where `place` says.
+
+    `place` says where below the folder an image lies.
+    Images are hard-linked where the file system allows, or copied with `files="copy"`. Raises
+    `ExportFailed` when `out` is not empty or cannot be written, and `Cancelled`; nothing is left
+    then.
+    """
+    watch = Watch(progress, cancelled, "export")
+    labelled = Labelled()
+    with staged(out) as folder:
+        with at_one_moment(project):
+            snapshot = Snapshot(project, watch)
+            targets = {image.id: folder / place(snapshot, image) for image in snapshot.images}
+            for parent in {target.parent for target in targets.values()}:
+                parent.mkdir(parents=True, exist_ok=True)
+            write(snapshot, folder, labelled)
+        snapshot.place_at({key: str(target) for key, target in targets.items()}, files)
+    return ExportReport(
+        path=Path(out),
+        images=len(snapshot.images),
+        annotations=labelled.annotations,
+        classes=snapshot.classes,
+        splits=snapshot.splits(),
+        missing=snapshot.missing,
+        turned=snapshot.turned,
+        left_out=labelled.left_out,
+    )
+
+
+def objects(
+    rows: list[Row], labelled: Labelled, *, outlines: bool = True
+) -> list[tuple[int, tuple[float, float, float, float], list[float] | None]]:
+    """Return what an image shows: class number, box, and its outline (x, y, x, y, …) if it has one.
+
+    Crowd regions are left out, for no labelling program has them; an outline of several parts, one
+    as run lengths, or one that the box no longer is around gives way to the box. Both are noted.
+    """
+    shown = []
+    for _, _, number, x, y, w, h, _, shape in labelled.kept(rows):
+        outline = _outline(shape, (x, y, w, h)) if outlines else None
+        if shape is not None and outline is None:
+            labelled.lost("outlines, whose boxes are written")
+        shown.append((number, (x, y, w, h), outline))
+    return shown
+
+
+def _outline(shape: str | None, box: tuple[float, float, float, float]) -> list[float] | None:
+    parts = msgspec.json.decode(shape) if shape else None
+    if not isinstance(parts, list) or len(parts) != 1 or len(parts[0]) < 6:
+        return None
+    points: list[float] = parts[0]
+    same = all(abs(a - b) <= _SAME for a, b in zip(around(points), box, strict=True))
+    return points if same else None

@@ -1,0 +1,115 @@
+"""The rules of COCO that an evaluation goes by: ids, sizes of objects, crowds, limits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.evaluation.ground_truth import Truth, read_truth
+from core.evaluation.result import SIZES
+
+IMAGES = [{"id": 1, "file_name": "a.png", "width": 200, "height": 200},
+          {"id": 2, "file_name": "b.png", "width": 200, "height": 200}]  # fmt: skip
+
+
+def truth(folder: Path, annotations: list[dict[str, Any]], **changes: Any) -> Truth:
+    folder = folder / "valid"
+    folder.mkdir(exist_ok=True, parents=True)
+    content = {
+        "images": IMAGES,
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "hook"}, {"id": 2, "name": "boom"}],
+        **changes,
+    }
+    (folder / "_annotations.coco.json").write_text(json.dumps(content))
+    return read_truth(folder.parent, "valid", ["boom", "hook"])
+
+
+def note(box: list[float], category: int = 1, image: int = 1, **more: Any) -> dict[str, Any]:
+    return {"image_id": image, "category_id": category, "bbox": box, **more}
+
+
+def found(box: list[float], score: float, category: int = 1, image: int = 1) -> dict[str, Any]:
+    return {"image_id": image, "category_id": category, "bbox": box, "score": score}
+
+
+@pytest.mark.parametrize(
+    ("ids", "numbers"),
+    [(["1", "2"], [1, 2]), ([1.0, 2.0], [1, 2]), ([0, "0x"], [0, 1]), (["a", "b"], [1, 2]),
+     ([1.5, 7], [8, 7]), ([10**25, 3], [4, 3])],
+)  # fmt: skip
+def test_ids_are_taken_as_an_import_takes_them(
+    tmp_path: Path, ids: list[Any], numbers: list[int]
+) -> None:
+    images = [{**image, "id": key} for image, key in zip(IMAGES, ids, strict=True)]
+    categories = [{"id": ids[0], "name": "hook"}, {"id": ids[1], "name": "boom"}]
+    notes = [note([1, 1, 9, 9], ids[0], ids[1], id="x"), note([1, 1, 9, 9], ids[1], ids[0])]
+    seen = truth(tmp_path, notes, images=images, categories=categories)
+    assert [image["id"] for image in seen.images] == numbers
+    assert seen.category_of == numbers[::-1]
+    got = [(a["image_id"], a["category_id"]) for a in seen.annotations]
+    assert got == [(numbers[1], numbers[0]), (numbers[0], numbers[1])]
+    # Predictions are written with the ids of the data set, for whoever reads both.
+    (named,) = seen.as_named([found([1, 1, 9, 9], 0.5, numbers[0], numbers[1])])
+    assert (named["image_id"], named["category_id"]) == (ids[1], ids[0])
+
+
+def test_a_number_and_its_text_are_one_id(tmp_path: Path) -> None:
+    seen = truth(tmp_path, [note([1, 1, 9, 9], "2", "1"), note([1, 1, 9, 9], 1.0, 2.0)])
+    assert [(a["image_id"], a["category_id"]) for a in seen.annotations] == [(1, 2), (2, 1)]
+    assert not seen.notes
+
+
+def test_annotations_of_no_image_are_said(tmp_path: Path) -> None:
+    assert "1 annotation of images" in truth(tmp_path, [note([1, 1, 9, 9], 1, 7)]).notes[0]
+
+
+def test_an_area_is_read_as_an_import_reads_it(tmp_path: Path) -> None:
+    triangle = [0, 0, 40, 0, 0, 40]
+    notes = [note([0, 0, 40, 40], **more) for more in (
+        {}, {"area": 812.5}, {"segmentation": [triangle]}, {"segmentation": triangle},
+        {"area": 0, "segmentation": [triangle]},
+    )]  # fmt: skip
+    assert [a["area"] for a in truth(tmp_path, notes).annotations] == [1600, 812.5, 800, 800, 800]
+
+
+def test_objects_at_the_ends_of_a_size_are_counted_as_pycocotools_does(tmp_path: Path) -> None:
+    from pycocotools.cocoeval import Params
+
+    from core.evaluation.coco import measure
+    from core.evaluation.evaluate import count_sizes
+
+    assert [list(ends) for ends in SIZES.values()] == Params("bbox").areaRng[1:]
+    sides = [31, 32, 33, 95, 96, 97]
+    notes = [note([0, 0, side, side], image=1 + n % 2) for n, side in enumerate(sides)]
+    seen = truth(tmp_path, notes)
+    counts = count_sizes(seen)
+    assert counts == {"small": 2, "medium": 4, "large": 2}
+    # What pycocotools looks for in each size, by finding everything in one size only.
+    metrics = measure(seen, [found([0, 0, 32, 32], 0.9, image=2)], 500)
+    small, medium = metrics.ar(size=1), metrics.ar(size=2)
+    assert (small, medium) == (pytest.approx(1 / 2), pytest.approx(1 / 4))
+
+
+def test_crowds_count_neither_way_in_the_confusion_matrix(tmp_path: Path) -> None:
+    pytest.importorskip("supervision")
+    from core.evaluation.coco import measure
+    from core.evaluation.confusion import confusion
+
+    seen = truth(tmp_path, [
+        note([0, 0, 100, 100], iscrowd=1), note([150, 150, 40, 40]), note([10, 10, 20, 20], 2),
+    ])  # fmt: skip
+    predictions = [
+        found([150, 150, 40, 40], 0.9),
+        found([0, 0, 98, 98], 0.9),  # the crowd as a whole
+        found([10, 10, 20, 20], 0.9),  # one of the crowd, where another class's object is
+        found([40, 40, 20, 20], 0.9),  # one of the crowd
+        found([40, 40, 20, 20], 0.8, 2),  # of another class: nothing is there
+        found([60, 150, 20, 20], 0.7),  # outside the crowd: nothing is there
+    ]
+    table = confusion(seen, predictions, measure(seen, predictions, 500), ["boom", "hook"], 0.5)
+    assert table.labels == ["boom", "hook", "background"]
+    assert table.matrix == [[0, 0, 1], [0, 1, 0], [1, 1, 0]]
