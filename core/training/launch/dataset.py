@@ -11,26 +11,25 @@ image files, boxes without area) is left out here and told in the notes.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from core.common.errors import Cancelled, ConfigError
-from core.common.files import link_or_copy
 from core.common.temporary import folder_beside, put_in_place
 from core.common.text import clean, did_you_mean, plural, sentence
-from core.data.images.exif_orientation import shown_size, turn_for_boxes, write_upright
+from core.data.images.exif_orientation import shown_size, turn_for_boxes
 from core.data.importers.clip_box import clip
 from core.data.importers.coco.shape_area import object_area
 from core.data.splits.assign import SPLITS, assign_splits
 from core.training.config.class_balance import balance_note, capped
 from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.launch.dataset_files import file_name, place
 from core.training.launch.image_check import FileCheck, check_images
 
 if TYPE_CHECKING:
@@ -390,7 +389,7 @@ def _write_split(
     files = [file_name(image.id, image.name, image.path) for image in images]
     with ThreadPoolExecutor(8) as pool:
         jobs = [
-            pool.submit(_place, image.file, folder / name, image.turn)
+            pool.submit(place, image.file, folder / name, image.turn)
             for image, name in zip(images, files, strict=True)
         ]
         try:
@@ -416,22 +415,6 @@ def _write_split(
     content = {"info": {}, "images": records, "annotations": annotations, "categories": categories}
     (folder / ANNOTATIONS).write_bytes(msgspec.json.encode(content))
     report("writing", before + len(images), total)
-
-
-def file_name(image_id: int, name: str, path: str) -> str:
-    """Return the name of a prepared image: readable, unique by its id, safe everywhere."""
-    stem = re.sub(r"[^\w.-]+", "_", PurePosixPath(name or path).stem)[:60].strip("._-")
-    suffix = PurePosixPath(path).suffix.lower()
-    suffix = suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ".jpg"
-    return f"{stem or 'image'}-{image_id}{suffix}"
-
-
-def _place(source: Path, target: Path, turn: int) -> None:
-    if turn != 1:
-        return write_upright(source, target, turn)
-    # A link to a link would dangle on another machine: the file itself is wanted.
-    link_or_copy(source.resolve() if source.is_symlink() else source, target, "link")
-    return None
 
 
 def _per_class(images: list[_Image], names: dict[int, str]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from core.data.importers.image_files import (
     Folders,
     Found,
     is_image,
+    no_size,
     plausible,
     read_size,
 )
@@ -100,7 +101,7 @@ class Pictures:
         if size is None or not plausible(*size) or found.link:
             real = read_size(found.path)
             if real is None:
-                self.data.problems.add("unreadable image", where, "its size cannot be read")
+                self.data.problems.add("unreadable image", where, no_size(found.path))
                 return None
         name = name or found.path.rpartition("/")[2]
         safe = inside(name)

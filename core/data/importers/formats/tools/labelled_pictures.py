@@ -23,6 +23,7 @@ from core.data.importers.image_files import (
     Folders,
     Found,
     is_image,
+    no_size,
     place_of,
     plausible,
     read_size,
@@ -150,7 +151,7 @@ class LabelledPictures:
         self.taken[found.path] = None
         real = read_size(found.path)
         if real is None:
-            problems.add("unreadable image", where, "its size cannot be read")
+            problems.add("unreadable image", where, no_size(found.path))
             return None
         stated = (round(size[0]), round(size[1])) if size and plausible(*size) else real
         if stated == real[::-1]:
