@@ -69,7 +69,7 @@ class _Told(worker._Worker):
 def a_worker(folder: Path, world: int = 2) -> _Told:
     made = _Told(folder, argparse.Namespace(attempt=1, batching=None))
     made.session = SimpleNamespace(  # type: ignore[assignment]
-        batching=Batching(4, 1, world), epoch=1, step=8, leave=made.left.append
+        batching=Batching(4, 1, world), epoch=1, step=8, seconds=0.0, leave=made.left.append
     )
     return made
 

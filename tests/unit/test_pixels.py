@@ -59,14 +59,14 @@ def test_several_deep_pictures_at_once_take_less_than_a_gigabyte(tmp_path: Path)
 
 
 def test_grey_of_a_deep_picture_is_the_same_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.data.health import scan as module
+    from core.data.images import deep_pictures as module
 
     values = np.random.default_rng(1).integers(100, 60_000, (37, 53)).astype(np.uint16)
     span = float(values.max()) - float(values.min())
     expected = ((values.astype(float) - values.min()) * (255 / span)).astype(np.uint8)
     for strip in (1, 200, 10**6):
         monkeypatch.setattr(module, "_STRIP", strip)
-        assert np.array_equal(np.asarray(module._grey(Image.fromarray(values))), expected)
+        assert np.array_equal(np.asarray(module.stretched(Image.fromarray(values))), expected)
 
 
 def bomb(path: Path, side: int = 20_000) -> Path:
