@@ -8,6 +8,7 @@ from pathlib import Path
 from core.common.files import FileMode
 from core.common.progress import Progress
 from core.data.exporters.snapshot import ExportReport, Image, Row, Snapshot, at_one_moment, staged
+from core.data.exporters.writing import UNUSED, Labelled
 from core.data.importers.report import Watch
 from core.data.store import Project
 
@@ -24,20 +25,21 @@ def export_boxes(
     progress: Callable[[Progress], None] | None,
     cancelled: Callable[[], bool] | None,
 ) -> ExportReport:
-    """Write the project to the new folder `out` by `write`; crowds are left out and counted.
+    """Write the project to the new folder `out` by `write`.
+
+    Crowds, outlines and classes without a box are left out and counted.
 
     Raises `ExportFailed` when `out` is not empty or cannot be written, and `Cancelled`; nothing is
     left then.
     """
     watch = Watch(progress, cancelled, "export")
-    count = crowds = 0
+    labelled = Labelled()
+    seen: set[int] = set()
 
     def kept(snapshot: Snapshot) -> Iterable[tuple[Image, list[Row]]]:
-        nonlocal count, crowds
         for image, rows in snapshot.by_image():
-            boxes = [row for row in rows if not row[7]]
-            crowds += len(rows) - len(boxes)
-            count += len(boxes)
+            boxes = labelled.boxes(rows)
+            seen.update(row[2] for row in boxes)
             yield image, boxes
 
     with staged(out) as folder:
@@ -45,14 +47,16 @@ def export_boxes(
             snapshot = Snapshot(project, watch)
             places = write(folder, snapshot, kept(snapshot))
         snapshot.place(places, files)
+    labelled.lost(UNUSED, len(snapshot.classes) - len(seen))
     return ExportReport(
         path=Path(out),
         images=len(snapshot.images),
-        annotations=count,
+        annotations=labelled.annotations,
         classes=snapshot.classes,
         splits=snapshot.splits(),
         missing=snapshot.missing,
-        left_out={"crowd regions": crowds} if crowds else {},
+        turned=snapshot.turned,
+        left_out=labelled.left_out,
     )
 
 

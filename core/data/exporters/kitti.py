@@ -8,7 +8,7 @@ counted. Crowd regions are left out; `DontCare` is of no class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def _write(
     for place in places.values():
         place.mkdir(parents=True)
         (place.parent / "label_2").mkdir()
-    names = [_name(name) for name in snapshot.classes]
+    names = _names(snapshot.classes)
     for image, rows in images:
         text = "".join(
             f"{names[number]} 0 0 -10 {decimal(x)} {decimal(y)} {decimal(x + w)} {decimal(y + h)}"
@@ -56,6 +56,20 @@ def _write(
         labels = places[image.split].parent / "label_2"
         (labels / f"{image.stem}.txt").write_text(text, encoding="utf-8")
     return places
+
+
+def _names(classes: Sequence[str]) -> list[str]:
+    """Return the names that are written: two that differ by spaces alone stay two."""
+    taken = {name for name in classes if name == _name(name)}
+    written = []
+    for name in classes:
+        plain, number = _name(name), 1
+        while plain != name and plain in taken:
+            number += 1
+            plain = f"{_name(name)}_{number}"
+        taken.add(plain)
+        written.append(plain)
+    return written
 
 
 def _name(name: str) -> str:

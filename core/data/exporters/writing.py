@@ -26,6 +26,8 @@ from core.data.store import Project
 _SUBSETS: Mapping[str | None, str] = {split: split for split in SPLITS} | {None: ""}
 # Outlines are written with three decimals; a box that differs by more was changed by itself.
 _SAME = 0.002
+# What is said of a format without a place for them.
+OUTLINES, UNUSED = "outlines, whose boxes are written", "classes without a box"
 
 
 @dataclass
@@ -40,6 +42,12 @@ class Labelled:
         kept = [row for row in rows if not row[7]]
         self.lost("crowd regions", len(rows) - len(kept))
         self.annotations += len(kept)
+        return kept
+
+    def boxes(self, rows: list[Row]) -> list[Row]:
+        """Return the rows that `kept` does, for a format of boxes; count outlines too."""
+        kept = self.kept(rows)
+        self.lost(OUTLINES, sum(row[8] is not None for row in kept))
         return kept
 
     def lost(self, what: str, count: int = 1) -> None:
@@ -116,7 +124,7 @@ def objects(
     for _, _, number, x, y, w, h, _, shape in labelled.kept(rows):
         outline = _outline(shape, (x, y, w, h)) if outlines else None
         if shape is not None and outline is None:
-            labelled.lost("outlines, whose boxes are written")
+            labelled.lost(OUTLINES)
         shown.append((number, (x, y, w, h), outline))
     return shown
 
