@@ -51,6 +51,12 @@ def read_dota(source: Path, watch: Watch) -> DataSet:
     for labels, images, split in groups:
         data.balance.split(labels.parent.name, split)
         read_folder(pictures, labels, images, split, _line, header=_HEADER)
+    read = {labels for labels, _, _ in groups}
+    for folder in {labels.parent for labels in read if _LABELS(labels.name)}:
+        for other in pictures.folders.subfolders(folder):
+            if _LABELS(other.name) and other not in read:
+                for file in pictures.folders.with_ending(other, ".txt"):
+                    data.balance.leave(str(file), f"its picture has labels in '{other.name}'")
     if data.segmentation:
         data.problems.add(
             "turned boxes",
@@ -64,14 +70,18 @@ def read_dota(source: Path, watch: Watch) -> DataSet:
 
 def _groups(source: Path, listed: Folders) -> list[tuple[Path, list[Path], str | None]]:
     found: list[tuple[Path, list[Path], str | None]] = []
+    read: set[Path] = set()
     for folder in [source, *listed.subfolders(source)]:
+        if folder in read:
+            continue
         split = split_named(folder.name)
         inner = listed.subfolders(folder)
         images = [
             sub for sub in inner if sub.name.lower() in ("images", "image", "img", "imgs", "part1")
         ]
         named = sorted(sub for sub in inner if _LABELS(sub.name))
-        # DOTA 1.5's labels beside those of 1.0: one of them.
+        # DOTA 1.5's labels beside those of 1.0: one of them. None is a folder of pictures too.
+        before = len(found)
         for labels in named[:1]:
             below = [sub for sub in listed.subfolders(labels) if split_named(sub.name)]
             if listed.with_ending(labels, ".txt"):
@@ -81,6 +91,8 @@ def _groups(source: Path, listed: Folders) -> list[tuple[Path, list[Path], str |
                 found.append((sub, places, split_named(sub.name)))
         if not named and listed.with_ending(folder, ".txt") and _has_rows(folder, listed):
             found.append((folder, [folder, *images], split or split_of(folder.name)))
+        if len(found) > before:
+            read.update(named)
     return found
 
 

@@ -108,12 +108,12 @@ class _Sequence:
         if listed.is_file() and (lines := lines_of(listed)) is not None:
             self.names = tuple(line.strip() for line in lines if line.strip())
             self.first = 0.0
-            self.data.balance.use(str(listed))
+            self.data.balance.describe(listed)
 
     def _info(self) -> dict[str, str]:
         lines = lines_of(self.folder / "seqinfo.ini") or []
         if lines:
-            self.data.balance.use(str(self.folder / "seqinfo.ini"))
+            self.data.balance.describe(self.folder / "seqinfo.ini")
         pairs = (line.partition("=") for line in lines if "=" in line)
         info = {key.strip().lower(): value.strip() for key, _, value in pairs}
         # A folder named by a file may not lead out of the sequence.

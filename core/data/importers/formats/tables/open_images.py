@@ -90,7 +90,7 @@ def _names(pictures: Pictures, tables: list[Path]) -> dict[str, str]:
             rows = [row for _, row in table(file) if len(row) == 2]
             found = {row[0]: row[1] for row in rows if row[0].startswith("/")}
             if found:
-                pictures.data.balance.use(str(file))
+                pictures.data.balance.describe(file)
                 for code, name in found.items():
                     names.setdefault(code, name)
     return names

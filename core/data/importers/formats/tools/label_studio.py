@@ -79,7 +79,7 @@ def _interface(into: LabelledPictures) -> None:
     except Exception as error:
         into.refuse(file, f"not XML: {error}")
         return
-    into.data.balance.use(str(file))
+    into.data.balance.describe(file)
     for kind in ("RectangleLabels", "PolygonLabels", "EllipseLabels", "Labels"):
         for element in root.iterfind(f".//{kind}/Label"):
             into.label(element.get("value"), f"{into.name_of(file)}: {kind}")

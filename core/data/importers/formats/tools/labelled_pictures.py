@@ -264,8 +264,7 @@ class LabelledPictures:
         wrong = [
             p for p in problems.listed if p.kind in ("unreadable annotation file", "other file")
         ]
-        labels = {path for path in balance.used if path.lower().endswith((".json", ".xml", ".csv"))}
-        if not labels and not balance.unmet:
+        if not balance.used and not balance.unmet:
             hint = f"{clean(wrong[0].where)}: {clean(wrong[0].detail)}." if wrong else ""
             raise ImportFailed(f"There are no {what} in '{place}'.", hint or "Check the path.")
         kinds = ("missing image", "unsafe file name")

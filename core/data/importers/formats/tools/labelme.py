@@ -65,7 +65,7 @@ def _listed(into: LabelledPictures) -> list[str]:
     if not file.is_file():
         return []
     lines = into.read(file).decode("utf-8-sig", "replace").splitlines()
-    into.data.balance.use(str(file))
+    into.data.balance.describe(file)
     names = [line.strip() for line in lines]
     return [name for name in names if name and name not in ("__ignore__", "_background_")]
 

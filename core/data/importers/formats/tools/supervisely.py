@@ -45,7 +45,7 @@ def read_supervisely(source: Path, watch: Watch) -> DataSet:
         into = LabelledPictures(NAME, into.root, watch)
     for file, value in into.each_json(into.files(lambda name: name.lower().endswith(".json"))):
         if file.name == "meta.json" and isinstance(value, dict):
-            into.data.balance.use(str(file))
+            into.data.balance.describe(file)
             for item in _list(value.get("classes")):
                 if isinstance(item, dict):
                     into.label(item.get("title"), f"{into.name_of(file)}: classes")
