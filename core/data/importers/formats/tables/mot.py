@@ -21,7 +21,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.pictures import Pictures, as_json
 from core.data.importers.formats.reading.text_files import lines_of, number
-from core.data.importers.image_files import Folders, Found, is_image, place_of
+from core.data.importers.image_files import Folders, Found, is_image
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named
 
@@ -46,11 +46,8 @@ def read_mot(source: Path, watch: Watch) -> DataSet:
 
     Raises `ImportFailed` when there is none.
     """
-    source = place_of(source)
-    if not source.is_dir():
-        raise ImportFailed(f"There is no folder '{clean(str(source))}'.", "Check the path.")
-    data = DataSet("mot", str(source))
-    pictures = Pictures(data, source, watch)
+    pictures = Pictures("mot", source, watch, folder=True)
+    source, data = pictures.source, pictures.data
     sequences = _sequences(source, pictures.folders)
     if not sequences:
         raise ImportFailed(
