@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 from core.common.text import clean
 from core.data.exporters.snapshot import Image, Row, Snapshot
-from core.data.exporters.writing import UNUSED, Labelled, export_labels
+from core.data.exporters.writing import Labelled, export_labels
 
 _SETS = {"train": "train.txt", "valid": "val.txt", "test": "test.txt"}
 
@@ -23,14 +23,11 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
     for part in (annotations, sets):
         part.mkdir(parents=True)
     stems: dict[str, list[str]] = {split: [] for split in _SETS}
-    seen: set[int] = set()
     for image, rows in snapshot.by_image():
         stems[image.split].append(image.stem)
-        boxes = labelled.boxes(rows)
-        seen.update(row[2] for row in boxes)
-        text = _xml(image, boxes, snapshot.classes)
+        text = _xml(image, labelled.boxes(rows), snapshot.classes)
         (annotations / f"{image.stem}.xml").write_text(text, encoding="utf-8")
-    labelled.lost(UNUSED, len(snapshot.classes) - len(seen))
+    labelled.without_box(snapshot)
     for split, names in stems.items():
         if names:
             lines = "".join(f"{name}\n" for name in names)

@@ -27,7 +27,7 @@ _SUBSETS: Mapping[str | None, str] = {split: split for split in SPLITS} | {None:
 # Outlines are written with three decimals; a box that differs by more was changed by itself.
 _SAME = 0.002
 # What is said of a format without a place for them.
-OUTLINES, UNUSED = "outlines, whose boxes are written", "classes without a box"
+OUTLINES = "outlines, whose boxes are written"
 
 
 @dataclass
@@ -36,12 +36,14 @@ class Labelled:
 
     annotations: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
 
     def kept(self, rows: list[Row]) -> list[Row]:
         """Return the rows without crowd regions, which most formats have none of; count both."""
         kept = [row for row in rows if not row[7]]
         self.lost("crowd regions", len(rows) - len(kept))
         self.annotations += len(kept)
+        self.seen.update(row[2] for row in kept)
         return kept
 
     def boxes(self, rows: list[Row]) -> list[Row]:
@@ -49,6 +51,10 @@ class Labelled:
         kept = self.kept(rows)
         self.lost(OUTLINES, sum(row[8] is not None for row in kept))
         return kept
+
+    def without_box(self, snapshot: Snapshot) -> None:
+        """Count the classes without a box, for a format that names those of its boxes only."""
+        self.lost("classes without a box", len(snapshot.classes) - len(self.seen))
 
     def lost(self, what: str, count: int = 1) -> None:
         """Note that something could not be written."""
@@ -110,6 +116,11 @@ def export_labels(
         turned=snapshot.turned,
         left_out=labelled.left_out,
     )
+
+
+def decimal(value: float) -> str:
+    """Return a number of pixels with as many digits as it has, at most ten: `4`, `20.5`."""
+    return f"{value:.10g}" if abs(value) < 1e9 else str(round(value))
 
 
 def objects(

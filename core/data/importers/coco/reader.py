@@ -48,6 +48,8 @@ from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Project
 
+_OF_OBJECTS = (b'"category_id"', b'"bbox"', b'"segmentation"', b'"segments_info"', b'"keypoints"')
+
 
 def import_coco(
     project: Project,
@@ -99,7 +101,7 @@ def read_coco(source: Path, watch: Watch, images: Path | None = None) -> DataSet
     if top.name.lower() in ANNOTATIONS_FOLDERS:
         top = top.parent
     pictures = Pictures(top, folders)
-    for file in find(source, folders):
+    for file in find(source, folders, data.balance.leave):
         file = file._replace(folders=[*elsewhere, *file.folders])
         data.balance.describe(file.path)
         if file.split:
@@ -137,6 +139,7 @@ class _Reader:
     def read(self) -> None:
         self.watch.tick("reading", 0)
         lists = Lists(self.file.path, self.file.name)
+        _refuse_captions(lists)
         self.panoptic = is_panoptic(lists)
         self._categories(lists.plain("categories"))
         self.images.read(lists)
@@ -301,3 +304,13 @@ class _Reader:
             area=record.area,
         )
         return None
+
+
+def _refuse_captions(lists: Lists) -> None:
+    """Raise `ImportFailed` for a file of captions, which has `caption` where others have a box."""
+    head = lists.head("annotations")
+    if b'"caption"' in head and not any(key in head for key in _OF_OBJECTS):
+        raise ImportFailed(
+            f"'{clean(lists.name)}' holds captions of images: no boxes and no classes.",
+            "Take the file with the objects: instances_*.json of the same data set.",
+        )
