@@ -99,8 +99,13 @@ def read_csv(source: Path, watch: Watch) -> DataSet:
             "A table has a line for each box: filename, class, xmin, ymin, xmax, ymax. Point at the"
             " CSV file or the folder that holds it.",
         )
-    for file, columns, header in tables:
-        _Table(pictures, file, columns).read(header)
+    read = [(_Table(pictures, file, columns), header) for file, columns, header in tables]
+    # The names of tables mean splits when one of them does.
+    if any(one.split for one, _ in read):
+        for one, _ in read:
+            data.balance.split(one.file.name, one.split)
+    for one, header in read:
+        one.read(header)
     pictures.rest_everywhere()
     data.group_copies()
     return data
@@ -174,7 +179,6 @@ class _Table:
         self.file = file
         self.columns = columns
         self.split = split_of(file.stem) or split_named(file.parent.name)
-        self.data.balance.split(file.name, self.split)
         root = pictures.root if pictures.root.is_dir() else pictures.root.parent
         bases = [file.parent, root]
         self.folders = [
