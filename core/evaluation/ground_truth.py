@@ -14,6 +14,7 @@ from core.common.text import clean, plural
 from core.data.importers.coco.json_lists import BadRecord
 from core.data.importers.coco.records import flag_of, key_of, shape_of
 from core.data.importers.coco.shape_area import object_area
+from core.data.importers.id_map import meant_by, number_of
 
 ANNOTATIONS = "_annotations.coco.json"
 _ALSO = {"valid": ("valid", "val", "validation"), "val": ("valid", "val", "validation")}
@@ -151,6 +152,7 @@ class _Numbers:
         whole = {key for key in written if isinstance(key, int) and abs(key) < 2**53}
         free = max(whole, default=0) + 1
         others = [key for key in written if key not in whole]
+        self._meant = meant_by(written)
         self._numbers = {key: key for key in whole}
         self._numbers.update({key: free + place for place, key in enumerate(others)})
         self.names = {
@@ -160,11 +162,15 @@ class _Numbers:
 
     def __getitem__(self, written: Any) -> int:
         """Return the number of an id. Raises `BadRecord`, and KeyError for an unknown one."""
-        return self._numbers[key_of(written, "a record")]
+        return self._numbers[self._key(written)]
 
     def get(self, written: Any) -> int:
         """Return the number of an id, -1 for an unknown one. Raises `BadRecord`."""
-        return self._numbers.get(key_of(written, "a record"), -1)
+        return self._numbers.get(self._key(written), -1)
+
+    def _key(self, written: Any) -> Any:
+        key = key_of(written, "a record")
+        return key if key in self._numbers else self._meant.get(number_of(key), key)
 
 
 def _image(record: dict[str, Any], of_image: _Numbers) -> dict[str, Any]:

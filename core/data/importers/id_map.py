@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,29 @@ from numpy.typing import NDArray
 
 # Ids spread over at most so many numbers are looked up in a table instead of a dictionary.
 _DENSE = 20_000_000
+_PADDED = re.compile(r"-?[0-9]{1,18}")
+
+
+def number_of(key: Any) -> Any:
+    """Return the number that a text of digits means (7 for "007"), else the id as it is."""
+    return int(key) if isinstance(key, str) and _PADDED.fullmatch(key) else key
+
+
+def meant_by(keys: Iterable[Any]) -> dict[Any, Any]:
+    """Return for each number the one of `keys` that means it; none where two do, as "007" and 7."""
+    meant: dict[Any, Any] = {}
+    twice = set()
+    for key in keys:
+        number = number_of(key)
+        if meant.setdefault(number, key) is not key:
+            twice.add(number)
+    return {number: key for number, key in meant.items() if number not in twice}
 
 
 class IdMap:
     """From ids, usually whole numbers, to numbers from 0: filled, then built, then asked.
 
+    "007" is an id of its own beside 7; where there is only one of the two, each finds it.
     `numbers` may be filled directly.
     """
 
@@ -22,6 +41,8 @@ class IdMap:
         self.numbers: dict[Any, int] = {}
         self._table: NDArray[np.int32] | None = None
         self._low = 0
+        # From a number to the id that means it, where ids are not all whole numbers.
+        self._meant: dict[Any, Any] | None = None
 
     def __contains__(self, key: Any) -> bool:
         return key in self.numbers
@@ -34,6 +55,7 @@ class IdMap:
         """Prepare for `lookup`; nothing may be added afterwards."""
         numbers = self.numbers
         if not numbers or not all(type(key) is int for key in numbers):
+            self._meant = meant_by(numbers)
             return
         low, high = min(numbers), max(numbers)
         if high - low < _DENSE and low > -(2**62) and high < 2**62:
@@ -48,13 +70,19 @@ class IdMap:
         if self._table is not None:
             try:
                 ids = _whole(keys)
-            except (TypeError, ValueError, OverflowError):
-                pass  # Ids that are text, or beyond 64 bits: known ones there are none.
+            except (TypeError, OverflowError):
+                pass  # Ids that are text or fractions, or beyond 64 bits: one by one.
             else:
                 last = self._low + len(self._table) - 1
                 return self._table[np.clip(ids, self._low, last) - self._low]
-        get = self.numbers.get
-        return np.fromiter((get(key, -1) for key in _plain(keys)), np.int32, len(keys))
+        return np.fromiter(map(self._number, _plain(keys)), np.int32, len(keys))
+
+    def _number(self, key: Any) -> int:
+        found = self.numbers.get(key)
+        if found is None:
+            number = number_of(key)
+            found = self.numbers.get(number if self._meant is None else self._meant.get(number))
+        return -1 if found is None else found
 
 
 class Seen:
@@ -72,7 +100,7 @@ class Seen:
         if self._set is None:
             try:
                 array = _whole(ids)
-            except (TypeError, ValueError, OverflowError):
+            except (TypeError, OverflowError):
                 array = np.zeros(0, np.int64)
             if len(array) and array[0] > self._last and bool((np.diff(array) > 0).all()):
                 self._rising.append(array)
@@ -89,8 +117,15 @@ class Seen:
 
 
 def _whole(ids: Sequence[Any] | NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return ids as an array, (n,). Raises TypeError, ValueError, OverflowError for others."""
-    return ids if isinstance(ids, np.ndarray) else np.fromiter(ids, np.int64, len(ids))
+    """Return ids as an array, (n,). Raises TypeError, OverflowError for others.
+
+    numpy itself would take 1.5 and "007" for whole numbers.
+    """
+    if isinstance(ids, np.ndarray):
+        return ids
+    if {*map(type, ids)} - {int}:
+        raise TypeError("an id is no whole number")
+    return np.fromiter(ids, np.int64, len(ids))
 
 
 def _plain(ids: Sequence[Any] | NDArray[np.int64]) -> Sequence[Any]:

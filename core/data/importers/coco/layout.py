@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,20 @@ _LOOKED_FOR = (
     " a folder with one JSON file, or that JSON file itself."
 )
 
+# COCO's own kinds of files, which lie beside each other (https://cocodataset.org/#download): the
+# objects are in the first. A reason begins as those that are no fault of a label file do.
+_OBJECTS = "instances_"
+_WITHOUT_OBJECTS = {
+    "captions_": "no boxes, but captions",
+    "image_info_": "no boxes, but names of images",
+}
+_BESIDE = {
+    **_WITHOUT_OBJECTS,
+    "person_keypoints_": "what instances_*.json has too, as persons with keypoints",
+    "panoptic_": "what instances_*.json has too, as masks",
+    "stuff_": "no objects, but regions such as sky",
+}
+
 
 class CocoFile(NamedTuple):
     """One annotation file, the split it holds, and where to look for its images, in order."""
@@ -31,10 +45,11 @@ class CocoFile(NamedTuple):
     folders: list[Path]
 
 
-def find(source: Path, listed: Folders) -> list[CocoFile]:
+def find(source: Path, listed: Folders, leave: Callable[[str, str], None]) -> list[CocoFile]:
     """Return the annotation files of the data set at `source`, which is a folder or a JSON file.
 
-    Raises `ImportFailed` that says what was looked for and what is there instead.
+    `leave` is told of files beside them that hold something else, with the reason. Raises
+    `ImportFailed` that says what was looked for and what is there instead.
     """
     if source.is_file():
         split = split_of(source.stem)
@@ -44,7 +59,9 @@ def find(source: Path, listed: Folders) -> list[CocoFile]:
     if not source.is_dir():
         raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
     return (
-        _in_splits(source, listed) or _in_annotations(source, listed) or _in_folder(source, listed)
+        _in_splits(source, listed)
+        or _in_annotations(source, listed, leave)
+        or _in_folder(source, listed, leave)
     )
 
 
@@ -69,21 +86,36 @@ def _in_splits(source: Path, listed: Folders) -> list[CocoFile]:
     ]  # fmt: skip
 
 
-def _in_annotations(source: Path, listed: Folders) -> list[CocoFile]:
+def _with_objects(files: list[Path], leave: Callable[[str, str], None]) -> list[Path]:
+    """Return those of the files that hold the objects, by COCO's names; all when there are none."""
+    sorts = {
+        file: next((k for k in _BESIDE if file.name.lower().startswith(k)), "") for file in files
+    }
+    instances = [file for file in files if file.name.lower().startswith(_OBJECTS)]
+    chosen = instances or [file for file in files if sorts[file] not in _WITHOUT_OBJECTS]
+    for file in files if chosen else ():
+        if file not in chosen:
+            why = _BESIDE.get(sorts[file], "what lies beside instances_*.json")
+            leave(str(file), why)
+    return chosen or files
+
+
+def _in_annotations(
+    source: Path, listed: Folders, leave: Callable[[str, str], None]
+) -> list[CocoFile]:
     for folder in listed.subfolders(source):
         if folder.name.lower() in ("annotations", "annotation", "labels"):
             files = listed.with_ending(folder, ".json")
-            chosen = [file for file in files if file.name.startswith("instances_")] or files
-            if chosen:
-                return _distinct(chosen, source)
+            if files:
+                return _distinct(_with_objects(files, leave), source)
     return []
 
 
-def _in_folder(source: Path, listed: Folders) -> list[CocoFile]:
+def _in_folder(source: Path, listed: Folders, leave: Callable[[str, str], None]) -> list[CocoFile]:
     files = listed.with_ending(source, ".json")
     exact = [file for file in files if file.name.lower() == ROBOFLOW]
     if exact or files:
-        return _distinct(exact or files, source)
+        return _distinct(exact or _with_objects(files, leave), source)
     there = what_is_there(source, listed)
     raise ImportFailed(
         f"There is no COCO annotation file in '{clean(str(source))}': {there}",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -19,44 +18,37 @@ import numpy as np
 from core.common.errors import ImportFailed
 from core.common.files import FileMode
 from core.common.progress import Progress
-from core.common.text import clean, plural
+from core.common.text import clean
 from core.data.importers.boxes import describe
+from core.data.importers.coco.images import CocoImages
 from core.data.importers.coco.json_lists import BadRecord, Lists
 from core.data.importers.coco.layout import ANNOTATIONS_FOLDERS, CocoFile, find
 from core.data.importers.coco.panoptic import is_panoptic, segments
 from core.data.importers.coco.records import (
     ANNOTATIONS,
-    IMAGES,
     Annotation,
-    Image,
     annotation,
     category,
     columns_of,
     flag_of,
-    image,
-    key_of,
     mended,
     shape_text,
     sound,
 )
 from core.data.importers.coco.shape_area import around_keypoints, around_shape
-from core.data.importers.dataset import DataSet, Picture, inside, plain_lines, storable
-from core.data.importers.find_picture import Pictures, tell
+from core.data.importers.dataset import DataSet, Picture, storable
+from core.data.importers.find_picture import Pictures
 from core.data.importers.garbage_collector import paused
 from core.data.importers.id_map import IdMap, Seen
 from core.data.importers.image_files import (
-    LARGEST_SIDE,
     Folders,
-    Found,
-    is_image,
-    no_size,
     place_of,
-    plausible,
-    read_size,
 )
 from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
 from core.data.store import Project
+
+_OF_OBJECTS = (b'"category_id"', b'"bbox"', b'"segmentation"', b'"segments_info"', b'"keypoints"')
 
 
 def import_coco(
@@ -109,7 +101,7 @@ def read_coco(source: Path, watch: Watch, images: Path | None = None) -> DataSet
     if top.name.lower() in ANNOTATIONS_FOLDERS:
         top = top.parent
     pictures = Pictures(top, folders)
-    for file in find(source, folders):
+    for file in find(source, folders, data.balance.leave):
         file = file._replace(folders=[*elsewhere, *file.folders])
         data.balance.describe(file.path)
         if file.split:
@@ -136,14 +128,9 @@ class _Reader:
         self.data = data
         self.file = file
         self.folders = folders
-        self.pictures = pictures
         self.watch = watch
-        # Images that are not there by the names they have: looked for when all others are known.
-        self.unmet: list[tuple[Any, Image]] = []
-        self.places = [str(folder) for folder in file.folders]
-        self.images = IdMap()
+        self.images = CocoImages(data, file, folders, pictures, watch, self._bad)
         self.categories = IdMap()
-        self.left_out: set[Any] = set()
         # No category is described: they are called after their ids.
         self.unnamed = False
         # Categories of what has no number and no ends, such as sky (panoptic files).
@@ -152,9 +139,10 @@ class _Reader:
     def read(self) -> None:
         self.watch.tick("reading", 0)
         lists = Lists(self.file.path, self.file.name)
+        _refuse_captions(lists)
         self.panoptic = is_panoptic(lists)
         self._categories(lists.plain("categories"))
-        self._images(lists)
+        self.images.read(lists)
         self._annotations(lists)
 
     def _where(self, what: str) -> str:
@@ -213,141 +201,6 @@ class _Reader:
         self.categories.add(key, number)
         return number
 
-    # Images
-
-    def _images(self, lists: Lists) -> None:
-        first = len(self.data.images)
-        count = 0
-        seen: dict[str, int] = {}
-        for part in lists.records("images", IMAGES, image, self._bad):
-            self._image_part(part, seen)
-            count += len(part)
-            self.watch.tick("reading", count)
-        self._meant(seen)
-        self.images.build()
-        if count and len(self.data.images) == first and self.data.problems.counts["missing image"]:
-            looked = ", ".join(f"'{clean(place)}'" for place in self.places[:4])
-            name = next(p for p in self.data.problems.listed if p.kind == "missing image").detail
-            raise ImportFailed(
-                f"None of the {plural(count, 'image')} of '{clean(self.file.name)}' is there:"
-                f" {clean(name)}.",
-                f"Put the images beside the file, or name their folder with --images; looked in"
-                f" {looked}.",
-            )
-
-    def _image_part(self, part: list[Image], seen: dict[str, int]) -> None:
-        """Take image records: together when nothing is odd about any of them, else one by one."""
-        data, split = self.data, self.file.split
-        # Nearly all images lie in the one folder in which the first was found.
-        first = self._home(part)
-        files = self.folders.files(first) if first else {}
-        numbers, pictures = self.images.numbers, data.images
-        source, target = f"{first}/", f"{split}/" if split else ""
-        keys = [record.id for record in part]
-        names = [record.file_name for record in part]
-        widths = [record.width for record in part]
-        heights = [record.height for record in part]
-        if (
-            all(type(key) is int for key in keys)
-            and _sides(widths)
-            and _sides(heights)
-            and not any(map(files.get, names, repeat(True)))
-            and plain_lines(lines := "\n".join(names))
-            and lines.count("\n") == len(part) - 1
-            and len({*keys}) == len({*names}) == len(part)
-            and numbers.keys().isdisjoint(keys)
-            and seen.keys().isdisjoint(paths := [source + name for name in names])
-        ):
-            places = range(len(pictures), len(pictures) + len(part))
-            numbers.update(zip(keys, places, strict=True))
-            seen.update(zip(paths, places, strict=True))
-            targets = [target + name for name in names] if target else names
-            pictures.extend(map(Picture, paths, targets, names, widths, heights, repeat(split)))
-            return
-        for record in part:
-            self._image(record, seen)
-
-    def _image(self, record: Image, seen: dict[str, int]) -> None:
-        key, name = record.id, record.file_name
-        problems = self.data.problems
-        if type(key) is not int:
-            try:
-                key = key_of(key, f"image {key}")
-            except BadRecord as error:
-                return self._bad(error)
-        if key in self.images:
-            return problems.add("duplicate image id", self._where(f"image {key}"), name)
-        relative = inside(name)
-        found = relative and self._find(relative)
-        if not relative or not found:
-            self.unmet.append((key, record))
-            return None
-        return self._take(key, record, name, relative, found, seen)
-
-    def _meant(self, seen: dict[str, int]) -> None:
-        """Take the images whose names mean another file than the one they spell, and say so."""
-        unmet, self.unmet = self.unmet, []
-        names = [record.file_name for _, record in unmet]
-        met = self.pictures.all_meant(names, self.places, taken=seen, split=self.file.split)
-        for key, record in unmet:
-            name, where = record.file_name, self._where(f"image {key}")
-            if key in self.images:
-                self.data.problems.add("duplicate image id", where, name)
-                continue
-            found = tell(met[name], name, where, self.data.problems)
-            if found is None:
-                self.left_out.add(key)
-            else:
-                self._take(key, record, found.name, found.name, found.found, seen)
-
-    def _take(
-        self,
-        key: Any,
-        record: Image,
-        name: str,
-        relative: str,
-        found: Found,
-        seen: dict[str, int],
-    ) -> None:
-        """Take an image whose file was found, `relative` to the place where it lies."""
-        problems = self.data.problems
-        path, link = found
-        width, height = record.width, record.height
-        if path in seen:
-            detail = f"'{name}' has another record; its annotations are taken together"
-            problems.add("image listed twice", self._where(f"image {key}"), detail, "kept")
-            return self.images.add(key, seen[path])
-        if link or not width or not height or not plausible(width, height):
-            size = read_size(path)
-            if size is None:
-                self.data.balance.leave(path, "it cannot be read")
-                self.left_out.add(key)
-                where = self._where(f"image {key}")
-                return problems.add("unreadable image", where, f"'{name}': {no_size(path)}")
-            if not width or not height or not plausible(width, height):
-                width, height = size
-        split = self.file.split
-        target = self.data.target(split, relative)
-        picture = Picture(path, target, name, round(width), round(height), split, link=link)
-        seen[path] = number = self.data.image(picture)
-        return self.images.add(key, number)
-
-    def _home(self, part: list[Image]) -> str:
-        """Return the place of the first image, if no place that comes before it has any image."""
-        name = inside(part[0].file_name) if part else None
-        for place in self.places if name else ():
-            if name and self.folders.find(place, name):
-                return place
-            if any(map(is_image, self.folders.files(place))):
-                return ""
-        return ""
-
-    def _find(self, relative: str) -> Found | None:
-        for place in self.places:
-            if (found := self.folders.find(place, relative)) is not None:
-                return found
-        return None
-
     # Annotations
 
     def _annotations(self, lists: Lists) -> None:
@@ -372,7 +225,7 @@ class _Reader:
     def _part(self, part: list[Annotation], bounds: _Bounds, seen: Seen) -> None:
         """Take annotations by column, the odd ones one by one."""
         columns = columns_of(part)
-        images = self.images.lookup(columns.images)
+        images = self.images.ids.lookup(columns.images)
         labels = self.categories.lookup(columns.categories)
         boxes = columns.boxes
         x, y, w, h = boxes.T
@@ -415,7 +268,7 @@ class _Reader:
         if not fresh:
             return problems.add("duplicate annotation id", where, f"id {record.id}")
         if image < 0:
-            if record.image_id in self.left_out:
+            if record.image_id in self.images.left_out:
                 detail = f"image {record.image_id} was left out"
                 return problems.add("image left out", where, detail)
             return problems.add("unknown image", where, f"there is no image {record.image_id}")
@@ -453,6 +306,11 @@ class _Reader:
         return None
 
 
-def _sides(values: list[Any]) -> bool:
-    """Whether all are widths or heights that an image can have."""
-    return {*map(type, values)} == {int} and min(values) > 0 and max(values) <= LARGEST_SIDE
+def _refuse_captions(lists: Lists) -> None:
+    """Raise `ImportFailed` for a file of captions, which has `caption` where others have a box."""
+    head = lists.head("annotations")
+    if b'"caption"' in head and not any(key in head for key in _OF_OBJECTS):
+        raise ImportFailed(
+            f"'{clean(lists.name)}' holds captions of images: no boxes and no classes.",
+            "Take the file with the objects: instances_*.json of the same data set.",
+        )

@@ -235,13 +235,18 @@ def flag_of(value: Any) -> bool:
 
 
 def key_of(value: Any, where: str) -> Any:
-    """Return an id so that 7, 7.0, "7" and "7.0" are the same one. Raises `BadRecord` for none."""
+    """Return an id so that 7, 7.0, "7" and "7.0" are the same one. Raises `BadRecord` for none.
+
+    "007" stays a text: it may stand beside "7" (`IdMap` lets either find the other when alone).
+    """
     if isinstance(value, float) and math.isfinite(value):
         return int(value) if value.is_integer() else value
     if isinstance(value, str):
         if not _NUMBER.fullmatch(value):
             return value
-        return key_of(float(value), where) if "." in value else int(value)
+        if "." in value:
+            return key_of(float(value), where)
+        return int(value) if str(int(value)) == value else value
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise BadRecord("wrong type", where, "its id is neither a number nor a text")
