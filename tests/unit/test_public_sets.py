@@ -10,6 +10,7 @@ from import_data import png
 from tool_data import labelme, put, read, rows, shape
 
 from core.common.errors import ImportFailed
+from core.data.importers.balance.doubts import LooksWrong, weigh
 from core.data.importers.balance.sheet import sheet_of
 from core.data.importers.dataset import DataSet
 from core.data.importers.detect_format import guess_kind, recognise
@@ -170,3 +171,42 @@ def test_what_is_not_read_is_named(tmp_path: Path, files: dict[str, str], title:
 def test_no_format_says_its_title_twice() -> None:
     assert [item.name for item in FORMATS if item.source.startswith(f"{item.title}:")] == []
     assert [item.name for item in FORMATS if item.title.startswith(item.source.split(":")[0])] == []
+
+
+def test_a_table_of_all_beside_those_of_the_splits_gives_each_box_once(tmp_path: Path) -> None:
+    head, line = "filename,width,height,class,xmin,ymin,xmax,ymax\n", "{}.png,40,30,fox,1,2,9,12\n"
+    # A picture's second box is in one table only, and twice there.
+    twice = "a.png,40,30,fox,3,3,8,8\n" * 2
+    tables = {"all": "ab", "test": "b", "train": "a"}
+    put(tmp_path, {"images/a.png": None, "images/b.png": None})
+    (tmp_path / "data").mkdir()
+    for name, pictures in tables.items():
+        text = head + "".join(map(line.format, pictures)) + (twice if name == "train" else "")
+        (tmp_path / f"data/{name}_labels.csv").write_text(text)
+    data = READ["csv"](tmp_path, Watch())
+    assert sorted((picture.name, picture.split) for picture in data.images) == [
+        ("a.png", "train"),
+        ("b.png", "test"),
+    ]
+    assert len(data) == 4
+    assert data.balance.objects == 4
+    (problem,) = [p for p in data.problems.listed if p.kind == "boxes in two tables"]
+    assert problem.where == "all_labels.csv"
+    names = "'test_labels.csv', 'train_labels.csv'"
+    assert problem.detail == f"2 boxes of it are in {names} too, and taken once"
+
+
+def test_the_same_labels_in_two_files_stop_an_import(tmp_path: Path) -> None:
+    region = {
+        "shape_attributes": {"name": "rect", "x": 2, "y": 3, "width": 10, "height": 8},
+        "region_attributes": {"class": "fox"},
+    }
+    other = {**region, "shape_attributes": {**region["shape_attributes"], "x": 9}}
+    value = {"a.png1": {"filename": "a.png", "size": 1, "regions": [region, other]}}
+    put(tmp_path, {"project.json": value, "export.json": value, "a.png": None})
+    data = read("via", tmp_path)
+    with pytest.raises(LooksWrong, match=r"2 of 4 objects lie exactly .* 'export.json'"):
+        weigh(data, tmp_path, Watch(), anyway=False)
+    weigh(data, tmp_path, Watch(), anyway=True)
+    (tmp_path / "export.json").unlink()
+    weigh(read("via", tmp_path), tmp_path, Watch(), anyway=False)
