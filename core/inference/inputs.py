@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.common.files import expand_user
@@ -16,7 +17,11 @@ from core.data.images.video import is_video
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An image or video to look at; `name` is its path below the folder that was given."""
+    """An image or video to look at.
+
+    `name` is its path below the folder that was given, with as many of the folders above as it
+    takes to tell it from the others.
+    """
 
     path: Path
     name: str
@@ -39,6 +44,7 @@ def find_sources(
     An input is a file, a folder (searched to the bottom; hidden files and `leave_out`, where
     results are written, are passed over) or a pattern with `*`, `?` or `**`. What is named twice is
     taken once. Order: as given, within a folder or pattern by name, numbers by their value.
+    Two of the same name get the folders before it that tell them apart.
     """
     found: dict[Path, Source] = {}
     skipped: list[Skipped] = []
@@ -63,7 +69,25 @@ def find_sources(
             skipped.append(Skipped(str(given), problem))
         for source in sources:
             found.setdefault(source.path.absolute(), source)
-    return list(found.values()), skipped
+    return _told_apart(list(found.values())), skipped
+
+
+def _told_apart(sources: list[Source]) -> list[Source]:
+    """Return the sources with names that differ: `a/x.jpg` and `b/x.jpg` for two of `x.jpg`."""
+    whole = [Path(os.path.abspath(source.path)).parts[1:] for source in sources]  # noqa: PTH100 - no links followed
+    lengths = [len(Path(source.name).parts) for source in sources]
+    names = [source.name for source in sources]
+    while True:
+        count = Counter(names)
+        short = [
+            i for i, name in enumerate(names) if count[name] > 1 and lengths[i] < len(whole[i])
+        ]
+        if not short:
+            break
+        for i in short:
+            lengths[i] += 1
+            names[i] = "/".join(whole[i][-lengths[i] :])
+    return [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
 
 
 def natural(path: Path) -> list[tuple[int, int, str]]:

@@ -267,6 +267,27 @@ def test_sources_come_in_order_once_and_not_from_the_output(tmp_path: Path) -> N
     ]
 
 
+def test_sources_of_one_name_get_the_folders_that_tell_them_apart(tmp_path: Path) -> None:
+    for name in (
+        "a/day/cam.mp4",
+        "b/day/cam.mp4",
+        "b/night/cam.mp4",
+        "c/x.jpg",
+        "d/x.jpg",
+        "y.jpg",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    films, images = (
+        f"{tmp_path}/*/*/cam.mp4",
+        [tmp_path / "c", tmp_path / "b" / ".." / "d" / "x.jpg"],
+    )
+    found, _ = find_sources([films, *images, tmp_path / "y.jpg"])
+    assert [source.name for source in found] == [
+        "a/day/cam.mp4", "b/day/cam.mp4", "night/cam.mp4", "c/x.jpg", "d/x.jpg", "y.jpg",
+    ]  # fmt: skip
+
+
 def test_names_are_taken_once() -> None:
     names = Names()
     assert [names.take(n) for n in ("a/b.jpg", "a/B.jpg", "b.jpg", "a/b.jpg")] == [

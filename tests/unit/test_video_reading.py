@@ -137,6 +137,51 @@ def test_a_damaged_packet_costs_its_pictures_and_no_more(
     assert shows(next(frame for frame in frames if frame.time == pytest.approx(3.4, abs=5e-3)), 85)
 
 
+@pytest.mark.parametrize(
+    ("ending", "length", "said"),
+    [
+        ("avi", 600, "is damaged: 1 picture is not whole"),
+        ("mpg", 600, "is damaged: 1 picture is not whole"),
+        ("mpg", 8000, "shows nothing from "),
+        ("ts", 600, "is damaged: 1 picture is not whole"),
+        ("wmv", 600, "shows nothing from 2."),
+        ("wmv", 8000, "shows nothing from 2."),
+        ("mkv", 600, "shows nothing from "),
+    ],
+)
+def test_damage_that_decoders_and_readers_pass_over_is_said(
+    tmp_path: Path, ending: str, length: int, said: str
+) -> None:
+    source = film(tmp_path / f"a.{ending}")
+    raw = bytearray(source.read_bytes())
+    half = len(raw) // 2
+    raw[half : half + length] = bytes(length)
+    source.write_bytes(raw)
+    frames, faults = read(source)
+    assert 50 < len(frames) < COUNT
+    assert any(fault.startswith(said) for fault in faults), faults
+    assert not any("cut off" in fault for fault in faults)
+
+
+def test_the_end_of_a_recording_that_was_cut_is_read_from_a_whole_picture_on(
+    tmp_path: Path,
+) -> None:
+    raw = film(tmp_path / "a.mpg").read_bytes()
+    cut = tmp_path / "cut.mpg"
+    cut.write_bytes(raw[: int(len(raw) * 0.6)])
+    frames, faults = read(cut)
+    assert [fault.split(":")[0] for fault in faults] == ["is cut off"]
+    assert all(shows(frame, number) for number, frame in enumerate(frames[:-1]))
+
+
+@pytest.mark.parametrize("ending", ["mkv", "ts", "wmv"])
+def test_a_camera_that_pauses_or_drops_a_picture_is_no_damage(tmp_path: Path, ending: str) -> None:
+    pauses = [i + 40 * (i // 20) for i in range(COUNT)]
+    dropped = [i for i in range(COUNT) if i != 50]
+    for stamps in (pauses, dropped):
+        assert read(film(tmp_path / f"a.{ending}", stamps))[1] == []
+
+
 def test_what_holds_nothing_that_can_be_read_is_refused(tmp_path: Path) -> None:
     source = film(tmp_path / "a.mkv", range(20))
     with av.open(str(source)) as container:

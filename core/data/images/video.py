@@ -14,7 +14,7 @@ import numpy as np
 from core.common.errors import BatmanError
 from core.common.temporary import name_beside
 from core.common.text import clean
-from core.data.images.video_damage import Damage
+from core.data.images.video_damage import ENDLESS, Damage
 from core.models.detector import Pixels
 
 SUFFIXES = (
@@ -23,9 +23,11 @@ SUFFIXES = (
 )  # fmt: skip
 """Endings of videos, for imports and inference alike."""
 
-# Beside av's own errors: numbers in a damaged header make arithmetic and conversions fail.
 # How often in a row a file that cannot be read on is tried again.
 _TRIES = 16
+# Seconds in which a picture that stands for itself is sent, in recordings of broadcasts.
+_GROUP = 10
+# Beside av's own errors: numbers in a damaged header make arithmetic and conversions fail.
 _UNREADABLE = (OSError, ValueError, LookupError, ArithmeticError, RuntimeError)
 
 
@@ -158,7 +160,11 @@ class VideoReader:
             stream = container.streams.video[0]
             stream.thread_type = "SLICE"
             if after is not None:
-                container.seek(after, stream=stream)
+                # Transport and program streams are sought by time, not to a picture that stands
+                # for itself: one lies within the seconds before, pictures of which are passed over.
+                early = after - int(_GROUP / (stream.time_base or self.time_base))
+                endless = not set(container.format.name.split(",")).isdisjoint(ENDLESS)
+                container.seek(early if endless else after, stream=stream)
             for packet in container.demux(stream):
                 try:
                     pictures = packet.decode()

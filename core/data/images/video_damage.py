@@ -8,7 +8,7 @@ where its last picture is not whole or its last packet is not.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from fractions import Fraction
 from math import inf
 from pathlib import Path
@@ -17,13 +17,17 @@ from typing import Any
 from core.common.text import plural
 
 # Containers without a length, by ffmpeg's names.
-_ENDLESS = ("mpegts", "mpeg")
+ENDLESS = ("mpegts", "mpeg")
 # Bytes of a packet of a transport stream, ISO/IEC 13818-1; with a time before it (M2TS) 192.
 _TS_PACKETS = {188, 192, 204}
 # What muxers and players differ by in where a film ends, in seconds.
 _SLACK = 0.25
 # The last steps of a film, where a picture may be missing that others behind it were decoded from.
 _LAST = 4
+# Containers whose readers find the next whole packet after a damaged place without a word.
+_SILENT = {"asf", "matroska", "mpegts", "mpeg"}
+# So many steps alike, and no more than so many longer ones, make the longer ones holes.
+_ALIKE, _HOLES = 24, 3
 # Frames that a decoder may hold back.
 _HELD = 64
 
@@ -40,6 +44,11 @@ class Damage:
         self._steps: deque[float] = deque()
         self._least, self._gap = inf, 0.0
         self._before: float | None = None
+        # How often a step of so many milliseconds came, and the longest ones with their beginning.
+        self._lengths: Counter[int] = Counter()
+        self._longest: list[tuple[float, float]] = []
+        self._corrupt_packets = self._corrupt_frames = 0
+        self._corrupt_last = False
         self._first_packet: int | None = None
         self._last_packet: int | None = None
         self._shown: deque[int | None] = deque(maxlen=_HELD)
@@ -58,6 +67,9 @@ class Damage:
             if not self._packets:
                 self._first_packet = packet.pts
             self._packets += 1
+            # Counted once another follows: the last one of a file that was cut off is not whole.
+            self._corrupt_packets += self._corrupt_last
+            self._corrupt_last = packet.is_corrupt
             self._last_packet = packet.pts
 
     def unread(self, error: Exception) -> None:
@@ -73,6 +85,7 @@ class Damage:
     def frame(self, picture: Any) -> None:
         """Note a picture that was decoded."""
         self._frames += 1
+        self._corrupt_frames += self._last is not None and self._last.is_corrupt
         self._last = picture
         self._shown.append(picture.pts)
         if picture.pts is not None:
@@ -80,10 +93,18 @@ class Damage:
             if self._before is not None:
                 self._steps.append(time - self._before)
                 if len(self._steps) > _LAST:
-                    step = self._steps.popleft()
+                    step = self._pass(time)
                     self._least = min(self._least, step)
                     self._gap = max(self._gap, step)
             self._before = time
+
+    def _pass(self, time: float) -> float:
+        """Take the first of the last steps, which end at `time`, to those before."""
+        begin = time - sum(self._steps)
+        step = self._steps.popleft()
+        self._lengths[round(step * 1000)] += 1
+        self._longest = sorted([*self._longest, (step, begin)])[-_HOLES - 1 :]
+        return step
 
     def start(self, pts: int) -> int:
         """Return the time stamp of the film's first picture; `pts` is that of the first one read.
@@ -116,7 +137,11 @@ class Damage:
             found.append(f"is damaged in {packets}: {theirs} missing")
         if lost := self._lost():
             found.append(f"is damaged: {plural(lost, 'picture')} could not be decoded")
+        elif wrong := max(self._corrupt_packets if self._counted else 0, self._corrupt_frames):
+            are = "picture is" if wrong == 1 else "pictures are"
+            found.append(f"is damaged: {wrong:,} {are} not whole")
         end = self._early_end()
+        found += self._holes()
         if end or self._broke:
             of = f" of about {total:,}" if total and total > self._frames else ""
             why = f" ({self._broke})" if self._broke else ""
@@ -127,7 +152,7 @@ class Damage:
 
     def _early_end(self) -> str:
         """Return how the file shows that it ends too soon, "" when it does not."""
-        if set(self._container.format.name.split(",")) & set(_ENDLESS):
+        if set(self._container.format.name.split(",")) & set(ENDLESS):
             return "in the middle of a picture" if self._half_a_picture() else ""
         declared = (self._container.duration or 0) / 1_000_000
         declared = max(declared, _seconds(self._stream.metadata.get("DURATION", "")))
@@ -136,12 +161,25 @@ class Damage:
             declared = max(declared, float(self._stream.frames / self._rate))
         if declared and self._end < declared - max(_SLACK, 2 * max(self._gap, *self._steps, 0.0)):
             return f"at {self._end:.1f} of {declared:.1f} s"
-        if self._last is not None and self._last.is_corrupt:
-            return "in the middle of a picture"
-        return ""
+        return "in the middle of a picture" if self._unfinished else ""
+
+    @property
+    def _counted(self) -> bool:
+        """Whether packets of the file are numbered, so that one that is not whole lacks some.
+
+        Elsewhere a packet that is not whole is one at which the file ends
+        (libavformat's `av_get_packet`).
+        """
+        return bool(self._container.format.name == "mpegts")
+
+    @property
+    def _unfinished(self) -> bool:
+        if not self._counted and (self._corrupt_packets or self._corrupt_last):
+            return True
+        return bool(self._last is not None and self._last.is_corrupt)
 
     def _half_a_picture(self) -> bool:
-        if self._last is not None and self._last.is_corrupt:
+        if self._unfinished:
             return True
         path = Path(self._container.name)
         if self._container.format.name == "mpegts":
@@ -167,6 +205,28 @@ class Damage:
             return 0
         lost = self._packets - self._frames - self._unread
         return lost if lost > 1 and lost > self._packets // 100 else 0
+
+    def _holes(self) -> list[str]:
+        """Return what is said of long steps in a film whose other ones are all alike.
+
+        A film of a varying rate has no usual step; a camera that pauses does so often.
+        """
+        formats = set(self._container.format.name.split(","))
+        while self._steps and not formats & set(ENDLESS):  # those show by it where they were cut
+            self._pass(self._before or 0.0)
+        if not _SILENT & formats or not self._lengths:
+            return []
+        usual, _ = self._lengths.most_common(1)[0]
+        near = range(usual - max(1, usual // 10), usual + max(1, usual // 10) + 1)
+        alike = sum(self._lengths[length] for length in near)
+        # A single picture is dropped while recording too.
+        holes = sorted((at, step) for step, at in self._longest if step * 1000 > 2.5 * usual)
+        if not holes or alike < _ALIKE or self._lengths.total() - alike > _HOLES:
+            return []
+        first = (self._first_packet or 0) * float(self._stream.time_base or 0)
+        places = " and ".join(f"from {at - first:.2f} to {at - first + s:.2f} s" for at, s in holes)
+        count = plural(sum(round(step * 1000 / usual) - 1 for _, step in holes), "picture")
+        return [f"shows nothing {places}, where about {count} would be: it may be damaged"]
 
     @property
     def _rate(self) -> Fraction | None:
