@@ -104,6 +104,11 @@ def export_labels(
     )
 
 
+def decimal(value: float) -> str:
+    """Return a number of pixels with as many digits as it has, at most ten: `4`, `20.5`."""
+    return f"{value:.10g}" if abs(value) < 1e9 else str(round(value))
+
+
 def objects(
     rows: list[Row], labelled: Labelled, *, outlines: bool = True
 ) -> list[tuple[int, tuple[float, float, float, float], list[float] | None]]:

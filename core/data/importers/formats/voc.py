@@ -329,8 +329,9 @@ class _Reader:
         for key in (*ways, letters(stem.rpartition("/")[2])):
             if key in group.splits:
                 self.matched.add(key)
-                return group.splits[key]
-        if group.splits:
+                if group.splits[key]:
+                    return group.splits[key]
+        if any(group.splits.values()):
             return None
         for folder in (*file.split("/")[:-1], *name.split("/")[:-1]):
             split = split_named(folder)

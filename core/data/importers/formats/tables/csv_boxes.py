@@ -27,7 +27,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.pictures import Pictures
 from core.data.importers.formats.reading.text_files import cells_of, column, number, table
-from core.data.importers.image_files import Folders, is_image, place_of
+from core.data.importers.image_files import Folders, is_image
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
 
@@ -85,9 +85,8 @@ def read_csv(source: Path, watch: Watch) -> DataSet:
 
     Raises `ImportFailed` when there is none, or one cannot be read.
     """
-    source = place_of(source)
-    data = DataSet("csv", str(source))
-    pictures = Pictures(data, source, watch)
+    pictures = Pictures("csv", source, watch)
+    source, data = pictures.source, pictures.data
     files = [source] if source.is_file() else _files(source, pictures.folders)
     tables = []
     for file in files:
@@ -119,8 +118,6 @@ def read_csv(source: Path, watch: Watch) -> DataSet:
 
 
 def _files(source: Path, listed: Folders) -> list[Path]:
-    if not source.is_dir():
-        raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
     found = listed.with_ending(source, ".csv", ".tsv")
     for folder in listed.subfolders(source):
         found += listed.with_ending(folder, ".csv", ".tsv")
@@ -186,7 +183,7 @@ class _Table:
         self.file = file
         self.columns = columns
         self.split = split_of(file.stem) or split_named(file.parent.name)
-        root = pictures.root if pictures.root.is_dir() else pictures.root.parent
+        root = pictures.root
         bases = [file.parent, root]
         self.folders = [
             *bases,
@@ -282,7 +279,7 @@ class _Table:
         balance, problems = self.data.balance, self.data.problems
         where = self._where(lines[0].place)
         found = None if is_image(name) else self.pictures.with_stem(name, self.folders)
-        found = found or self.pictures.find(name, self.folders, where)
+        found = found or self.pictures.find([name], self.folders, where)
         for _ in lines:
             balance.line(found is not None)
         if found is None:

@@ -24,7 +24,6 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import json_lines
 from core.data.importers.formats.reading.pictures import Pictures
-from core.data.importers.image_files import place_of, walk
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
 
@@ -44,14 +43,10 @@ def read_location_tokens(source: Path, watch: Watch) -> DataSet:
 
     Raises `ImportFailed` when there are none.
     """
-    source = place_of(source)
-    if not source.exists():
-        raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
-    data = DataSet("paligemma", str(source))
-    pictures = Pictures(data, source, watch)
-    root = source if source.is_dir() else source.parent
-    names = walk(root, lambda name: name.lower().endswith(".jsonl")) if source.is_dir() else []
-    files = [source] if source.is_file() else [root / name for name in names]
+    pictures = Pictures("paligemma", source, watch)
+    source, data = pictures.source, pictures.data
+    root = pictures.root
+    files = pictures.files(".jsonl")
     files = [file for file in files if _is_lines(Look(file).head(file.name))]
     if not files:
         raise ImportFailed(
@@ -87,7 +82,7 @@ def _record(
         data.problems.add("bad line", where, "it has no image or no suffix")
         return
     boxes = _boxes(suffix)
-    found = pictures.find(name, folders, where)
+    found = pictures.find([name], folders, where)
     data.balance.line(found is not None)
     if found is None:
         return

@@ -19,12 +19,8 @@ import msgspec
 from core.data.importers.boxes import Box, around
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools.labelled_pictures import (
-    LabelledPictures,
-    ellipse_box,
-    number,
-    numbers,
-)
+from core.data.importers.formats.reading.json_records import number, numbers
+from core.data.importers.formats.reading.labelled_pictures import LabelledPictures, ellipse_box
 from core.data.importers.report import Watch
 
 NAME = "darwin"
@@ -54,13 +50,13 @@ def is_darwin(look: Look) -> bool:
 def read_darwin(source: Path, watch: Watch) -> DataSet:
     """Read Darwin's JSON at `source`, a folder or one file. Raises `ImportFailed`."""
     into = LabelledPictures(NAME, source, watch)
-    for file, value in into.each_json(into.files(lambda name: name.lower().endswith(".json"))):
+    for file, value in into.each_json(into.files(".json")):
         about = value.get("item", value.get("image")) if isinstance(value, dict) else None
         if not isinstance(about, dict) or not isinstance(value.get("annotations"), list):
             into.other(file, "it is no file of Darwin JSON")
             continue
         _file(into, file, about, value["annotations"])
-    into.rest("no file of Darwin JSON names it")
+    into.leave_rest("no file of Darwin JSON names it")
     return into.finish("files of Darwin JSON")
 
 
@@ -85,7 +81,7 @@ def _file(into: LabelledPictures, file: Path, about: dict[str, Any], annotations
         _names(about, slot, file),
         where,
         beside=file.parent,
-        size=(width, height) if width and height else None,
+        size=(width, height),
     )
     if image is None:
         into.data.balance.miss(str(file), "its picture is not there")

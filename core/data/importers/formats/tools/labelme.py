@@ -24,7 +24,8 @@ import msgspec
 from core.data.importers.boxes import around
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools.labelled_pictures import LabelledPictures, number, numbers
+from core.data.importers.formats.reading.json_records import number, numbers
+from core.data.importers.formats.reading.labelled_pictures import LabelledPictures
 from core.data.importers.image_files import walk_images
 from core.data.importers.report import Watch
 
@@ -48,7 +49,7 @@ def read_labelme(source: Path, watch: Watch) -> DataSet:
     into = LabelledPictures(NAME, source, watch)
     for name in _listed(into):
         into.label(name, "labels.txt")
-    files = into.files(lambda name: name.lower().endswith(".json"))
+    files = into.files(".json")
     for file, value in into.each_json(files):
         if not isinstance(value, dict) or not isinstance(value.get("shapes"), list):
             into.other(file, "it is no file of labelme")
@@ -71,7 +72,7 @@ def _listed(into: LabelledPictures) -> list[str]:
     if not file.is_file():
         return []
     lines = into.read(file).decode("utf-8-sig", "replace").splitlines()
-    into.data.balance.use(str(file))
+    into.data.balance.describe(file)
     names = [line.strip() for line in lines]
     return [name for name in names if name and name not in _NO_CLASS]
 
@@ -91,7 +92,7 @@ def _file(into: LabelledPictures, file: Path, value: dict[str, Any]) -> None:
         [*names, *beside],
         where,
         beside=file.parent,
-        size=(width, height) if width and height else None,
+        size=(width, height),
     )
     shapes = value["shapes"]
     groups = _groups(shapes)
