@@ -25,6 +25,7 @@ from core.data.importers.image_files import (
     walk,
 )
 from core.data.importers.report import Watch
+from core.data.importers.split_names import split_named, split_of
 
 # Width and height in pixels, as a data set says them: what is no number may be None or NaN.
 Size = tuple[float | None, float | None]
@@ -59,6 +60,12 @@ class Pictures:
             return [self.source]
         names = walk(self.root, lambda name: name.lower().endswith(endings))
         return [self.root / name for name in names]
+
+    def split_of(self, file: Path) -> str | None:
+        """Return, and note, the split by which a list or label file or its folder is called."""
+        split = split_of(file.stem) or split_named(file.parent.name)
+        self.data.balance.split(file.name, split)
+        return split
 
     def find(
         self, names: Sequence[str], folders: Iterable[Path], where: str, *, split: str | None = None

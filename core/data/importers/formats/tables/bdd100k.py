@@ -20,7 +20,6 @@ from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import json_file, numbers, records
 from core.data.importers.formats.reading.pictures import Pictures, as_json
 from core.data.importers.report import Watch
-from core.data.importers.split_names import split_named, split_of
 
 _KEYS = ("x1", "y1", "x2", "y2")
 
@@ -43,8 +42,7 @@ def read_bdd100k(source: Path, watch: Watch) -> DataSet:
         if source.is_dir() and not _may_be_list(Look(file).head(file.name)):
             data.balance.leave(str(file), "no list of BDD100K's pictures")
             continue
-        split = split_of(file.stem) or split_named(file.parent.name)
-        data.balance.split(file.name, split)
+        split = pictures.split_of(file)
         _file(pictures, file, split)
         read = True
     if not read:

@@ -19,7 +19,6 @@ from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import json_lines, numbers, records
 from core.data.importers.formats.reading.pictures import Pictures, as_json
 from core.data.importers.report import Watch
-from core.data.importers.split_names import split_named, split_of
 
 
 def is_crowdhuman(look: Look) -> bool:
@@ -42,8 +41,7 @@ def read_crowdhuman(source: Path, watch: Watch) -> DataSet:
             "CrowdHuman has annotation_train.odgt beside the folder Images.",
         )
     for file in files:
-        split = split_of(file.stem) or split_named(file.parent.name)
-        data.balance.split(file.name, split)
+        split = pictures.split_of(file)
         data.balance.use(str(file))
         folders = [
             base / part

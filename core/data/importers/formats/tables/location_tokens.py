@@ -25,7 +25,6 @@ from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import json_lines
 from core.data.importers.formats.reading.pictures import Pictures
 from core.data.importers.report import Watch
-from core.data.importers.split_names import split_named, split_of
 
 _PALIGEMMA = re.compile(r"((?:<loc\d{4}>){4})\s*([^<;]*)")
 _FLORENCE = re.compile(r"([^<]*)((?:<loc_\d{1,3}>){4})")
@@ -54,8 +53,7 @@ def read_location_tokens(source: Path, watch: Watch) -> DataSet:
             "Export the data set for PaliGemma or Florence-2, or as COCO.",
         )
     for file in files:
-        split = split_of(file.stem) or split_named(file.parent.name)
-        data.balance.split(file.name, split)
+        split = pictures.split_of(file)
         data.balance.use(str(file))
         folders = [
             base / part
