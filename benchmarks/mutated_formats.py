@@ -414,13 +414,13 @@ def _checkpoint(folder: Path) -> None:
 
 
 def _read_checkpoint(folder: Path, _: Any) -> object:
-    from core.models.pytorch import read_content, read_header
+    from core.models.pytorch import describe_model, read_content
     from core.training.run.checkpoints import read_best, read_info, require_state
 
     path = folder / "case" / "best.pth"
     readers = [
         lambda: read_best(path), lambda: require_state(path), lambda: read_info(path),
-        lambda: read_header(path, read_content(path)),
+        lambda: describe_model(path, read_content(path)),
     ]  # fmt: skip
     return each(readers)
 

@@ -38,16 +38,16 @@ def write_model(
 
 def _write_pth(detector: TorchDetector, source: Path, names: Sequence[str], target: Path) -> Path:
     """Write weights and what describes the model: loads with `RFDETR.from_checkpoint`."""
-    from core.models.pytorch import read_content, read_header
+    from core.models.pytorch import describe_model, read_content
     from core.training.run.checkpoints import save_checkpoint
 
     content = read_content(source)
-    header = read_header(source, content)
+    saved = describe_model(source, content)
     config = detector.rfdetr.model_config.model_dump()
     weights = detector.rfdetr.model.model.state_dict()
     # Paths of the machine that trained say nothing elsewhere and tell more than they should.
     private = ("dataset_dir", "output_dir", "resume", "pretrain_weights", "project")
-    settings = {key: value for key, value in header.args.items() if key not in private}
+    settings = {key: value for key, value in saved.args.items() if key not in private}
     described = {
         "model": weights,
         "args": {**settings, "class_names": list(names), "num_classes": len(names)},

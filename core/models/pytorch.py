@@ -23,8 +23,8 @@ _TRACE_AFTER = 4
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointHeader:
-    """What a checkpoint says about itself without its weights.
+class ModelDescription:
+    """What a checkpoint says about the model that it holds.
 
     `classes` is None if it does not name them; `slots` is how many classes its head tells apart.
     `config` is rfdetr's model configuration, empty in files of old releases.
@@ -53,7 +53,7 @@ def read_content(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_header(path: Path, content: Mapping[str, Any]) -> CheckpointHeader:
+def describe_model(path: Path, content: Mapping[str, Any]) -> ModelDescription:
     """Return what the checkpoint in `path` with `content` says about itself.
 
     Class names come from the checkpoint, else from what its writer put beside it: batman.json, the
@@ -62,10 +62,10 @@ def read_header(path: Path, content: Mapping[str, Any]) -> CheckpointHeader:
     """
     hint = "Use best.pth of a run, or a checkpoint_best_*.pth of rfdetr."
     with foreign_content(path, "RF-DETR", hint):
-        return _header(path, content)
+        return _described(path, content)
 
 
-def _header(path: Path, content: Mapping[str, Any]) -> CheckpointHeader:
+def _described(path: Path, content: Mapping[str, Any]) -> ModelDescription:
     args = arguments_of(content)
     names = args.get("class_names") or content.get("class_names")
     weights = content.get("model") or {
@@ -73,7 +73,7 @@ def _header(path: Path, content: Mapping[str, Any]) -> CheckpointHeader:
     }
     head = weights.get("class_embed.weight")
     model_name = content.get("model_name") or args.get("model_name") or ""
-    return CheckpointHeader(
+    return ModelDescription(
         classes=[str(name) for name in names] if names else _names_beside(path),
         slots=int(head.shape[0]) - 1 if head is not None else None,
         model_name=str(model_name),
@@ -176,10 +176,10 @@ class TorchDetector(Detector):
         classes: Sequence[str] | None = None,
     ) -> TorchDetector:
         """Load the checkpoint in `path`; see `load_detector`."""
-        header = read_header(path, read_content(path))
-        names = choose_classes(path, header.classes, classes, header.slots)
+        described = describe_model(path, read_content(path))
+        names = choose_classes(path, described.classes, classes, described.slots)
         chosen = choose_device(device)
-        model = _build(path, header, chosen)
+        model = _build(path, described, chosen)
         resolution = int(model.model.resolution)
         config = model.model_config.model_dump()
         return cls(
@@ -256,17 +256,17 @@ class TorchDetector(Detector):
             return None
 
 
-def _build(path: Path, header: CheckpointHeader, device: str) -> Any:
+def _build(path: Path, described: ModelDescription, device: str) -> Any:
     # The import sets rfdetr's log level, so it comes before quiet() does.
     with quiet():
         from rfdetr import RFDETR
     with quiet():
         kwargs: dict[str, Any] = {}
-        if not header.config:
+        if not described.config:
             # Old checkpoints keep these only among their training settings.
             for name in ("resolution", "num_select", "num_queries"):
-                if isinstance(header.args.get(name), int):
-                    kwargs[name] = header.args[name]
+                if isinstance(described.args.get(name), int):
+                    kwargs[name] = described.args[name]
         try:
             return RFDETR.from_checkpoint(path, device=device, **kwargs)
         except ImportError as error:

@@ -12,7 +12,7 @@ import pytest
 from import_data import put, voc_xml
 from PIL import Image
 
-from core.data.exporters import export_coco, export_voc, export_yolo
+from core.data.exporters import export_coco, export_csv, export_kitti, export_voc, export_yolo
 from core.data.health import check
 from core.data.health.fixes import fix
 from core.data.images.exif_orientation import (
@@ -33,6 +33,7 @@ TAGS = range(1, 9)
 BACK = {5: 5, 6: 8, 7: 7, 8: 6}
 SIZE = (60, 80)
 BOX = (10, 20, 30, 20)
+EXPORTS = (export_coco, export_yolo, export_voc, export_csv, export_kitti)
 
 
 def shown(size: tuple[int, int] = SIZE) -> Image.Image:
@@ -148,7 +149,7 @@ def test_what_is_trained_on_shown_and_exported_is_what_was_labelled(
         assert white(learnt) == BOX
         assert content["annotations"][0]["bbox"] == pytest.approx(BOX)
 
-    for number, export in enumerate((export_coco, export_yolo, export_voc)):
+    for number, export in enumerate(EXPORTS):
         out = tmp_path / f"out{number}"
         assert export(project, out).turned == 2 * turn
         files = [file for file in out.rglob("*") if file.suffix == ending]

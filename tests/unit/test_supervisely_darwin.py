@@ -7,8 +7,11 @@ import io
 import zlib
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from tool_data import DARWIN_BOX, TRIANGLE, darwin_2, drawn, put, read, rows
+
+from core.common.errors import ImportFailed
 
 
 def test_supervisely_counts_both_corners_in(tmp_path: Path) -> None:
@@ -88,7 +91,7 @@ def test_darwin_2_has_shapes_of_every_kind(tmp_path: Path) -> None:
     assert [picture.split for picture in data.images] == [None, "train"]
     assert len(data.segmentation) == 1
     assert data.problems.counts["shape taken as a box"] == 2
-    assert data.problems.counts["no box"] == 3, "the tag, the mask and the video"
+    assert data.problems.counts["no box"] == 4, "the point, the tag, the mask, the video"
 
 
 def test_darwin_1_names_its_picture_otherwise(tmp_path: Path) -> None:
@@ -111,3 +114,10 @@ def test_darwin_1_names_its_picture_otherwise(tmp_path: Path) -> None:
     data = read("darwin", put(tmp_path, {"a.json": value, "a.png": None}))
     assert [row[2] for row in rows(data)] == [(36.02, 50.27, 67.61, 38.14), (1, 2, 8, 10)]
     assert len(data.segmentation) == 2
+
+
+def test_a_description_alone_holds_no_annotations(tmp_path: Path) -> None:
+    meta = {"classes": [{"title": "car", "shape": "any", "color": "#fff"}]}
+    files = {"meta.json": meta, "ds/img/a.png": None, "ds/ann/a.json": {"other": 1}}
+    with pytest.raises(ImportFailed, match="no annotations of Supervisely"):
+        read("supervisely", put(tmp_path, files))

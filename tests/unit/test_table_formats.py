@@ -133,6 +133,20 @@ def test_objects_found_are_taken_or_told(sample: str, tmp_path: Path) -> None:
     assert data.balance.objects == len(data) + told - lanes
 
 
+@pytest.mark.parametrize(
+    ("sample", "described"),
+    [("MOT", {"seqinfo.ini", "labels.txt"}), ("Open Images", {"class-descriptions-boxable.csv"})],
+)
+def test_descriptions_are_no_label_files(sample: str, described: set[str], tmp_path: Path) -> None:
+    name, write = SAMPLES[sample]
+    folder = write(tmp_path / "set")
+    if sample == "MOT":
+        put(folder / "train" / "MOT17-02" / "gt" / "labels.txt", "person\n")
+    balance = read(name, folder).balance
+    assert {Path(path).name for path in balance.described} == described
+    assert len(balance.used) == 1
+
+
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_pictures_that_are_gone_are_told(sample: str, tmp_path: Path) -> None:
     name, write = SAMPLES[sample]
@@ -354,6 +368,21 @@ def test_dota_keeps_the_corners_and_says_what_it_takes(tmp_path: Path) -> None:
     assert json.loads(data.segmentation[1]) == [[30, 10, 40, 20, 30, 30, 20, 20]]
     assert json.loads(data.extra[0]) == {"difficult": 1}
     assert data.problems.counts == {"turned boxes": 1, "bad line": 1}
+
+
+@pytest.mark.parametrize("top", ["", "train"])
+def test_dotas_label_files_are_read_once(top: str, tmp_path: Path) -> None:
+    line = "4 6 24 6 24 18 4 18 ship 0\n"
+    for number in range(6):
+        put(tmp_path / top / "images" / f"{number}.png")
+        put(tmp_path / top / "labelTxt" / f"{number}.txt", line)
+        put(tmp_path / top / "labelTxt-v1.5" / f"{number}.txt", line)
+    data = read("dota", tmp_path)
+    assert (len(data.images), len(data), data.balance.objects) == (6, 6, 6)
+    assert data.problems.counts == {"turned boxes": 1}
+    assert not data.balance.unmet
+    others = {str(tmp_path / top / "labelTxt-v1.5" / f"{number}.txt") for number in range(6)}
+    assert set(data.balance.left) == others
 
 
 def test_wider_faces_that_are_invalid_count_neither_way(tmp_path: Path) -> None:

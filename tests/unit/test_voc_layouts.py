@@ -93,9 +93,39 @@ def test_every_xml_finds_its_image_and_split(
     assert set(data.balance.lines) <= {"met"}
 
 
-def test_a_list_of_another_name_is_noted(tmp_path: Path) -> None:
-    data = read(tmp_path, {"Annotations/a.xml": "a.jpg"}, "JPEGImages/a.jpg", holdout="a\n")
-    assert data.balance.splits == {"holdout": None}
+def test_lists_of_other_names_are_noted_and_their_lines_count(tmp_path: Path) -> None:
+    xmls = {"Annotations/a.xml": "a.jpg", "Annotations/b.xml": "b.jpg"}
+    lists = {"aside": "a\nb\ngone\n", "train": "a\n", "car_train": "a 1\n"}
+    data = read(tmp_path, xmls, "JPEGImages/a.jpg", "JPEGImages/b.jpg", **lists)
+    assert data.balance.splits == {"aside": None, "train": "train"}
+    assert data.balance.lines == {"met": 2, "met nothing": 1}
+    assert [picture.split for picture in data.images] == ["train", None]
+    main = tmp_path / "ImageSets" / "Main"
+    assert data.balance.described == {f"{main}/{name}.txt" for name in lists}
+
+
+def test_a_list_of_no_split_leaves_folders_their_word(tmp_path: Path) -> None:
+    xmls = {"Annotations/train/a.xml": "a.jpg"}
+    data = read(tmp_path, xmls, "JPEGImages/train/a.jpg", default="train/a\n")
+    assert [picture.split for picture in data.images] == ["train"]
+    assert data.balance.splits == {"default": None, "train": "train"}
+    assert data.balance.lines == {"met": 1}
+
+
+def test_a_list_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path.suffix == ".txt":
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    data = read(tmp_path, {"Annotations/a.xml": "a.jpg"}, "JPEGImages/a.jpg", train="a\n")
+    assert data.problems.counts == {"unreadable list": 1}
+    assert data.balance.left == {f"{tmp_path}/ImageSets/Main/train.txt": "it cannot be read"}
 
 
 def test_an_xml_without_its_image_is_noted(tmp_path: Path) -> None:

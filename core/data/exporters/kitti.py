@@ -8,55 +8,54 @@ counted. Crowd regions are left out; `DontCare` is of no class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from core.common.files import FileMode
-from core.common.progress import Progress
-from core.data.exporters.boxes_only import decimal, export_boxes
-from core.data.exporters.snapshot import ExportReport, Image, Row, Snapshot
-from core.data.store import Project
+from core.data.exporters.snapshot import Image, Snapshot
+from core.data.exporters.writing import Labelled, decimal, export_labels
 
 _FOLDERS = {"train": "training", "valid": "validation", "test": "testing"}
 _UNKNOWN = "-1 -1 -1 -1000 -1000 -1000 -10"
 
 
-def export_kitti(
-    project: Project,
-    out: Path,
-    *,
-    files: FileMode = "link",
-    progress: Callable[[Progress], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> ExportReport:
-    """Write the project to the new folder `out` as KITTI; see `export_boxes` for what it raises."""
-    report = export_boxes(project, out, _write, files, progress, cancelled)
-    spaced = sum(name != _name(name) for name in report.classes)
-    if not spaced:
-        return report
-    spaces = {"space in a class name (written as _)": spaced}
-    return replace(report, left_out={**report.left_out, **spaces})
+def _place(_snapshot: Snapshot, image: Image) -> str:
+    return f"{_FOLDERS[image.split]}/image_2/{image.name}"
 
 
-def _write(
-    folder: Path, snapshot: Snapshot, images: Iterable[tuple[Image, list[Row]]]
-) -> dict[str, Path]:
-    places = {split: folder / _FOLDERS[split] / "image_2" for split in snapshot.splits()}
-    for place in places.values():
-        place.mkdir(parents=True)
-        (place.parent / "label_2").mkdir()
-    names = [_name(name) for name in snapshot.classes]
-    for image, rows in images:
+def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
+    for split in snapshot.splits():
+        (folder / _FOLDERS[split] / "label_2").mkdir()
+    names = _names(snapshot.classes)
+    changed = sum(name != written for name, written in zip(snapshot.classes, names, strict=True))
+    labelled.lost("space in a class name (written as _)", changed)
+    for image, rows in snapshot.by_image():
         text = "".join(
             f"{names[number]} 0 0 -10 {decimal(x)} {decimal(y)} {decimal(x + w)} {decimal(y + h)}"
             f" {_UNKNOWN}\n"
-            for _, _, number, x, y, w, h, _, _ in rows
+            for _, _, number, x, y, w, h, _, _ in labelled.boxes(rows)
         )
-        labels = places[image.split].parent / "label_2"
+        labels = folder / _FOLDERS[image.split] / "label_2"
         (labels / f"{image.stem}.txt").write_text(text, encoding="utf-8")
-    return places
+    labelled.unused(snapshot)
+
+
+def _names(classes: Sequence[str]) -> list[str]:
+    """Return the names that are written: two that differ by spaces alone stay two."""
+    taken = {name for name in classes if name == _name(name)}
+    written = []
+    for name in classes:
+        plain, number = _name(name), 1
+        while plain != name and plain in taken:
+            number += 1
+            plain = f"{_name(name)}_{number}"
+        taken.add(plain)
+        written.append(plain)
+    return written
 
 
 def _name(name: str) -> str:
     return "_".join(name.split())
+
+
+export_kitti = partial(export_labels, _write, place=_place)

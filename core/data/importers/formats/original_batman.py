@@ -152,12 +152,11 @@ class _Reader:
 
     def _balance(self, first: DataSet, taken: set[str]) -> None:
         """Note what of the project's folder is read, and what is not and why."""
-        for name in ("project.json", "imports/imports.json"):
+        for name in ("project.json", "imports/imports.json", "labels/current/tracks.json"):
             if (self.source / name).is_file():
-                first.balance.use(str(self.source / name))
-        for name in ("annotations.json", "tracks.json"):
-            if (self.source / "labels/current" / name).is_file():
-                first.balance.use(str(self.source / "labels/current" / name))
+                first.balance.describe(self.source / name)
+        if (labels := self.source / "labels/current/annotations.json").is_file():
+            first.balance.use(str(labels))
         for folder in self._subfolders("frames"):
             if folder.name not in taken:
                 first.balance.leave(str(folder), "it has no frames.json")
@@ -176,7 +175,7 @@ class _Reader:
         at = about.get("imported_at")
         data = DataSet(KIND, origin, at=_date(at))
         data.detail.update({"video_id": video, "type": what, "provenance": about})
-        data.balance.use(str(folder / "frames.json"))
+        data.balance.describe(folder / "frames.json")
         if entry:
             data.detail["import_id"] = entry[0]
         frames = self._object(f"frames/{folder.name}/frames.json", needed=True)

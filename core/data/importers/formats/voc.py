@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
@@ -24,8 +24,6 @@ import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 from core.common.errors import ImportFailed
-from core.common.files import FileMode
-from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.images.picture_files import SUFFIXES
 from core.data.importers.boxes import Box
@@ -44,9 +42,8 @@ from core.data.importers.image_files import (
     walk_images,
 )
 from core.data.importers.import_folder import import_folder
-from core.data.importers.report import ImportReport, Watch
+from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named
-from core.data.store import Project
 
 _ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,60}?encoding\s*=\s*["']([\w.-]{1,40})["'][^>]{0,60}>""")
 # Not whatever Python can decode: some codecs take minutes for a file of some megabytes.
@@ -64,31 +61,6 @@ class _Entry(NamedTuple):
     objects: list[tuple[int, Box, str]]
 
 
-def import_voc(
-    project: Project,
-    source: Path,
-    *,
-    files: FileMode = "link",
-    anyway: bool = False,
-    progress: Callable[[Progress], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> ImportReport:
-    """Import the Pascal VOC data set in the folder or ZIP `source`, in one step.
-
-    Raises `ImportFailed` when it cannot be read or, unless `anyway`, looks like a mistake,
-    `ProjectLocked` and `Cancelled`; the project is then as it was.
-    """
-    return import_folder(
-        read_voc,
-        project,
-        source,
-        files=files,
-        anyway=anyway,
-        progress=progress,
-        cancelled=cancelled,
-    )
-
-
 def read_voc(source: Path, watch: Watch) -> DataSet:
     """Read the Pascal VOC data set at `source`. Raises `ImportFailed` when it cannot be read."""
     source = place_of(source)
@@ -102,13 +74,19 @@ def read_voc(source: Path, watch: Watch) -> DataSet:
     if refused and not reader.entries and refused == sum(data.problems.counts.values()):
         # Its images would all come in as pictures of nothing.
         first = data.problems.listed[0]
-        raise ImportFailed(
+        where, detail = clean(first.where), clean(first.detail)
+        none = (
             f"None of the {plural(refused, 'XML file')} in '{clean(str(source))}' is a Pascal VOC"
-            f" annotation: {clean(first.where)}: {clean(first.detail)}.",
-            LOOKED_FOR,
+            f" annotation: {where}: {detail}."
         )
+        one = f"'{where}' is no Pascal VOC annotation: {detail}."
+        raise ImportFailed(one if refused == 1 else none, LOOKED_FOR)
     data.group_copies()
     return data
+
+
+# A project, a folder or a ZIP, and what `import_folder` takes.
+import_voc = partial(import_folder, read_voc)
 
 
 class _Reader:
@@ -327,8 +305,9 @@ class _Reader:
         for key in (*ways, letters(stem.rpartition("/")[2])):
             if key in group.splits:
                 self.matched.add(key)
-                return group.splits[key]
-        if group.splits:
+                if group.splits[key]:
+                    return group.splits[key]
+        if any(group.splits.values()):
             return None
         for folder in (*file.split("/")[:-1], *name.split("/")[:-1]):
             split = split_named(folder)

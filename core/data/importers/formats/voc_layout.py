@@ -34,14 +34,14 @@ _FLAG = re.compile(r"\s+(-1|0|1)$")
 class Group(NamedTuple):
     """XML files below one folder, the folders of their images, and the split, or splits by name.
 
-    `files` are relative paths; `splits` are by the letters of an image's path without its ending.
+    `files` are relative paths; `splits` are by `key_of` a path, None for one in a list of no split.
     """
 
     annotations: Path
     files: list[str]
     images: list[Path]
     split: str | None
-    splits: dict[str, str]
+    splits: dict[str, str | None]
     prefix: str
 
 
@@ -101,12 +101,15 @@ def _xml_below(folder: Path) -> list[str]:
     return walk(folder, lambda name: name.lower().endswith(".xml"))
 
 
-def _image_sets(folder: Path, folders: Folders, data: DataSet) -> dict[str, str]:
-    """Return the splits of `ImageSets/Main` by the images' paths without their endings."""
+def _image_sets(folder: Path, folders: Folders, data: DataSet) -> dict[str, str | None]:
+    """Return the splits of `ImageSets/Main` by the images' paths without their endings.
+
+    An image that only lists of other names have, such as CVAT's `default.txt`, is in none.
+    """
     places: list[str] = []
     for below in ("ImageSets/Main", "ImageSets"):
         places += [f"{folder}/{below}", *folders.alike(str(folder), below)]
-    splits: dict[str, str] = {}
+    splits: dict[str, str | None] = {}
     place = next((place for place in places if folders.files(place)), None)
     names = [name for name in folders.files(place or "") if name.lower().endswith(".txt")]
     for name in sorted(names, key=lambda name: (unites(name), name)):
@@ -115,15 +118,18 @@ def _image_sets(folder: Path, folders: Folders, data: DataSet) -> dict[str, str]
         split = split_named(stem)
         try:
             lines = Path(path).read_bytes().decode("utf-8-sig", "replace").splitlines()
-        except OSError:
+        except OSError as error:
+            data.problems.add("unreadable list", name, error.strerror or "it cannot be read")
+            data.balance.leave(path, "it cannot be read")
             continue
+        data.balance.describe(path)
         lines = [line.strip() for line in lines if line.strip()]
         if split is None and any(map(_FLAG.search, lines)):
             continue  # `car_train.txt`: whether each image shows a car.
-        data.balance.describe(path)
         data.balance.split(stem, split)
-        for line in lines if split else ():
-            splits.setdefault(key_of(_FLAG.sub("", line)), split or "")
+        for line in lines:
+            key = key_of(_FLAG.sub("", line))
+            splits[key] = splits.get(key) or split
     return splits
 
 

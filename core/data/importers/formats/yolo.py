@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from core.common.errors import ImportFailed
-from core.common.files import FileMode
-from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.importers.boxes import around
 from core.data.importers.dataset import DataSet, Picture, inside
@@ -38,39 +37,13 @@ from core.data.importers.image_files import (
     walk_images,
 )
 from core.data.importers.import_folder import import_folder
-from core.data.importers.report import ImportReport, Watch
+from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, unites
-from core.data.store import Project
 
 # No set has classes without names by the hundred thousand; a number beyond is damage.
 _MOST = 100_000
 # A fraction of the picture beyond this is no careless box but pixels.
 _FRACTION = 2.0
-
-
-def import_yolo(
-    project: Project,
-    source: Path,
-    *,
-    files: FileMode = "link",
-    anyway: bool = False,
-    progress: Callable[[Progress], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> ImportReport:
-    """Import the YOLO data set at `source`, a folder, its `data.yaml` or a ZIP, in one step.
-
-    Raises `ImportFailed` when it cannot be read or, unless `anyway`, looks like a mistake,
-    `ProjectLocked` and `Cancelled`; the project is then as it was.
-    """
-    return import_folder(
-        read_yolo,
-        project,
-        source,
-        files=files,
-        anyway=anyway,
-        progress=progress,
-        cancelled=cancelled,
-    )
 
 
 def read_yolo(source: Path, watch: Watch) -> DataSet:
@@ -83,6 +56,10 @@ def read_yolo(source: Path, watch: Watch) -> DataSet:
     _Reader(data, layout, folders, watch).read()
     data.group_copies()
     return data
+
+
+# A project, a folder, its `data.yaml` or a ZIP, and what `import_folder` takes.
+import_yolo = partial(import_folder, read_yolo)
 
 
 class _Reader:

@@ -1,1 +1,1 @@
-"""What readers of formats share: pictures by name, lines and tables of text, JSON records."""
+"""What readers of formats share: pictures by name, lines and tables of text, JSON, shapes."""

@@ -12,7 +12,9 @@ import msgspec
 
 from core.common.errors import ImportFailed
 from core.common.text import clean
-from core.data.importers.formats.reading.text_files import number
+from core.data.importers.coco.json_lists import loads
+from core.data.importers.formats.reading import text_files
+from core.data.importers.formats.reading.text_files import bytes_of
 from core.data.importers.report import Problems
 
 
@@ -43,37 +45,39 @@ def json_lines(file: Path, problems: Problems) -> Iterator[tuple[str, dict[str, 
         ) from None
 
 
-def json_file(file: Path) -> Any:
-    """Return what a JSON file holds. Raises `ImportFailed` when it is unreadable or damaged."""
+def json_file(file: Path, shown: str = "") -> Any:
+    """Return what a JSON file holds, which messages call `shown`.
+
+    Raises `ImportFailed` when it is unreadable or damaged.
+    """
+    shown = shown or file.name
+    raw = bytes_of(file, shown)
     try:
-        return msgspec.json.decode(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    except OSError as error:
-        raise ImportFailed(
-            f"'{clean(file.name)}' cannot be read: {error.strerror}.", "Check its permissions."
-        ) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ImportFailed(
-            f"'{clean(file.name)}' is not valid JSON: {error}.", "Correct it, or export it again."
-        ) from None
+        return msgspec.json.decode(raw.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        # Python's reader takes NaN and Infinity, and says where a fault is.
+        return loads(raw, shown)
 
 
-def numeric(value: Any) -> float:
-    """Return a number from JSON, also as text (`400`, `"400"`, `"400px"`); NaN for another."""
+def number(value: Any) -> float | None:
+    """Return a finite number, also as text (`400`, `"400"`, `"400px"`); None for anything else."""
     if isinstance(value, str):
-        return number(re.sub(r"\s*px$", "", value))
-    whole = isinstance(value, int | float) and not isinstance(value, bool)
-    try:
-        return float(value) if whole else math.nan
-    except OverflowError:
-        return math.nan
-
-
-def numbers(value: Any, count: int) -> list[float] | None:
-    """Return a list of so many finite numbers from JSON, None for anything else."""
-    if not isinstance(value, list) or len(value) != count:
+        found = text_files.number(re.sub(r"\s*px$", "", value))
+        return found if math.isfinite(found) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    values = [numeric(item) for item in value]
-    return values if all(map(math.isfinite, values)) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def numbers(value: Any, count: int | None = None) -> list[float] | None:
+    """Return a list of finite numbers as floats, None for anything else (or of another length)."""
+    if not isinstance(value, list | tuple) or (count is not None and len(value) != count):
+        return None
+    found = [number(item) for item in value]
+    return None if None in found else [item for item in found if item is not None]
 
 
 def records(value: Any) -> list[dict[str, Any]]:

@@ -1,62 +1,96 @@
-"""The pictures that labels name: found, measured and taken once each."""
+"""A data set as it is read: its label files, and the pictures that they name, taken once each."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from core.common.errors import ImportFailed
+from core.common.text import clean
 from core.data.importers import find_picture
 from core.data.importers.dataset import DataSet, Picture, inside, storable
-from core.data.importers.find_picture import Met, tell
+from core.data.importers.find_picture import Met, Unmet, tell
 from core.data.importers.image_files import (
     Folders,
     Found,
     is_image,
     no_size,
+    place_of,
     plausible,
     read_size,
+    walk,
 )
 from core.data.importers.report import Watch
+from core.data.importers.split_names import split_named, split_of
+
+# Width and height in pixels, as a data set says them: what is no number may be None or NaN.
+Size = tuple[float | None, float | None]
 
 
 class Pictures:
-    """Finds the pictures of a data set below `root` and adds them to `data`."""
+    """Fills a `DataSet` from what is at `source`: finds its pictures and takes each once.
 
-    def __init__(self, data: DataSet, root: Path, watch: Watch) -> None:
-        self.data = data
-        self.root = root
+    Raises `ImportFailed` when there is nothing at `source`, or, of a `folder`, no folder.
+    """
+
+    def __init__(self, kind: str, source: Path, watch: Watch, *, folder: bool = False) -> None:
+        self.source = place_of(source)
+        if not (self.source.is_dir() if folder else self.source.exists()):
+            what = "folder " if folder else ""
+            raise ImportFailed(f"There is no {what}'{clean(str(self.source))}'.", "Check the path.")
+        self.root = self.source if self.source.is_dir() else self.source.parent
+        self.data = DataSet(kind, str(self.source))
         self.watch = watch
         self.folders = Folders()
         # The number of each file that was met, None where it cannot be read.
         self.taken: dict[str, int | None] = {}
         self._stems: dict[str, dict[str, str]] = {}
-        top = root if root.is_dir() else root.parent
-        self._named = find_picture.Pictures(top, self.folders)
+        self._named = find_picture.Pictures(self.root, self.folders)
         self._met = 0
         # Where pictures lay that labels named, and in which splits those were.
         self._places: dict[str, set[str | None]] = {}
 
-    def find(self, name: str, folders: Iterable[Path], where: str = "") -> Found | None:
-        """Return the picture of that name or path, in one of the folders or elsewhere in the set.
+    def files(self, *endings: str) -> list[Path]:
+        """Return the file that was named, or those below the folder with one of these endings."""
+        if self.source.is_file():
+            return [self.source]
+        names = walk(self.root, lambda name: name.lower().endswith(endings))
+        return [self.root / name for name in names]
 
-        See `find_picture` for what is tried when it is not there as it is spelled; `where` names
-        what speaks of it: a picture that is taken for it is then noted, and one that is missing.
+    def split_of(self, file: Path) -> str | None:
+        """Return, and note, the split by which a list or label file or its folder is called."""
+        split = split_of(file.stem) or split_named(file.parent.name)
+        self.data.balance.split(file.name, split)
+        return split
+
+    def find(
+        self, names: Sequence[str], folders: Iterable[Path], where: str, *, split: str | None = None
+    ) -> Found | None:
+        """Return the picture of the first of these names or paths, in one of the folders or
+        elsewhere in the set.
+
+        See `find_picture` for what is tried when none is there as it is spelled; `where` names what
+        speaks of it: that another is taken for it is then noted, and that it is missing.
         """
         places = list(dict.fromkeys(map(str, folders)))
-        met = self._named.named(name, places)
-        if met is not None and is_image(met.found.path):
-            return met.found
+        for name in names:
+            met = self._named.named(name, places)
+            if met is not None and is_image(met.found.path):
+                return met.found
         # What lies above the set is not searched: it may be somebody's whole disk.
-        near = [place for place in places if not f"{self._named.top}/".startswith(f"{place}/")]
-        guess = self._named.meant(name, [*near, self._named.top], taken=self.taken)
-        if where:
-            met = tell(guess, name, where, self.data.problems)
-        else:
-            met = guess if isinstance(guess, Met) else None
-        return met.found if met is not None else None
+        top = self._named.top
+        near = [place for place in places if not f"{top}/".startswith(f"{place}/")]
+        guess: Met | Unmet = Unmet("it names no file")
+        for name in names[::-1]:
+            guess = self._named.meant(name, [*near, top], taken=self.taken, split=split)
+            if isinstance(guess, Met):
+                break
+        told = tell(guess, names[-1] if names else "", where, self.data.problems)
+        return told.found if told is not None else None
 
     def with_stem(self, stem: str, folders: Iterable[Path]) -> Found | None:
         """Return the picture whose name without ending is `stem`, in one of the folders."""
@@ -81,7 +115,7 @@ class Pictures:
         where: str,
         *,
         name: str = "",
-        size: tuple[float, float] | None = None,
+        size: Size | None = None,
         grp: str | None = None,
     ) -> int | None:
         """Add a picture and return its number; None when it cannot be read, which is noted.
@@ -95,25 +129,37 @@ class Pictures:
         if not self._met % 64:
             self.watch.tick("reading", self._met)
         self._met += 1
-        self.taken[found.path] = None
         self._places.setdefault(found.path.rpartition("/")[0], set()).add(split)
-        real = None
-        if size is None or not plausible(*size) or found.link:
-            real = read_size(found.path)
+        sides = stated(size)
+        if sides is None or found.link:
+            real = self.measure(found, where)
             if real is None:
-                self.data.problems.add("unreadable image", where, no_size(found.path))
                 return None
+            sides = sides or real
         name = name or found.path.rpartition("/")[2]
-        safe = inside(name)
+        picture = Picture(found.path, name, name, *sides, split, grp=grp, link=found.link)
+        return self.keep(picture, where, folder=split)
+
+    def measure(self, found: Found, where: str) -> tuple[int, int] | None:
+        """Return the sides of a picture in pixels, None when it cannot be read, which is noted."""
+        self.taken[found.path] = None
+        sides = read_size(found.path)
+        if sides is None:
+            self.data.problems.add("unreadable image", where, no_size(found.path))
+        return sides
+
+    def keep(self, picture: Picture, where: str, *, folder: str | None = None) -> int | None:
+        """Add a picture, whose target is still its path in the data set, and return its number.
+
+        None when that path leads out of the data set, which is noted.
+        """
+        self.taken[picture.source] = None
+        safe = inside(picture.target)
         if safe is None:
-            self.data.problems.add("unsafe file name", where, name)
+            self.data.problems.add("unsafe file name", where, picture.target)
             return None
-        stated = size if size is not None and plausible(*size) else real
-        assert stated is not None
-        target = self.data.target(split, safe)
-        width, height = round(stated[0]), round(stated[1])
-        picture = Picture(found.path, target, name, width, height, split, grp=grp, link=found.link)
-        self.taken[found.path] = number = self.data.image(picture)
+        picture.target = self.data.target(folder, safe)
+        self.taken[picture.source] = number = self.data.image(picture)
         return number
 
     def size(self, image: int) -> tuple[int, int]:
@@ -144,15 +190,23 @@ class Pictures:
                         "image without labels", name, "taken as one that shows nothing", "kept"
                     )
 
-    def label(self, name: str, where: str) -> int | None:
+    def label(self, name: Any, where: str) -> int | None:
         """Return the number of a class, None for a name that is none, which is noted."""
-        if not name.strip() or not storable(name):
+        if not isinstance(name, str) or not name.strip() or not storable(name):
             self.data.problems.add("bad category", where, "the object has no name")
             return None
         return self.data.label(name)
 
 
-def as_json(values: dict[str, object]) -> str | None:
+def stated(size: Size | None) -> tuple[int, int] | None:
+    """Return the sides that a data set says in whole pixels, None where they can be none."""
+    width, height = size or (None, None)
+    if width is None or height is None or not plausible(width, height):
+        return None
+    return round(width), round(height)
+
+
+def as_json(values: dict[str, Any] | None) -> str | None:
     """Return what else a data set says of an object as JSON, None for nothing."""
     return msgspec.json.encode(values).decode() if values else None
 

@@ -18,6 +18,8 @@ from core.common.text import clean
 # Letters, such as `nan` and `1e400`, and Python's `1_0` are none of these.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?").fullmatch
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+").fullmatch
+# What a label file may reach: masks and whole pictures lie in some.
+_MOST_BYTES = 2_000_000_000
 _SEPARATORS = ",;\t|"
 
 
@@ -27,6 +29,19 @@ def number(text: str) -> float:
     if _NUMBER(text):
         return float(text)
     return float(text.replace(",", ".")) if _DECIMAL_COMMA(text) else math.nan
+
+
+def bytes_of(file: Path, shown: str = "") -> bytes:
+    """Return what is in a file, which messages call `shown`. Raises `ImportFailed`."""
+    shown = clean(shown or file.name)
+    try:
+        if not file.is_file() or file.stat().st_size > _MOST_BYTES:
+            raise ImportFailed(f"'{shown}' is no file to read.", "Check the file.")
+        return file.read_bytes()
+    except OSError as error:
+        raise ImportFailed(
+            f"'{shown}' cannot be read: {error.strerror}.", "Check its permissions."
+        ) from None
 
 
 def encoding_of(path: Path) -> str:

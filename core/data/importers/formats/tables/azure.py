@@ -12,7 +12,6 @@ The split is that of the file's name.
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -26,12 +25,12 @@ from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import (
     json_file,
     json_lines,
+    number,
     numbers,
-    numeric,
     records,
 )
 from core.data.importers.formats.reading.pictures import Pictures, polygon_json
-from core.data.importers.image_files import Found, place_of, walk
+from core.data.importers.image_files import Found
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
 
@@ -50,15 +49,9 @@ def read_azure(source: Path, watch: Watch) -> DataSet:
 
     Raises `ImportFailed` when there is none, or one is damaged.
     """
-    source = place_of(source)
-    data = DataSet("azure", str(source))
-    pictures = Pictures(data, source, watch)
-    root = source if source.is_dir() else source.parent
-    if not source.exists():
-        raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
-    files = [source] if source.is_file() else [
-        root / name for name in walk(root, lambda name: name.lower().endswith((".jsonl", ".json")))
-    ]  # fmt: skip
+    pictures = Pictures("azure", source, watch)
+    source, data = pictures.source, pictures.data
+    files = pictures.files(".jsonl", ".json")
     read = False
     for file in files:
         head = Look(file).head(file.name)
@@ -91,11 +84,12 @@ def _is_coco(head: str) -> bool:
         return False
     boxes = [match[2].split(",") for match in _BOX.finditer(head)]
     # Where the first boxes come later than the beginning of the file, `coco_url` tells.
-    return all(0 <= numeric(value.strip()) <= 1.0001 for box in boxes for value in box)
+    sides = [number(value) for box in boxes for value in box]
+    return all(side is not None and 0 <= side <= 1.0001 for side in sides)
 
 
 def _folders(pictures: Pictures, file: Path) -> list[Path]:
-    root = pictures.root if pictures.root.is_dir() else pictures.root.parent
+    root = pictures.root
     bases = dict.fromkeys([file.parent, root])
     return [*bases, *(base / sub for base in bases for sub in ("images", "data"))]
 
@@ -127,7 +121,7 @@ def _lines(pictures: Pictures, file: Path, split: str | None) -> None:
             continue
         details = record.get("image_details")
         details = details if isinstance(details, dict) else {}
-        size = numeric(details.get("width")), numeric(details.get("height"))
+        size = number(details.get("width")), number(details.get("height"))
         image = pictures.take(found, split, where, size=size)
         if image is not None:
             data.balance.found(len(listed))
@@ -140,7 +134,7 @@ def _find(pictures: Pictures, url: str, file: Path, where: str) -> Found | None:
         name = _named(url)
     except ValueError:
         name = url
-    return pictures.find(name, _folders(pictures, file), where)
+    return pictures.find([name], _folders(pictures, file), where)
 
 
 def _object(pictures: Pictures, image: int, entry: dict[str, Any], where: str) -> None:
@@ -158,8 +152,8 @@ def _object(pictures: Pictures, image: int, entry: dict[str, Any], where: str) -
         box: Box = around(scaled)
         shape = polygon_json(scaled) if len(polygons) == 1 else None
     else:
-        corners = [numeric(entry.get(key)) for key in ("topX", "topY", "bottomX", "bottomY")]
-        if not all(map(math.isfinite, corners)):
+        corners = numbers([entry.get(key) for key in ("topX", "topY", "bottomX", "bottomY")])
+        if corners is None:
             data.problems.add("no box", where, "it has not topX, topY, bottomX and bottomY")
             return
         left, top, right, bottom = corners
@@ -204,7 +198,7 @@ def _coco(pictures: Pictures, file: Path, split: str | None) -> None:
         data.balance.line(found is not None)
         if found is None:
             continue
-        size = numeric(entry.get("width")), numeric(entry.get("height"))
+        size = number(entry.get("width")), number(entry.get("height"))
         images[entry["id"]] = pictures.take(found, split, where, size=size)
     for place, entry in enumerate(records(value.get("annotations")), 1):
         where = f"{file.name}: annotation number {place}"

@@ -19,9 +19,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import json_file, numbers, records
 from core.data.importers.formats.reading.pictures import Pictures, as_json
-from core.data.importers.image_files import place_of, walk
 from core.data.importers.report import Watch
-from core.data.importers.split_names import split_named, split_of
 
 _KEYS = ("x1", "y1", "x2", "y2")
 
@@ -36,21 +34,15 @@ def read_bdd100k(source: Path, watch: Watch) -> DataSet:
 
     Raises `ImportFailed` when there is none, or one is damaged.
     """
-    source = place_of(source)
-    if not source.exists():
-        raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
-    data = DataSet("bdd100k", str(source))
-    pictures = Pictures(data, source, watch)
-    root = source if source.is_dir() else source.parent
-    names = walk(root, lambda name: name.lower().endswith(".json")) if source.is_dir() else []
-    files = [source] if source.is_file() else [root / name for name in names]
+    pictures = Pictures("bdd100k", source, watch)
+    source, data = pictures.source, pictures.data
+    files = pictures.files(".json")
     read = False
     for file in files:
         if source.is_dir() and not _may_be_list(Look(file).head(file.name)):
             data.balance.leave(str(file), "no list of BDD100K's pictures")
             continue
-        split = split_of(file.stem) or split_named(file.parent.name)
-        data.balance.split(file.name, split)
+        split = pictures.split_of(file)
         _file(pictures, file, split)
         read = True
     if not read:
@@ -78,7 +70,7 @@ def _file(pictures: Pictures, file: Path, split: str | None) -> None:
     value = json_file(file)
     frames = records(value.get("frames") if isinstance(value, dict) else value)
     data.balance.use(str(file))
-    root = pictures.root if pictures.root.is_dir() else pictures.root.parent
+    root = pictures.root
     sub = {"train": "train", "valid": "val", "test": "test"}.get(split or "", "")
     above = [root, *list(file.parents)[:4]]
     folders = [
@@ -93,7 +85,7 @@ def _file(pictures: Pictures, file: Path, split: str | None) -> None:
         if not isinstance(name, str) or not name:
             data.problems.add("bad image", where, "it has no name")
             continue
-        found = pictures.find(name, folders, where)
+        found = pictures.find([name], folders, where)
         data.balance.line(found is not None)
         if found is None:
             continue

@@ -18,9 +18,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import json_lines, numbers, records
 from core.data.importers.formats.reading.pictures import Pictures, as_json
-from core.data.importers.image_files import place_of, walk
 from core.data.importers.report import Watch
-from core.data.importers.split_names import split_named, split_of
 
 
 def is_crowdhuman(look: Look) -> bool:
@@ -33,22 +31,17 @@ def read_crowdhuman(source: Path, watch: Watch) -> DataSet:
 
     Raises `ImportFailed` when there is none.
     """
-    source = place_of(source)
-    if not source.exists():
-        raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
-    data = DataSet("crowdhuman", str(source))
-    pictures = Pictures(data, source, watch)
-    root = source if source.is_dir() else source.parent
-    names = walk(root, lambda name: name.lower().endswith(".odgt")) if source.is_dir() else []
-    files = [source] if source.is_file() else [root / name for name in names]
+    pictures = Pictures("crowdhuman", source, watch)
+    source, data = pictures.source, pictures.data
+    root = pictures.root
+    files = pictures.files(".odgt")
     if not files:
         raise ImportFailed(
             f"There is no .odgt file in '{clean(str(source))}'.",
             "CrowdHuman has annotation_train.odgt beside the folder Images.",
         )
     for file in files:
-        split = split_of(file.stem) or split_named(file.parent.name)
-        data.balance.split(file.name, split)
+        split = pictures.split_of(file)
         data.balance.use(str(file))
         folders = [
             base / part
@@ -74,7 +67,7 @@ def _record(
     if not isinstance(name, str) or not name:
         data.problems.add("bad line", where, "it has no ID")
         return
-    found = pictures.with_stem(name, folders) or pictures.find(f"{name}.jpg", folders, where)
+    found = pictures.with_stem(name, folders) or pictures.find([f"{name}.jpg"], folders, where)
     data.balance.line(found is not None)
     if found is None:
         return

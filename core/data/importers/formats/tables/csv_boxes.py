@@ -27,9 +27,9 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.pictures import Pictures
 from core.data.importers.formats.reading.text_files import cells_of, column, number, table
-from core.data.importers.image_files import Folders, is_image, place_of
+from core.data.importers.image_files import Folders, is_image
 from core.data.importers.report import Watch
-from core.data.importers.split_names import split_named, split_of
+from core.data.importers.split_names import split_named
 
 _IMAGE = ("filename", "imageid", "imagename", "imagepath", "filepath", "image", "file", "path",
           "img", "imagefilename", "imgname")  # fmt: skip
@@ -63,6 +63,10 @@ class _Columns(NamedTuple):
     split: int | None
 
 
+# The table in which each box of a picture was met first.
+Seen = dict[tuple[int, int, Box], Path]
+
+
 class _Line(NamedTuple):
     place: int
     label: str | None
@@ -81,9 +85,8 @@ def read_csv(source: Path, watch: Watch) -> DataSet:
 
     Raises `ImportFailed` when there is none, or one cannot be read.
     """
-    source = place_of(source)
-    data = DataSet("csv", str(source))
-    pictures = Pictures(data, source, watch)
+    pictures = Pictures("csv", source, watch)
+    source, data = pictures.source, pictures.data
     files = [source] if source.is_file() else _files(source, pictures.folders)
     tables = []
     for file in files:
@@ -99,16 +102,22 @@ def read_csv(source: Path, watch: Watch) -> DataSet:
             "A table has a line for each box: filename, class, xmin, ymin, xmax, ymax. Point at the"
             " CSV file or the folder that holds it.",
         )
-    for file, columns, header in tables:
-        _Table(pictures, file, columns).read(header)
+    read = [(_Table(pictures, file, columns), header) for file, columns, header in tables]
+    # The names of tables mean splits when one of them does.
+    if any(one.split for one, _ in read):
+        for one, _ in read:
+            data.balance.split(one.file.name, one.split)
+    # Who follows TensorFlow's guide has `x_labels.csv` of all and tables for training and testing
+    # cut from it (datitran/raccoon_dataset, `data`): those know the splits.
+    seen: Seen = {}
+    for one, header in sorted(read, key=lambda pair: pair[0].split is None):
+        one.read(header, seen if len(read) > 1 else None)
     pictures.rest_everywhere()
     data.group_copies()
     return data
 
 
 def _files(source: Path, listed: Folders) -> list[Path]:
-    if not source.is_dir():
-        raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
     found = listed.with_ending(source, ".csv", ".tsv")
     for folder in listed.subfolders(source):
         found += listed.with_ending(folder, ".csv", ".tsv")
@@ -174,8 +183,7 @@ class _Table:
         self.file = file
         self.columns = columns
         self.split = split_of(file.stem) or split_named(file.parent.name)
-        self.data.balance.split(file.name, self.split)
-        root = pictures.root if pictures.root.is_dir() else pictures.root.parent
+        root = pictures.root
         bases = [file.parent, root]
         self.folders = [
             *bases,
@@ -183,9 +191,16 @@ class _Table:
             *(base / file.stem for base in bases),
         ]
         self.numbers: dict[str, str] | None = None
+        self.seen: Seen | None = None
+        self.repeated = 0
+        self.others: set[str] = set()
 
-    def read(self, header: bool) -> None:
-        """Read the table's lines by picture, then take the pictures and their boxes."""
+    def read(self, header: bool, seen: Seen | None) -> None:
+        """Read the table's lines by picture, then take the pictures and their boxes.
+
+        A box that another table has as well is taken once, which is noted; `seen` holds those.
+        """
+        self.seen = seen
         listed: dict[str, list[_Line]] = {}
         for place, row in table(self.file):
             if header:
@@ -200,6 +215,21 @@ class _Table:
         for name, lines in listed.items():
             self._picture(name, lines, fractions)
         self.data.balance.use(str(self.file))
+        if self.repeated:
+            count = "1 box of it is" if self.repeated == 1 else f"{self.repeated:,} boxes of it are"
+            names = ", ".join(f"'{name}'" for name in sorted(self.others)[:3])
+            detail = f"{count} in {names} too, and taken once"
+            self.data.problems.add("boxes in two tables", self.file.name, detail, "kept")
+
+    def _again(self, key: tuple[int, int, Box]) -> bool:
+        """Whether another table has this box of this picture."""
+        if self.seen is None:
+            return False
+        first = self.seen.setdefault(key, self.file)
+        if first != self.file:
+            self.repeated += 1
+            self.others.add(first.name)
+        return first != self.file
 
     def _where(self, place: int) -> str:
         return f"{self.file.name}: line {place}"
@@ -249,7 +279,7 @@ class _Table:
         balance, problems = self.data.balance, self.data.problems
         where = self._where(lines[0].place)
         found = None if is_image(name) else self.pictures.with_stem(name, self.folders)
-        found = found or self.pictures.find(name, self.folders, where)
+        found = found or self.pictures.find([name], self.folders, where)
         for _ in lines:
             balance.line(found is not None)
         if found is None:
@@ -258,16 +288,19 @@ class _Table:
         image = self.pictures.take(found, split, where, size=lines[0].size)
         if image is None:
             return
-        balance.found(sum(line.box is not None for line in lines))
         width, height = self.pictures.size(image)
         for line in lines:
             if line.box is None:
                 continue
             where = self._where(line.place)
             if not all(map(math.isfinite, line.box)):
+                balance.found()
                 problems.add("bad line", where, "its box is not four numbers")
                 continue
             label = self.pictures.label(line.label or "", where)
+            if label is not None and self._again((image, label, line.box)):
+                continue
+            balance.found()
             if label is None:
                 continue
             x, y, w, h = line.box

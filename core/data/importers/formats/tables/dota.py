@@ -20,7 +20,7 @@ from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.label_files import looks_like, read_folder
 from core.data.importers.formats.reading.pictures import Pictures, as_json, polygon_json
 from core.data.importers.formats.reading.text_files import number
-from core.data.importers.image_files import Folders, place_of
+from core.data.importers.image_files import Folders
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
 
@@ -37,11 +37,8 @@ def is_dota(look: Look) -> bool:
 
 def read_dota(source: Path, watch: Watch) -> DataSet:
     """Read the DOTA data set in the folder `source`. Raises `ImportFailed` when there is none."""
-    source = place_of(source)
-    if not source.is_dir():
-        raise ImportFailed(f"There is no folder '{clean(str(source))}'.", "Check the path.")
-    data = DataSet("dota", str(source))
-    pictures = Pictures(data, source, watch)
+    pictures = Pictures("dota", source, watch, folder=True)
+    source, data = pictures.source, pictures.data
     groups = _groups(source, pictures.folders)
     if not groups:
         raise ImportFailed(
@@ -51,6 +48,12 @@ def read_dota(source: Path, watch: Watch) -> DataSet:
     for labels, images, split in groups:
         data.balance.split(labels.parent.name, split)
         read_folder(pictures, labels, images, split, _line, header=_HEADER)
+    read = {labels for labels, _, _ in groups}
+    for folder in {labels.parent for labels in read if _LABELS(labels.name)}:
+        for other in pictures.folders.subfolders(folder):
+            if _LABELS(other.name) and other not in read:
+                for file in pictures.folders.with_ending(other, ".txt"):
+                    data.balance.leave(str(file), f"its picture has labels in '{other.name}'")
     if data.segmentation:
         data.problems.add(
             "turned boxes",
@@ -64,14 +67,18 @@ def read_dota(source: Path, watch: Watch) -> DataSet:
 
 def _groups(source: Path, listed: Folders) -> list[tuple[Path, list[Path], str | None]]:
     found: list[tuple[Path, list[Path], str | None]] = []
+    read: set[Path] = set()
     for folder in [source, *listed.subfolders(source)]:
+        if folder in read:
+            continue
         split = split_named(folder.name)
         inner = listed.subfolders(folder)
         images = [
             sub for sub in inner if sub.name.lower() in ("images", "image", "img", "imgs", "part1")
         ]
         named = sorted(sub for sub in inner if _LABELS(sub.name))
-        # DOTA 1.5's labels beside those of 1.0: one of them.
+        # DOTA 1.5's labels beside those of 1.0: one of them. None is a folder of pictures too.
+        before = len(found)
         for labels in named[:1]:
             below = [sub for sub in listed.subfolders(labels) if split_named(sub.name)]
             if listed.with_ending(labels, ".txt"):
@@ -81,6 +88,8 @@ def _groups(source: Path, listed: Folders) -> list[tuple[Path, list[Path], str |
                 found.append((sub, places, split_named(sub.name)))
         if not named and listed.with_ending(folder, ".txt") and _has_rows(folder, listed):
             found.append((folder, [folder, *images], split or split_of(folder.name)))
+        if len(found) > before:
+            read.update(named)
     return found
 
 
@@ -117,10 +126,11 @@ def _row(line: str) -> tuple[list[float], str, int] | None:
     if len(words) < 9 or not all(map(math.isfinite, points)):
         return None
     rest = words[8:]
+    # VATIC's lines are nine numbers and a name in quotes: the class would come ninth.
+    if math.isfinite(number(rest[0])):
+        return None
     last = number(rest[-1])
     difficult = int(last) if len(rest) > 1 and last in (0, 1, 2) else 0
     if len(rest) > 1 and last in (0, 1, 2):
         rest = rest[:-1]
-    if all(math.isfinite(number(word)) for word in rest):
-        return None
     return points, " ".join(rest), difficult

@@ -19,7 +19,7 @@ from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.label_files import looks_like, read_folder
 from core.data.importers.formats.reading.pictures import Pictures, as_json
 from core.data.importers.formats.reading.text_files import number
-from core.data.importers.image_files import Folders, place_of
+from core.data.importers.image_files import Folders
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named
 
@@ -41,11 +41,8 @@ def is_kitti(look: Look) -> bool:
 
 def read_kitti(source: Path, watch: Watch) -> DataSet:
     """Read the KITTI data set in the folder `source`. Raises `ImportFailed` when there is none."""
-    source = place_of(source)
-    if not source.is_dir():
-        raise ImportFailed(f"There is no folder '{clean(str(source))}'.", "Check the path.")
-    data = DataSet("kitti", str(source))
-    pictures = Pictures(data, source, watch)
+    pictures = Pictures("kitti", source, watch, folder=True)
+    source, data = pictures.source, pictures.data
     groups = _groups(source, pictures.folders)
     if not groups:
         raise ImportFailed(

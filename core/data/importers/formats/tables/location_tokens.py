@@ -24,9 +24,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import json_lines
 from core.data.importers.formats.reading.pictures import Pictures
-from core.data.importers.image_files import place_of, walk
 from core.data.importers.report import Watch
-from core.data.importers.split_names import split_named, split_of
 
 _PALIGEMMA = re.compile(r"((?:<loc\d{4}>){4})\s*([^<;]*)")
 _FLORENCE = re.compile(r"([^<]*)((?:<loc_\d{1,3}>){4})")
@@ -44,14 +42,10 @@ def read_location_tokens(source: Path, watch: Watch) -> DataSet:
 
     Raises `ImportFailed` when there are none.
     """
-    source = place_of(source)
-    if not source.exists():
-        raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
-    data = DataSet("paligemma", str(source))
-    pictures = Pictures(data, source, watch)
-    root = source if source.is_dir() else source.parent
-    names = walk(root, lambda name: name.lower().endswith(".jsonl")) if source.is_dir() else []
-    files = [source] if source.is_file() else [root / name for name in names]
+    pictures = Pictures("paligemma", source, watch)
+    source, data = pictures.source, pictures.data
+    root = pictures.root
+    files = pictures.files(".jsonl")
     files = [file for file in files if _is_lines(Look(file).head(file.name))]
     if not files:
         raise ImportFailed(
@@ -59,8 +53,7 @@ def read_location_tokens(source: Path, watch: Watch) -> DataSet:
             "Export the data set for PaliGemma or Florence-2, or as COCO.",
         )
     for file in files:
-        split = split_of(file.stem) or split_named(file.parent.name)
-        data.balance.split(file.name, split)
+        split = pictures.split_of(file)
         data.balance.use(str(file))
         folders = [
             base / part
@@ -87,7 +80,7 @@ def _record(
         data.problems.add("bad line", where, "it has no image or no suffix")
         return
     boxes = _boxes(suffix)
-    found = pictures.find(name, folders, where)
+    found = pictures.find([name], folders, where)
     data.balance.line(found is not None)
     if found is None:
         return

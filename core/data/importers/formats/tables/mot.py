@@ -21,7 +21,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.pictures import Pictures, as_json
 from core.data.importers.formats.reading.text_files import lines_of, number
-from core.data.importers.image_files import Folders, Found, is_image, place_of
+from core.data.importers.image_files import Folders, Found, is_image
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named
 
@@ -46,11 +46,8 @@ def read_mot(source: Path, watch: Watch) -> DataSet:
 
     Raises `ImportFailed` when there is none.
     """
-    source = place_of(source)
-    if not source.is_dir():
-        raise ImportFailed(f"There is no folder '{clean(str(source))}'.", "Check the path.")
-    data = DataSet("mot", str(source))
-    pictures = Pictures(data, source, watch)
+    pictures = Pictures("mot", source, watch, folder=True)
+    source, data = pictures.source, pictures.data
     sequences = _sequences(source, pictures.folders)
     if not sequences:
         raise ImportFailed(
@@ -108,12 +105,12 @@ class _Sequence:
         if listed.is_file() and (lines := lines_of(listed)) is not None:
             self.names = tuple(line.strip() for line in lines if line.strip())
             self.first = 0.0
-            self.data.balance.use(str(listed))
+            self.data.balance.describe(listed)
 
     def _info(self) -> dict[str, str]:
         lines = lines_of(self.folder / "seqinfo.ini") or []
         if lines:
-            self.data.balance.use(str(self.folder / "seqinfo.ini"))
+            self.data.balance.describe(self.folder / "seqinfo.ini")
         pairs = (line.partition("=") for line in lines if "=" in line)
         info = {key.strip().lower(): value.strip() for key, _, value in pairs}
         # A folder named by a file may not lead out of the sequence.

@@ -24,7 +24,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.pictures import Pictures, as_json
 from core.data.importers.formats.reading.text_files import cells_of, column, lines_of, number, table
-from core.data.importers.image_files import Folders, place_of, walk
+from core.data.importers.image_files import Folders, walk
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
 
@@ -49,18 +49,19 @@ def read_open_images(source: Path, watch: Watch) -> DataSet:
 
     Raises `ImportFailed` when there is none, or no table names the classes.
     """
-    source = place_of(source)
-    data = DataSet("open-images", str(source))
-    pictures = Pictures(data, source, watch)
-    root = source if source.is_dir() else source.parent
-    if not root.is_dir():
-        raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
+    pictures = Pictures("open-images", source, watch)
+    source, data = pictures.source, pictures.data
+    root = pictures.root
     below = walk(root, lambda name: name.lower().endswith((".csv", ".txt")))
     tables = [root / name for name in below if name.lower().endswith(".csv")]
     boxes = [file for file in tables if _columns(Look(file).head(file.name))]
     boxes = [source] if source.is_file() else boxes
     if boxes:
         names = _names(pictures, tables)
+        for file in tables if source.is_dir() else ():
+            noted = data.balance.used | data.balance.described
+            if file not in boxes and str(file) not in noted:
+                data.balance.leave(str(file), "no table of boxes")
         for file in boxes:
             _Boxes(pictures, file, names, root).read()
         pictures.rest_everywhere()
@@ -90,7 +91,7 @@ def _names(pictures: Pictures, tables: list[Path]) -> dict[str, str]:
             rows = [row for _, row in table(file) if len(row) == 2]
             found = {row[0]: row[1] for row in rows if row[0].startswith("/")}
             if found:
-                pictures.data.balance.use(str(file))
+                pictures.data.balance.describe(file)
                 for code, name in found.items():
                     names.setdefault(code, name)
     return names
@@ -125,7 +126,16 @@ class _Boxes:
         ]
         places = [*same, *places[:3]]
         parts = ("data", "images", "image")
-        return [*places, *(place / part for place in places for part in parts)]
+        inner = [place / part for place in places for part in parts]
+        # Datumaro and CVAT, which uses it, put them into images/train.
+        by_split = [
+            sub
+            for folder in inner
+            if folder.is_dir()
+            for sub in listed.subfolders(folder)
+            if split_named(sub.name) == self.split and self.split
+        ]
+        return [*places, *inner, *by_split]
 
     def read(self) -> None:
         """Read the lines one by one, for there may be fifteen million."""

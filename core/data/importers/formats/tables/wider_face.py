@@ -18,7 +18,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.pictures import Pictures, as_json
 from core.data.importers.formats.reading.text_files import lines_of, number
-from core.data.importers.image_files import Folders, is_image, place_of
+from core.data.importers.image_files import Folders, is_image
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
 
@@ -40,9 +40,8 @@ def read_wider_face(source: Path, watch: Watch) -> DataSet:
 
     Raises `ImportFailed` when there is none.
     """
-    source = place_of(source)
-    data = DataSet("wider-face", str(source))
-    pictures = Pictures(data, source, watch)
+    pictures = Pictures("wider-face", source, watch)
+    source, data = pictures.source, pictures.data
     files = [source] if source.is_file() else _files(source, pictures.folders)
     if not files:
         raise ImportFailed(
@@ -58,8 +57,6 @@ def read_wider_face(source: Path, watch: Watch) -> DataSet:
 
 
 def _files(source: Path, listed: Folders) -> list[Path]:
-    if not source.is_dir():
-        raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
     places = [source, *listed.subfolders(source)]
     texts = [file for place in places for file in listed.with_ending(place, ".txt")]
     exact = [file for file in texts if _FILE(file.name)]
@@ -108,7 +105,7 @@ def _file(pictures: Pictures, file: Path, split: str | None) -> None:
             data.problems.add("bad line", where, problem, "kept" if count >= 0 else "left out")
         if count == 0:
             rows = []
-        found = pictures.find(name, roots, where)
+        found = pictures.find([name], roots, where)
         data.balance.line(found is not None)
         if found is None:
             continue

@@ -15,7 +15,8 @@ from typing import Any
 
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools.labelled_pictures import LabelledPictures, numbers
+from core.data.importers.formats.reading.json_records import numbers
+from core.data.importers.formats.reading.labelled_pictures import LabelledPictures
 from core.data.importers.report import Watch
 
 NAME = "createml"
@@ -33,7 +34,7 @@ def is_createml(look: Look) -> bool:
 def read_createml(source: Path, watch: Watch) -> DataSet:
     """Read CreateML's JSON at `source`, a folder or one file. Raises `ImportFailed`."""
     into = LabelledPictures(NAME, source, watch)
-    files = into.files(lambda name: name.lower().endswith(".json"))
+    files = into.files(".json")
     for file, value in into.each_json(files):
         records = value if isinstance(value, list) else []
         if not all(isinstance(record, dict) and _name(record) for record in records[:1]) or (
@@ -44,7 +45,7 @@ def read_createml(source: Path, watch: Watch) -> DataSet:
         into.data.balance.use(str(file))
         for place, record in enumerate(records, 1):
             _record(into, file, record, f"{into.name_of(file)}: image {place}")
-    into.rest("CreateML's JSON does not name it")
+    into.leave_rest("CreateML's JSON does not name it")
     return into.finish("JSON files of CreateML")
 
 

@@ -28,11 +28,8 @@ from core.common.text import clean
 from core.data.importers.boxes import Box, around
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools.labelled_pictures import (
-    LabelledPictures,
-    ellipse_box,
-    number,
-)
+from core.data.importers.formats.reading.json_records import number
+from core.data.importers.formats.reading.labelled_pictures import LabelledPictures, ellipse_box
 from core.data.importers.image_files import walk_images
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named
@@ -42,6 +39,7 @@ _CORNERS = ("xtl", "ytl", "xbr", "ybr")
 _CUBOID = tuple(f"{corner}{side}" for side in "12" for corner in (
     "xtl", "ytl", "xbl", "ybl", "xtr", "ytr", "xbr", "ybr"
 ))  # fmt: skip
+_CALLED = {"points": "several points", "ellipse": "an ellipse"}
 _SHAPES = ("box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton")
 _FRAME = re.compile(r"(?:^|/)frame_(\d{1,9})\.\w+$", re.IGNORECASE)
 # Frames between two key frames, at most: an hour at 30 a second.
@@ -60,7 +58,7 @@ def is_cvat(look: Look) -> bool:
 def read_cvat(source: Path, watch: Watch) -> DataSet:
     """Read CVAT's XML at `source`, a folder or one file. Raises `ImportFailed`."""
     into = LabelledPictures(NAME, source, watch)
-    files = into.files(lambda name: name.lower().endswith(".xml"))
+    files = into.files(".xml")
     for place, file in enumerate(files):
         watch.tick("reading", place, len(files))
         root = _root(into, file)
@@ -68,7 +66,7 @@ def read_cvat(source: Path, watch: Watch) -> DataSet:
             _Document(into, file, root).read()
     if not into.data.images and into.data.balance.unmet:
         _say_how(into)
-    into.rest("CVAT's XML does not name it")
+    into.leave_rest("CVAT's XML does not name it")
     return into.finish("XML files of CVAT")
 
 
@@ -167,7 +165,7 @@ class _Document:
             return into.outline(image, label, _points(shape) or [], where)
         if kind == "points" and (box[2] <= 0 or box[3] <= 0):
             return into.data.problems.add("no box", where, "it is a point")
-        return into.box(image, label, box, where, f"a {kind}")
+        return into.box(image, label, box, where, _CALLED.get(kind, f"a {kind}"))
 
     # Videos
 

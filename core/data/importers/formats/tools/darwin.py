@@ -19,17 +19,22 @@ import msgspec
 from core.data.importers.boxes import Box, around
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools.labelled_pictures import (
-    LabelledPictures,
-    ellipse_box,
-    number,
-    numbers,
-)
+from core.data.importers.formats.reading.json_records import number, numbers
+from core.data.importers.formats.reading.labelled_pictures import LabelledPictures, ellipse_box
 from core.data.importers.report import Watch
 
 NAME = "darwin"
-# What says something of the whole picture or of another annotation, and is no object.
-_NO_SHAPES = ("tag", "raster_layer", "string", "graph", "link", "keypoint", "eye")
+# What says something of the whole picture or of another annotation, and is no object; the masks'
+# layer of pixels is no annotation of its own.
+_NO_SHAPES = {
+    "tag": "a tag of the whole picture",
+    "keypoint": "a point",
+    "string": "a string of other annotations",
+    "graph": "a graph of other annotations",
+    "link": "a link between annotations",
+    "eye": "the points of an eye",
+}
+_PIXELS = "raster_layer"
 
 
 def is_darwin(look: Look) -> bool:
@@ -45,13 +50,13 @@ def is_darwin(look: Look) -> bool:
 def read_darwin(source: Path, watch: Watch) -> DataSet:
     """Read Darwin's JSON at `source`, a folder or one file. Raises `ImportFailed`."""
     into = LabelledPictures(NAME, source, watch)
-    for file, value in into.each_json(into.files(lambda name: name.lower().endswith(".json"))):
+    for file, value in into.each_json(into.files(".json")):
         about = value.get("item", value.get("image")) if isinstance(value, dict) else None
         if not isinstance(about, dict) or not isinstance(value.get("annotations"), list):
             into.other(file, "it is no file of Darwin JSON")
             continue
         _file(into, file, about, value["annotations"])
-    into.rest("no file of Darwin JSON names it")
+    into.leave_rest("no file of Darwin JSON names it")
     return into.finish("files of Darwin JSON")
 
 
@@ -64,8 +69,9 @@ def _file(into: LabelledPictures, file: Path, about: dict[str, Any], annotations
     objects = [item for item in annotations if isinstance(item, dict) and not _no_shape(item)]
     into.data.balance.found(len(objects))
     for item in annotations:
-        if isinstance(item, dict) and "tag" in item:
-            detail = f"a tag of the whole picture: {item.get('name')}"
+        kind = next((key for key in _NO_SHAPES if isinstance(item, dict) and key in item), "")
+        if kind:
+            detail = f"{_NO_SHAPES[kind]}: {item.get('name')}"
             into.data.problems.add("no box", where, detail)
     if len(slots) > 1:
         detail = f"it has {len(slots)} slots; only boxes of the first are taken"
@@ -75,13 +81,15 @@ def _file(into: LabelledPictures, file: Path, about: dict[str, Any], annotations
         _names(about, slot, file),
         where,
         beside=file.parent,
-        size=(width, height) if width and height else None,
+        size=(width, height),
     )
     if image is None:
         into.data.balance.miss(str(file), "its picture is not there")
         return
     into.data.balance.use(str(file))
-    for place, item in enumerate(objects, 1):
+    for place, item in enumerate(annotations, 1):
+        if not isinstance(item, dict) or _no_shape(item):
+            continue
         named = item.get("slot_names")
         if len(slots) == 1 or not isinstance(named, list) or slot.get("slot_name") in named:
             _object(into, image, item, f"{where}: annotation {place}")
@@ -106,7 +114,7 @@ def _names(about: dict[str, Any], slot: dict[str, Any], file: Path) -> list[str]
 
 
 def _no_shape(item: dict[str, Any]) -> bool:
-    return any(key in item for key in _NO_SHAPES)
+    return _PIXELS in item or any(key in item for key in _NO_SHAPES)
 
 
 def _object(into: LabelledPictures, image: int, item: dict[str, Any], where: str) -> None:
@@ -134,6 +142,9 @@ def _object(into: LabelledPictures, image: int, item: dict[str, Any], where: str
         points = _flat(part.get(key)) if isinstance(part, dict) else []
         if len(points) >= 4:
             return into.box(image, label, around(points), where, f"a {kind}")
+    if "mask" in item:
+        detail = "a mask of pixels without a box, which the brush draws"
+        return into.data.problems.add("no box", where, detail)
     kinds = ", ".join(key for key in item if key not in _ABOUT) or "nothing"
     return into.data.problems.add("no box", where, f"it has {kinds[:80]}")
 

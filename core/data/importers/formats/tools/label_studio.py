@@ -25,12 +25,8 @@ import defusedxml.ElementTree
 
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools.labelled_pictures import (
-    LabelledPictures,
-    ellipse_box,
-    number,
-    numbers,
-)
+from core.data.importers.formats.reading.json_records import number, numbers
+from core.data.importers.formats.reading.labelled_pictures import LabelledPictures, ellipse_box
 from core.data.importers.image_files import is_image
 from core.data.importers.report import Watch
 
@@ -53,7 +49,7 @@ def read_label_studio(source: Path, watch: Watch) -> DataSet:
     """Read Label Studio's JSON at `source`, a folder or one file. Raises `ImportFailed`."""
     into = LabelledPictures(NAME, source, watch)
     _interface(into)
-    files = into.files(lambda name: name.lower().endswith(".json"))
+    files = into.files(".json")
     for file, value in into.each_json(files):
         tasks = value if isinstance(value, list) else [value]
         tasks = [task for task in tasks if isinstance(task, dict) and _is_task(task)]
@@ -64,7 +60,7 @@ def read_label_studio(source: Path, watch: Watch) -> DataSet:
         flat = [task for task in tasks if "data" not in task]
         for task in [*(task for task in tasks if "data" in task), *_latest(into, file, flat)]:
             _Task(into, file, task).read()
-    into.rest("no task of Label Studio names it")
+    into.leave_rest("no task of Label Studio names it")
     return into.finish("tasks of Label Studio")
 
 
@@ -79,7 +75,7 @@ def _interface(into: LabelledPictures) -> None:
     except Exception as error:
         into.refuse(file, f"not XML: {error}")
         return
-    into.data.balance.use(str(file))
+    into.data.balance.describe(file)
     for kind in ("RectangleLabels", "PolygonLabels", "EllipseLabels", "Labels"):
         for element in root.iterfind(f".//{kind}/Label"):
             into.label(element.get("value"), f"{into.name_of(file)}: {kind}")
@@ -183,7 +179,7 @@ class _Task:
             [*local, name],
             self.where,
             beside=self.file.parent,
-            size=(width, height) if width and height else None,
+            size=(width, height),
         )
 
     def _object(
@@ -216,6 +212,8 @@ class _Task:
         if kind == "brush":
             detail = "a brush's mask: export Brush to COCO for these"
             return into.data.problems.add("no box", where, detail)
+        if kind == "keypoint":
+            return into.data.problems.add("no box", where, "a point")
         return into.data.problems.add("no box", where, f"a {kind} without the numbers of a box")
 
 

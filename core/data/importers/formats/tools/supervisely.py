@@ -18,7 +18,8 @@ from typing import Any
 from core.data.importers.boxes import Box, around
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools.labelled_pictures import LabelledPictures, number, numbers
+from core.data.importers.formats.reading.json_records import number, numbers
+from core.data.importers.formats.reading.labelled_pictures import LabelledPictures
 from core.data.importers.image_files import plausible
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named
@@ -43,9 +44,9 @@ def read_supervisely(source: Path, watch: Watch) -> DataSet:
     into = LabelledPictures(NAME, source, watch)
     if into.source.name == "meta.json":
         into = LabelledPictures(NAME, into.root, watch)
-    for file, value in into.each_json(into.files(lambda name: name.lower().endswith(".json"))):
+    for file, value in into.each_json(into.files(".json")):
         if file.name == "meta.json" and isinstance(value, dict):
-            into.data.balance.use(str(file))
+            into.data.balance.describe(file)
             for item in _list(value.get("classes")):
                 if isinstance(item, dict):
                     into.label(item.get("title"), f"{into.name_of(file)}: classes")
@@ -55,7 +56,7 @@ def read_supervisely(source: Path, watch: Watch) -> DataSet:
             _annotation(into, file, value)
         elif file.parent.name != "img_info" and file.name not in _OTHERS:
             into.other(file, "it is no annotation of Supervisely")
-    into.rest("it has no file in ann")
+    into.leave_rest("it has no file in ann")
     return into.finish("annotations of Supervisely")
 
 
@@ -79,7 +80,7 @@ def _annotation(into: LabelledPictures, file: Path, value: dict[str, Any]) -> No
         [file.stem],
         where,
         beside=file.parent.parent / "img",
-        size=(width, height) if width and height else None,
+        size=(width, height),
         split=split,
     )
     if image is None:

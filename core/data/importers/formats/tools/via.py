@@ -24,12 +24,8 @@ import msgspec
 from core.common.errors import ImportFailed
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools.labelled_pictures import (
-    LabelledPictures,
-    ellipse_box,
-    number,
-    numbers,
-)
+from core.data.importers.formats.reading.json_records import number, numbers
+from core.data.importers.formats.reading.labelled_pictures import LabelledPictures, ellipse_box
 from core.data.importers.report import Watch
 
 NAME = "via"
@@ -50,7 +46,7 @@ def is_via(look: Look) -> bool:
 def read_via(source: Path, watch: Watch) -> DataSet:
     """Read VIA's JSON or CSV at `source`, a folder or one file. Raises `ImportFailed`."""
     into = LabelledPictures(NAME, source, watch)
-    for file in into.files(lambda name: name.lower().endswith((".json", ".csv"))):
+    for file in into.files(".json", ".csv"):
         try:
             is_table = file.suffix.lower() == ".csv"
             records = _table(into.read(file)) if is_table else _records(into.json(file))
@@ -62,7 +58,7 @@ def read_via(source: Path, watch: Watch) -> DataSet:
             continue
         into.data.balance.use(str(file))
         _File(into, file, records).read()
-    into.rest("VIA's file does not name it")
+    into.leave_rest("VIA's file does not name it")
     return into.finish("files of VIA")
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
-from core.data.importers.formats.tools.labelled_pictures import LabelledPictures, number, numbers
+from core.data.importers.formats.reading.json_records import number, numbers
+from core.data.importers.formats.reading.labelled_pictures import LabelledPictures
 from core.data.importers.report import Watch
 
 NAME = "vott"
@@ -37,7 +38,7 @@ def read_vott(source: Path, watch: Watch) -> DataSet:
         # The project names its assets; what is on them lies in files beside it.
         into = LabelledPictures(NAME, into.root, watch)
     seen: set[str] = set()
-    for file, value in into.each_json(into.files(lambda name: name.lower().endswith(".json"))):
+    for file, value in into.each_json(into.files(".json")):
         assets = _assets(value)
         if assets is None:
             into.other(file, "it is no file of VoTT")
@@ -52,7 +53,7 @@ def read_vott(source: Path, watch: Watch) -> DataSet:
             if key not in seen:
                 seen.add(key)
                 _asset(into, file, item)
-    into.rest("no file of VoTT names it")
+    into.leave_rest("no file of VoTT names it")
     return into.finish("JSON files of VoTT")
 
 
