@@ -156,11 +156,6 @@ def _doubt(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
     )
 
 
-def _most(count: int, of: int) -> bool:
-    """Whether `count` is at least half of many, or all of a few that are no single slip."""
-    return 2 * count >= of if count > SMALL else 2 <= count == of
-
-
 def _labelled_twice(sets: Sequence[DataSet]) -> tuple[str, str] | None:
     """A folder with the same labels in two files, such as a tool's project and its export."""
     for data in sets:
@@ -178,6 +173,11 @@ def _labelled_twice(sets: Sequence[DataSet]) -> tuple[str, str] | None:
                 "Import the one that is meant: name the file instead of the folder.",
             )
     return None
+
+
+def _most(count: int, of: int) -> bool:
+    """Whether `count` is at least half of many, or all of a few that are no single slip."""
+    return 2 * count >= of if count > SMALL else 2 <= count == of
 
 
 def _third(count: int, of: int) -> bool:
