@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from import_data import boxes, png, put, voc_xml
 from core.common.errors import ImportFailed
 from core.data.importers import import_voc, import_yolo
 from core.data.importers.balance.doubts import LooksWrong
+from core.data.importers.detect_format import guess_kind
 from core.data.store import Project
 
 BOX = "0 .5 .5 .5 .5\n"
@@ -111,3 +113,18 @@ def test_a_few_boxes_that_are_another_formats_stop(
 def test_one_slip_of_a_few_boxes_does_not_stop(project: Project, tmp_path: Path) -> None:
     lines = [KITTI, BOX, BOX]
     assert import_yolo(project, put_lines(tmp_path / "set", lines)).images == 3
+
+
+@pytest.mark.parametrize("label", ["train/labels/a.txt", "train/a.txt"])
+def test_split_folders_without_a_description_are_recognised(tmp_path: Path, label: str) -> None:
+    image = label.replace("labels", "images").replace(".txt", ".png")
+    put(tmp_path / "set" / image, png())
+    put(tmp_path / "set" / label, BOX)
+    if "labels" not in label:
+        put(tmp_path / "set/train/_darknet.labels", "hook\n")
+    assert guess_kind(tmp_path / "set") == "yolo"
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as packed:
+        for file in sorted((tmp_path / "set").rglob("*.*")):
+            packed.write(file, file.relative_to(tmp_path / "set"))
+        packed.writestr("README.roboflow.txt", "x")
+    assert guess_kind(tmp_path / "set.zip") == "yolo"
