@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command = commands.add(name, what, _folder(partial(import_named, name=name)))
         command.add_argument("source", type=Path, metavar="PATH", help="where the data set lies")
         add_files(command)
-        if name == "coco-dir":
+        if name in (AUTO, "coco-dir"):
             command.add_argument(
                 "--images",
                 type=Path,

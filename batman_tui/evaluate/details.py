@@ -11,7 +11,7 @@ from batman_tui.widgets.table.table import Column
 from core.common.progress import Progress
 from core.common.text import clean, plural, score
 from core.data.images.class_colours import UNKNOWN, Colour, hex_colour
-from core.evaluation.display import NOTHING, Mixup
+from core.evaluation.display import NOTHING, Mixup, protocol_in_short
 from core.evaluation.result import ClassResult, Confusion, EvaluationResult, WorstImage
 
 Row = tuple[str, tuple[int, ...]]
@@ -21,7 +21,7 @@ _PROGRESS = 24
 
 
 def header(result: EvaluationResult, age: str, wide: bool) -> Content:
-    """Return three lines: what was evaluated, how good it is, and how good by size of object.
+    """Return four lines: what was evaluated, how good it is, by which count, and by size.
 
     Where it is not `wide`, precision and recall are the letters P and R.
     """
@@ -57,6 +57,7 @@ def header(result: EvaluationResult, age: str, wide: bool) -> Content:
         [
             Content.assemble((result.split, "bold $accent"), (f"  {clean(' · '.join(what))}", "")),
             Content("").join(scores),
+            Content.styled(protocol_in_short(result), muted),
             Content("").join(sizes),
         ]
     )

@@ -24,6 +24,7 @@ from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.text import duration, score
 from core.plots.compare import (
     METRICS,
+    PROTOCOL,
     ClassRow,
     Difference,
     Metric,
@@ -270,8 +271,12 @@ class CompareScreen(BatmanScreen):
             panel = self.query_one(f"#{name}-panel")
             panel.border_title = title if wide else Content("  ").join(names)
             panel.border_subtitle = "" if wide else Content.styled("] next", "$foreground-muted")
-        if wide:
+        if not wide:
+            subtitle = Content.styled(f"{PROTOCOL} · ] next", "$foreground-muted")
+            self.query_one("#outcomes-panel").border_subtitle = subtitle
+        else:
             self.query_one("#settings-panel").border_subtitle = "· the default"
+            self.query_one("#outcomes-panel").border_subtitle = PROTOCOL
         if self.runs:
             self._draw()
 

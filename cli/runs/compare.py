@@ -15,6 +15,7 @@ from core.common.text import duration
 from core.common.workspace import Workspace
 from core.plots.compare import (
     METRICS,
+    PROTOCOL,
     Metric,
     Outcome,
     Overlay,
@@ -80,6 +81,7 @@ def _say_tables(runs: Sequence[RunSnapshot], metric: Metric | None) -> None:
         right=("epoch", "best", *_SCORES.values(), "time"),
         spare=("state", "best", "last", "time", "precision", "recall", "F1", "epoch"),
     )
+    say(f"{PROTOCOL}.", "dim")
     letters = [row.letter for row in rows]
     changed = differences(runs)
     say()

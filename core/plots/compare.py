@@ -20,10 +20,14 @@ from core.plots.run_charts import ChartMaker, Measure, Options, is_smoothed
 from core.training.config.form import SECTIONS, label, to_text
 from core.training.config.options import TrainingConfig, default_for
 from core.training.live.follow import RunSnapshot
+from core.training.run.results import MAX_DETECTIONS
 
 # A run folder and where it went on from say nothing about how it was trained.
 _NOT_COMPARED = ("output_dir", "resume", "dataset", "notes", "origin", "project")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+# How the mAP of a run's validations is counted.
+PROTOCOL = f"mAP: up to {MAX_DETECTIONS} detections an image and class, as rfdetr"
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ def result(run: Path, split: str = "valid", classes: int = 4, images: int = 4) -
         checkpoint=str(run / "best.pth"), model="small", resolution=512,
         dataset=str(run / "dataset"), split=split, run=run.name, images=96, annotations=960,
         predictions=1200, classes=names, max_detections=500, map50_95=0.5525, map50=0.8288,
-        map75=0.6078, ar=0.61, coco100={}, confidence=0.37, precision=0.81, recall=0.74, f1=0.774,
+        map75=0.6078, ar=0.61, coco100={"map50_95": 0.5467}, confidence=0.37,
+        precision=0.81, recall=0.74, f1=0.774,
         per_class=[class_result(name, ap, 240) for name, ap in scores.items()],
         sizes=[
             SizeResult(name="small", annotations=300, ap=0.331, ar=0.4),

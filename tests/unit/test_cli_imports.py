@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from import_data import put_coco
+from import_data import put_coco, put_yolo
 from test_original_layout import original
 
 from cli.exits import Exit
@@ -126,3 +126,27 @@ def test_the_project_stays_readable(workspace: Path, tmp_path: Path, capsys: Cap
     assert main(words) == Exit.WRONG
     assert "not of the original Batman" in capsys.readouterr().err
     assert listed(capsys) == []
+
+
+def test_pictures_elsewhere_are_named_to_auto_as_well(
+    workspace: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    set_ = put_coco(tmp_path / "set")
+    (tmp_path / "disk").mkdir()
+    for name in ("a.png", "b.png"):
+        (set_ / name).rename(tmp_path / "disk" / name)
+    words = ["import", "auto", str(set_), "--project", "p", "--create"]
+    assert main([*words, "--images", str(tmp_path / "disk")]) == Exit.OK
+    assert "Imported 2 images" in capsys.readouterr().out
+
+
+def test_a_folder_of_pictures_is_refused_for_another_format(
+    workspace: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    put_yolo(tmp_path / "set")
+    words = ["import", "auto", str(tmp_path / "set"), "--project", "p", "--create"]
+    assert main([*words, "--images", str(tmp_path)]) == Exit.WRONG
+    error = capsys.readouterr().err
+    assert "looks like YOLO" in error
+    assert "--images is for COCO" in error
+    assert not (workspace / "projects" / "p").exists()

@@ -13,7 +13,7 @@ import pytest
 
 from core.data.exporters.coco import categories_of
 from core.data.importers.coco.records import category
-from core.evaluation.display import protocol
+from core.evaluation.display import protocol, protocol_in_short
 from core.evaluation.ground_truth import Truth, read_truth
 from core.evaluation.result import SIZES, EvaluationResult
 from core.inference.records import RecordWriter
@@ -157,3 +157,7 @@ def test_the_protocol_is_named_and_both_values_where_they_differ(at_100: float, 
     ))  # fmt: skip
     assert said in protocol(result)
     assert "up to 500 detections" in protocol(result)
+    short = protocol_in_short(result)
+    assert short.startswith("mAP: up to 500 detections an image and class, as rfdetr; COCO's 100: ")
+    assert short.endswith("0.2528" if at_100 < 0.26 else "the same")
+    assert len(short) <= 78, "fits where a terminal is 80 wide"

@@ -91,7 +91,7 @@ def test_darwin_2_has_shapes_of_every_kind(tmp_path: Path) -> None:
     assert [picture.split for picture in data.images] == [None, "train"]
     assert len(data.segmentation) == 1
     assert data.problems.counts["shape taken as a box"] == 2
-    assert data.problems.counts["no box"] == 3, "the tag, the mask and the video"
+    assert data.problems.counts["no box"] == 4, "the point, the tag, the mask, the video"
 
 
 def test_darwin_1_names_its_picture_otherwise(tmp_path: Path) -> None:

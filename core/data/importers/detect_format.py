@@ -98,6 +98,8 @@ def _by_names(look: Look) -> Kind | None:
         coco = any(name.lower().endswith(".json") and _may_be_coco(look, name) for name in near)
         voc = any(name.lower().endswith(".xml") for name in near)
         voc = voc or (look.path / "Annotations").is_dir()
+        # Deeper ones tell by what is in them.
+        voc = voc or any("<annotation" in head for head in look.heads(".xml", most=3))
         labels = (look.path / "labels").is_dir()
     if yolo:
         return YOLO

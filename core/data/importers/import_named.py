@@ -36,12 +36,20 @@ def import_named(project: Project, source: Path, name: str = AUTO, **how: Any) -
     """Import what lies at `source` as the format of that name, in one step.
 
     `name` is a word of `batman import`: one of `KINDS`, `original`, or `auto` for whatever is
-    recognised; `how` is what `import_coco` and its like take. Raises `ImportFailed` when it cannot
-    be read: when another format is recognised there, the error names it and how to read it. Raises
-    `ProjectLocked` and `Cancelled` too; the project is then as it was.
+    recognised; `how` is what `import_coco` and its like take, `images` COCO alone. Raises
+    `ImportFailed` when it cannot be read: when another format is recognised there, the error names
+    it and how to read it. Raises `ProjectLocked` and `Cancelled` too; the project is then as it
+    was.
     """
     if name == AUTO:
-        return _importer(_recognised(source))(project, source, **how)
+        found = _recognised(source)
+        if "images" in how and found != COCO.name:
+            title = next((kind.title for kind in KINDS if kind.name == found), ORIGINAL.title)
+            raise ImportFailed(
+                f"'{clean(str(source))}' looks like {title}, and --images is for COCO alone.",
+                "Leave out --images; other formats say where their pictures are.",
+            )
+        return _importer(found)(project, source, **how)
     try:
         return _importer(name)(project, source, **how)
     except ImportFailed as error:

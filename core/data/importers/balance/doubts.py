@@ -14,6 +14,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from core.common.errors import ImportFailed
 from core.common.text import clean, plural
 from core.data.images.picture_files import why_unread
@@ -44,6 +46,10 @@ _NO_FAULT = (
     "it is no label",
     "no ",
     "what ",
+)
+# Formats whose label files hold many pictures each, so that two of them can hold the same ones.
+_FOR_MANY = frozenset(
+    ("via", "label-studio", "createml", "cvat", "vott", "azure", "bdd100k", "crowdhuman")
 )
 GO_ON = "If it is meant so, --anyway imports it as it is."
 
@@ -135,6 +141,8 @@ def _doubt(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
         if data.balance.doubt is not None:
             message, hint = data.balance.doubt
             return message, f"{_told_unmet(sheet, unmet)} {hint}" if unmet else hint
+    if twice := _labelled_twice(sets):
+        return twice
     if sheet.images.taken <= SMALL:
         return None
     return (
@@ -146,6 +154,25 @@ def _doubt(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
         or _lost_objects(sheet)
         or _all_empty(sheet)
     )
+
+
+def _labelled_twice(sets: Sequence[DataSet]) -> tuple[str, str] | None:
+    """A folder with the same labels in two files, such as a tool's project and its export."""
+    for data in sets:
+        files = sorted(data.balance.used)
+        if data.kind not in _FOR_MANY or len(files) < 2:
+            continue
+        images, labels, boxes = data.columns()
+        rows = np.column_stack((images, labels, boxes))
+        copies = len(rows) - len(np.unique(rows, axis=0)) if len(rows) else 0
+        if _third(copies, len(rows)):
+            names = ", ".join(f"'{clean(Path(file).name)}'" for file in files[:3])
+            return (
+                f"{copies:,} of {plural(len(rows), 'object')} lie exactly on another of their"
+                f" class: the same pictures are labelled in several files, such as {names}.",
+                "Import the one that is meant: name the file instead of the folder.",
+            )
+    return None
 
 
 def _third(count: int, of: int) -> bool:

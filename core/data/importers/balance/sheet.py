@@ -32,6 +32,7 @@ NAMED_BY_NOTHING = "named by nothing"
 NO_PICTURE = "without a picture"
 NOT_TAKEN = "picture not taken"
 NO_LABEL = "it is no label file"
+OF_VOC = "no file of this format but Pascal VOC's"
 # What the readers call objects that they leave out. Of the first two the picture is not there
 # either; the last two are said of other records as well.
 _WITH_PICTURE = ("image left out", "unknown image")
@@ -180,6 +181,9 @@ def _lying(
     for folder in folders:
         sheet.hidden += folder.hidden
         maybe = []
+        # The same pictures are often labelled in a second format beside the first.
+        xml = [name for name in folder.names if ending != ".xml" and name.lower().endswith(".xml")]
+        of_voc = set(_labels_among(folder, xml, ".xml"))
         for name in folder.names:
             suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 (a million times)
             if is_image(name) or suffix in UNREAD:
@@ -189,6 +193,8 @@ def _lying(
                 pictures.add(_pair(path))
             elif suffix == ending:
                 maybe.append(name)
+            elif name in of_voc:
+                sheet.labels.leave(OF_VOC, short(f"{folder.path}/{name}"))
             else:
                 other[suffix or _NO_ENDING] += 1
         found = _labels_among(folder, maybe, ending)

@@ -70,6 +70,30 @@ def _masks(look: Look) -> bool:
     ) or bool(look.ending("label_colors.txt"))
 
 
+def _masks_alone(look: Look) -> bool:
+    """Pascal VOC's masks without its XML, as labelme2voc of labelme 6.3.1 writes them."""
+    folders = {part.lower() for name in look.names for part in name.split("/")[:-1]}
+    masks = any(name.startswith(("segmentationclass", "segmentationobject")) for name in folders)
+    return masks and not look.ending(".xml", ".json", ".csv", ".yaml", ".yml")
+
+
+def _lightly(look: Look) -> bool:
+    """Lightly's predictions: `schema.json` of categories, and `file_name`, `predictions` a picture
+    (labelformat 0.1.17, `formats/lightly.py`).
+    """
+    return bool(look.ending("schema.json")) and any(
+        '"predictions"' in head and '"category_id"' in head for head in look.heads(".json", most=9)
+    )
+
+
+def _detrac(look: Look) -> bool:
+    """UA-DETRAC's XML: `<sequence>` of frames with `<target_list>` (motmetrics 1.4.0,
+    `data/iotest/detrac.xml`).
+    """
+    heads = look.heads(".xml", most=3)
+    return any("<sequence" in head and "<target_list" in head for head in heads)
+
+
 def _supervisely_point_clouds(look: Look) -> bool:
     """Supervisely's point clouds and episodes: `key_id_map.json` with `pointcloud`."""
     return bool(look.ending("key_id_map.json")) and any(
@@ -152,6 +176,23 @@ UNREAD = (
         _masks,
         "Masks of classes do not part one object from the next: export polygons or boxes, as COCO"
         " 1.0 or CVAT for images.",
+    ),
+    Unread(
+        "segmentation masks of Pascal VOC without its XML",
+        _masks_alone,
+        "Import what they were made from: labelme's JSON files are read (batman import labelme),"
+        " and a Pascal VOC data set with its folder Annotations.",
+    ),
+    Unread(
+        "predictions in Lightly's format",
+        _lightly,
+        "The package labelformat turns it into COCO: labelformat convert --task object-detection"
+        " --input-format lightly --output-format coco.",
+    ),
+    Unread(
+        "UA-DETRAC's XML",
+        _detrac,
+        "Write the boxes of each sequence as MOTChallenge, gt/gt.txt beside img1, and import that.",
     ),
     Unread(
         "point clouds of Supervisely",

@@ -74,11 +74,13 @@ def read_voc(source: Path, watch: Watch) -> DataSet:
     if refused and not reader.entries and refused == sum(data.problems.counts.values()):
         # Its images would all come in as pictures of nothing.
         first = data.problems.listed[0]
-        raise ImportFailed(
+        where, detail = clean(first.where), clean(first.detail)
+        none = (
             f"None of the {plural(refused, 'XML file')} in '{clean(str(source))}' is a Pascal VOC"
-            f" annotation: {clean(first.where)}: {clean(first.detail)}.",
-            LOOKED_FOR,
+            f" annotation: {where}: {detail}."
         )
+        one = f"'{where}' is no Pascal VOC annotation: {detail}."
+        raise ImportFailed(one if refused == 1 else none, LOOKED_FOR)
     data.group_copies()
     return data
 

@@ -29,7 +29,7 @@ from core.data.importers.formats.reading.pictures import Pictures
 from core.data.importers.formats.reading.text_files import cells_of, column, number, table
 from core.data.importers.image_files import Folders, is_image
 from core.data.importers.report import Watch
-from core.data.importers.split_names import split_named
+from core.data.importers.split_names import split_named, split_of
 
 _IMAGE = ("filename", "imageid", "imagename", "imagepath", "filepath", "image", "file", "path",
           "img", "imagefilename", "imgname")  # fmt: skip
@@ -61,6 +61,10 @@ class _Columns(NamedTuple):
     corners: bool
     size: tuple[int, int] | None
     split: int | None
+
+
+# The table in which each box of a picture was met first.
+Seen = dict[tuple[int, int, Box], Path]
 
 
 class _Line(NamedTuple):
@@ -98,8 +102,16 @@ def read_csv(source: Path, watch: Watch) -> DataSet:
             "A table has a line for each box: filename, class, xmin, ymin, xmax, ymax. Point at the"
             " CSV file or the folder that holds it.",
         )
-    for file, columns, header in tables:
-        _Table(pictures, file, columns).read(header)
+    read = [(_Table(pictures, file, columns), header) for file, columns, header in tables]
+    # The names of tables mean splits when one of them does.
+    if any(one.split for one, _ in read):
+        for one, _ in read:
+            data.balance.split(one.file.name, one.split)
+    # Who follows TensorFlow's guide has `x_labels.csv` of all and tables for training and testing
+    # cut from it (datitran/raccoon_dataset, `data`): those know the splits.
+    seen: Seen = {}
+    for one, header in sorted(read, key=lambda pair: pair[0].split is None):
+        one.read(header, seen if len(read) > 1 else None)
     pictures.rest_everywhere()
     data.group_copies()
     return data
@@ -170,7 +182,7 @@ class _Table:
         self.data = pictures.data
         self.file = file
         self.columns = columns
-        self.split = pictures.split_of(file)
+        self.split = split_of(file.stem) or split_named(file.parent.name)
         root = pictures.root
         bases = [file.parent, root]
         self.folders = [
@@ -179,9 +191,16 @@ class _Table:
             *(base / file.stem for base in bases),
         ]
         self.numbers: dict[str, str] | None = None
+        self.seen: Seen | None = None
+        self.repeated = 0
+        self.others: set[str] = set()
 
-    def read(self, header: bool) -> None:
-        """Read the table's lines by picture, then take the pictures and their boxes."""
+    def read(self, header: bool, seen: Seen | None) -> None:
+        """Read the table's lines by picture, then take the pictures and their boxes.
+
+        A box that another table has as well is taken once, which is noted; `seen` holds those.
+        """
+        self.seen = seen
         listed: dict[str, list[_Line]] = {}
         for place, row in table(self.file):
             if header:
@@ -196,6 +215,21 @@ class _Table:
         for name, lines in listed.items():
             self._picture(name, lines, fractions)
         self.data.balance.use(str(self.file))
+        if self.repeated:
+            count = "1 box of it is" if self.repeated == 1 else f"{self.repeated:,} boxes of it are"
+            names = ", ".join(f"'{name}'" for name in sorted(self.others)[:3])
+            detail = f"{count} in {names} too, and taken once"
+            self.data.problems.add("boxes in two tables", self.file.name, detail, "kept")
+
+    def _again(self, key: tuple[int, int, Box]) -> bool:
+        """Whether another table has this box of this picture."""
+        if self.seen is None:
+            return False
+        first = self.seen.setdefault(key, self.file)
+        if first != self.file:
+            self.repeated += 1
+            self.others.add(first.name)
+        return first != self.file
 
     def _where(self, place: int) -> str:
         return f"{self.file.name}: line {place}"
@@ -254,16 +288,19 @@ class _Table:
         image = self.pictures.take(found, split, where, size=lines[0].size)
         if image is None:
             return
-        balance.found(sum(line.box is not None for line in lines))
         width, height = self.pictures.size(image)
         for line in lines:
             if line.box is None:
                 continue
             where = self._where(line.place)
             if not all(map(math.isfinite, line.box)):
+                balance.found()
                 problems.add("bad line", where, "its box is not four numbers")
                 continue
             label = self.pictures.label(line.label or "", where)
+            if label is not None and self._again((image, label, line.box)):
+                continue
+            balance.found()
             if label is None:
                 continue
             x, y, w, h = line.box

@@ -126,10 +126,11 @@ def _row(line: str) -> tuple[list[float], str, int] | None:
     if len(words) < 9 or not all(map(math.isfinite, points)):
         return None
     rest = words[8:]
+    # VATIC's lines are nine numbers and a name in quotes: the class would come ninth.
+    if math.isfinite(number(rest[0])):
+        return None
     last = number(rest[-1])
     difficult = int(last) if len(rest) > 1 and last in (0, 1, 2) else 0
     if len(rest) > 1 and last in (0, 1, 2):
         rest = rest[:-1]
-    if all(math.isfinite(number(word)) for word in rest):
-        return None
     return points, " ".join(rest), difficult

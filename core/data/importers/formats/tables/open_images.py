@@ -58,6 +58,10 @@ def read_open_images(source: Path, watch: Watch) -> DataSet:
     boxes = [source] if source.is_file() else boxes
     if boxes:
         names = _names(pictures, tables)
+        for file in tables if source.is_dir() else ():
+            noted = data.balance.used | data.balance.described
+            if file not in boxes and str(file) not in noted:
+                data.balance.leave(str(file), "no table of boxes")
         for file in boxes:
             _Boxes(pictures, file, names, root).read()
         pictures.rest_everywhere()
@@ -122,7 +126,16 @@ class _Boxes:
         ]
         places = [*same, *places[:3]]
         parts = ("data", "images", "image")
-        return [*places, *(place / part for place in places for part in parts)]
+        inner = [place / part for place in places for part in parts]
+        # Datumaro and CVAT, which uses it, put them into images/train.
+        by_split = [
+            sub
+            for folder in inner
+            if folder.is_dir()
+            for sub in listed.subfolders(folder)
+            if split_named(sub.name) == self.split and self.split
+        ]
+        return [*places, *inner, *by_split]
 
     def read(self) -> None:
         """Read the lines one by one, for there may be fifteen million."""

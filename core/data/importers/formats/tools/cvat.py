@@ -39,6 +39,7 @@ _CORNERS = ("xtl", "ytl", "xbr", "ybr")
 _CUBOID = tuple(f"{corner}{side}" for side in "12" for corner in (
     "xtl", "ytl", "xbl", "ybl", "xtr", "ytr", "xbr", "ybr"
 ))  # fmt: skip
+_CALLED = {"points": "several points", "ellipse": "an ellipse"}
 _SHAPES = ("box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton")
 _FRAME = re.compile(r"(?:^|/)frame_(\d{1,9})\.\w+$", re.IGNORECASE)
 # Frames between two key frames, at most: an hour at 30 a second.
@@ -164,7 +165,7 @@ class _Document:
             return into.outline(image, label, _points(shape) or [], where)
         if kind == "points" and (box[2] <= 0 or box[3] <= 0):
             return into.data.problems.add("no box", where, "it is a point")
-        return into.box(image, label, box, where, f"a {kind}")
+        return into.box(image, label, box, where, _CALLED.get(kind, f"a {kind}"))
 
     # Videos
 

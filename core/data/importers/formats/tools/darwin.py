@@ -24,8 +24,17 @@ from core.data.importers.formats.reading.labelled_pictures import LabelledPictur
 from core.data.importers.report import Watch
 
 NAME = "darwin"
-# What says something of the whole picture or of another annotation, and is no object.
-_NO_SHAPES = ("tag", "raster_layer", "string", "graph", "link", "keypoint", "eye")
+# What says something of the whole picture or of another annotation, and is no object; the masks'
+# layer of pixels is no annotation of its own.
+_NO_SHAPES = {
+    "tag": "a tag of the whole picture",
+    "keypoint": "a point",
+    "string": "a string of other annotations",
+    "graph": "a graph of other annotations",
+    "link": "a link between annotations",
+    "eye": "the points of an eye",
+}
+_PIXELS = "raster_layer"
 
 
 def is_darwin(look: Look) -> bool:
@@ -60,8 +69,9 @@ def _file(into: LabelledPictures, file: Path, about: dict[str, Any], annotations
     objects = [item for item in annotations if isinstance(item, dict) and not _no_shape(item)]
     into.data.balance.found(len(objects))
     for item in annotations:
-        if isinstance(item, dict) and "tag" in item:
-            detail = f"a tag of the whole picture: {item.get('name')}"
+        kind = next((key for key in _NO_SHAPES if isinstance(item, dict) and key in item), "")
+        if kind:
+            detail = f"{_NO_SHAPES[kind]}: {item.get('name')}"
             into.data.problems.add("no box", where, detail)
     if len(slots) > 1:
         detail = f"it has {len(slots)} slots; only boxes of the first are taken"
@@ -77,7 +87,9 @@ def _file(into: LabelledPictures, file: Path, about: dict[str, Any], annotations
         into.data.balance.miss(str(file), "its picture is not there")
         return
     into.data.balance.use(str(file))
-    for place, item in enumerate(objects, 1):
+    for place, item in enumerate(annotations, 1):
+        if not isinstance(item, dict) or _no_shape(item):
+            continue
         named = item.get("slot_names")
         if len(slots) == 1 or not isinstance(named, list) or slot.get("slot_name") in named:
             _object(into, image, item, f"{where}: annotation {place}")
@@ -102,7 +114,7 @@ def _names(about: dict[str, Any], slot: dict[str, Any], file: Path) -> list[str]
 
 
 def _no_shape(item: dict[str, Any]) -> bool:
-    return any(key in item for key in _NO_SHAPES)
+    return _PIXELS in item or any(key in item for key in _NO_SHAPES)
 
 
 def _object(into: LabelledPictures, image: int, item: dict[str, Any], where: str) -> None:
@@ -130,6 +142,9 @@ def _object(into: LabelledPictures, image: int, item: dict[str, Any], where: str
         points = _flat(part.get(key)) if isinstance(part, dict) else []
         if len(points) >= 4:
             return into.box(image, label, around(points), where, f"a {kind}")
+    if "mask" in item:
+        detail = "a mask of pixels without a box, which the brush draws"
+        return into.data.problems.add("no box", where, detail)
     kinds = ", ".join(key for key in item if key not in _ABOUT) or "nothing"
     return into.data.problems.add("no box", where, f"it has {kinds[:80]}")
 

@@ -6,8 +6,9 @@ imageData, imageHeight, imageWidth; `shape.py` names the types) and of X-AnyLabe
 `quadrilateral`, `difficult` and more. Points are pixels from the upper left corner of the picture
 as its EXIF tag turns it (`LabelFile.load_image_file`). A rectangle has two opposite corners in
 labelme, four in X-AnyLabeling since 2.4; a circle its centre and a point on it; a `mask` the first
-and the last pixel of its box (`utils/shape.py`: `mask[y1 : y2 + 1, x1 : x2 + 1]`). Shapes of one
-`group_id` stay objects of their own.
+and the last pixel of its box (`utils/shape.py`: `mask[y1 : y2 + 1, x1 : x2 + 1]`). Polygons of one
+class and one `group_id` are parts of one object, and shapes called `__ignore__` are none, as
+`examples/instance_segmentation/labelme2coco.py` of labelme 6.3.1 has it.
 
 A picture without a file has no annotations, as in labelme, where it is one not yet labelled.
 """
@@ -18,6 +19,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from core.data.importers.boxes import around
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
@@ -27,6 +30,9 @@ from core.data.importers.image_files import walk_images
 from core.data.importers.report import Watch
 
 NAME = "labelme"
+_NO_CLASS = ("__ignore__", "_background_")
+_POLYGONS = ("polygon", "quadrilateral", None)
+_NAMES = {"linestrip": "a line strip", "line": "a line", "points": "several points"}
 
 
 def is_labelme(look: Look) -> bool:
@@ -68,7 +74,7 @@ def _listed(into: LabelledPictures) -> list[str]:
     lines = into.read(file).decode("utf-8-sig", "replace").splitlines()
     into.data.balance.describe(file)
     names = [line.strip() for line in lines]
-    return [name for name in names if name and name not in ("__ignore__", "_background_")]
+    return [name for name in names if name and name not in _NO_CLASS]
 
 
 def _file(into: LabelledPictures, file: Path, value: dict[str, Any]) -> None:
@@ -89,7 +95,8 @@ def _file(into: LabelledPictures, file: Path, value: dict[str, Any]) -> None:
         size=(width, height),
     )
     shapes = value["shapes"]
-    into.data.balance.found(len(shapes))
+    groups = _groups(shapes)
+    into.data.balance.found(len(shapes) - sum(len(parts) - 1 for parts in groups.values()))
     if image is None:
         why = "its picture is not there"
         if value.get("imageData"):
@@ -97,14 +104,61 @@ def _file(into: LabelledPictures, file: Path, value: dict[str, Any]) -> None:
         into.data.balance.miss(str(file), why)
         return
     into.data.balance.use(str(file))
+    parts = {place: of_one for of_one in groups.values() for place in of_one}
     for place, shape in enumerate(shapes, 1):
-        _shape(into, image, shape, f"{where}: shape {place}")
+        of_one = parts.get(place, [place])
+        if len(of_one) == 1:
+            _shape(into, image, shape, f"{where}: shape {place}")
+        elif place == of_one[0]:
+            _joined(into, image, [shapes[part - 1] for part in of_one], f"{where}: shape {place}")
+
+
+def _groups(shapes: list[Any]) -> dict[tuple[str, str], list[int]]:
+    """Return the places, from 1, of sound polygons by their class and `group_id`."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for place, shape in enumerate(shapes, 1):
+        if isinstance(shape, dict) and shape.get("group_id") is not None and _flat(shape):
+            key = (str(shape.get("label")), str(shape["group_id"]))
+            found.setdefault(key, []).append(place)
+    return found
+
+
+def _flat(shape: dict[str, Any]) -> list[float]:
+    """Return the points of a polygon as x, y, x, y, …, [] of another shape or a bad one."""
+    listed = shape.get("points")
+    if shape.get("shape_type") not in _POLYGONS or not isinstance(listed, list) or len(listed) < 3:
+        return []
+    pairs = [numbers(pair, 2) for pair in listed]
+    return [] if None in pairs else [value for pair in pairs if pair for value in pair]
+
+
+def _joined(into: LabelledPictures, image: int, parts: list[dict[str, Any]], where: str) -> None:
+    """Add the object of several polygons: the box around them all."""
+    name = parts[0].get("label")
+    if name in _NO_CLASS:
+        return into.data.problems.add("ignored object", where, _ignored(str(name)))
+    label = into.label(name, where)
+    if label is None:
+        return None
+    flats = [[round(value, 3) for value in _flat(part)] for part in parts]
+    box = around([value for flat in flats for value in flat])
+    shape = msgspec.json.encode(flats).decode()
+    if into.data.box(image, label, box, where, segmentation=shape):
+        detail = f"{len(parts)} polygons of group {str(parts[0]['group_id'])[:40]} are one object"
+        into.data.problems.add("parts of one object", where, detail, "kept")
+    return None
+
+
+def _ignored(name: str) -> str:
+    return f"{name} is labelme's word for what is no object"
 
 
 def _shape(into: LabelledPictures, image: int, shape: Any, where: str) -> None:
     if not isinstance(shape, dict):
         return into.data.problems.add("wrong type", where, "it is no shape")
-    label = into.label(shape.get("label"), where)
+    if (name := shape.get("label")) in _NO_CLASS:
+        return into.data.problems.add("ignored object", where, _ignored(name))
+    label = into.label(name, where)
     listed = shape.get("points")
     pairs = [numbers(pair, 2) for pair in listed] if isinstance(listed, list) else []
     flat = [value for pair in pairs if pair for value in pair]
@@ -128,6 +182,6 @@ def _shape(into: LabelledPictures, image: int, shape: Any, where: str) -> None:
         return into.outline(image, label, flat, where, "a turned box")
     if kind in ("polygon", "quadrilateral"):
         return into.outline(image, label, flat, where)
-    if kind in ("linestrip", "line", "points") and len(pairs) > 1:
-        return into.box(image, label, around(flat), where, f"a {kind}")
+    if kind in _NAMES and len(pairs) > 1:
+        return into.box(image, label, around(flat), where, _NAMES[kind])
     return into.data.problems.add("no box", where, f"a shape of type {str(kind)[:40]}")
