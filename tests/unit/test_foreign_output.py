@@ -122,6 +122,25 @@ def test_it_is_named_with_the_way_on(
     assert what in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("notes.pth", "'notes.pth' cannot be read as a checkpoint"),
+        ("notes.jpg", "'notes.jpg' cannot be read as a checkpoint"),
+        ("", "is no run's folder: it holds neither settings nor checkpoint_last.pth"),
+    ],
+)
+def test_what_is_nobodys_output_is_refused_before_the_start(
+    name: str, what: str, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = workspace.root / "elsewhere"
+    folder.mkdir()
+    (folder / (name or "x.txt")).write_text("hello")
+    words = ["train", "--project", "cells", "--resume", str(folder / name), "--dry-run"]
+    assert main(["--workspace", str(workspace.root), *words]) == 2
+    assert what in " ".join(capsys.readouterr().err.split())
+
+
 def test_one_among_the_runs_is_known_by_its_name(workspace: Workspace) -> None:
     pytest.importorskip("torch")
     rfdetr_before_it_wrote_settings(workspace.runs_dir / "theirs")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from import_data import png
-from tool_data import labelme, put, read, rows, shape
+from tool_data import annotation, labelme, put, read, result, rows, shape, task
 
 from core.common.errors import ImportFailed
 from core.data.importers.balance.doubts import LooksWrong, weigh
@@ -210,3 +210,9 @@ def test_the_same_labels_in_two_files_stop_an_import(tmp_path: Path) -> None:
     weigh(data, tmp_path, Watch(), anyway=True)
     (tmp_path / "export.json").unlink()
     weigh(read("via", tmp_path), tmp_path, Watch(), anyway=False)
+
+
+def test_a_point_of_label_studio_is_called_one(tmp_path: Path) -> None:
+    nose = result("keypointlabels", label="nose", x=22.5, y=31.7, width=0.18)
+    folder = put(tmp_path, {"a.json": [task("a.png", annotation(nose))], "a.png": None})
+    assert ("no box", "a point") in told(read("label-studio", folder))

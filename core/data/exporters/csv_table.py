@@ -28,12 +28,13 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
             tables[split] = csv.writer(file, lineterminator="\n")
             tables[split].writerow(_HEADER)
         for image, rows in snapshot.by_image():
-            for _, _, number, x, y, w, h, _, _ in labelled.kept(rows):
+            for _, _, number, x, y, w, h, _, _ in labelled.boxes(rows):
                 corners = map(decimal, (x, y, x + w, y + h))
                 name = snapshot.classes[number]
                 tables[image.split].writerow(
                     [image.name, image.width, image.height, name, *corners]
                 )
+    labelled.unused(snapshot)
 
 
 export_csv = partial(

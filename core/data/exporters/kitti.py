@@ -8,6 +8,7 @@ counted. Crowd regions are left out; `DontCare` is of no class.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,17 +26,32 @@ def _place(_snapshot: Snapshot, image: Image) -> str:
 def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
     for split in snapshot.splits():
         (folder / _FOLDERS[split] / "label_2").mkdir()
-    names = [_name(name) for name in snapshot.classes]
+    names = _names(snapshot.classes)
     changed = sum(name != written for name, written in zip(snapshot.classes, names, strict=True))
     labelled.lost("space in a class name (written as _)", changed)
     for image, rows in snapshot.by_image():
         text = "".join(
             f"{names[number]} 0 0 -10 {decimal(x)} {decimal(y)} {decimal(x + w)} {decimal(y + h)}"
             f" {_UNKNOWN}\n"
-            for _, _, number, x, y, w, h, _, _ in labelled.kept(rows)
+            for _, _, number, x, y, w, h, _, _ in labelled.boxes(rows)
         )
         labels = folder / _FOLDERS[image.split] / "label_2"
         (labels / f"{image.stem}.txt").write_text(text, encoding="utf-8")
+    labelled.unused(snapshot)
+
+
+def _names(classes: Sequence[str]) -> list[str]:
+    """Return the names that are written: two that differ by spaces alone stay two."""
+    taken = {name for name in classes if name == _name(name)}
+    written = []
+    for name in classes:
+        plain, number = _name(name), 1
+        while plain != name and plain in taken:
+            number += 1
+            plain = f"{_name(name)}_{number}"
+        taken.add(plain)
+        written.append(plain)
+    return written
 
 
 def _name(name: str) -> str:

@@ -2,7 +2,7 @@
 
 Corners are whole pixels, counted from 1, both within the box, as the development kit has them (see
 `core.data.importers.formats.voc`): a box comes back within half a pixel on each side. Crowd regions
-are left out and counted; the format has none.
+and classes without a box are left out and counted, for the format has none, as are outlines.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
     stems: dict[str, list[str]] = {split: [] for split in _SETS}
     for image, rows in snapshot.by_image():
         stems[image.split].append(image.stem)
-        text = _xml(image, labelled.kept(rows), snapshot.classes)
+        text = _xml(image, labelled.boxes(rows), snapshot.classes)
         (annotations / f"{image.stem}.xml").write_text(text, encoding="utf-8")
+    labelled.unused(snapshot)
     for split, names in stems.items():
         if names:
             lines = "".join(f"{name}\n" for name in names)

@@ -26,6 +26,8 @@ from core.data.store import Project
 _SUBSETS: Mapping[str | None, str] = {split: split for split in SPLITS} | {None: ""}
 # Outlines are written with three decimals; a box that differs by more was changed by itself.
 _SAME = 0.002
+# What is said of a format without a place for them.
+OUTLINES, UNUSED = "outlines, whose boxes are written", "classes without a box"
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Labelled:
 
     annotations: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
 
     def kept(self, rows: list[Row]) -> list[Row]:
         """Return the rows without crowd regions, which most formats have none of; count both."""
@@ -41,6 +44,17 @@ class Labelled:
         self.lost("crowd regions", len(rows) - len(kept))
         self.annotations += len(kept)
         return kept
+
+    def boxes(self, rows: list[Row]) -> list[Row]:
+        """Return the rows that `kept` does, for a format of boxes; count outlines too."""
+        kept = self.kept(rows)
+        self.seen.update(row[2] for row in kept)
+        self.lost(OUTLINES, sum(row[8] is not None for row in kept))
+        return kept
+
+    def unused(self, snapshot: Snapshot) -> None:
+        """Note the classes of which `boxes` had none, for a format that lists no names."""
+        self.lost(UNUSED, len(snapshot.classes) - len(self.seen))
 
     def lost(self, what: str, count: int = 1) -> None:
         """Note that something could not be written."""
@@ -121,7 +135,7 @@ def objects(
     for _, _, number, x, y, w, h, _, shape in labelled.kept(rows):
         outline = _outline(shape, (x, y, w, h)) if outlines else None
         if shape is not None and outline is None:
-            labelled.lost("outlines, whose boxes are written")
+            labelled.lost(OUTLINES)
         shown.append((number, (x, y, w, h), outline))
     return shown
 

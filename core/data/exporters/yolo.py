@@ -1,8 +1,8 @@
 """YOLO as Ultralytics reads it: `data.yaml` and, for each split, `images` and `labels`.
 
 A line is the class number and the box's centre, width and height as fractions of the image, with
-six decimals. The format has no crowd regions; they are left out and counted. Polygons are not
-written: their boxes are, since this is for detectors.
+six decimals. The format has no crowd regions; they are left out and counted. Of polygons the
+boxes are written, which is counted, since this is for detectors.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
         lines = [
             f"{number} {(x + w / 2) / width:.6f} {(y + h / 2) / height:.6f}"
             f" {w / width:.6f} {h / height:.6f}\n"
-            for _, _, number, x, y, w, h, _, _ in labelled.kept(rows)
+            for _, _, number, x, y, w, h, _, _ in labelled.boxes(rows)
         ]
         file = folder / image.split / "labels" / f"{image.stem}.txt"
         file.write_text("".join(lines), encoding="ascii")

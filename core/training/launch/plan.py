@@ -25,6 +25,7 @@ from core.training.run.checkpoints import (
     LAST,
     named_epoch,
     periodic,
+    require_checkpoint,
     require_state,
     resume_file,
 )
@@ -128,12 +129,19 @@ def plan_settings(
         wanted = find_run(workspace, str(config.resume)).path
     if wanted is not None and not _is_ours(wanted):
         refuse_foreign(wanted, project)
+        if wanted.is_file():
+            require_checkpoint(wanted)
     if wanted is not None and wanted.is_file():
         require_state(wanted)
     folder = wanted.parent if wanted is not None and wanted.is_file() else wanted
     if folder is None or wanted is None:
         return None, config
     if not (folder / CONFIG_FILE).is_file():
+        if wanted.is_dir() and not (wanted / LAST).is_file():
+            raise RunError(
+                f"'{clean(str(wanted))}' is no run's folder: it holds neither settings nor {LAST}.",
+                "Give the folder or name of a run, or a checkpoint of one.",
+            )
         return None, config.with_changes(origin=Origin(run=None, checkpoint=resume_file(wanted)))
     skipped = ("resume", "output_dir", "dataset", "notes", "origin")
     chosen = absolute_paths(workspace, config)

@@ -28,6 +28,7 @@ from core.training.run.events import Event, Started
 
 LAST: Final = "checkpoint_last.pth"
 BEST: Final = "best.pth"
+_ANOTHER = "Resume from another one: checkpoint_last.pth, or the newest checkpoint_epoch_N.pth."
 _PERIODIC = re.compile(r"checkpoint_epoch_(\d+)\.pth")
 
 # Where the run's own state lies in a checkpoint: under the state key of RunRecorder.
@@ -190,6 +191,17 @@ def _lies_in(path: Path, run_dir: Path) -> bool:
     return run_dir.resolve() in (path.resolve(), path.resolve().parent)
 
 
+def require_checkpoint(path: Path) -> None:
+    """Raise RunError if the file `path` is nothing that `torch.save` writes; without torch.
+
+    That is a ZIP archive since 1.6, a pickle before.
+    """
+    with path.open("rb") as file:
+        head = file.read(2)
+    if head not in (b"PK", b"\x80\x02"):
+        raise RunError(f"'{clean(path.name)}' cannot be read as a checkpoint.", _ANOTHER)
+
+
 def require_state(path: Path) -> None:
     """Raise RunError if the file `path` holds weights only, or is no checkpoint; without torch.
 
@@ -219,9 +231,7 @@ def read_info(path: Path) -> CheckpointInfo:
 
     Raises RunError for a file that is no checkpoint, and for one that holds weights only.
     """
-    content = load_checkpoint(
-        path, "Resume from another one: checkpoint_last.pth, or the newest checkpoint_epoch_N.pth."
-    )
+    content = load_checkpoint(path, _ANOTHER)
     if (
         not isinstance(content, dict) or "loops" not in content
         or not content.get("optimizer_states")

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from core.data.exporters.snapshot import Snapshot
-from core.data.exporters.writing import Labelled, export_labels, objects, place_of
+from core.data.exporters.writing import UNUSED, Labelled, export_labels, objects, place_of
 
 _FILE = "_annotations.createml.json"
 
@@ -38,7 +38,7 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
         lists.setdefault((folder / place_of(snapshot, image)).parent, []).append(record)
     for place, records in lists.items():
         (place / _FILE).write_bytes(msgspec.json.encode(records) + b"\n")
-    labelled.lost("classes without a box", len(snapshot.classes) - len(seen))
+    labelled.lost(UNUSED, len(snapshot.classes) - len(seen))
 
 
 export_createml = partial(export_labels, _write)

@@ -212,6 +212,8 @@ class _Task:
         if kind == "brush":
             detail = "a brush's mask: export Brush to COCO for these"
             return into.data.problems.add("no box", where, detail)
+        if kind == "keypoint":
+            return into.data.problems.add("no box", where, "a point")
         return into.data.problems.add("no box", where, f"a {kind} without the numbers of a box")
 
 
