@@ -4,8 +4,8 @@
 
 Makes a YOLO set of FILES / 2 pictures with a label file each, and a COCO set of FILES pictures with
 three boxes each, and imports both with the files left in place: as they are, and with readers that
-note no more than which files they used, and no balance. Medians of REPEATS (5), taken in turns, each
-in a process of its own. Exits with 1 when a limit is broken.
+note no more than which files they used, and no balance. Medians of REPEATS (5), taken in turns,
+each in a process of its own. Exits with 1 when a limit is broken.
 """
 
 from __future__ import annotations
