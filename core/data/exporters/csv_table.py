@@ -34,7 +34,7 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
                 tables[image.split].writerow(
                     [image.name, image.width, image.height, name, *corners]
                 )
-    labelled.unused(snapshot)
+    labelled.without_box(snapshot)
 
 
 export_csv = partial(

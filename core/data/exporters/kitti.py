@@ -37,7 +37,7 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
         )
         labels = folder / _FOLDERS[image.split] / "label_2"
         (labels / f"{image.stem}.txt").write_text(text, encoding="utf-8")
-    labelled.unused(snapshot)
+    labelled.without_box(snapshot)
 
 
 def _names(classes: Sequence[str]) -> list[str]:

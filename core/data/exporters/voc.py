@@ -27,7 +27,7 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
         stems[image.split].append(image.stem)
         text = _xml(image, labelled.boxes(rows), snapshot.classes)
         (annotations / f"{image.stem}.xml").write_text(text, encoding="utf-8")
-    labelled.unused(snapshot)
+    labelled.without_box(snapshot)
     for split, names in stems.items():
         if names:
             lines = "".join(f"{name}\n" for name in names)

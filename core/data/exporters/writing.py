@@ -27,7 +27,7 @@ _SUBSETS: Mapping[str | None, str] = {split: split for split in SPLITS} | {None:
 # Outlines are written with three decimals; a box that differs by more was changed by itself.
 _SAME = 0.002
 # What is said of a format without a place for them.
-OUTLINES, UNUSED = "outlines, whose boxes are written", "classes without a box"
+OUTLINES = "outlines, whose boxes are written"
 
 
 @dataclass
@@ -43,18 +43,18 @@ class Labelled:
         kept = [row for row in rows if not row[7]]
         self.lost("crowd regions", len(rows) - len(kept))
         self.annotations += len(kept)
+        self.seen.update(row[2] for row in kept)
         return kept
 
     def boxes(self, rows: list[Row]) -> list[Row]:
         """Return the rows that `kept` does, for a format of boxes; count outlines too."""
         kept = self.kept(rows)
-        self.seen.update(row[2] for row in kept)
         self.lost(OUTLINES, sum(row[8] is not None for row in kept))
         return kept
 
-    def unused(self, snapshot: Snapshot) -> None:
-        """Note the classes of which `boxes` had none, for a format that lists no names."""
-        self.lost(UNUSED, len(snapshot.classes) - len(self.seen))
+    def without_box(self, snapshot: Snapshot) -> None:
+        """Count the classes without a box, for a format that names those of its boxes only."""
+        self.lost("classes without a box", len(snapshot.classes) - len(self.seen))
 
     def lost(self, what: str, count: int = 1) -> None:
         """Note that something could not be written."""

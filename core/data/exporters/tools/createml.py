@@ -14,17 +14,15 @@ from typing import Any
 import msgspec
 
 from core.data.exporters.snapshot import Snapshot
-from core.data.exporters.writing import UNUSED, Labelled, export_labels, objects, place_of
+from core.data.exporters.writing import Labelled, export_labels, objects, place_of
 
 _FILE = "_annotations.createml.json"
 
 
 def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
     lists: dict[Path, list[dict[str, Any]]] = {}
-    seen: set[int] = set()
     for image, rows in snapshot.by_image():
         shown = objects(rows, labelled, outlines=False)
-        seen.update(label for label, _, _ in shown)
         record = {
             "image": image.name,
             "annotations": [
@@ -38,7 +36,7 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
         lists.setdefault((folder / place_of(snapshot, image)).parent, []).append(record)
     for place, records in lists.items():
         (place / _FILE).write_bytes(msgspec.json.encode(records) + b"\n")
-    labelled.lost(UNUSED, len(snapshot.classes) - len(seen))
+    labelled.without_box(snapshot)
 
 
 export_createml = partial(export_labels, _write)
