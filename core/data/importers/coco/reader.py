@@ -174,7 +174,13 @@ class _Reader:
                 good.append((key, name, parent))
                 if self.panoptic and not flag_of(record.get("isthing", 1)):
                     stuff.add(key)
+        first: dict[str, Any] = {}
         for key, name, parent in good:
+            if first.setdefault(name, key) != key:
+                detail = f"'{name}' is the name of category {first[name]} too: they are one class"
+                self.data.problems.add(
+                    "duplicate category name", self._where(f"category {key}"), detail, "kept"
+                )
             root = (
                 key == 0
                 and (parent or "none").lower() == "none"
