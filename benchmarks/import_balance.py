@@ -4,8 +4,8 @@
 
 Makes a YOLO set of FILES / 2 pictures with a label file each, and a COCO set of FILES pictures with
 three boxes each, and imports both with the files left in place: as they are, and with readers that
-note nothing and no balance. Medians of REPEATS (5), taken in turns, each in a process of its own.
-Exits with 1 when a limit is broken.
+note no more than which files they used, and no balance. Medians of REPEATS (5), taken in turns,
+each in a process of its own. Exits with 1 when a limit is broken.
 """
 
 from __future__ import annotations
@@ -70,9 +70,10 @@ def one(kind: str, folder: Path, weighed: bool) -> float:
         if weighed:
             call(project, folder / kind, files="reference")
         else:
+            # A reader of YOLO looks again at each label file of which it has not noted the use.
             nothing = {
                 name: lambda *_, **__: None
-                for name in ("use", "leave", "miss", "line", "split", "found", "root", "describe")
+                for name in ("leave", "miss", "line", "split", "found", "root", "describe")
             }
             with (
                 patch.object(import_folder, "weigh", lambda *_, **__: None),

@@ -317,7 +317,7 @@ MISTAKES: list[tuple[str, Callable[..., Any], Callable[[Path], Path], str]] = [
     ("boxes outside", import_voc, lambda p: voc(p, 6, "700 500 720 510"), "outside their pictures"),
     ("two corners in COCO", import_coco, two_corners, "6 of 6 boxes lie outside their pictures"),
     ("damaged XML", import_voc, damaged, "2 of 6 label files cannot be taken: it is not XML"),
-    ("other ids", import_coco, other_ids, "None of 6 objects could be taken: unknown image 6"),
+    ("other ids", import_coco, other_ids, "left out are: 6 unknown image"),
     ("other names", import_coco, renamed, "2 of 6 pictures are not there by the names"),
     ("no label file", import_yolo, lambda p: yolo(p, {}), "None of the 6 images has a label file"),
 ]  # fmt: skip
@@ -353,7 +353,7 @@ FINE: list[tuple[str, Callable[..., Any], Callable[[Path], Path]]] = [
     ("a slip", import_yolo, lambda p: yolo(p, {**each(5), "5": "car 1 2\n"})),
     ("boxes a little past", import_voc, lambda p: voc(p, 6, "50 30 66 52")),
     ("boxes of one pixel", import_voc, lambda p: voc(p, 6, "5 5 6 6")),
-    ("three pictures, all wrong", import_yolo, lambda p: yolo(p, kitti(3), images=3)),
+    ("three pictures, all wrong", import_yolo, lambda p: yolo(p, each(3, "0 a b c d\n"), images=3)),
     ("three empty labels", import_yolo, lambda p: yolo(p, each(3, ""), images=3)),
     ("one of three misnamed", import_yolo, lambda p: yolo(p, {**each(2), "x": BOX}, images=3)),
 ]

@@ -21,6 +21,7 @@ class Kind:
 
 
 COCO = Kind("coco-dir", "COCO")
+_DARKNET = "_darknet.labels"
 YOLO = Kind("yolo", "YOLO")
 VOC = Kind("voc", "Pascal VOC")
 ORIGINAL = Kind("original", "a project of the original Batman")
@@ -100,8 +101,11 @@ def _by_names(look: Look) -> Kind | None:
         voc = voc or (look.path / "Annotations").is_dir()
         # Deeper ones tell by what is in them.
         voc = voc or any("<annotation" in head for head in look.heads(".xml", most=3))
-        labels = (look.path / "labels").is_dir()
-    if yolo:
+        labels = (look.path / "labels").is_dir() or any(
+            "/labels/" in name and name.endswith(".txt") for name in names
+        )
+    # Roboflow's Darknet has its list of classes in each split's folder, and no description.
+    if yolo or any(name.endswith(_DARKNET) for name in names):
         return YOLO
     if coco:
         return COCO

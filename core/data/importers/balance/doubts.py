@@ -5,7 +5,7 @@ or name makes of all: a picture that *loses* its labels is one without a label f
 file without a picture lies there. From a third on that is no accident of a few names. Objects may
 be left out one by one for good reasons; a third of all, or most of them for one reason, has one
 cause. A set of at most three pictures is somebody's try: all that is wrong with it is told, and
-seen at once, so it is not stopped.
+seen at once, so it stops only where two boxes or more are all of them another format's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.report import Problem, Watch
 
 SMALL = 3
-# Fewer objects than this, and a third of them, are single slips.
+# Fewer objects than this, and a third of them, are single slips; most of them are not.
 _SLIPS = 10
 # So begin the reasons that are no fault of what is in a label file: its picture is not there or not
 # taken, or it is no label file at all.
@@ -144,14 +144,14 @@ def _doubt(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
     if twice := _labelled_twice(sets):
         return twice
     if sheet.images.taken <= SMALL:
-        return None
+        return _other_text(sheet, sets) or _wrong_numbers(sheet, sets)
     return (
         _refused_files(sheet)
         or _lost_labels(sheet, unmet)
         or _lost_pictures(sheet, left_out_of(sets)["missing image"])
         or _other_text(sheet, sets)
         or _wrong_numbers(sheet, sets)
-        or _lost_objects(sheet)
+        or _lost_objects(sheet, sets)
         or _all_empty(sheet)
     )
 
@@ -173,6 +173,11 @@ def _labelled_twice(sets: Sequence[DataSet]) -> tuple[str, str] | None:
                 "Import the one that is meant: name the file instead of the folder.",
             )
     return None
+
+
+def _most(count: int, of: int) -> bool:
+    """Whether `count` is at least half of many, or all of a few that are no single slip."""
+    return 2 * count >= of if count > SMALL else 2 <= count == of
 
 
 def _third(count: int, of: int) -> bool:
@@ -230,7 +235,7 @@ def _lost_pictures(sheet: Sheet, missing: int) -> tuple[str, str] | None:
 def _other_text(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
     """Text of another format that was read as YOLO."""
     bad = sheet.objects.left.get("bad line", 0)
-    if bad <= SMALL or 2 * bad < sheet.objects.found:
+    if not _most(bad, sheet.objects.found):
         return None
     lines = [p.detail.partition(": ")[2] or p.detail for p in _problems(sets, "bad line")]
     message = f"{bad:,} of {plural(sheet.objects.found, 'line')} in the label files are no boxes"
@@ -240,6 +245,8 @@ def _other_text(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None
                 f"{message} of YOLO: they are {name}'s, such as '{clean(lines[0])}'.",
                 f"Import it as {name}, or have it exported as YOLO.",
             )
+    if bad <= SMALL:
+        return None
     return f"{message} of YOLO, such as '{clean(lines[0])}'.", "Is it another format?"
 
 
@@ -250,7 +257,7 @@ def _problems(sets: Sequence[DataSet], kind: str) -> list[Problem]:
 def _wrong_numbers(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
     found, taken = sheet.objects.found, sheet.objects.taken
     pixels = sum(data.balance.suspects["pixels"] for data in sets)
-    if pixels > SMALL and 2 * pixels >= found:
+    if _most(pixels, found):
         return (
             f"The numbers of {pixels:,} of {plural(found, 'box')} are pixels; YOLO's are fractions"
             " of the picture, from 0 to 1.",
@@ -268,7 +275,7 @@ def _wrong_numbers(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | N
             " two corners?",
         )
     tiny = sum(map(_in_first_pixel, sets))
-    if tiny > SMALL and 2 * tiny >= taken:
+    if _most(tiny, taken):
         return (
             f"{tiny:,} of {plural(taken, 'box')} lie within the first pixel: their numbers are"
             " fractions from 0 to 1, and this format's are pixels.",
@@ -287,7 +294,7 @@ def _in_first_pixel(data: DataSet) -> int:
     )
 
 
-def _lost_objects(sheet: Sheet) -> tuple[str, str] | None:
+def _lost_objects(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
     objects = sheet.objects
     nothing = not objects.taken and objects.found > SMALL
     # What went with a picture that is not there costs no other picture its labels.
@@ -295,12 +302,20 @@ def _lost_objects(sheet: Sheet) -> tuple[str, str] | None:
     # Nor is it lost what the set itself says is not to be counted.
     found -= sum(objects.left.get(kind, 0) for kind in IGNORED)
     lost = found - objects.taken
-    if not nothing and (lost < _SLIPS or 3 * lost < found):
+    most = lost > SMALL and 2 * lost > found
+    if not nothing and not most and (lost < _SLIPS or 3 * lost < found):
         return None
     reasons = sorted(objects.left.items(), key=lambda item: -item[1])
-    told = ", ".join(f"{clean(why)} {n:,}" for why, n in reasons[:3])
+    told = ", ".join(f"{n:,} {clean(why)}" for why, n in reasons[:3])
     which = "None" if nothing else f"Only {objects.taken:,}"
-    return f"{which} of {plural(objects.found, 'object')} could be taken: {told}.", ""
+    message = f"{which} of {plural(objects.found, 'object')} could be taken, left out are: {told}."
+    first = next((p for why, _ in reasons for p in _problems(sets, why)), None)
+    if first is None:
+        return message, ""
+    hint = f"Such as {clean(first.where)}: {clean(first.detail)}."
+    if first.kind == "unknown category":
+        hint += " Is the list of classes another set's, or do the label files count from 1?"
+    return message, hint
 
 
 def _all_empty(sheet: Sheet) -> tuple[str, str] | None:

@@ -134,6 +134,10 @@ def _image_sets(folder: Path, folders: Folders, data: DataSet) -> dict[str, str 
 
 
 def key_of(name: str) -> str:
-    """Return what an image's path is told by in lists: its letters, without a picture's ending."""
+    """Return what a picture is told by in lists: its path's letters, without a file's ending.
+
+    The kit's lists have no endings; lists made by hand name the picture or its XML file.
+    """
     name = name.replace("\\", "/").removeprefix("./")
-    return letters(os.path.splitext(name)[0] if is_image(name) else name)  # noqa: PTH122
+    ended = is_image(name) or name.lower().endswith(".xml")
+    return letters(os.path.splitext(name)[0] if ended else name)  # noqa: PTH122

@@ -83,6 +83,8 @@ def find(source: Path, folders: Folders, data: DataSet) -> Layout:
     names = names_file(source, folders, data)
     if names is not None:
         return Layout(source, listed(names, data), undescribed(source, folders))
+    if (below := _below(source, folders, data)) is not None:
+        return below
     labels = Labels(source, folders)
     if "labels" in map(str.lower, folders.folders(str(source))) or any(
         labels.find(f"{source}/{image}") for image in walk_images(source)
@@ -111,6 +113,38 @@ def _description(source: Path, folders: Folders) -> Path | None:
     if describing:
         return describing[0]
     return found[0] if len(found) == 1 else None
+
+
+def _below(source: Path, folders: Folders, data: DataSet) -> Layout | None:
+    """Return the layout that descriptions one folder down tell, None when there are none.
+
+    A split's folder may have a copy of its own, which names the classes; the only set that is
+    wrapped in a folder is that set. Raises `ImportFailed` for several sets beside each other.
+    """
+    inner = [source / name for name in sorted(folders.folders(str(source)))]
+    found = [file for folder in inner if (file := _description(folder, folders)) is not None]
+    found = [file for file in found if _describes(file)]
+    if not found or "labels" in (folder.name.lower() for folder in inner):
+        return None
+    told = ", ".join(f"{clean(f'{file.parent.name}/{file.name}')}" for file in found[:5])
+    if all(split_named(file.parent.name) for file in found):
+        each = [_names(_loaded(file), file.name, file.parent, data) for file in found]
+        if any(names != each[0] for names in each):
+            raise ImportFailed(
+                f"The classes of the splits in '{clean(str(source))}' differ: {told}.",
+                "Give them one list of classes, or import each split's folder by itself.",
+            )
+        for file in found:
+            data.balance.describe(file)
+        if each[0] is not None:
+            return Layout(source, each[0], undescribed(source, folders))
+        return None
+    if len(found) == 1:
+        return _described(found[0], folders, data)
+    raise ImportFailed(
+        f"There are {len(found)} data sets in '{clean(str(source))}': {told}.",
+        "Name the one to import; import the others after it, each by its own path.",
+    )
 
 
 def _describes(file: Path) -> bool:

@@ -59,8 +59,7 @@ def read_open_images(source: Path, watch: Watch) -> DataSet:
     if boxes:
         names = _names(pictures, tables)
         for file in tables if source.is_dir() else ():
-            noted = data.balance.used | data.balance.described
-            if file not in boxes and str(file) not in noted:
+            if file not in boxes and str(file) not in data.balance.described:
                 data.balance.leave(str(file), "no table of boxes")
         for file in boxes:
             _Boxes(pictures, file, names, root).read()
