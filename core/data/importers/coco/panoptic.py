@@ -3,7 +3,7 @@
 An annotation has `image_id`, `file_name` (a PNG in a folder named as the JSON file, in which a
 pixel of segment n has the colour R + 256 G + 65536 B = n) and `segments_info`, of which each has
 `id`, `category_id`, `area`, `bbox` and `iscrowd`; a category has `isthing`
-(https://cocodataset.org/#format-data, section 4; panopticapi at 7bb4655, `utils.py`, `rgb2id`).
+(https://cocodataset.org/#format-data, section 4; panopticapi at 2dfccfb, `utils.py`, `rgb2id`).
 """
 
 from __future__ import annotations
