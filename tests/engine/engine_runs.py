@@ -56,6 +56,8 @@ class Runs:
 
     def make(self, name: str, **settings: Any) -> Path:
         run = self.folder / name
+        # What the first try of a test left, should it be tried again.
+        shutil.rmtree(run, ignore_errors=True)
         run.mkdir()
         info = DatasetInfo(
             dir=self.dataset,
@@ -68,6 +70,7 @@ class Runs:
         return run
 
     def copy(self, run: Path, name: str) -> Path:
+        shutil.rmtree(self.folder / name, ignore_errors=True)
         return Path(shutil.copytree(run, self.folder / name))
 
     def start(self, run: Path, command: Sequence[str] = (), *, warm: bool = True) -> Any:
