@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from import_data import png, put
 from PIL import Image
-from table_samples import put_dota
+from table_samples import put_crowdhuman, put_dota
 from tool_data import labelme, shape
 
+from core.data.importers.formats.tables.crowdhuman import read_crowdhuman
 from core.data.importers.formats.tables.dota import read_dota
 from core.data.importers.formats.tools.cvat import read_cvat
 from core.data.importers.formats.voc import read_voc
@@ -115,6 +116,15 @@ def test_dotas_last_value_may_be_missing(tmp_path: Path) -> None:
     assert data.columns()[2].tolist() == [[4, 6, 20, 12]]
     assert data.problems.counts == {"turned boxes": 1}
     assert not data.extra, "not a difficult one"
+
+
+def test_crowdhumans_bodies_are_clipped(tmp_path: Path) -> None:
+    folder = put_crowdhuman(tmp_path)
+    line = {"ID": "273,a", "gtboxes": [{"fbox": [-10, 6, 30, 60], "tag": "person"}]}
+    put(folder / "annotation_train.odgt", json.dumps(line) + "\n")
+    data = read_crowdhuman(folder, Watch())
+    assert data.columns()[2].tolist() == [[0, 6, 20, 42]]
+    assert data.problems.counts["box past the edge"] == 1
 
 
 def test_cvats_default_is_no_split(tmp_path: Path) -> None:
