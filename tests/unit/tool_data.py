@@ -107,7 +107,7 @@ def task(image: str, *annotations: dict[str, Any], **changes: Any) -> dict[str, 
 RECTANGLE = {"x": 10.0, "y": 20.0, "width": 30.0, "height": 40.0, "rotation": 0}
 
 
-# VoTT 2.2
+# VoTT 2
 def asset(name: str, *regions: dict[str, Any], state: int = 2) -> dict[str, Any]:
     about = {
         "format": "png",
@@ -126,7 +126,7 @@ def region(kind: str, *tags: str, **box: float) -> dict[str, Any]:
     return {"id": "r", "type": kind, "tags": list(tags), "boundingBox": box, "points": points}
 
 
-# Supervisely SDK 6.73
+# Supervisely
 def drawn(kind: str, points: list[list[float]] | None = None, **rest: Any) -> dict[str, Any]:
     return {
         "id": 1,

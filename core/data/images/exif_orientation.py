@@ -1,13 +1,14 @@
 """Pictures that only their EXIF tag turns upright, and the one rule of how their boxes are meant.
 
-Boxes are of the picture as it is shown, turned by its tag. So do the programs to label with:
-browsers have turned every `<img>` since 2020 (CSS Images 3, `image-orientation: from-image`; Label
-Studio, VIA, makesense), CVAT turns on upload (`rotate_within_exif`), labelme
-(`apply_exif_orientation`) and labelImg (`QImageReader.setAutoTransform`) as they open, Roboflow
-strips the tag; and trainers read by OpenCV, whose `imread` turns unless told otherwise. Only where
-a data set records the size of the lying picture, which a quarter turn would swap, its boxes are of
-the picture as it is stored. A mirrored picture, or one that stands on its head, has the same size
-either way: it is taken as shown.
+Boxes are of the picture as it is shown, turned by its tag. So do programs to label with: browsers
+have turned every `<img>` since 2020 (CSS Images 3, `image-orientation`, whose initial value is
+`from-image`), CVAT turns what is uploaded (`ImageOps.exif_transpose`; cvat-ai/cvat, pull requests
+4529 and 7162), labelme (`_label_file.py`; wkentaro/labelme, 305) and labelImg (`QImageReader`;
+HumanSignal/labelImg, 650) turn as they open. Ultralytics takes a JPEG's size as turned (`exif_size`
+in `data/utils.py` at 00bfe34), and OpenCV's `imread` turns unless it is told otherwise (its
+documentation of `IMREAD_IGNORE_ORIENTATION`). Only where a data set records the size of the lying
+picture, which a quarter turn would swap, its boxes are of the picture as it is stored. A mirrored
+picture, or one that stands on its head, has the same size either way: it is taken as shown.
 
 rfdetr 1.11.2 reads pictures as they are stored (`datasets/io_utils.py`: Pillow or simplejpeg, no
 `exif_transpose`), all formats but TIFF, which Pillow turns itself as it loads the pixels.
@@ -71,7 +72,7 @@ def orientation_of(image: Image) -> int:
     """Return the EXIF orientation by which an open picture is still to be turned, 1 to 8.
 
     1 when it says none, and for TIFF: Pillow gives its size turned as it opens the file and turns
-    the pixels as it loads them (`TiffImagePlugin`, 11.0 to 13.0), the tag still being there.
+    the pixels as it loads them (measured with 13.0.0), the tag still being there.
     """
     if image.format == "TIFF":
         return 1

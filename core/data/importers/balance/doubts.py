@@ -54,9 +54,10 @@ _FOR_MANY = frozenset(
 GO_ON = "If it is meant so, --anyway imports it as it is."
 
 # type, truncated (0 to 1), occluded (0 to 3, -1), alpha, then 11 or 12 numbers: the readme of
-# KITTI's object development kit.
+# KITTI's object development kit, as readers of it quote it.
 _KITTI = re.compile(r"[A-Za-z]\w* -?[\d.]+ -?\d(\.0+)? -?[\d.]+( -?[\d.e+-]+){4,12}")
-# Eight numbers, the class and whether it is difficult: the page of DOTA's data set.
+# Eight numbers, the class and how difficult it is, which may be missing (`parse_dota_poly` of
+# CAPTAIN-WHU/DOTA_devkit at 097c901, `dota_utils.py`).
 _DOTA = re.compile(r"(-?[\d.]+ ){8}[A-Za-z][\w-]*( \d)?|imagesource:.*|gsd:.*")
 
 

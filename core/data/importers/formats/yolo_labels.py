@@ -1,8 +1,9 @@
 """Where the label file of an image lies in a YOLO set, and whose the label files are.
 
 Ultralytics puts `labels` where an image's path says `images` the last time (`img2label_paths` of
-ultralytics 8.3, `data/utils.py`); Darknet looks beside the image. Other sets put `labels` where an
-earlier folder says `images`, or into the folder of the images, and call the file `a.jpg.txt`.
+ultralytics at 00bfe34, `data/utils.py`); Darknet looks beside the image. Other sets put `labels`
+where an earlier folder says `images`, or into the folder of the images, and call the file
+`a.jpg.txt`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """What describes a YOLO data set: `data.yaml`, Darknet's `obj.data`, or its folders alone.
 
 The rules are those of Ultralytics' loader, which most sets are made for (`check_det_dataset` of
-ultralytics 8.3, `data/utils.py`): `path` is the root, each split is a folder, a list of folders, or
-a text file that lists images. A key of the file is a split when its name is one in any case (CVAT
-writes `Train`, `Validation`, `Test`); any other that leads to a folder or list that is there is a
-split without a name of ours, whose images are in no split. A list may also hold the images
-themselves (datumaro's `yolov8_detection_with_list_of_imgs`). Roboflow writes `../train/images`
-beside `train/`; a path that is not there is tried again without its leading `../`, by its letters,
-and then the end of it, for the file may have been written on another machine.
+ultralytics at 00bfe34, `data/utils.py`): `path` is the root, each split is a path or a list of
+them, to folders or to text files that list images. A key of the file is a split when its name is
+one in any case (CVAT writes `Train`, `Validation`, `Test`); any other that leads to a folder or
+list that is there is a split without a name of ours, whose images are in no split. A list may also
+hold the images themselves (datumaro's `yolov8_detection_with_list_of_imgs`). Roboflow writes
+`../train/images` beside `train/`; a path that is not there is tried again without its leading
+`../`, by its letters, and then the end of it, for the file may have been written on another
+machine.
 
 The folders that `data.yaml` names may lie anywhere, since the person who wrote it chose them. A
 line of a list of images may not lead out of the data set.

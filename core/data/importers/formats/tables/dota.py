@@ -1,9 +1,9 @@
 """DOTA: a text file for each picture in `labelTxt` beside `images`, with boxes that are turned.
 
 Two lines may come first (`imagesource:GoogleEarth`, `gsd:0.146`); a line is eight coordinates in
-pixels, the class, and how difficult it is, 0 to 2, which may be missing (CAPTAIN-WHU/DOTA_devkit,
-`dota_utils.parse_dota_poly`). The upright box around the corners is taken (its `dots4ToRec4` does
-the same), and the corners are kept as a polygon: this is said.
+pixels, the class, and how difficult it is, 0 to 2, which may be missing (CAPTAIN-WHU/DOTA_devkit
+at 097c901, `dota_utils.parse_dota_poly`). The upright box around the corners is taken (its
+`dots4ToRec4` does the same), and the corners are kept as a polygon: this is said.
 """
 
 from __future__ import annotations

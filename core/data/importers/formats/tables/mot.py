@@ -3,10 +3,10 @@
 A line is frame, track, left, top, width, height, and then whether it counts (0 is ignored in the
 evaluation), class and visibility; of ten values (MOT15) the last three are a place in the world and
 all are pedestrians. Frames and boxes are counted from 1 (motchallenge.net/instructions). Datumaro
-and CVAT, which uses it, write boxes from 0 (`plugins/data_formats/mot.py` of 2023), and the names
-of the classes into `gt/labels.txt`, by which such sets are told. Classes of MOT16 to MOT20 are
-those of arXiv 1603.00831, table 2. `det.txt` is what a detector found, and no truth. The frames of
-a sequence are one group, which splits keep together.
+and CVAT, which uses it, write boxes from 0 (datumaro at 4a218b8, `mot.py`; cvat at 0040384,
+`formats/mot.py`), and the names of the classes into `gt/labels.txt`, by which such sets are told.
+Classes of MOT16 to MOT20 are those of arXiv 1603.00831, table 2. `det.txt` is what a detector
+found, and no truth. The frames of a sequence are one group, which splits keep together.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """VisDrone-DET: a text file for each picture in `annotations` beside `images`.
 
 A line is left, top, width, height, score, category, truncation, occlusion, with commas between (the
-VisDrone2018 toolkit's readme). Categories are 0, ignored regions, 1 to 10, and 11, others. A score
-of 0 says that the evaluation ignores the box; ignored regions are of no class. Both are left out,
-which is said (Ultralytics' `VisDrone.yaml` does so too). Folders are called
+kit's readme, as its readers quote it). Categories are 0, ignored regions, 1 to 10, and 11, others.
+A score of 0 says that the evaluation ignores the box; ignored regions are of no class. Both are
+left out, which is said (Ultralytics' `VisDrone.yaml` does so too). Folders are called
 `VisDrone2019-DET-train`, `-val`, `-test-dev`.
 """
 

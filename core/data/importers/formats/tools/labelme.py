@@ -1,7 +1,7 @@
 """labelme and X-AnyLabeling: a JSON file beside each picture.
 
-The keys are those of labelme 5.5.0 (`labelme/_label_file.py`: version, flags, shapes, imagePath,
-imageData, imageHeight, imageWidth; `shape.py` names the types) and of X-AnyLabeling 3
+The keys are those of labelme 6.3.1 (`labelme/_label_file.py`: version, flags, shapes, imagePath,
+imageData, imageHeight, imageWidth; `_shape.py` names the types) and of X-AnyLabeling 3
 (`anylabeling/views/labeling/label_file.py`), which adds `rotation` (a box of four corners),
 `quadrilateral`, `difficult` and more. Points are pixels from the upper left corner of the picture
 as its EXIF tag turns it (`LabelFile.load_image_file`). A rectangle has two opposite corners in

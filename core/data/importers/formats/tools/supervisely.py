@@ -1,8 +1,8 @@
 """Supervisely: a project's folder with `meta.json`, and `ann` beside `img` in each data set.
 
-As its SDK 6.73 writes and reads it (`supervisely/project/project.py`, `annotation/annotation.py`,
-`geometry/`): `ann/a.jpg.json` is that of `img/a.jpg`. Corners of a rectangle are pixels and both
-belong to it (`Rectangle.width` is right - left + 1), so that it spans left to right + 1; points of
+As its SDK writes and reads it: `ann/a.jpg.json` is that of `img/a.jpg`. Corners of a rectangle are
+pixels and both belong to it (`geometry/rectangle.py` at 0933cf3: a picture's own rectangle ends at
+width - 1, and `Rectangle.width` is right - left + 1), so that it spans left to right + 1; points of
 polygons are taken as they stand. A bitmap is a packed PNG with the pixel of its upper left corner.
 Tags of a picture that are called as splits are (train, val) say its split.
 """

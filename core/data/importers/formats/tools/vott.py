@@ -1,10 +1,10 @@
 """VoTT 2: the JSON it exports, or its own files, one `ID-asset.json` a picture.
 
-As VoTT 2.2 writes them (`src/providers/export/vottJson.ts`, `models/applicationState.ts`): an asset
-has a name, a path (`file:` and percent-encoded), a size and a state (0 not visited, 1 visited, 2
-tagged); a region its tags and a `boundingBox` in pixels with left, top, width and height, and for
-polygons its points. A frame of a video is named `video.mp4#t=1.5`; it is no file of its own, unless
-the export wrote it as one.
+As VoTT 2 writes them (`src/providers/export/vottJson.ts` at 008c7f5, `models/applicationState.ts`
+at 002033f): an asset has a name, a path (`file:` and percent-encoded), a size and a state (0 not
+visited, 1 visited, 2 tagged); a region its tags and a `boundingBox` in pixels with left, top, width
+and height, and for polygons its points. A frame of a video is named `video.mp4#t=1.5`; it is no
+file of its own, unless the export wrote it as one.
 """
 
 from __future__ import annotations
