@@ -148,6 +148,14 @@ def test_what_a_file_of_coco_does_not_name_is_said(project: Project, tmp_path: P
     assert "batman import video" in rows(report.balance)[-1].rest
 
 
+def test_a_licence_beside_a_file_of_coco_is_no_label_file(project: Project, tmp_path: Path) -> None:
+    source = coco_set(tmp_path / "set", many(6))
+    put(source / "LICENSE", "MIT")
+    report = import_coco(project, source)
+    assert part(report, "labels") == (0, 0, {})
+    assert report.balance["other"] == {"without ending": 1}
+
+
 def test_objects_that_do_not_come_in_are_counted_by_reason(
     project: Project, tmp_path: Path
 ) -> None:

@@ -191,7 +191,7 @@ def _lying(
                 named = is_image(name) and not why_unread(name)
                 sheet.images.leave(NAMED_BY_NOTHING if named else _unread(name), short(path))
                 pictures.add(_pair(path))
-            elif suffix == ending:
+            elif ending and suffix == ending:
                 maybe.append(name)
             elif name in of_voc:
                 sheet.labels.leave(OF_VOC, short(f"{folder.path}/{name}"))
