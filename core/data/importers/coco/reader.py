@@ -22,7 +22,7 @@ from core.common.text import clean
 from core.data.importers.boxes import describe
 from core.data.importers.coco.images import CocoImages
 from core.data.importers.coco.json_lists import BadRecord, Lists
-from core.data.importers.coco.layout import ANNOTATIONS_FOLDERS, CocoFile, find
+from core.data.importers.coco.layout import ANNOTATIONS_FOLDERS, ROBOFLOW, CocoFile, find
 from core.data.importers.coco.panoptic import is_panoptic, segments
 from core.data.importers.coco.records import (
     ANNOTATIONS,
@@ -105,7 +105,9 @@ def read_coco(source: Path, watch: Watch, images: Path | None = None) -> DataSet
         file = file._replace(folders=[*elsewhere, *file.folders])
         data.balance.describe(file.path)
         if file.split:
-            data.balance.split(file.name, file.split)
+            # Roboflow's files all have one name, and their folders say the split.
+            roboflow = file.path.name.lower() == ROBOFLOW
+            data.balance.split(file.path.parent.name if roboflow else file.name, file.split)
         _Reader(data, file, folders, pictures, watch).read()
     data.group_copies()
     return data
