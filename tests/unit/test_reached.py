@@ -172,7 +172,7 @@ def test_the_guides_new_run_names_its_origin(workspace: Workspace, run: Run) -> 
     assert (config.epochs, config.lr) == (50, 1e-5)
     assert str(config.origin) == f"checkpoint_epoch_10.pth of {run.name}"
     foreign = workspace.root / "theirs.pth"
-    foreign.touch()
+    foreign.write_bytes(b"PK\x03\x04")  # so begins what torch.save writes
     settings = plan_settings(workspace, TrainingConfig(resume=foreign, project=config.project))[1]
     assert settings.origin == Origin(run=None, checkpoint=foreign)
 
