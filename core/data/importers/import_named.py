@@ -96,14 +96,13 @@ def _another(error: ImportFailed, other: Recognised, source: Path) -> ImportFail
         return ImportFailed(
             f"{error.message} It looks like {other.title}, which is not read.", other.instead
         )
-    if isinstance(error, LooksWrong):
-        way = f"batman import {other.kind.name} {clean(shlex.quote(str(source)))}"
-        looks = f"{error.message} It looks like {other.title}."
-        return LooksWrong(looks, f"Read it with {way}. {error.advice}".strip())
     way = f"batman import {other.kind.name} {clean(shlex.quote(str(source)))}"
+    looks = f"{error.message} It looks like {other.title}"
+    if isinstance(error, LooksWrong):
+        return LooksWrong(f"{looks}.", f"Read it with {way}. {error.advice}".strip())
     if other.sure:
-        return ImportFailed(f"{error.message} It looks like {other.title}.", f"Read it with {way}")
-    return ImportFailed(f"{error.message} It looks like {other.title}: {way}", error.hint)
+        return ImportFailed(f"{looks}.", f"Read it with {way}")
+    return ImportFailed(f"{looks}: {way}", error.hint)
 
 
 def _known() -> str:

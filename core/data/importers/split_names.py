@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from pathlib import Path
 
 # In lower case.
 SPLITS = {
@@ -72,3 +73,8 @@ def _words(name: str) -> list[str]:
     if len(name) > 255:
         return []
     return [word.lower() for word in _WORD.findall(name)]
+
+
+def split_of_file(path: Path) -> str | None:
+    """Return the split that a file's name speaks of, or that the folder it lies in is called."""
+    return split_of(path.stem) or split_named(path.parent.name)

@@ -25,7 +25,7 @@ from core.data.importers.image_files import (
     walk,
 )
 from core.data.importers.report import Watch
-from core.data.importers.split_names import split_named, split_of
+from core.data.importers.split_names import split_of_file
 
 # Width and height in pixels, as a data set says them: what is no number may be None or NaN.
 Size = tuple[float | None, float | None]
@@ -63,7 +63,7 @@ class Pictures:
 
     def split_of(self, file: Path) -> str | None:
         """Return, and note, the split by which a list or label file or its folder is called."""
-        split = split_of(file.stem) or split_named(file.parent.name)
+        split = split_of_file(file)
         self.data.balance.split(file.name, split)
         return split
 

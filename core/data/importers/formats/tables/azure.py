@@ -32,7 +32,7 @@ from core.data.importers.formats.reading.json_records import (
 from core.data.importers.formats.reading.pictures import Pictures, polygon_json
 from core.data.importers.image_files import Found
 from core.data.importers.report import Watch
-from core.data.importers.split_names import split_named, split_of
+from core.data.importers.split_names import split_of_file
 
 _BOX = re.compile(r'"(bbox)"\s*:\s*\[([^\]]{3,200})\]')
 
@@ -55,7 +55,7 @@ def read_azure(source: Path, watch: Watch) -> DataSet:
     read = False
     for file in files:
         head = Look(file).head(file.name)
-        split = split_of(file.stem) or split_named(file.parent.name)
+        split = split_of_file(file)
         if _is_lines(head):
             _lines(pictures, file, split)
         elif _is_coco(head) or (source.is_file() and '"images"' in head):

@@ -29,7 +29,7 @@ from core.data.importers.formats.reading.pictures import Pictures
 from core.data.importers.formats.reading.text_files import cells_of, column, number, table
 from core.data.importers.image_files import Folders, is_image
 from core.data.importers.report import Watch
-from core.data.importers.split_names import split_named, split_of
+from core.data.importers.split_names import split_named, split_of_file
 
 _IMAGE = ("filename", "imageid", "imagename", "imagepath", "filepath", "image", "file", "path",
           "img", "imagefilename", "imgname")  # fmt: skip
@@ -182,7 +182,7 @@ class _Table:
         self.data = pictures.data
         self.file = file
         self.columns = columns
-        self.split = split_of(file.stem) or split_named(file.parent.name)
+        self.split = split_of_file(file)
         root = pictures.root
         bases = [file.parent, root]
         self.folders = [
