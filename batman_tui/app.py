@@ -2,52 +2,56 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
+import gc
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual import events, on
 from textual.app import App
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
+from textual.notifications import Notify
 from textual.screen import Screen
-from textual.worker import WorkerFailed
 
 import themes
 from batman_tui import settings as settings_file
+from batman_tui.action import key_name
+from batman_tui.errors import Storm, show_error
+from batman_tui.first_theme import begin_with, register_themes
 from batman_tui.keys import bindings, keymap
+from batman_tui.navigation.kinds import KINDS
+from batman_tui.navigation.refusals import Refusals
 from batman_tui.run_ends import RunEnds, RunsEnded
-from batman_tui.services import View
+from batman_tui.services import Review, View, short_path
 from batman_tui.settings import Settings
 from batman_tui.widgets.frame.base import Guarded
 from batman_tui.widgets.frame.key_order import KeyHandled, KeyOrder
-from batman_tui.widgets.picture.graphics import Mode
-from batman_tui.widgets.picture.overlays import draw_sixels, graphics_of
+from batman_tui.widgets.picture.modes import Mode
+from batman_tui.widgets.picture.overlays import draw_overlays, graphics_of
 from core.common.errors import BatmanError
-from core.common.folders import config_dir
-from core.common.full_disk import disk_full
 from core.common.invisible_characters import without_unseen
-from core.common.text import clean, did_you_mean
+from core.common.text import clean
 from core.common.workspace import Workspace
 from core.processes.tracebacks import traceback_text
 
 if TYPE_CHECKING:
+    from textual.worker import Worker
+
+    from batman_tui.navigation.index import Index
+    from batman_tui.navigation.session import Session
+    from batman_tui.navigation.ways import Ways
     from core.training.run_list.index import RunIndex
     from slurm.submit.clone import Clone
     from slurm.watch.queue_watcher import QueueWatcher
 
-STORM_ERRORS = 8
-STORM_SECONDS = 2.0
 # How much of a core it may take to look at all runs, however many and however slow their disk is.
 LOOK_SHARE = 0.01
 # How often it is looked whether a cluster is to be asked; that itself is much less often.
 QUEUE_SECONDS = 1.0
-
 
 # Another view is a row here, a factory in `BatmanApp.MODES` and an action in `keys`.
 VIEWS = (
@@ -57,26 +61,12 @@ VIEWS = (
 )
 
 
-def _projects() -> Screen[None]:
-    from batman_tui.projects.screen import ProjectsScreen
-
-    return ProjectsScreen()
-
-
-def _runs() -> Screen[None]:
-    from batman_tui.runs.screen import RunsScreen
-
-    return RunsScreen()
-
-
-def _jobs() -> Screen[None]:
-    from batman_tui.jobs.screen import JobsScreen
-
-    return JobsScreen()
+def _screen(kind: str) -> Screen[None]:
+    return KINDS[kind].load()()
 
 
 def _commands() -> type[Provider]:
-    from batman_tui.commands import Commands
+    from batman_tui.navigation.provider import Commands
 
     return Commands
 
@@ -85,16 +75,19 @@ class BatmanApp(Guarded, App[int]):
     """Batman on a terminal. Screens are imported when they are first opened."""
 
     TITLE = "Batman"
-    CSS_PATH = Path(__file__).with_name("app.tcss")
+    # With the style sheet of the first screen: one that comes later has all of them read anew.
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        Path(__file__).with_name("app.tcss"),
+        Path(__file__).with_name("projects") / "screen.tcss",
+    ]
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     # A part of a split terminal: room for the list alone, not for what is told of a row.
     VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
+    _breakpoints = HORIZONTAL_BREAKPOINTS, VERTICAL_BREAKPOINTS
     DEFAULT_MODE = "projects"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
-        "projects": _projects,
-        "runs": _runs,
-        "jobs": _jobs,
+        view.mode: partial(_screen, view.mode) for view in VIEWS[1:]
     }
     COMMANDS = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
@@ -104,15 +97,21 @@ class BatmanApp(Guarded, App[int]):
         workspace: Workspace,
         *,
         run: Path | None = None,
+        review: Review | None = None,
         settings: Settings | None = None,
+        keeps_place: bool = False,
+        fresh: bool = False,
     ) -> None:
-        """Make the app for `workspace`; with `run`, it opens on that run folder."""
+        """Make the app for `workspace`; with `run`, it opens on that run folder, with `review` on
+        the labelling of a project. If it `keeps_place`, it opens where one was, unless it is to be
+        `fresh`, and notes where one is.
+        """
         super().__init__()
         self.workspace = workspace
         self.settings = settings or settings_file.load()
         self.run_ends = RunEnds(self)
         self.views: Sequence[View] = VIEWS
-        self.shown_workspace = _short(workspace.root)
+        self.shown_workspace = short_path(workspace.root)
         self.errors: list[Exception] = []
         """Unexpected errors so far, oldest first."""
         self.busy: dict[object, str] = {}
@@ -120,44 +119,75 @@ class BatmanApp(Guarded, App[int]):
         self.findings: dict[Path, dict[str, frozenset[int]]] = {}
         """Of each project that was checked, the image ids of each kind of finding."""
         self._first_run = run
-        self._keys = KeyOrder(self, super().on_event)
-        self._error_times: deque[float] = deque(maxlen=STORM_ERRORS)
+        self._first_review = review
+        self._keeps_place = keeps_place
+        self._back = not fresh and run is None and review is None
+        self._refusals = Refusals(self)
+        self._keys = KeyOrder(self, super().on_event, self._refusals.tell)
+        self._storm = Storm()
         self._fatal: Exception = RuntimeError("The app ended without a reason.")
-        self._problems = list(self.settings.problems)
-        self._use_themes()
+        self.problems = [*self.settings.problems, *register_themes(self)]
+        """What was wrong in the settings."""
+        self._saved_theme, wrong = begin_with(self, self.settings.theme)
+        self.problems += wrong
         usable, wrong = keymap(self.settings.keys)
-        self._problems += wrong
+        self.problems += wrong
         self.set_keymap(usable)
         if not self.settings.animations:
             self.animation_level = "none"
 
     # Start
 
-    def _use_themes(self) -> None:
-        for folder in (themes.OWN, config_dir() / "themes"):
-            found, problems = themes.load(folder)
-            self._problems += problems
-            for theme in found:
-                self.register_theme(theme)
-        wanted = self.settings.theme
-        if wanted not in self.available_themes:
-            guess = did_you_mean(wanted, self.available_themes)
-            self._problems.append(
-                f"There is no theme '{clean(wanted)}'; {guess}".rstrip("; ") + " (ctrl+p, Theme)"
-            )
-            wanted = themes.DARK
-        self.theme = wanted
-        self._saved_theme = wanted
+    def get_default_screen(self) -> Screen[None]:
+        """Return the projects: a screen of `MODES` is painted once for nothing at the start."""
+        self._load_screen_css(screen := _screen(self.DEFAULT_MODE))
+        return screen
 
     def on_mount(self) -> None:
         """Tell what was wrong in the settings, and open the run that was asked for."""
-        for problem in self._problems:
+        self.add_mode(self.DEFAULT_MODE, partial(_screen, self.DEFAULT_MODE))
+        for problem in self.problems:
             self.notify(clean(problem), severity="warning", timeout=10, markup=False)
+        self.call_after_refresh(self._painted)
+
+    async def _painted(self) -> None:
+        """Go on when the first frame is there; what is only needed now is imported now."""
+        if not gc.isenabled():
+            # `run` left it off for the start. What was made until now stays to the end.
+            gc.freeze()
+            gc.enable()
+        if self._back:
+            await self.session.come_back()
         if self._first_run is not None:
-            self.call_after_refresh(self.open_run, self._first_run)
+            self.open_run(self._first_run)
+        if self._first_review is not None:
+            self._open_review(self._first_review)
         self.run_ends.start()
+        self.session.start()
 
     # What screens share
+
+    @cached_property
+    def session(self) -> Session:
+        """Where one is, and where one was the last time."""
+        from batman_tui.navigation.kept_places import PlaceFile
+        from batman_tui.navigation.session import Session
+
+        return Session(self, PlaceFile(self.workspace.root) if self._keeps_place else None)
+
+    @cached_property
+    def ways(self) -> Ways:
+        """The ways to the screens, by name."""
+        from batman_tui.navigation.ways import Ways
+
+        return Ways(self)
+
+    @cached_property
+    def index(self) -> Index:
+        """All that can be gone to by name."""
+        from batman_tui.navigation.index import Index
+
+        return Index(self.ways)
 
     @cached_property
     def run_index(self) -> RunIndex:
@@ -190,58 +220,87 @@ class BatmanApp(Guarded, App[int]):
 
     def open_classes(self, project: Path) -> None:
         """Open the classes of the project in the folder `project`."""
-        from batman_tui.classes.screen import ClassesScreen
+        self._open("classes", project)
 
-        self.push_screen(ClassesScreen(project))
-
-    def open_images(self, project: Path, narrow: str = "") -> None:
+    def open_images(self, project: Path, narrow: str = "", image_id: int | None = None) -> None:
         """Open the images of the project in the folder `project`, those that `narrow` filters."""
-        from batman_tui.images.screen import ImagesScreen
+        self._open("images", project, narrow, image_id)
 
-        self.push_screen(ImagesScreen(project, narrow))
+    def open_label(
+        self, project: Path, narrow: str = "", image_id: int | None = None, walk: str = ""
+    ) -> None:
+        """Label the pictures of the project in the folder `project`, from `image_id` on."""
+        self._open("label", project, narrow, image_id, walk)
+
+    def _open_review(self, review: Review) -> None:
+        if review.crops:
+            self.open_crops(review.project)
+        else:
+            self.open_label(review.project, review.narrow, walk=review.walk)
+
+    def open_crops(self, project: Path) -> None:
+        """Review the suggestions of the project in the folder `project` by pages of crops."""
+        self._open("crops", project)
 
     def open_health(self, project: Path) -> None:
         """Check the data of the project in the folder `project`."""
-        from batman_tui.health.screen import HealthScreen
+        self._open("check", project)
 
-        self.push_screen(HealthScreen(project))
+    def open_data(self, project: Path) -> None:
+        """Show what is in the data of the project in the folder `project`."""
+        self._open("data", project)
 
     def open_train(self, project: Path) -> None:
         """Open the form that trains a model on the project in the folder `project`."""
-        from batman_tui.train.screen import TrainScreen
-
-        self.push_screen(TrainScreen(project))
+        self._open("train", project)
 
     def open_clone(self, clone: Clone) -> None:
         """Open the training form filled with a cluster job's settings, to submit it anew."""
-        from batman_tui.train.screen import TrainScreen
-
-        self.push_screen(TrainScreen(clone.project, clone))
+        self._open("train", clone.project, clone)
 
     def open_import(self, project: Path) -> None:
         """Open the dialog that imports a data set into the project in the folder `project`."""
-        from batman_tui.imports.import_dialog import ImportDialog
+        self._open("import", project)
 
-        self.push_screen(ImportDialog(project))
+    def open_export(self, project: Path, state: int | None = None, name: str = "") -> None:
+        """Open the dialog that writes a project for other tools, or a state of it."""
+        self._open("export", project, state, name)
 
-    def open_export(self, project: Path) -> None:
-        """Open the dialog that writes the project in the folder `project` for other tools."""
-        from batman_tui.projects.export_dialog import ExportDialog
-
-        self.push_screen(ExportDialog(project))
+    def open_versions(self, project: Path) -> None:
+        """Show the versions of the project in the folder `project`."""
+        self._open("versions", project)
 
     def open_imports(self, project: Path) -> None:
         """Show where the images of the project in the folder `project` came from."""
-        from batman_tui.imports.screen import ImportsScreen
+        self._open("imports", project)
 
-        self.push_screen(ImportsScreen(project))
+    def _open(self, kind: str, *of: Any) -> None:
+        self.push_screen(KINDS[kind].load()(*of))
 
     def open_run(self, run: Path) -> None:
         """Open the live view of the run in the folder `run`, over the list of runs."""
-        from batman_tui.run.screen import RunScreen
-
         self.switch_mode("runs")
-        self.push_screen(RunScreen(run))
+        self._open("run", run)
+
+    def open_job(self, job: str, cluster: str) -> None:
+        """Go to the jobs of a cluster, to one of them as soon as the queue tells of it."""
+        self.call_next(self.ways.to_view, "jobs", row=job, of=cluster)
+
+    def action_go(self) -> None:
+        """Ask for a line that says where to go, and go there."""
+        from batman_tui.navigation.go_dialog import GoDialog
+        from batman_tui.navigation.typed import TypedLine
+
+        def answered(line: str | None) -> None:
+            if line is not None:
+                self.session.remember(line)
+                self.call_next(TypedLine(self.ways, self.index.found).read(line))
+
+        self.push_screen(GoDialog(self.ways, self.index, self.session.typed), answered)
+
+    async def action_settings(self) -> None:
+        """See and change the settings."""
+        await self.ways.to("settings")
 
     def action_view(self, mode: str) -> None:
         """Go to a top-level view; when already in it, back to its first screen."""
@@ -255,13 +314,9 @@ class BatmanApp(Guarded, App[int]):
 
     def action_help(self) -> None:
         """Show the keys that work here."""
-        from batman_tui.widgets.dialogs.help import HelpScreen, collect
+        from batman_tui.widgets.dialogs.help import help_on
 
-        screen = self.screen
-        if isinstance(screen, HelpScreen):
-            return
-        title = type(screen).__name__.removesuffix("Screen").removesuffix("Dialog")
-        self.push_screen(HelpScreen(title, getattr(screen, "HELP", ""), collect(screen)))
+        self.push_screen(help_on(self.screen))
 
     def action_toggle_dark(self) -> None:
         """Change between the dark and the light theme of the settings."""
@@ -289,6 +344,7 @@ class BatmanApp(Guarded, App[int]):
         )
 
     def _leave(self) -> None:
+        self.session.end()
         try:
             self.save_theme()
         except BatmanError as error:
@@ -298,9 +354,7 @@ class BatmanApp(Guarded, App[int]):
     # What Textual asks of an app
 
     async def on_event(self, event: events.Event) -> None:
-        """Keep keys in order, and leave what cannot be seen out of what is pasted into the palette,
-        which is Textual's own.
-        """
+        """Keep keys in order, and what cannot be seen out of what is pasted into the palette."""
         if isinstance(event, events.Key) and not event.is_forwarded:
             await self._keys.key(event)
             return
@@ -308,55 +362,58 @@ class BatmanApp(Guarded, App[int]):
             event = events.Paste(without_unseen(event.text)[0])
         await super().on_event(event)
 
+    async def run_action(self, *args: Any, **options: Any) -> bool:
+        """Do an action, and note one that cannot be done now, to say why."""
+        told = self._refusals.by_part(*args[:2])
+        return told or self._refusals.noted(await super().run_action(*args, **options), *args[:2])
+
+    def keys_wait_for(self, worker: Worker[Any]) -> None:
+        """Hold keys back until `worker` is through."""
+        self._keys.wait_for(worker)
+
     async def on_key_handled(self, message: KeyHandled) -> None:
         """Give out the next key when the last one is through."""
         await self._keys.handled(message)
 
+    def _load_screen_css(self, screen: Screen[Any]) -> None:
+        super()._load_screen_css(screen)
+        if screen._css_update_count < 0:
+            # A screen that is made now has nothing to catch up with: the first of a view would have
+            # every style sheet read anew. How large the terminal is, it would learn when all that
+            # is in it has been styled, which would be styled again.
+            screen._css_update_count = self._css_update_count
+            found = map(screen._get_breakpoint_classes, self.size, self._breakpoints)
+            screen.add_class(*set().union(*found))
+
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         super()._display(screen, renderable)
-        if screen is self.screen and self.graphics == "sixel":
-            draw_sixels(self, renderable)
+        if screen is self.screen and self.graphics in ("kitty", "sixel", "browser"):
+            draw_overlays(self, renderable)
 
     # Telling
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Return how a key is written, the same wherever it stands."""
+        return key_name(super().get_key_display(binding))
 
     def now(self) -> datetime:
         """Return the time, with its zone; relative times on screens are counted from it."""
         return datetime.now(UTC)
 
+    def _on_notify(self, event: Notify) -> None:
+        """Show a note once: the same again takes the place of the one that still stands there."""
+        for shown in list(self._notifications):
+            if shown.message == event.notification.message:
+                self._unnotify(shown, refresh=False)
+        super()._on_notify(event)
+
     def tell(self, text: str) -> None:
         """Say in a corner that something was done; `text` is data."""
         self.notify(clean(text), markup=False)
 
-    # Errors
-
     def show_error(self, error: Exception) -> None:
-        """Show `error`: an expected one as a notification, any other in a panel with details.
-
-        An expected one whose hint has lines of its own, which are to be copied, gets a panel too.
-        """
-        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
-            error = error.error
-        from batman_tui.widgets.dialogs.text_dialog import TextDialog, error_dialog
-
-        error = disk_full(error, [self.workspace.root]) or error
-        if isinstance(error, BatmanError):
-            if "\n" in error.hint:
-                lines = "\n\n".join(error.hint.splitlines())
-                file = self.workspace.logs_dir / "error.txt"
-                title = "This cannot be done"
-                self.push_screen(
-                    TextDialog(title, lines, lead=error.message, file=file, error=True)
-                )
-                return
-            text = clean(f"{error.message} {error.hint}".strip())
-            self.notify(text, severity="error", timeout=8, markup=False)
-            return
-
-        self.errors.append(error)
-        if isinstance(self.screen, TextDialog) and self.screen.has_class("-error"):
-            self.notify(clean(repr(error)), severity="error", markup=False)
-            return
-        self.push_screen(error_dialog(error, self.workspace.logs_dir / "error.txt"))
+        """Show `error`: an expected one in a corner, any other in a panel with details."""
+        show_error(self, error, self.errors)
 
     def _handle_exception(self, error: Exception) -> None:
         """Show an exception that Textual would end the app for.
@@ -364,11 +421,7 @@ class BatmanApp(Guarded, App[int]):
         The app still ends when it is not up yet, or when errors come in a storm, which is what a
         defect in painting looks like.
         """
-        self._error_times.append(time.monotonic())
-        storm = (
-            len(self._error_times) == STORM_ERRORS
-            and self._error_times[-1] - self._error_times[0] < STORM_SECONDS
-        )
+        storm = self._storm.one_more()
         if not self.is_running or not self._screen_stacks.get(self.current_mode) or storm:
             self._fatal = error
             super()._handle_exception(error)
@@ -376,26 +429,22 @@ class BatmanApp(Guarded, App[int]):
         self.show_error(error)
 
     def _fatal_error(self) -> None:
-        """Leave with the traceback alone: Textual's shows the values of all variables as well,
-        keys and passwords among them.
-        """
+        """Leave with the traceback alone: Textual's shows all variables too, passwords as well."""
         self.bell()
         self.panic(Text(traceback_text(self._fatal).rstrip()))
 
 
-def _short(path: Path) -> str:
-    """Return a path for people: the home folder is `~`."""
-    home = Path.home()
-    if path == home:
-        return "~"
-    return clean(f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path))
-
-
-def run(workspace: Workspace, *, run: Path | None = None) -> int:
+def run(
+    workspace: Workspace,
+    *,
+    run: Path | None = None,
+    review: Review | None = None,
+    fresh: bool = False,
+) -> int:
     """Run the app until the person leaves and return the exit code: 0, or 1 after a crash.
 
-    With `run` (a run folder), it opens on that run.
+    With `run` (a run folder), it opens on that run; with `review`, on a project's labelling; else
+    where one was the last time, or with `fresh` on the projects.
     """
-    app = BatmanApp(workspace, run=run)
-    result = app.run()
-    return result if result is not None else (app.return_code or 0)
+    app = BatmanApp(workspace, run=run, review=review, keeps_place=True, fresh=fresh)
+    return app.run() or app.return_code or 0

@@ -57,9 +57,21 @@ class ProjectScreen(BatmanScreen):
 
     # Other screens of the project
 
+    def action_data(self) -> None:
+        """See what is in the project's data."""
+        self.batman.open_data(self.project)
+
+    def action_versions(self) -> None:
+        """See the project's named states."""
+        self.batman.open_versions(self.project)
+
     def action_imports(self) -> None:
         """See where the project's images came from."""
         self.batman.open_imports(self.project)
+
+    def action_label(self) -> None:
+        """Draw boxes, and review what models propose."""
+        self.batman.open_label(self.project)
 
     def action_check(self) -> None:
         """Look for what is wrong with the project's data."""

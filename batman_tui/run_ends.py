@@ -1,4 +1,4 @@
-"""The app notices that runs end, whichever screen is shown, and tells the person as they set it."""
+"""The app notices that runs and sweeps end, on whichever screen, and tells it as it is set."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from core.common.notify import notify
 from core.common.text import clean
 
 if TYPE_CHECKING:
-    from core.training.run_list.ended import EndWatch, RunEnd
+    from core.training.run_list.run_ends import EndWatch, RunEnd
+    from core.training.sweep.ends import SweepEnd, SweepWatch
 
 FOLLOW_SECONDS = 5.0
 
 
 @dataclass
 class RunsEnded(Message):
-    """Runs ended since the last look."""
+    """Runs, and sweeps of them, ended since the last look."""
 
-    ends: Sequence[RunEnd]
+    ends: Sequence[RunEnd | SweepEnd]
 
 
 class RunEnds:
@@ -36,6 +37,7 @@ class RunEnds:
     def __init__(self, app: App[Any]) -> None:
         self._app = app
         self._watch: EndWatch | None = None
+        self._sweeps: SweepWatch | None = None
         self._looking = Lock()
 
     def start(self) -> None:
@@ -49,18 +51,25 @@ class RunEnds:
 
     def _look(self) -> None:
         try:
-            if self._watch is None:
-                from core.training.run_list.ended import EndWatch
+            workspace = services_of(self._app).workspace
+            if self._watch is None or self._sweeps is None:
+                from core.training.run_list.run_ends import EndWatch
+                from core.training.sweep.ends import SweepWatch
 
-                batman = services_of(self._app)
-                self._watch = EndWatch(batman.workspace, batman.run_index)
-            ends = self._watch.look()
+                self._watch = EndWatch(workspace, services_of(self._app).run_index)
+                self._sweeps = SweepWatch(workspace)
+            runs = self._watch.look()
+            ends: list[RunEnd | SweepEnd] = [*runs, *self._sweeps.look()]
+            if runs:
+                from slurm.watch.array_ends import ended_arrays
+
+                ends += ended_arrays(workspace, runs)
         finally:
             self._looking.release()
         if ends:
             self._app.post_message(RunsEnded(ends))
 
-    def tell(self, ends: Sequence[RunEnd]) -> None:
+    def tell(self, ends: Sequence[RunEnd | SweepEnd]) -> None:
         """Tell in the app, and in the ways of the settings: the bell, the desktop, a command."""
         for end in ends:
             bad = end.state in ("failed", "lost")

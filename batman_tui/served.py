@@ -19,6 +19,16 @@ class ServedDriver(WebDriver):
     system alike. Textual's own driver stops reading then and lets the app run on unseen.
     """
 
+    def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
+        """Take what the server tells; how large the page's cells are is for pictures."""
+        width, height = payload.get("width"), payload.get("height")
+        if packet_type != "cell":
+            super().on_meta(packet_type, payload)
+        elif isinstance(width, int) and isinstance(height, int):
+            from batman_tui.widgets.picture.graphics import tell_cell
+
+            tell_cell((width, height))
+
     def run_input_thread(self) -> None:
         """Hand on what is typed until the pipe ends, then end the app."""
         super().run_input_thread()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.common import parse
 from core.common.errors import BatmanError
@@ -15,6 +15,12 @@ from core.common.files import read_plain, write_atomic
 from core.common.folders import config_dir
 from core.common.notify import NotifySettings, read_notify
 from core.common.text import clean
+from core.late import late
+
+if TYPE_CHECKING:
+    import json
+else:
+    json = late("json")
 
 FILE = "config.toml"
 
@@ -36,8 +42,9 @@ class Settings:
     """How an import takes image files: `link`, `copy`, `move` or `reference`."""
 
     pictures: str = "auto"
-    """How pictures are shown: `kitty` or `sixel` in real pixels, `blocks` with two pixels a cell;
-    `auto` takes real pixels where the terminal is known to have them."""
+    """How pictures are shown: `kitty` or `sixel` in real pixels, else in cells of two colours:
+    `blocks` (two parts a cell, in every font), `quadrants` (four), `sextants` (six) or `octants`
+    (eight, in hardly any font); `auto` takes what the terminal is known to have."""
 
     animations: bool = True
     """Whether scrolling and fading are animated; off is better over a slow connection."""
@@ -65,12 +72,29 @@ def _keys(value: object) -> dict[str, str]:
     raise ValueError('must map action names to keys, such as "classes.merge" = "M"')
 
 
+ABOUT = {
+    "theme": "The colours.",
+    "light_theme": "The theme that F2 changes to from a dark one.",
+    "dark_theme": "The theme that F2 changes to from a light one.",
+    "files": "How an import takes image files.",
+    "pictures": "How pictures are drawn on this terminal.",
+    "animations": "Whether scrolling and fading are animated.",
+    "jobs_columns": "The columns of the jobs; v on Jobs chooses them.",
+    "runs_columns": "The columns of the runs; v on Runs chooses them.",
+    "notify": "How you are told that a run has ended: the table [notify].",
+    "keys": "Other keys for actions: the table [keys].",
+}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "files": ("link", "copy", "move", "reference"),
+    "pictures": ("auto", "kitty", "sixel", "octants", "sextants", "quadrants", "blocks"),
+}
+
 _ENTRIES: dict[str, parse.Check] = {
     "theme": parse.text,
     "light_theme": parse.text,
     "dark_theme": parse.text,
-    "files": parse.one_of(("link", "copy", "move", "reference")),
-    "pictures": parse.one_of(("auto", "kitty", "sixel", "blocks")),
+    "files": parse.one_of(CHOICES["files"]),
+    "pictures": parse.one_of(CHOICES["pictures"]),
     "animations": parse.switch,
     "jobs_columns": parse.names('["id", "name", "state"]'),
     "runs_columns": parse.names('["name", "state", "lr"]'),
@@ -97,6 +121,16 @@ def load(folder: Path | None = None) -> Settings:
         values["notify"], wrong = read_notify(values["notify"])
         problems += wrong
     return Settings(**values, problems=tuple(f"{FILE}: {problem}" for problem in problems))
+
+
+def setting_names() -> list[str]:
+    """Return the names of the settings, in their order."""
+    return list(ABOUT)
+
+
+def save_setting(name: str, value: str | bool, folder: Path | None = None) -> None:
+    """Write one setting into the configuration, the rest as it is. Raises `BatmanError`."""
+    _save(name, json.dumps(value, ensure_ascii=False), folder)
 
 
 def save_theme(name: str, folder: Path | None = None) -> None:

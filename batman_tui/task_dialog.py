@@ -1,4 +1,4 @@
-"""What the import and the export share: a form, then a bar while a thread works on the project."""
+"""What imports, exports and looking with a model share: a form, then a bar while a thread works."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widgets import ContentSwitcher, ProgressBar, Static
+from textual.widgets import Button, ContentSwitcher, Input, ProgressBar, Static
 from textual.worker import Worker, get_current_worker
 
 from batman_tui.widgets.frame.base import BatmanDialog, Newest, Result
@@ -27,14 +28,17 @@ if TYPE_CHECKING:
 Phase = Literal["form", "running", "report"]
 # Runs in a thread with the project, a call for how far it is, and one that asks whether to stop.
 Task = Callable[[Project, "Callable[[Progress], None]", Callable[[], bool]], Any]
+# The same for work that needs no project.
+Job = Callable[["Callable[[Progress], None]", Callable[[], bool]], Any]
 REPORT_EVERY = 0.05
 
 
 class TaskDialog(BatmanDialog[Result]):
-    """A dialog on the project in the folder `project`; the result is the report, or None.
+    """A dialog on the project (or run) in the folder `project`; the result is a report, or None.
 
     A subclass yields a `ContentSwitcher` `#phases` with a part `#form`, `running_part()` and, if it
-    stays open at the end, `#report`. It calls `begin` and overrides `form_again` and `ended_well`.
+    stays open at the end, `#report`; its buttons `#ok` and `#cancel` are heard here. It calls
+    `begin` and overrides `action_start`, `form_again` and `ended_well`.
     """
 
     STOPPED: ClassVar[str] = ""
@@ -75,6 +79,42 @@ class TaskDialog(BatmanDialog[Result]):
         """Tell the error, which was to be expected; the form is shown again."""
         self.batman.show_error(error)
 
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say that it is at work."""
+        return f"It is at work. {self.ESCAPE}".rstrip() if self.phase == "running" else ""
+
+    def action_start(self) -> None:
+        """Do what the form says."""
+        raise NotImplementedError
+
+    def missing(self) -> str:
+        """Return what the form lacks while its button is off: what stands in it for that."""
+        said = (line.visual for line in self.query("#wrong, #said").results(Static))
+        return next((str(line).strip() for line in said if str(line).strip()), "")
+
+    def may_start(self) -> bool:
+        """Whether the form can be sent off; where it lacks something, that is said."""
+        if self.phase != "form":
+            return False
+        if self.query_one("#ok", Button).disabled:
+            self.batman.tell(self.missing() or "Not all fields are filled in yet.")
+            return False
+        return True
+
+    def key_label(self, binding: Binding) -> str:
+        """Call Escape what it does while something runs."""
+        running = self.phase == "running" and binding.id == "dialog.cancel"
+        return "Stop" if running else super().key_label(binding)
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#ok")
+    def _submitted(self) -> None:
+        self.action_start()
+
+    @on(Button.Pressed, "#cancel")
+    def _cancelled(self) -> None:
+        self.action_cancel()
+
     def running_part(self) -> ComposeResult:
         """Lay out the bar, which stands in the form's place while it works."""
         with Vertical(id="running"):
@@ -88,6 +128,15 @@ class TaskDialog(BatmanDialog[Result]):
 
     def begin(self, task: Task, lost: str) -> None:
         """Run `task`; `lost` says what leaving the app before its end means."""
+
+        def on_project(progress: Callable[[Progress], None], stopped: Callable[[], bool]) -> Any:
+            with Project.open(self.project) as project:
+                return task(project, progress, stopped)
+
+        self.begin_job(on_project, lost)
+
+    def begin_job(self, job: Job, lost: str) -> None:
+        """Run `job`, which opens what it needs; `lost` as for `begin`."""
         self.began = monotonic()
         self.batman.busy[self] = lost
         self.query_one("#stage", Static).update("Starting")
@@ -95,10 +144,10 @@ class TaskDialog(BatmanDialog[Result]):
         self.query_one("#bar", ProgressBar).update(total=None, progress=0)
         self.phase = "running"
         self.set_focus(None)
-        self._working = self._work(task)
+        self._working = self._work(job)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="task")
-    def _work(self, task: Task) -> None:
+    def _work(self, job: Job) -> None:
         worker = get_current_worker()
         said = 0.0
         stage = ""
@@ -110,8 +159,7 @@ class TaskDialog(BatmanDialog[Result]):
                 self.post_message(self.Moved(now))
 
         try:
-            with Project.open(self.project) as project:
-                report = task(project, progress, lambda: worker.is_cancelled)
+            report = job(progress, lambda: worker.is_cancelled)
         except BatmanError as error:
             self.post_message(self.Ended(None, error))
         else:

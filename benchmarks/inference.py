@@ -30,7 +30,9 @@ import numpy as np
 from PIL import Image
 
 from core.inference.inputs import find_sources
-from core.models import Detector, find_checkpoint, load_detector
+from core.models.detector import Detector
+from core.models.find import find_checkpoint
+from core.models.load import load_detector
 from core.models.prefetch import in_batches
 
 THRESHOLD = 0.3

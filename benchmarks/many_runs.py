@@ -113,7 +113,7 @@ def followed(root: Path, count: int) -> Figures:
     """Return the processor seconds of a look at all runs, and the share of a core they make."""
     from batman_tui.run_ends import FOLLOW_SECONDS
     from core.common.workspace import Workspace
-    from core.training.run_list.ended import EndWatch
+    from core.training.run_list.run_ends import EndWatch
 
     watch = EndWatch(Workspace(root))
     watch.look()

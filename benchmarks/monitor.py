@@ -47,8 +47,8 @@ sys.path.insert(0, str(ROOT))
 
 from core.plots.braille import DOTS_ACROSS, DOTS_DOWN, pack, raster  # noqa: E402
 from core.plots.chart import Chart, Curve, Ink  # noqa: E402
-from core.plots.curves import as_curve, spans  # noqa: E402
 from core.plots.paint import paint  # noqa: E402
+from core.plots.thin_and_smooth import as_curve, spans  # noqa: E402
 from core.training.config.options import TrainingConfig  # noqa: E402
 from core.training.live.follow import RunFollower  # noqa: E402
 from core.training.run.events import Started, Step, encode_event  # noqa: E402

@@ -275,7 +275,8 @@ def _profile(folder: Path) -> None:
 
 
 def _read_profile(folder: Path, _: Any) -> object:
-    from slurm.site.profiles import choose_profile, list_profiles
+    from slurm.site.profile_files import list_profiles
+    from slurm.site.profiles import choose_profile
 
     os.environ["BATMAN_CONFIG_DIR"] = str(folder / "case")
     profile = choose_profile("vega")

@@ -120,11 +120,11 @@ def train_plain(run: Path, out: Path) -> None:
     model.train(**chosen)
 
 
-def make_dataset(folder: Path) -> None:
+def make_dataset(folder: Path, images: int = IMAGES) -> None:
     """Draw the shapes into `folder` as a prepared data set: categories from 0, no group."""
     from core.demo.shapes import make_shapes
 
-    make_shapes(folder, train=IMAGES, valid=24, test=0, messy=False)
+    make_shapes(folder, train=images, valid=24, test=0, messy=False)
     for path in folder.glob("*/_annotations.coco.json"):
         coco = json.loads(path.read_text())
         names = {category["id"]: category["name"] for category in coco["categories"]}

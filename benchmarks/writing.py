@@ -96,6 +96,7 @@ COMMANDS = [
     _of_project("splits", "set", "test", "--where", "split:train"),
     _of_project("images", "delete", "--where", "class:boom", "--yes"),
     _of_project("check", "--fix", "all"),
+    _of_project("autolabel", "--take"),
     Command(("project", "create", "empty"), later=_SPACE),
     Command(("project", "delete", "--yes", "cells"), deletes=True, later=_SPACE),
     *(_export(kind) for kind in ("coco", "yolo", "voc", "original")),
@@ -134,6 +135,35 @@ def _app(words: Sequence[str]) -> int:
         return 0
 
     return guard(save)
+
+
+def _unfinished_pass(project: Path) -> None:
+    """Put the pass of a labeller into the project that has looked at all pictures but one."""
+    from core.autolabel.pass_folder import (
+        Begun,
+        FoundLine,
+        FoundWriter,
+        PassFolder,
+        PassTask,
+        TaskImage,
+    )
+    from core.data.store.leftovers import PASSES
+
+    folder = PassFolder(project / PASSES / "shapes-1")
+    folder.create(
+        PassTask(
+            key="k", name="shapes-1", at="2026", kind="run", model="shapes", weights="w",
+            classes=(), images="i",
+        ),
+        [TaskImage(n + 1, f"1/{n}.png", 64, 48) for n in range(IMAGES)],
+    )  # fmt: skip
+    with FoundWriter(folder) as writer:
+        writer.write([FoundLine(begun=Begun("cpu", (1, 2)))])
+        writer.write([
+            FoundLine(image=n, boxes=tuple((1 + k % 2, float(k), 3.0, 9.0, 9.0, 0.5)
+                                           for k in range(40)))
+            for n in range(1, IMAGES)
+        ])  # fmt: skip
 
 
 def _main(words: Sequence[str]) -> int:
@@ -187,6 +217,7 @@ def template(folder: Path) -> Path:
         code, said = run(folder, words)
         if code:
             raise SystemExit(f"the workspace could not be made: {said}")
+    _unfinished_pass(space / "data" / "projects" / "cells")
     for name in ("r1", "r2"):
         run_dir = Run(space / "runs" / name)
         run_dir.path.mkdir(parents=True)

@@ -1,6 +1,6 @@
 """The command line of Batman."""
 
-from pathlib import Path
+import os
 
 # `python -m cli.benchmark_latency` and its like, of the original Batman, say what to type here.
-__path__.append(str(Path(__file__).parent / "original"))
+__path__.append(os.path.join(os.path.dirname(__file__), "original"))  # noqa: PTH118, PTH120

@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cli.common import add_json, add_project, open_project, run_module
+from cli.answers.printing import say_json
+from cli.common import add_project, open_project, run_module
 from cli.data.classes_cleanup import add_commands as add_cleanup
 from cli.exits import Exit
 from cli.numbers import whole
-from cli.output import say, say_change, say_json, say_table
+from cli.output import say, say_change, say_columns, say_table
 from cli.parser import Subcommands
 from cli.runs.plots import say_bars
 from core.common.text import plural
 from core.data import classes
+from core.data.classes.columns import CLASS_COLUMNS, class_shares
 from core.data.images.class_colours import class_colour
 
-DESCRIPTION = "List, merge, rename and delete a project's classes; undo and redo."
+DESCRIPTION = "List, add, merge, rename and delete a project's classes; undo and redo."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument(
         "--sort", choices=("name", "count"), default="name", help="order (default: %(default)s)"
     )
-    add_json(listing)
+
+    new = commands.add("add", "make classes that have no annotations yet", _add)
+    new.add_argument(
+        "--name", nargs="+", action="extend", required=True, metavar="NAME", help="the new classes"
+    )
 
     merge = commands.add("merge", "make one class of several", _merge)
     merge.add_argument(
@@ -60,9 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     history.add_argument(
         "--limit", type=whole(1), metavar="N", help="entries to show (default: all of them)"
     )
-    add_json(history)
     for command in (
         listing,
+        new,
         merge,
         rename,
         delete,
@@ -101,22 +107,16 @@ def _list(args: argparse.Namespace) -> int:
         say(f"Import some images with batman import … --project {args.project}.", "dim")
     else:
         total = sum(row.annotations for row in rows)
-        say_table(
-            ["class", "annotations", "share", "images"],
-            [
-                (
-                    row.name,
-                    f"{row.annotations:,}",
-                    f"{row.annotations / total:.1%}" if total else None,
-                    f"{row.images:,}",
-                )
-                for row in rows
-            ],
-            right=("annotations", "share", "images"),
-        )
+        shown = ("name", "annotations", "share", "images")
+        say_columns([CLASS_COLUMNS[key] for key in shown], class_shares(rows))
         say(f"{plural(len(rows), 'class')}, {plural(total, 'annotation')}", "dim")
         say_bars("Annotations", [(r.name, r.annotations, class_colour(r.id)) for r in rows])
     return Exit.OK
+
+
+def _add(args: argparse.Namespace) -> int:
+    with open_project(args) as project:
+        return say_change(classes.add(project, *args.name)[1])
 
 
 def _merge(args: argparse.Namespace) -> int:
@@ -137,15 +137,13 @@ def _delete(args: argparse.Namespace) -> int:
 def _undo(args: argparse.Namespace) -> int:
     with open_project(args) as project:
         entry = project.undo()
-    say(f"Undone: {entry.summary}." if entry else "There is nothing to undo.")
-    return Exit.OK
+    return say_change(entry, "Undone", "There is nothing to undo.")
 
 
 def _redo(args: argparse.Namespace) -> int:
     with open_project(args) as project:
         entry = project.redo()
-    say(f"Done again: {entry.summary}." if entry else "There is nothing to redo.")
-    return Exit.OK
+    return say_change(entry, "Done again", "There is nothing to redo.")
 
 
 def _history(args: argparse.Namespace) -> int:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cli.answers.printing import asks, close, for_program, words_to
 from cli.exits import Exit
 from cli.output import drop_output, is_terminal, open_streams, output_fails, say_error
 from cli.parser import BatmanParser
-from core.common.errors import BatmanError, DiskFull, ProjectError
-from core.common.files import expand_user, path_problem, safe_name
-from core.common.text import clean, did_you_mean
-from core.common.workspace import Workspace, holds
+from core.common.errors import BatmanError, DiskFull
+from core.common.files import path_problem
+from core.common.text import clean
+from core.common.workspace import Workspace, find_project, holds
+from core.common.workspace import project_path as project_path  # others know it from here
 from core.processes.child_process import begin_process
 from core.processes.tracebacks import traceback_text
 
@@ -25,12 +26,18 @@ if TYPE_CHECKING:
     from core.data.store import Project
 
 
-def guard(action: Callable[[], int]) -> int:
-    """Call `action` and return its exit code; errors are printed and become exit codes."""
+def guard(action: Callable[[], int], *, for_programs: bool = False) -> int:
+    """Call `action` and return its exit code; errors are printed and become exit codes.
+
+    `for_programs` says that `--json` was asked for, see `cli.answers.printing`.
+    """
     open_streams()
     begin_process()
     try:
-        return _told(action)
+        with for_program(for_programs):
+            code = _told(action)
+            close(code)
+            return code
     except OSError as error:
         # What was printed cannot be written, and nor can another word about it.
         broken = isinstance(error, BrokenPipeError)
@@ -83,14 +90,30 @@ def run_module(
     one that was chosen before the command's name.
     """
 
+    given = list(sys.argv[1:] if argv is None else argv)
+
     def action() -> int:
         module = importlib.import_module(f"cli.{name}")
         parser = BatmanParser(prog=prog or f"python -m cli.{name}", description=module.DESCRIPTION)
         module.add_arguments(parser)
         chosen = {} if workspace is None else {"workspace_dir": workspace}
-        return int(module.run(parser.parse_args(argv, argparse.Namespace(**chosen))))
+        words = module.prepared(given) if hasattr(module, "prepared") else given
+        return int(module.run(parser.parse_args(words, argparse.Namespace(**chosen))))
 
-    return guard(action)
+    return guard(action, for_programs=asks(given))
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` what runs a model."""
+    from core.models.find import AUTO, BACKENDS
+
+    parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default=AUTO,
+        help="what runs the model (default: %(default)s: onnx for a run's best model on a CPU,"
+        " the faster of the two on a GPU)",
+    )
 
 
 def add_workspace(parser: argparse.ArgumentParser) -> None:
@@ -104,16 +127,14 @@ def add_workspace(parser: argparse.ArgumentParser) -> None:
     )
 
 
+_PROJECT = "project folder, or the name of a project in the workspace"
+
+
 def add_project(
     parser: argparse.ArgumentParser, *, create: bool = False, required: bool = True
 ) -> None:
     """Give `parser` the options `--project` and `--workspace`, and `--create` if asked to."""
-    parser.add_argument(
-        "--project",
-        required=required,
-        metavar="PROJECT",
-        help="project folder, or the name of a project in the workspace",
-    )
+    parser.add_argument("--project", required=required, metavar="PROJECT", help=_PROJECT)
     if create:
         parser.add_argument(
             "--create", action="store_true", help="create the project if there is none"
@@ -121,33 +142,46 @@ def add_project(
     add_workspace(parser)
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the option `--json`."""
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+class _Project(argparse.Action):
+    """Keeps the project, however it was given; two different ones are an error."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        before = getattr(namespace, self.dest, None)
+        if before is not None and before != values:
+            parser.error(f"two projects were given, '{before}' and '{values}'")
+        setattr(namespace, self.dest, values)
+
+
+def add_placed_project(
+    parser: BatmanParser, *, required: bool = True, workspace: bool = True
+) -> None:
+    """Give `parser` the project by its place or as `--project`, and `--workspace` if asked to.
+
+    For commands that take nothing else by place.
+    """
+    # Suppressed: what is not given by its place must not undo what the option gave.
+    parser.add_argument(
+        "project", nargs="?", metavar="PROJECT", default=argparse.SUPPRESS, action=_Project,
+        help=_PROJECT,
+    )  # fmt: skip
+    parser.add_argument(
+        "--project", metavar="PROJECT", default=None, action=_Project, help="the same"
+    )
+    if required:
+        parser.needed.append(("project", "PROJECT"))
+    if workspace:
+        add_workspace(parser)
 
 
 def workspace_of(args: argparse.Namespace) -> Workspace:
     """Return the workspace that was chosen. Raises BatmanError when it is no folder."""
     return Workspace.find(getattr(args, "workspace_dir", None))
-
-
-def project_path(workspace: Workspace, text: str) -> Path:
-    """Return the folder of the project that `text` means, which need not be there yet.
-
-    A path is taken from the current folder if there is a project, else from the workspace; a bare
-    name is a project of the workspace. Raises `BadName` for a name no folder can have.
-    """
-    given = expand_user(text)
-    if given.is_absolute() or text.startswith((".", "~")) or holds(given, "project.db"):
-        path = given.absolute()
-    elif "/" in text:
-        path = workspace.root / given
-    else:
-        return workspace.project_path(text)
-    # A last part of '..' or '.' names a folder too.
-    path = Path(os.path.normpath(path))
-    safe_name(path.name)
-    return path
 
 
 def open_project(args: argparse.Namespace, text: str | None = None) -> Project:
@@ -170,16 +204,7 @@ def found_project(args: argparse.Namespace, text: str) -> Path:
 
     Raises ProjectError that names the projects spelt most like it when there is none.
     """
-    workspace = workspace_of(args)
-    path = project_path(workspace, text)
-    if not holds(path, "project.db"):
-        names = [found.name for found in workspace.list_projects()]
-        guess = _sentence(did_you_mean(path.name, [name for name in names if name != path.name]))
-        raise ProjectError(
-            f"There is no project at '{clean(str(path))}'.",
-            guess or "Create it with batman project create, or import with --create.",
-        )
-    return path
+    return find_project(workspace_of(args), text)
 
 
 def confirm(question: str, *, yes: bool, option: str = "--yes") -> bool:
@@ -191,8 +216,8 @@ def confirm(question: str, *, yes: bool, option: str = "--yes") -> bool:
         return True
     if not (sys.stdin.isatty() and is_terminal()):
         raise BatmanError(f"{question} Nobody is here to answer.", f"Give {option} to agree.")
-    sys.stdout.write(f"{clean(question)} [y/N] ")
-    sys.stdout.flush()
+    words_to().write(f"{clean(question)} [y/N] ")
+    words_to().flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -201,7 +226,3 @@ def joined(names: Iterable[str], limit: int = 8) -> str:
     shown = list(names)
     more = f", … ({len(shown) - limit} more)" if len(shown) > limit else ""
     return ", ".join(shown[:limit]) + more
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import shutil
 import sys
+import time
 from collections.abc import Iterator
 
-from cli.output import is_terminal, say, say_error
+from cli.answers.printing import words_to
+from cli.output import is_terminal, say, say_error, say_note
 from core.common.errors import BatmanError
-from core.common.text import clean
+from core.common.text import clean, shell_word
 from core.common.workspace import Workspace
 from core.training.run.run import Run
 from slurm.job.record import read_record
-from slurm.site.profiles import Profile, choose_profile, load_profile
+from slurm.site.profiles import HERE, Profile, load_profile
+from slurm.site.profiles import profile_for as profile_for  # others know it from here
 from slurm.site.site import Site, open_host, open_site
-
-# What the login node that we are on is called where nobody has made a profile for it.
-HERE = "here"
 
 
 class Terminal:
@@ -33,8 +32,8 @@ class Terminal:
         try:
             if secret:
                 return getpass.getpass(clean(prompt))
-            sys.stdout.write(clean(prompt))
-            sys.stdout.flush()
+            words_to().write(clean(prompt))
+            words_to().flush()
             return sys.stdin.readline().rstrip("\n") or None
         except EOFError:
             return None
@@ -44,33 +43,15 @@ class Terminal:
         if not (sys.stdin.isatty() and is_terminal()):
             return False
         say(f"The host {host} is new. Its {kind} key is {fingerprint}.")
-        sys.stdout.write("Is that the right one? [y/N] ")
-        sys.stdout.flush()
+        words_to().write("Is that the right one? [y/N] ")
+        words_to().flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
-
-def profile_for(name: str | None) -> Profile:
-    """Return the chosen cluster, or the only one; on a login node without a profile, this machine.
-
-    Raises BatmanError that says how to add one.
-    """
-    if name == HERE and HERE not in _names():
-        return Profile(name=HERE)
-    profile = choose_profile(name)
-    if profile is not None:
-        return profile
-    if shutil.which("sbatch"):
-        return Profile(name=HERE)
-    raise BatmanError(
-        "No cluster is known, and there is no SLURM on this machine.",
-        "Add one with batman clusters add NAME --host user@login.node.",
-    )
-
-
-def _names() -> list[str]:
-    from slurm.site.profiles import list_profiles
-
-    return list_profiles()
+    def wait(self, why: str, seconds: float) -> bool:
+        """Say that it takes a while, and why, and wait: whoever gave a command wants its answer."""
+        say_note(f"{why}: waiting {seconds:.0f} s.")
+        time.sleep(seconds)
+        return True
 
 
 def site_for(profile: Profile, workspace: Workspace) -> Site:
@@ -99,7 +80,7 @@ def kept_up(run: Run, workspace: Workspace) -> Iterator[None]:
         if recover(site, run) is None:
             raise BatmanError(
                 f"The run '{clean(run.name)}' was never submitted: the connection broke before.",
-                f"Submit it with batman submit --resume {clean(run.name)}.",
+                f"Submit it with batman submit --resume {shell_word(run.name)}.",
             )
         mirror = Mirror(site, run)
         mirror.refresh()

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 from pathlib import Path
 from typing import Any
 
+from cli.answers.printing import say_json, stream
 from cli.child import run_child
-from cli.common import add_json, add_workspace, open_project, run_module, workspace_of
+from cli.common import add_backend, add_workspace, open_project, run_module, workspace_of
 from cli.exits import Exit
 from cli.numbers import number, whole
 from cli.original.options import add_original
-from cli.output import say, say_json, say_pairs, say_table
+from cli.output import say, say_pairs, say_table
+from cli.parser import add_json
 from core.common.errors import BatmanError
 from core.common.files import expand_user, read_json
 from core.common.text import clean, plural
-from core.common.workspace import Workspace
-from core.export.naming import split_names
 from core.inference import InferenceOptions
-from core.inference.options import TRACK_BUFFER, TRACK_OVERLAP
-from core.models import find_checkpoint
+from core.inference.options import TRACK_BUFFER, TRACK_OVERLAP, fresh_folder
+from core.models.find import find_checkpoint
 
 DESCRIPTION = (
     "Run a trained model on images and videos: boxes drawn, detections as CSV and COCO JSON."
@@ -87,6 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)",
     )
+    add_backend(parser)
     parser.add_argument("--batch-size", type=whole(1, 65_536), metavar="N", help="images at once")
     _add_videos(parser.add_argument_group("videos"))
     add_json(parser)
@@ -131,25 +131,25 @@ def _add_videos(group: argparse._ActionsContainer) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the model, print what was found and return the exit code."""
-    from core.models.find import WEIGHTS, latest_run
-    from core.training.launch.local import require_trainer
+    stream()
+    from core.models.backend import require_backend
+    from core.models.find import latest_run
 
     workspace = workspace_of(args)
     target = args.run or args.checkpoint or latest_run(workspace)
     model = find_checkpoint(target, workspace)
-    if model.suffix in WEIGHTS:
-        require_trainer()
+    require_backend(model, args.backend)
     options = InferenceOptions(
         target=model,
         inputs=args.input,
-        output=args.output or _fresh_output(workspace, model.parent.name),
+        output=args.output or fresh_folder(workspace, model.parent.name),
         confidence=args.confidence,
         thresholds=dict(map(_threshold, args.class_confidence)),
         track=args.track,
         annotate=args.annotate,
         device=args.device,
         batch_size=args.batch_size,
-        classes=None if args.classes is None else split_names(args.classes),
+        classes=None if args.classes is None else _names(args.classes),
         spare_classes=None if args.project is None else _names_of(args),
         frame_interval=args.frame_interval,
         track_start=args.track_thresh,
@@ -159,8 +159,9 @@ def run(args: argparse.Namespace) -> int:
         predict=args.predict,
         coco=args.coco,
         optimise=args.optimise,
+        backend=args.backend,
     )
-    result: dict[str, Any] = run_child("core.inference", options, quiet=args.json)
+    result: dict[str, Any] = run_child("core.inference", options)
     if args.json:
         say_json(result)
         return Exit.OK
@@ -177,6 +178,8 @@ def run(args: argparse.Namespace) -> int:
         [(name, f"{count:,}") for name, count in result["per_class"].items()],
         right=("detections",),
     )
+    for note in result.get("notes", []):
+        say(f"Note: {note}", "yellow")
     for skipped in result["skipped"]:
         say(f"Skipped: {clean(skipped['path'])} {skipped['reason']}", "yellow")
     say_pairs(
@@ -208,6 +211,12 @@ def _names_of(args: argparse.Namespace) -> list[str]:
         return sorted(row.name for row in list_classes(project) if row.annotations)
 
 
+def _names(words: list[str]) -> list[str]:
+    from core.export.naming import split_names  # which brings what exports need
+
+    return split_names(words)
+
+
 def _threshold(text: str) -> tuple[str, float]:
     name, equals, value = text.rpartition("=")
     try:
@@ -221,12 +230,6 @@ def _threshold(text: str) -> tuple[str, float]:
             "Write NAME=X with X from 0 to 1, such as person=0.7.",
         )
     return name, score
-
-
-def _fresh_output(workspace: Workspace, model: str) -> Path:
-    """Return a folder for the predictions that is not there yet."""
-    parent = workspace.root / "predictions"
-    return next(path for n in itertools.count(1) if not (path := parent / f"{model}-{n}").exists())
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def add_notify(parser: argparse.ArgumentParser) -> None:
 
 def tell_end(run: Run) -> None:
     """Tell that a run ended, unless it goes on or somebody else has told it."""
-    from core.training.run_list.ended import claim, end_of_run
+    from core.training.run_list.run_ends import claim, end_of_run
 
     end = end_of_run(run)
     if end is not None and claim(run):

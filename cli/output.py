@@ -7,29 +7,35 @@ other people's data and may hold escape codes. Rich is loaded on a terminal only
 from __future__ import annotations
 
 import contextlib
-import csv
 import functools
-import json
 import os
 import sys
 import unicodedata
 from collections.abc import Container, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from cli.answers.printing import asked, note_error, say_json, words_to
 from cli.exits import Exit
 from core.common.invisible_characters import visible
+from core.common.lists.export import as_csv
 from core.common.text import clean, clean_lines
-from core.privacy.secrets import redact_json
+from core.late import late
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from core.common.lists.columns import Column
     from core.data.store import HistoryEntry
+
+if not TYPE_CHECKING:
+    csv = late("csv")
+
+Row = TypeVar("Row")
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
-    """Return whether `stream` (default: standard output) is a terminal."""
-    return (stream or sys.stdout).isatty()
+    """Return whether `stream` (default: where words for people go) is a terminal."""
+    return (stream or words_to()).isatty()
 
 
 def open_streams() -> None:
@@ -76,51 +82,45 @@ def say(text: str = "", style: str = "") -> None:
 
         console().print(Text(clean(text), style), soft_wrap=True)
     else:
-        sys.stdout.write(clean(text) + "\n")
+        words_to().write(clean(text) + "\n")
 
 
 def say_link(text: str) -> None:
     """Print one line that holds the link of `batman serve`: the one secret that is to be seen."""
-    sys.stdout.write(visible(text) + "\n")
+    words_to().write(visible(text) + "\n")
 
 
-def say_change(entry: HistoryEntry | None) -> int:
-    """Print what a change of a project did, or that it did nothing; return the exit code."""
-    say(f"{entry.summary}." if entry else "There was nothing to change.")
+def say_change(
+    entry: HistoryEntry | None, done: str = "", nothing: str = "", **more: object
+) -> int:
+    """Print what a change of a project did, or that it did nothing; return the exit code.
+
+    `done` and `nothing` are other words for it. A program gets the step of the history, and `more`.
+    """
+    said = f"{done}: {entry.summary}." if entry and done else entry and f"{entry.summary}."
+    say(said or nothing or "There was nothing to change.")
+    if asked():
+        say_json({**step_json(entry), **more})
     return Exit.OK
 
 
-def say_json(value: Any, *, one_line: bool = False) -> None:
-    """Print `value` as JSON in ASCII, in which no control character can hide, nor a secret.
-
-    In `one_line` for programs that read a stream.
-    """
-    text = redact_json(json.dumps(value, indent=None if one_line else 2, default=str))
-    # Of the control characters JSON lets DEL stand as it is (RFC 8259, 7), and so does Python.
-    sys.stdout.write(text.replace("\x7f", "\\u007f") + "\n")
+def step_json(entry: HistoryEntry | None) -> dict[str, object]:
+    """Return a step of a project's history for programs; all is null when nothing was changed."""
+    if entry is None:
+        return {"history": None, "summary": None, "detail": None}
+    told = {"id": entry.id, "kind": entry.kind, "summary": entry.summary}
+    return {"history": told, "summary": entry.summary, "detail": entry.detail}
 
 
 def say_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows as CSV with a line of titles; None is an empty cell, other values are `str`.
-
-    Control characters are replaced as everywhere, so that a row is one line. A cell that begins
-    like a formula gets an apostrophe, for spreadsheets run them (OWASP, "CSV Injection").
-    """
-
-    def cell(value: object) -> object:
-        if value is None or isinstance(value, (int, float)):
-            return value
-        text = clean(str(value))
-        return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
-
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([cell(column) for column in columns])
-    writer.writerows([cell(value) for value in row] for row in rows)
+    """Print rows as CSV, as `core.common.lists.export.as_csv` writes it."""
+    sys.stdout.write(as_csv(columns, rows))
 
 
 def say_error(message: str, hint: str = "") -> None:
     """Print on standard error what is wrong and what to do about it; a hint may have lines."""
     sys.stdout.flush()
+    note_error(clean(message), clean_lines(hint))
     if is_terminal(sys.stderr):
         from rich.text import Text
 
@@ -132,6 +132,12 @@ def say_error(message: str, hint: str = "") -> None:
         sys.stderr.write(f"Error: {clean(message)}\n")
         if hint:
             sys.stderr.write(f"{clean_lines(hint)}\n")
+
+
+def say_note(text: str) -> None:
+    """Print a line on standard error that is no complaint, beside output that programs may read."""
+    sys.stdout.flush()
+    sys.stderr.write(visible(text) + "\n")
 
 
 def say_table(
@@ -173,7 +179,20 @@ def say_table(
             else cell + " " * (width - _width(cell))
             for cell, width, column in zip(row, widths, columns, strict=True)
         ]
-        sys.stdout.write("  ".join(parts).rstrip() + "\n")
+        words_to().write("  ".join(parts).rstrip() + "\n")
+
+
+def say_columns(
+    columns: Sequence[Column[Row]], rows: Iterable[Row], spare: Sequence[str] = ()
+) -> None:
+    """Print rows under the columns that the app has too; those with the keys `spare` may go."""
+    titles = {column.key: column.typed for column in columns}
+    say_table(
+        list(titles.values()),
+        [[column.written(row) for column in columns] for row in rows],
+        right=[column.typed for column in columns if column.to_right],
+        spare=[titles[key] for key in spare if key in titles],
+    )
 
 
 def _narrowed(
@@ -201,12 +220,12 @@ def say_pairs(pairs: Iterable[tuple[str, object]]) -> None:
             line = Text.assemble((name.ljust(width + 2), "dim"), value)
             console().print(line, soft_wrap=True)
         else:
-            sys.stdout.write(f"{name.ljust(width + 2)}{value}\n")
+            words_to().write(f"{name.ljust(width + 2)}{value}\n")
 
 
 def console(error: bool = False) -> Console:
-    """Return rich's console on standard output or error as they are now."""
-    return _console(sys.stderr if error else sys.stdout)
+    """Return rich's console where words for people go, or on standard error, as they are now."""
+    return _console(sys.stderr if error else words_to())
 
 
 @functools.lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from cli.answers.printing import say_event, streaming
 from cli.output import console, is_terminal, say
 from core.common.text import clean
 
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
 
 # In a log, a stage that takes long is heard of this often.
 _EVERY_S = 10.0
+# A program that reads events gets one of a stage at most this often.
+_EVENT_S = 0.5
 
 
 class Stages:
     """Shows the stages of one job, `with Stages() as show: show("images", 3, 100)`.
 
     On a terminal each stage has a bar with the time left; elsewhere a stage is one line when it is
-    complete, and one every ten seconds until then. `quiet` shows nothing: the output is for
-    programs.
+    complete, and one every ten seconds until then. Where a program reads events, they are
+    `progress`. `quiet` shows nothing.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -30,7 +33,7 @@ class Stages:
         self._bars: RichProgress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._told: dict[str, tuple[int, float]] = {}
-        if is_terminal() and not quiet:
+        if is_terminal() and not quiet and not streaming():
             from rich.progress import (
                 BarColumn,
                 MofNCompleteColumn,
@@ -66,14 +69,24 @@ class Stages:
         if self._quiet:
             return
         stage = clean(stage)
+        now = time.monotonic()
+        if streaming():
+            self._event(now, stage, done, total)
+            return
         if self._bars:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=total)
             self._bars.update(self._tasks[stage], completed=done, total=total)
             return
-        now = time.monotonic()
         last, at = self._told.setdefault(stage, (-1, now))
         complete = total is not None and done >= total and last != done
         if complete or now - at >= _EVERY_S:
             self._told[stage] = (done, now)
             say(f"{stage}: {done:,}" + (f" of {total:,}" if total is not None else ""))
+
+    def _event(self, now: float, stage: str, done: int, total: int | None) -> None:
+        last, at = self._told.get(stage, (-1, now - _EVENT_S))
+        complete = total is not None and done >= total and last != done
+        if complete or now - at >= _EVENT_S:
+            self._told[stage] = (done, now)
+            say_event("progress", stage=stage, done=done, total=total)

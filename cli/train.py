@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import typing
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from cli.answers.printing import say_event, stream, streaming
 from cli.common import add_workspace, open_project, project_path, run_module, workspace_of
 from cli.exits import Exit
 from cli.model import export_model
@@ -23,16 +23,19 @@ from cli.original.training import (
     write_dataset,
 )
 from cli.output import say, say_pairs, say_table
+from cli.parser import add_json
 from cli.progress import Stages
+from cli.runs.before_training import say_estimate, write_preview
 from cli.runs.follow import follow, typed
 from cli.runs.models import say_models
 from core.common.errors import BatmanError
-from core.common.text import clean, plural
+from core.common.text import clean, plural, shell_word
 from core.common.workspace import Workspace
 from core.models.sizes import MODELS, get_model
 from core.training.config.command_line import option_flag, option_names
 from core.training.config.form import SECTIONS, to_text
 from core.training.config.options import TrainingConfig, default_for, parse_config
+from core.training.config.sweep import EXAMPLE, METAVAR
 from core.training.run.disk_space import checkpoint_sizes
 from core.training.run.run import Run
 
@@ -71,9 +74,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="print what would be trained; write nothing"
     )
     start.add_argument(
+        "--preview",
+        type=Path,
+        metavar="FILE.png",
+        help="draw training images as --augmentation changes them, and start nothing",
+    )
+    start.add_argument(
+        "--estimate",
+        action="store_true",
+        help="take a few steps, print how long it will take and how much memory; keep nothing",
+    )
+    start.add_argument(
         "--list-models", action="store_true", help="print the model sizes with their figures"
     )
+    parser.add_argument(
+        "--sweep",
+        nargs="+",
+        metavar=METAVAR,
+        help=f"train every combination, one run after the other: --sweep {EXAMPLE}",
+    )
     parser.add_argument("--plain", action="store_true", help="print lines on a terminal too")
+    add_json(parser)
 
     left = [name for name in option_names() if name != "project"]
     for section in SECTIONS:
@@ -95,6 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start what the parsed arguments say, follow it to its end and return the exit code."""
+    stream()
     if args.list_models:
         say_models()
         return Exit.OK
@@ -119,7 +141,8 @@ def run(args: argparse.Namespace) -> int:
                 "There are two things to train on: --project and --dataset.",
                 "Leave one of them out.",
             )
-        with folder_as_project(workspace, args.dataset, keep=not args.dry_run) as path:
+        passing = args.dry_run or args.estimate or args.preview is not None
+        with folder_as_project(workspace, args.dataset, keep=not passing) as path:
             return _train(args, workspace, path)
     if args.project is None:
         return _train(args, workspace, None)
@@ -141,8 +164,18 @@ def _train(args: argparse.Namespace, workspace: Workspace, project: Path | None)
             "No project was chosen to train on.",
             "Give --project, --dataset with a COCO folder, or --resume with a run to go on.",
         )
+    if args.sweep:
+        from cli.runs.sweep_training import train_sweep
+
+        if not args.dry_run:
+            say_findings(workspace, config)
+        return train_sweep(args, workspace, values, say_ready)
     if args.dry_run:
         return _dry_run(workspace, config)
+    if args.estimate:
+        return say_estimate(workspace, config)
+    if args.preview is not None:
+        return write_preview(config, args.preview)
     if args.output_dataset is not None:
         refuse_full(Path(args.output_dataset))
     if args.mps_fallback:
@@ -163,6 +196,9 @@ def _train(args: argparse.Namespace, workspace: Workspace, project: Path | None)
         else:
             ready = start_local(workspace, config, progress)
     say_ready(ready)
+    follows = not (args.prepare_only or args.detach)
+    if args.json:
+        _say_run(ready, "prepared" if args.prepare_only else "started", last=not follows)
     if args.output_dataset is not None:
         write_dataset(ready, Path(args.output_dataset))
     if args.prepare_only:
@@ -175,6 +211,21 @@ def _train(args: argparse.Namespace, workspace: Workspace, project: Path | None)
         return Exit.OK
     say("Ctrl-C stops it with a checkpoint; closing the terminal does not.", "dim")
     return follow(ready, workspace, ours=True, plain=args.plain)
+
+
+class _Names(argparse.Action):
+    """Names of classes: one text, which the option reads, or a word for each."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the text, or the words without the commas that part them."""
+        words = [word.removesuffix(",") for word in values]
+        setattr(namespace, self.dest, values[0] if len(values) == 1 else words)
 
 
 def add_option(group: argparse._ActionsContainer, name: str) -> None:
@@ -191,6 +242,11 @@ def add_option(group: argparse._ActionsContainer, name: str) -> None:
         return
     if name == "model":
         text = f"{', '.join(MODELS)} (default: {default}); see --list-models"
+    if name == "filter_classes":
+        group.add_argument(
+            option_flag(name), nargs="+", action=_Names, metavar=_METAVARS[name], help=text
+        )
+        return
     choices = None
     if typing.get_origin(field.annotation) is Literal:
         choices = typing.get_args(field.annotation)
@@ -212,6 +268,7 @@ _METAVARS = {
     "lr_vit_layer_decay": "X",
     "lr_component_decay": "X",
     "weight_decay": "X",
+    "augmentation": "NAME|FILE",
     "balance": "X",
     "clip_max_norm": "X",
 }
@@ -229,7 +286,7 @@ def say_findings(workspace: Workspace, config: TrainingConfig) -> None:
     for finding in findings:
         say(f"{one_line(finding)}.", "red" if finding.severity == "error" else "yellow")
     if findings:
-        say(f"More about it: batman check --project {shlex.quote(project.name)}", "dim")
+        say(f"More about it: batman check --project {shell_word(project.name)}", "dim")
 
 
 def say_ready(run: Run) -> None:
@@ -244,6 +301,23 @@ def say_ready(run: Run) -> None:
     say(checkpoint_sizes(config).sentence())
 
 
+def _say_run(run: Run, state: str, *, last: bool) -> None:
+    """Tell a program which run was made."""
+    config = run.config()
+    data = config.dataset
+    say_event(
+        "run",
+        last=last,
+        run=run.name,
+        path=str(run.path),
+        state=state,
+        model=config.model,
+        classes=data.class_names if data is not None else [],
+        images=data.images if data is not None else {},
+        notes=[*config.notes, *(data.notes if data is not None else [])],
+    )
+
+
 def _counts(config: TrainingConfig) -> str:
     images = config.dataset.images if config.dataset is not None else {}
     return ", ".join(f"{name} {count:,}" for name, count in images.items())
@@ -256,6 +330,20 @@ def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
 
     where, resumed, settings = would_start(workspace, config)
     model = get_model(settings.model)
+    if streaming():
+        assert settings.dataset is not None  # would_start sees to it
+        say_event(
+            "plan",
+            last=True,
+            run_folder=str(where),
+            goes_on_with=str(resumed.path) if resumed else settings.resume,
+            config=settings.model_dump(mode="json", exclude={"dataset", "notes"}),
+            effective_batch=settings.effective_batch,
+            images=settings.dataset.images,
+            classes=settings.dataset.class_names,
+            notes=[*settings.notes, *settings.dataset.notes],
+        )
+        return Exit.OK
     say("Nothing is started: this is what would be trained.", "bold")
     say()
     say_table(
@@ -276,6 +364,7 @@ def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
         ("goes on with", resumed.path if resumed else settings.resume),
         ("model", f"{model.name}, {model.params:g} M parameters, {model.licence}"),
         ("effective batch", settings.effective_batch or "found out at the start"),
+        ("time", _time(workspace, settings)),
         ("checkpoints", checkpoint_sizes(settings).sentence()),
         ("project", settings.project),
         ("images", _counts(settings)),
@@ -289,6 +378,19 @@ def _dry_run(workspace: Workspace, config: TrainingConfig) -> int:
         say(f"Note: the weights are fetched first, to {clean(str(fetched))}.", "yellow")
     say_findings(workspace, config)
     return Exit.OK
+
+
+def _time(workspace: Workspace, config: TrainingConfig) -> str:
+    """Return how long it will take on this machine, from earlier runs."""
+    from core.common.hardware import find_gpus
+    from core.training.run_list.index import list_runs
+    from core.training.run_list.time_estimate import estimate, time_sentence
+
+    gpus = [] if config.device == "cpu" else find_gpus()
+    images = config.dataset.images if config.dataset is not None else {}
+    device = gpus[0].name if gpus else "cpu"
+    found = estimate(list_runs(workspace), config, images, device)
+    return time_sentence(found, config.epochs)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ only when its screen does.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 import shutil
@@ -17,24 +18,34 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from time import monotonic
 
 # Whatever terminal this is started from; Textual looks when it is imported.
 os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "screens")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "screens"), str(ROOT / "tests" / "unit")]
 
 from evaluation_data import make_evaluation  # noqa: E402
 from harness import FrozenApp, settled, until  # noqa: E402
 from picture_data import make_pictures  # noqa: E402
+from prediction_data import make_predictions  # noqa: E402
 from run_data import better, failed, finished, make_run, running  # noqa: E402
 from sample_data import make_workspace  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
-from textual.widgets import Input  # noqa: E402
+from textual.widgets import Input, Static  # noqa: E402
 
+from batman_tui.autolabel.dialog import AutolabelDialog  # noqa: E402
 from batman_tui.evaluate.screen import EvaluationScreen  # noqa: E402
+from batman_tui.predictions.screen import PredictionsScreen  # noqa: E402
 from batman_tui.runs.compare import CompareScreen  # noqa: E402
+from batman_tui.sweep.screen import SweepScreen, open_sweep  # noqa: E402
 from batman_tui.widgets.picture.picture import Picture  # noqa: E402
+from core.autolabel.record import Recorded  # noqa: E402
+from core.common.progress import Progress  # noqa: E402
+from core.data.labels.passes import Found, PassInfo, record_pass  # noqa: E402
+from core.data.store import Project  # noqa: E402
 from core.training.run.events import Event  # noqa: E402
+from core.training.run.worker_process import write_worker  # noqa: E402
 
 SIZES = ((80, 24), (120, 40))
 FONT = "DejaVu Sans Mono"
@@ -67,6 +78,38 @@ async def project_new(pilot: Pilot[int], _root: Path) -> None:
 async def project_delete(pilot: Pilot[int], _root: Path) -> None:
     """What deleting a project would lose."""
     await _keys(pilot, "j", "d")
+
+
+async def data(pilot: Pilot[int], root: Path) -> None:
+    """What is in the data."""
+    from core.data.importers import import_coco
+    from core.data.store import Project
+    from core.demo.shapes import make_shapes
+
+    path = root / "data" / "projects" / "shapes"
+    make_shapes(root / "set", train=60, valid=20, test=10)
+    with Project.create(path) as project:
+        import_coco(project, root / "set")
+    pilot.app.open_data(path)  # type: ignore[attr-defined]
+    await settled(pilot)
+
+
+async def versions(pilot: Pilot[int], root: Path) -> None:
+    """Named states, and what changed since."""
+    from core.data.classes import merge
+    from core.data.store import Project
+    from core.data.versions import name_state
+
+    path = root / "data" / "projects" / "building-site"
+    with Project.open(path) as project:
+        name_state(project, "as imported", "before anything was cleaned")
+        merge(project, ["crane-hook", "crane_hook", "Crane Hook"], "crane hook")
+        name_state(project, "hooks merged")
+        merge(project, ["hardhat"], "hard hat")
+        project.db.execute("UPDATE versions SET at = '2026-03-14T09:00:00+00:00', who = 'ada'")
+    pilot.app.open_versions(path)  # type: ignore[attr-defined]
+    await settled(pilot)
+    await _keys(pilot, "j")
 
 
 async def _classes(pilot: Pilot[int], root: Path, name: str = "building-site") -> None:
@@ -364,6 +407,75 @@ async def images(pilot: Pilot[int], root: Path) -> None:
     await _pictures(pilot, root, "images", "j", "j", "space", "j", "space", *["j"] * 6)
 
 
+async def _labels(pilot: Pilot[int], root: Path, room: str, *keys: str) -> None:
+    from label_data import make_labels
+
+    path = make_labels(root / "data" / "projects" / "frames", images=30, files=True)
+    getattr(pilot.app, f"open_{room}")(path)
+    await settled(pilot)
+    for key in keys:
+        await pilot.press(key)
+        await settled(pilot)
+    shown = pilot.app.screen.query(Picture)
+    await until(pilot, lambda: all(picture.settled for picture in shown))
+    await settled(pilot)
+
+
+async def label(pilot: Pilot[int], root: Path) -> None:
+    """A picture with what a model proposes, one of it looked at closely."""
+    await _labels(pilot, root, "label", "tab", "a")
+
+
+async def label_ruler(pilot: Pilot[int], root: Path) -> None:
+    """The ruler that puts an edge right."""
+    await _labels(pilot, root, "label", "tab", "e", "l")
+
+
+async def label_corners(pilot: Pilot[int], root: Path) -> None:
+    """The grid that names the corners of a new box."""
+    await _labels(pilot, root, "label", "n")
+
+
+async def crops(pilot: Pilot[int], root: Path) -> None:
+    """A page of crops, two of them struck out."""
+    await _labels(pilot, root, "crops", "b", "d")
+
+
+async def autolabel(pilot: Pilot[int], root: Path) -> None:
+    """Which model looks for what, on which pictures."""
+    await _labels(pilot, root, "label", "m")
+
+
+async def autolabel_running(pilot: Pilot[int], root: Path) -> None:
+    """A pass under way, some pictures in; no work stands behind it, which would go on for ever."""
+    await _labels(pilot, root, "label", "m")
+    dialog = pilot.app.screen
+    assert isinstance(dialog, AutolabelDialog)
+    dialog.began = monotonic() - 14
+    dialog.phase = "running"
+    dialog.set_focus(None)
+    dialog.post_message(dialog.Moved(Progress("looking at pictures", 12, 30)))
+    await until(pilot, lambda: "12 of 30" in str(dialog.query_one("#stage", Static).render()))
+
+
+async def autolabel_done(pilot: Pilot[int], root: Path) -> None:
+    """What became of a pass, and its suggestions on the picture."""
+    await _labels(pilot, root, "label", "m")
+    dialog = pilot.app.screen
+    assert isinstance(dialog, AutolabelDialog)
+
+    def make(project: Project, _progress: object, _stopped: object) -> Recorded:
+        found = [Found(1, (40.0, 30.0, 60.0, 50.0), 0.9)]
+        report = record_pass(project, PassInfo("run", "yard-1", (1,)), [(1, found)])
+        return Recorded(report, "the run yard-1", 30, 30, (("f7.jpg", "it is cut off"),), (), "cpu")
+
+    dialog.begin(make, "")
+    await until(pilot, lambda: pilot.app.screen is not dialog)
+    await settled(pilot)
+    pictures = pilot.app.screen.query(Picture)
+    await until(pilot, lambda: all(picture.settled for picture in pictures))
+
+
 async def images_narrow(pilot: Pilot[int], root: Path) -> None:
     """What images can be narrowed to."""
     await _pictures(pilot, root, "images", "f")
@@ -380,11 +492,68 @@ async def class_pictures(pilot: Pilot[int], root: Path) -> None:
     await _pictures(pilot, root, "classes", *keys)
 
 
+async def predictions(pilot: Pilot[int], root: Path) -> None:
+    """What a model found in pictures and in the frames of a video, at a lower confidence."""
+    screen = PredictionsScreen(make_predictions(root))
+    pilot.app.push_screen(screen)
+    await until(pilot, lambda: screen.found is not None)
+    await _keys(pilot, "left")
+    await until(pilot, lambda: screen.query_one(Picture).settled)
+
+
+async def _with_model(pilot: Pilot[int], root: Path, *keys: str) -> None:
+    path = make_run(root, "building-site-small-3", finished("building-site-small-3"))
+    (path / "best.pth").touch()
+    pilot.app.open_run(path)  # type: ignore[attr-defined]
+    await until(pilot, lambda: getattr(pilot.app.screen, "run", None))
+    await settled(pilot)
+    await _keys(pilot, *keys)
+
+
+async def look(pilot: Pilot[int], root: Path) -> None:
+    """What is asked before a model looks at pictures."""
+    await _with_model(pilot, root, "i")
+
+
+async def model_export(pilot: Pilot[int], root: Path) -> None:
+    """The formats that a model is exported to, and what is not installed."""
+    await _with_model(pilot, root, "x", *"jjj")
+
+
+async def sweep(pilot: Pilot[int], root: Path) -> None:
+    """A sweep of four: two trained, one on its way, one that waits."""
+    from core.common.files import write_json
+
+    name = "building-site-sweep-1"
+    ends = [finished, better, running, None]
+    runs = []
+    for number, (lr, model) in enumerate(itertools.product((1e-4, 5e-5), ("small", "base")), 1):
+        make = ends[number - 1]
+        run = f"{name}-{number}"
+        made = make_run(root, run, make(run) if make else [], lr=lr, model=model, sweep=name)
+        if make is None:
+            (made / "worker.json").unlink()
+        choices = {"lr": f"{lr:g}".replace("e-0", "e-").replace("0.0001", "1e-4"), "model": model}
+        runs.append({"folder": f"runs/{run}", "choices": choices, "settings": {}})
+    folder = root / "sweeps" / name
+    words = ["lr=1e-4,5e-5", "model=small,base"]
+    write_json(
+        folder / "sweep.json", {"words": words, "created": 1.0, "runs": runs, "prepared": True}
+    )
+    write_worker(folder)
+    open_sweep(pilot.app, folder)
+    screen = pilot.app.screen
+    await until(pilot, lambda: isinstance(screen, SweepScreen) and screen.rows)
+    await settled(pilot)
+
+
 SCENES: dict[str, Scene] = {
     "projects": projects,
     "projects-light": projects_light,
     "project-new": project_new,
     "project-delete": project_delete,
+    "data": data,
+    "versions": versions,
     "classes": classes,
     "classes-light": classes_light,
     "classes-filter": classes_filter,
@@ -398,6 +567,13 @@ SCENES: dict[str, Scene] = {
     "class-pictures": class_pictures,
     "images": images,
     "images-narrow": images_narrow,
+    "label": label,
+    "label-ruler": label_ruler,
+    "label-corners": label_corners,
+    "crops": crops,
+    "autolabel": autolabel,
+    "autolabel_running": autolabel_running,
+    "autolabel_done": autolabel_done,
     "check": check,
     "import": import_form,
     "import-zoo": _import_way(1),
@@ -413,6 +589,10 @@ SCENES: dict[str, Scene] = {
     "run-failed": run_failed,
     "runs": runs,
     "compare": compare,
+    "sweep": sweep,
+    "look": look,
+    "model-export": model_export,
+    "predictions": predictions,
     "evaluation": evaluation,
     "evaluation-confusions": evaluation_confusions,
     "evaluation-confusions-light": evaluation_confusions_light,
@@ -450,9 +630,12 @@ async def picture(name: str, scene: Scene, size: tuple[int, int], root: Path, ou
         await settled(pilot)
         await scene(pilot, root)
         svg = app.export_screenshot(title="Batman")
-    file = out / f"{name}-{size[0]}x{size[1]}.svg"
-    svg = exact(svg)
-    file.write_text(svg, encoding="utf-8")
+    draw(svg, out / f"{name}-{size[0]}x{size[1]}.svg")
+
+
+def draw(svg: str, file: Path) -> None:
+    """Write a picture to the SVG `file`, and as a PNG beside it where that can be done."""
+    file.write_text(exact(svg), encoding="utf-8")
     if shutil.which("rsvg-convert"):
         png = file.with_suffix(".png")
         subprocess.run(["rsvg-convert", "-o", str(png), str(file)], check=True)

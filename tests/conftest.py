@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import gc
+import itertools
 import os
+import re
+import socket
+import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from core.data.store import project, project_file
 from core.privacy.secrets import forget
 
 # Pictures of screens must not depend on the terminal that the tests are started from.
@@ -16,19 +24,85 @@ os.environ.pop("NO_COLOR", None)
 # Each process that loads torch would compile its 3,000 modules anew: 26 s of processor, not 12.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Several workers and what they start share few cores, and a model this small gains nothing from a
+# second thread: 43 s of processor for a training with one, 49 with two.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# By itself Python looks for garbage after every 700 new objects, and all the older ones of ten such
+# times: what an app's start makes. Looking seldom takes a fifth off the processor time of screens.
+gc.set_threshold(100_000, 20, 50)
 
 ROOT = Path(__file__).parent.parent
+_numbers = itertools.count()
 SHARED = ROOT.parent / "shared"
 
-# The engine's tests take the longest by far: two groups, so that both workers stay busy. Those
-# here are about trained models, the others about training; what they share is made once.
-GROUPS = dict.fromkeys(
-    (
-        "test_canaries", "test_cli_engine", "test_evaluation", "test_export", "test_guide",
-        "test_inference", "test_no_network",
-    ),
-    "models",
+# A worker of xdist takes a whole group, so that what its tests share is made once: a cluster, a
+# browser, trained models, torch in this process (seven seconds to import).
+_OF_MODELS = (
+    "test_canaries", "test_evaluation", "test_export", "test_inference", "test_real_labellers",
 )  # fmt: skip
+_OF_COMMANDS = ("test_cli_engine", "test_guide", "test_no_network")
+_OF_RUNS = (
+    "test_data_order", "test_many_processes", "test_real_sweep", "test_same_seed", "test_services",
+    "test_trial", "test_warm_trainer",
+)  # fmt: skip
+_WITH_TORCH = (
+    "test_best_and_results", "test_checkpoint_file", "test_evaluation_rules",
+    "test_exports_read_elsewhere", "test_foreign_output", "test_full_disk_models", "test_reached",
+    "test_start_checks", "test_video_tracking", "test_worker_parts",
+)  # fmt: skip
+# Tests of a cluster wait for it more than they compute: two of them at once, each with its own.
+_FROM_HERE = (
+    "test_app_on_cluster", "test_bare_cluster", "test_guide_submit", "test_jobs_command",
+    "test_setup", "test_submit_autolabel", "test_submit_training",
+)  # fmt: skip
+# These have servers of their own, and no cluster.
+_OF_SSH = ("test_odd_servers", "test_ssh_keys", "test_ssh_login")
+GROUPS = {
+    **dict.fromkeys(_OF_MODELS, "models"),
+    **dict.fromkeys(_OF_COMMANDS, "commands"),
+    **dict.fromkeys(_OF_RUNS, "runs"),
+    **dict.fromkeys(_WITH_TORCH, "torch"),
+    **dict.fromkeys(_FROM_HERE, "cluster from here"),
+    **dict.fromkeys(_OF_SSH, "ssh"),
+}
+# What takes longest begins first, what waits before what computes; the thousands of tests in no
+# group fill what is left of the cores, to the end.
+FIRST = (
+    "engine", "cluster", "cluster from here", "runs", "models", "test_option_c", "test_server",
+    "test_label_page", "test_snap_page", "test_browser", "commands", "torch", "ssh",
+    "test_label_places", "test_label_api",
+)  # fmt: skip
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many workers fit on this machine: two more than cores, as four groups wait much.
+
+    One that has loaded torch takes up to 4 GB, the others one.
+    """
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min((cores or 1) + 2, int(gigabytes // 3)))
+
+
+@pytest.hookimpl(trylast=True)  # after the plugin that counts tries
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a worker ask how often a test was tried without waiting 40 ms for the answer.
+
+    pytest-rerunfailures 16.7 writes two short lines to a socket before each test, and the kernel
+    holds the second back until the first is acknowledged: four minutes of waiting in all.
+    """
+    counts = getattr(getattr(config, "failures_db", None), "sock", None)
+    if isinstance(counts, socket.socket):
+        counts.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Leave what a worker has collected to the end of its process: pytest looks at it five times.
+
+    (`gc_collect_harder`, for exceptions that nobody saw.) Hundreds of apps are seconds each time.
+    """
+    gc.freeze()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -46,12 +120,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Processes, daemons and painted screens race with whatever else runs on a shared machine: what
     fails is tried once more before it counts, and the summary lists it as RERUN.
     """
+    if early := {"rfdetr", "torch", "transformers"} & sys.modules.keys():
+        raise pytest.UsageError(
+            f"a module of the tests imports {', '.join(sorted(early))} as it is read: see installed"
+        )
+    rank = {name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: rank.get(_group(item), len(rank)))
     for item in items:
         folder = Path(item.path).parent.name
         item.add_marker(pytest.mark.flaky(reruns=1))
-        if folder in ("engine", "cluster", "gpu", "web"):
+        if folder in _FOLDERS:
             item.add_marker(getattr(pytest.mark, folder))
-            item.add_marker(pytest.mark.xdist_group(GROUPS.get(Path(item.path).stem, folder)))
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+_FOLDERS = ("engine", "cluster", "gpu", "web")
+
+
+def _group(item: pytest.Item) -> str:
+    """Return the name of the group that a test is in, empty for one that goes anywhere."""
+    module, folder = Path(item.path).stem, Path(item.path).parent.name
+    if folder == "web":  # one Chromium and one server a module
+        return module
+    return GROUPS.get(module, folder if folder in _FOLDERS else "")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -66,11 +158,43 @@ def pytest_runtest_makereport(item: pytest.Item):
         report.longrepr = f"skipped in CI, where it must run: {report.longrepr}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_wait_for_the_disk() -> Iterator[None]:
+    """Do not have the kernel write at once what this process stores: no machine fails here.
+
+    What is killed loses nothing by that. Children, which tests kill, write as ever.
+    """
+
+    @functools.wraps(project_file.prepare)
+    def prepare(db: sqlite3.Connection) -> None:
+        prepare.__wrapped__(db)
+        db.execute("PRAGMA synchronous = OFF")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (project, project_file):
+            patch.setattr(module, "prepare", prepare)
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one test, as pytest's own fixture gives it.
+
+    That one looks through the folders of all tests before for the next free number: a fifth of the
+    processor time of the unit tests.
+    """
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    return tmp_path_factory.mktemp(f"{name}{next(_numbers)}", numbered=False)
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the person's own settings out of the tests, and the tests out of them."""
-    monkeypatch.setenv("BATMAN_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
-    monkeypatch.setenv("BATMAN_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    home = tmp_path_factory.mktemp(f"home{next(_numbers)}", numbered=False)
+    for name in ("config", "cache"):
+        (home / name).mkdir()
+        monkeypatch.setenv(f"BATMAN_{name.upper()}_DIR", str(home / name))
     monkeypatch.delenv("BATMAN_WORKSPACE", raising=False)
     # Keys that another test typed in this process are not hidden in this one's output.
     forget()
@@ -92,3 +216,13 @@ def guide() -> str:
     if not file.is_file():
         pytest.skip(f"the guide is not at {file}")
     return file.read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _environment_stays() -> Iterator[None]:
+    """Put the environment back: a worker's `main` called in this process changes it for good."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)

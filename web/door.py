@@ -69,9 +69,13 @@ class Door:
         self._token = secrets.token_urlsafe(32)
         self._cookie = secrets.token_urlsafe(32)
 
-    def link(self, address: str) -> str:
-        """Return `address`, such as `http://localhost:5173`, as the link that lets one in."""
-        return f"{address}/?{urlencode({PARAMETER: self._token})}"
+    def link(self, address: str, path: str = "/") -> str:
+        """Return `address`, such as `http://localhost:5173`, as the link that lets one in.
+
+        It leads to `path`, which may end in a fragment, such as `/label/#/cranes`.
+        """
+        path, hash_, fragment = path.partition("#")
+        return f"{address}{path}?{urlencode({PARAMETER: self._token})}{hash_}{fragment}"
 
     def join(self, app: web.Application) -> None:
         """Put `app` and the applications below it behind this door, before all it has so far."""

@@ -16,19 +16,41 @@ if TYPE_CHECKING:
 NO_PICTURE = "No picture of it can be read; c looks for what is wrong with the data."
 
 
+ENOUGH = 6
+"""So many crops show what a class is: in fewer rows they would be larger, and fewer than that."""
+
+LEAST_SIDE = 14
+"""A crop in fewer pixels than this shows nothing."""
+
+
+def tiles(size: Pixels) -> tuple[int, int, int]:
+    """Return in how many rows crops lie in `size` pixels, their side and the gap between two."""
+    width, height = size
+    rows, side, gap = 1, height, max(2, height // 8)
+    while (width + gap) // (side + gap) * rows < ENOUGH:
+        more = rows + 1
+        next_gap = max(2, height // more // 8)
+        smaller = (height - rows * next_gap) // more
+        if smaller < LEAST_SIDE:
+            break
+        rows, side, gap = more, smaller, next_gap
+    return rows, side, gap
+
+
 def crops(project: Path, class_id: int, size: Pixels) -> Image | None:
-    """Return square crops of a class side by side for `size` pixels; runs in a thread."""
+    """Return square crops of a class in rows for `size` pixels; runs in a thread."""
     from core.data.images.thumbnails import class_strip
     from core.data.store import Project
 
+    rows, side, gap = tiles(size)
     with Project.open(project) as opened:
-        return class_strip(opened, class_id, (size[1], size[1]), max(2, size[1] // 8), size[0])
+        return class_strip(opened, class_id, (side, side), gap, size[0], rows)
 
 
 class ClassCrops(Panel):
     """Crops of one class, from images all over the project, read when it is shown."""
 
-    DEFAULT_CSS = "ClassCrops { height: 10; display: none; &.-shown { display: block; } }"
+    DEFAULT_CSS = "ClassCrops { min-height: 8; display: none; &.-shown { display: block; } }"
 
     def __init__(self, project: Path) -> None:
         self.picture = Picture(NO_PICTURE)

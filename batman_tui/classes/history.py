@@ -12,6 +12,7 @@ from textual.widgets import Static
 from batman_tui.services import services_of
 from batman_tui.widgets.panel.panel import Panel
 from core.common.text import ago, clean
+from core.data.labels.history import folded
 
 if TYPE_CHECKING:
     from core.data.store import HistoryEntry
@@ -36,11 +37,12 @@ class HistoryPanel(Panel):
         """List the changes."""
         now = services_of(self.app).now()
         parts: list[Content | str | tuple[str, str]] = []
-        for entry in entries:
+        for line in folded(entries):
+            entry = line.newest
             undone = " · undone" if entry.undone else ""
             text = "$foreground-muted" if entry.undone else "$foreground"
             parts += [
-                (clean(entry.summary), text),
+                (clean(line.summary), text),
                 "\n",
                 (f"{ago(entry.at, now)} · {clean(entry.who)}{undone}", "$foreground-muted"),
                 "\n\n",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from batman_tui.widgets.table.table import Column
 from core.data.classes import ClassRow
+from core.data.classes.columns import CLASS_COLUMNS, ClassShare
 from core.data.images.filter import SPLIT_NAMES
 
 if TYPE_CHECKING:
@@ -56,11 +57,12 @@ def _title(split: str) -> str:
     return "no split" if split == "none" else split
 
 
+def _shared(line: ClassLine) -> ClassShare:
+    return ClassShare(line.row, line.share)
+
+
 COLUMNS: tuple[Column[ClassLine], ...] = (
-    Column("name", "Class", lambda line: line.row.name, least=16),
-    Column("annotations", "Annotations", lambda line: line.row.annotations, "number", 13),
-    Column("images", "Images", lambda line: line.row.images, "number", 9),
-    Column("share", "Share", lambda line: line.share, "percent", 7),
+    *(column.of(_shared) for column in CLASS_COLUMNS.values()),
     Column("bar", "", lambda line: line.bar, "bar", 14, from_width=66),
     Column("was", "Imported as", lambda line: line.was, width=24, from_width=100, muted=True),
 )
@@ -68,9 +70,7 @@ COLUMNS: tuple[Column[ClassLine], ...] = (
 SPLIT_COLUMNS: tuple[Column[ClassLine], ...] = (
     COLUMNS[0],
     *(Column(name, _title(name), _in(name), "number", 9) for name in SPLIT_NAMES),
-    Column(
-        "annotations", "Annotations", lambda line: line.row.annotations, "number", 13, from_width=84
-    ),
+    replace(COLUMNS[1], from_width=84),
     Column("bar", "", lambda line: line.bar, "bar", 14, from_width=104),
 )
 """The same with the annotations of each split."""

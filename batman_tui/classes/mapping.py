@@ -105,6 +105,7 @@ class MappingDialog(BatmanDialog[Result]):
     def show(self, mapping: Mapping[str, str | None], note: str = "") -> None:
         """Show what `mapping` would do, and a `note` beside it."""
         lines = changes(self.rows, mapping)
+        self.preview.display = True
         self.preview.set_rows(lines)
         count = Counter(line.how for line in lines)
         parts = [f"{count[how]:,} {how}" for how in ("renamed", "merged", "deleted") if count[how]]
@@ -121,6 +122,7 @@ class MappingDialog(BatmanDialog[Result]):
 
     def refuse(self, why: str, *, wrong: bool = False) -> None:
         """Show no mapping but a sentence."""
+        self.preview.display = False
         self.preview.set_rows(())
         style = "$text-error" if wrong else "$foreground-muted"
         self.query_one("#sum", Static).update(Content.styled(clean(why), style))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog, PromptDialog
-from core.common.text import plural
+from core.common.errors import BatmanError
+from core.common.text import clean, plural
 from core.data.classes import ClassRow
 
 
@@ -18,6 +19,17 @@ def name_question(old: str, taken: Collection[str]) -> PromptDialog:
         return ""
 
     return PromptDialog("Rename class", value=old, button="Rename", check=check)
+
+
+def new_question(taken: Collection[str]) -> PromptDialog:
+    """Return the dialog that asks for the name of a new class, which none of `taken` has."""
+
+    def check(name: str) -> str:
+        if name.strip() in taken:
+            raise BatmanError(f"'{clean(name.strip())}' is there already.")
+        return ""
+
+    return PromptDialog("New class", placeholder="hook", button="Add", check=check)
 
 
 def merge_question(old: ClassRow, new: ClassRow) -> ConfirmDialog:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
@@ -18,14 +18,15 @@ from batman_tui.classes.cleanup import mapping_file_question, write_mapping, wri
 from batman_tui.classes.crops import ClassCrops
 from batman_tui.classes.history import HISTORY_LINES, HistoryPanel
 from batman_tui.classes.lines import COLUMNS, SPLIT_COLUMNS, ClassLine, lines_of, split_images
-from batman_tui.classes.rename import merge_question, name_question
+from batman_tui.classes.rename import merge_question, name_question, new_question
 from batman_tui.keys import bindings
 from batman_tui.project_screen import Job, ProjectScreen
+from batman_tui.widgets.panel.list_layout import LEAST_SPARE, ListLayout
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.filter import FilterInput
 from batman_tui.widgets.table.table import VirtualTable
 from core.common.text import plural
-from core.data.classes import ClassRow, delete, list_classes, merge, rename
+from core.data.classes import ClassRow, add, delete, list_classes, merge, rename
 from core.data.store import HistoryEntry, Project
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ NEED_A_CLASS = (
 )
 WIDE = 120
 ROOMY = (100, 30)
-"""From this size on (columns, lines) pictures of the class are shown without being asked for."""
+"""From this size on (columns, lines) pictures of the class are shown without being asked for.
+
+They are as well where the list leaves so many lines that would be black.
+"""
 
 
 class ClassesScreen(ProjectScreen):
@@ -93,15 +97,17 @@ class ClassesScreen(ProjectScreen):
     def body(self) -> Iterable[Widget]:
         """Lay the table beside the history, or above it where it is narrow."""
         yield Horizontal(
-            Vertical(
+            ListLayout(
                 Panel(
                     FilterInput("Filter by name, or by what an import called it", now=self._narrow),
                     self.table,
                     title="Classes",
                     id="classes-panel",
+                    classes="-list",
                 ),
                 ClassCrops(self.project),
                 id="classes-left",
+                beside=False,
             ),
             HistoryPanel(),
             id="classes-body",
@@ -121,6 +127,12 @@ class ClassesScreen(ProjectScreen):
             return [line.row for line in self.table.rows() if line.row.id in self.table.marks]
         return [self.table.cursor_row.row] if self.table.cursor_row else []
 
+    def back_at(self, filter: str, row: object, of: str) -> None:
+        """Go back to a class; `row` may be its name."""
+        super().back_at(filter, row, of)
+        if isinstance(row, str):
+            self._goto = row
+
     # Reading and changing, in threads
 
     def on_mount(self) -> None:
@@ -132,11 +144,15 @@ class ClassesScreen(ProjectScreen):
         """Show history and pictures by themselves where there is room, or as was decided."""
         width, height = self.app.size
         history, crops = self._history_wanted, self._crops_wanted
-        self.query_one(HistoryPanel).set_class(
-            width >= WIDE if history is None else history, "-shown"
-        )
-        roomy = width >= ROOMY[0] and height >= ROOMY[1]
+        panel = self.query_one(HistoryPanel)
+        # An import alone is told elsewhere: its room is better used for pictures.
+        by_itself = width >= WIDE and len(panel.entries) > 1
+        panel.set_class(by_itself if history is None else history, "-shown")
+        # The bars above and below and a frame with a heading are not of the list.
+        spare = bool(self.table.row_count) and height - 5 - self.table.row_count >= LEAST_SPARE
+        roomy = (width >= ROOMY[0] and height >= ROOMY[1]) or spare
         self.query_one(ClassCrops).set_class(roomy if crops is None else crops, "-shown")
+        self.query_one(ListLayout).share_out()
         self._show_crops()
 
     def on_screen_resume(self) -> None:
@@ -184,12 +200,14 @@ class ClassesScreen(ProjectScreen):
         self.table.set_rows(lines_of(message.rows, message.splits))
         if self._goto is not None:
             wanted = next((row.id for row in message.rows if row.name == self._goto), None)
-            self.table.move_to(wanted)
-            self._goto = None
+            # It is not among what was read just before the change and comes just after it.
+            if wanted is not None:
+                self.table.move_to(wanted)
+                self._goto = None
         self.table.nothing = NO_MATCH
         self.query_one("#classes-panel", Panel).empty = "" if message.rows else NOTHING_YET
         self.query_one(HistoryPanel).entries = tuple(message.history)
-        self._show_crops()
+        self.on_resize()
         self.refresh_bindings()
 
     # The table and its filter
@@ -231,9 +249,13 @@ class ClassesScreen(ProjectScreen):
         """Dim what needs a class while there is none."""
         if action in NEED_A_CLASS:
             return True if self.table.cursor_key is not None else None
-        if action == "filter":
-            return not isinstance(self.focused, FilterInput)
         return super().check_action(action, parameters)
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say that there is no class for it."""
+        if action == "filter" or self.table.cursor_key is not None:
+            return ""
+        return NO_MATCH if self.table.row_count else NOTHING_YET
 
     def action_filter(self) -> None:
         """Type a filter."""
@@ -267,6 +289,15 @@ class ClassesScreen(ProjectScreen):
         self._change(
             lambda project: merge(project, sources, target), "Nothing to merge.", goto=target
         )
+
+    def action_add(self) -> None:
+        """Ask for a name and make a class of it."""
+
+        def named(name: str | None) -> None:
+            if name is not None:
+                self._change(lambda project: add(project, name)[1], "", goto=name.strip())
+
+        self.app.push_screen(new_question({row.name for row in self.rows}), named)
 
     def action_rename(self) -> None:
         """Ask for another name; when it is taken, offer to merge."""
@@ -310,7 +341,7 @@ class ClassesScreen(ProjectScreen):
 
     def action_suggest(self) -> None:
         """Look for classes that are likely the same."""
-        self._suggest({row.name: row.annotations for row in self.rows})
+        self.batman.keys_wait_for(self._suggest({row.name: row.annotations for row in self.rows}))
 
     @on(Suggested)
     def _suggested(self, message: Suggested) -> None:

@@ -29,8 +29,8 @@ class SuggestDialog(BatmanDialog["Suggestion"]):
     BINDINGS = bindings("suggest")
     DEFAULT_CSS = """
     SuggestDialog {
-        & > .dialog { width: 100; height: 80%; padding: 1 1 0 1; }
-        VirtualTable { background: $surface; }
+        & > .dialog { width: 100; height: auto; max-height: 80%; padding: 1 1 0 1; }
+        VirtualTable { background: $surface; height: auto; max-height: 100%; }
         KeyBar { background: $surface; }
     }
     """

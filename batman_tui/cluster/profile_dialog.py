@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -20,10 +22,14 @@ from batman_tui.widgets.frame.keybar import KeyBar
 from batman_tui.widgets.panel.facts import Facts as FactList
 from core.common.errors import BatmanError
 from core.common.text import clean, plural, size
-from slurm.site.discover import Facts, discover, suggest_profile
-from slurm.site.profiles import Profile, make_profile, profile_file, save_profile
-from slurm.site.slurm_values import format_duration
+from slurm.site.discover import Facts, discover
+from slurm.site.gpu_kinds import is_share
+from slurm.site.partitions import partition_words
+from slurm.site.profile_files import profile_file
+from slurm.site.profiles import Profile, make_profile, save_profile
+from slurm.site.suggest import free_of, nodes_of, out_of_reach
 from slurm.submit.plan import gpu_table
+from slurm.submit.start_estimate import suggest_accepted
 
 _FIELDS = {
     "name": ("Name", "what to call it"),
@@ -31,11 +37,17 @@ _FIELDS = {
     "via": ("Via", "ssh: the system's (Kerberos)"),
     "workspace": ("Workspace", "our folder; the nodes see it"),
     "python": ("Python", "empty: WORKSPACE/env"),
+    "modules": ("Modules", "loaded first, divided by ;;"),
+    "image": ("Image", "Apptainer's; Python is in it"),
+    "binds": ("Binds", "folders seen in the image; ;;"),
     "account": ("Account", "empty: the cluster's default"),
     "time": ("Time limit", "where none is chosen"),
+    "gpu_option": ("GPUs by", "the option that the site takes"),
     "prelude": ("Before all", "shell lines, divided by ;;"),
 }
-_FACTS = ("GPUs", "Partitions", "Slurm", "Records", "Python", "Modules", "Places")
+_FACTS = ("GPUs", "Partitions", "Features", "Slurm", "Records", "Python", "Modules", "Places")
+_LISTS = ("prelude", "modules", "binds")
+_CHOICES = ("gpu_option",)
 _NEW = "Fill in the host and press F5: the cluster is asked for the rest. Nothing is written there."
 
 
@@ -49,21 +61,32 @@ class ClusterDialog(FieldSteps, SayingDialog[Profile]):
     DEFAULT_CSS = """
     ClusterDialog {
         & > .dialog { width: 92; height: auto; max-height: 100%; padding: 0 1; }
+        #cluster-form { height: auto; scrollbar-size-vertical: 1; }
         #cluster-facts { height: auto; max-height: 16; margin-top: 1; scrollbar-size-vertical: 1; }
         #cluster-facts .facts--name { width: 12; }
         #cluster-says { height: auto; min-height: 1; margin-top: 1; }
+        &.-short > .dialog { height: 100%; }
+        &.-short #cluster-form { max-height: 60%; }
+        &.-short #cluster-facts { height: 1fr; min-height: 1; }
+        &.-short #cluster-says { max-height: 3; margin-top: 0; }
     }
     """
+    # With two lines of GPUs it is 29 lines high.
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = bindings("cluster")
     SAYS = "#cluster-says"
 
     @dataclass
     class Answered(Message):
-        """The cluster said what it has, or `error` why not."""
+        """The cluster said what it has, or `error` why not.
+
+        The profile has what to ask it for; `doubts` are types of GPUs that SLURM refused, and why.
+        """
 
         profile: Profile
         facts: Facts | None
         error: BatmanError | None = None
+        doubts: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __init__(self, profile: Profile | None) -> None:
         super().__init__()
@@ -77,10 +100,16 @@ class ClusterDialog(FieldSteps, SayingDialog[Profile]):
             dialog.border_title = (
                 "Add a cluster" if self._profile is None else f"Cluster {clean(self._profile.name)}"
             )
-            for name, (title, hint) in _FIELDS.items():
-                # A profile is called by its file; another name would be another cluster.
-                if name != "name" or self._new:
-                    yield Field(name, title, self._text(name), hint=hint)
+            with VerticalScroll(id="cluster-form", can_focus=False):
+                for name, (title, hint) in _FIELDS.items():
+                    # A profile is called by its file; another name would be another cluster.
+                    if name != "name" or self._new:
+                        options = (
+                            get_args(Profile.model_fields[name].annotation)
+                            if name in _CHOICES
+                            else None
+                        )
+                        yield Field(name, title, self._text(name), options=options, hint=hint)
             with VerticalScroll(id="cluster-facts"):
                 yield FactList(_FACTS, id="facts-there")
             yield Static("", markup=False, id="cluster-says", classes="dialog--hint")
@@ -96,7 +125,8 @@ class ClusterDialog(FieldSteps, SayingDialog[Profile]):
 
     def _text(self, name: str) -> str:
         if self._profile is None:
-            return str(Profile.model_fields[name].default) if name in ("workspace", "time") else ""
+            known = name in ("workspace", "time", *_CHOICES)
+            return str(Profile.model_fields[name].default) if known else ""
         value = getattr(self._profile, name)
         return " ;; ".join(value) if isinstance(value, list) else str(value)
 
@@ -109,7 +139,7 @@ class ClusterDialog(FieldSteps, SayingDialog[Profile]):
             text = field.text.strip()
             values[field.option] = (
                 [line.strip() for line in text.split(";;") if line.strip()]
-                if field.option == "prelude"
+                if field.option in _LISTS
                 else text
             )
         if not values["name"]:
@@ -129,16 +159,22 @@ class ClusterDialog(FieldSteps, SayingDialog[Profile]):
             return
         self._asking = True
         self.say(f"Asking {profile.host or 'this machine'} …")
-        self._ask(profile)
+        usual = str(Profile.model_fields["workspace"].default)
+        chosen = self.query_one("#field-workspace", Field).text.strip()
+        self._ask(profile, new=self._new, keep=chosen != usual)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="ask")
-    def _ask(self, profile: Profile) -> None:
+    def _ask(self, profile: Profile, *, new: bool, keep: bool) -> None:
         try:
-            facts = discover(host_of(self.app, profile))
+            host = host_of(self.app, profile)
+            facts = discover(host)
+            doubts: dict[str, str] = {}
+            if new:
+                profile, doubts = suggest_accepted(host, profile, facts, keep_workspace=keep)
         except BatmanError as error:
             self.post_message(self.Answered(profile, None, error))
         else:
-            self.post_message(self.Answered(profile, facts))
+            self.post_message(self.Answered(profile, facts, None, doubts))
 
     @on(Answered)
     def _answered(self, message: Answered) -> None:
@@ -146,18 +182,22 @@ class ClusterDialog(FieldSteps, SayingDialog[Profile]):
         if message.facts is None:
             error = message.error
             said = f"{error.message} {error.hint}" if error is not None else ""
+            by_ssh = getattr(error, "by_ssh", "")  # of a LoginFailed, whose module loads paramiko
+            if error is not None and by_ssh:
+                self.query_one("#field-via", Field).show("ssh")
+                said = f"{error.message} {by_ssh}: Via is the system's ssh now."
             self.say(f"{said} F5 asks again.", wrong=True)
             return
         profile = message.profile
         if self._new:
-            chosen = self.query_one("#field-workspace", Field).text.strip()
-            usual = str(Profile.model_fields["workspace"].default)
-            profile = suggest_profile(profile, message.facts, keep_workspace=chosen != usual)
             self._profile = profile
-            for name in ("name", "workspace"):
+            for name in ("name", "workspace", *_CHOICES):
                 self.query_one(f"#field-{name}", Field).show(self._text(name))
         facts = self.query_one("#facts-there", FactList)
-        for name, text in facts_of(profile, message.facts).items():
+        told = facts_of(profile, message.facts)
+        doubts = [f"{clean(gpu)} SLURM refuses now: {why}" for gpu, why in message.doubts.items()]
+        told["GPUs"] = "; ".join([told["GPUs"], *doubts])
+        for name, text in told.items():
             facts.say(name, text)
         self.say("^s adds it." if self._new else "^s saves what was changed.")
 
@@ -192,19 +232,19 @@ def facts_of(profile: Profile, facts: Facts) -> dict[str, str]:
     """Return what a cluster has, a text for each of the dialog's facts."""
     gpus = []
     for name, gpu in gpu_table(profile, facts).items():
-        kind = gpu.gres.partition(":")[2]
-        nodes = facts.nodes_with(kind, gpu.partition)
-        free, total = sum(n.free(kind) for n in nodes), sum(n.count(kind) for n in nodes)
-        gpus.append(f"{name} {free}/{total} free, {gpu.max_per_node} a node in {gpu.partition}")
+        free, total = free_of(nodes_of(facts, gpu, gpu.partition), gpu)
+        each = f"{gpu.max_per_node} a {'GPU' if is_share(gpu.kind) else 'node'}"
+        gpus.append(f"{name} {free}/{total} free, {each} in {gpu.partition}")
     parts = [
-        part.name
-        + (" no limit" if part.time_limit is None else f" {format_duration(part.time_limit)}")
-        + ("" if part.up else " (down)")
+        partition_words(part, facts.person.why_closed(part, profile.account, profile.qos))
         for part in facts.partitions.values()
     ]
+    closed = out_of_reach(facts, profile.account, profile.qos)
+    gpus += [f"{clean(kind)} not for you: {why}" for kind, why in closed.items()]
     return {
         "GPUs": "; ".join(gpus) or "none",
         "Partitions": f"{', '.join(parts)}; {plural(len(facts.nodes), 'node')}",
+        "Features": ", ".join(map(clean, facts.features())),
         "Slurm": facts.version,
         "Records": "kept by accounting" if facts.accounting else "no accounting: our own are kept",
         "Python": ", ".join(facts.pythons) or "none found",

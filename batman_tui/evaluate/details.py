@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from textual.content import Content
 
@@ -10,7 +10,6 @@ from batman_tui.widgets.table.cells import bar
 from batman_tui.widgets.table.table import Column
 from core.common.progress import Progress
 from core.common.text import clean, plural, score
-from core.data.images.class_colours import UNKNOWN, Colour, hex_colour
 from core.evaluation.display import NOTHING, Mixup, protocol_in_short
 from core.evaluation.result import ClassResult, Confusion, EvaluationResult, WorstImage
 
@@ -106,7 +105,7 @@ def image_columns() -> list[Column[WorstImage]]:
     return [
         Column("file", "Image", lambda row: row.file, least=12),
         Column("missed", "Missed", lambda row: row.missed, "number", width=6),
-        Column("false", "Too many", lambda row: row.false_positives, "number", width=8),
+        Column("false", "Extra boxes", lambda row: row.false_positives, "number", width=11),
     ]
 
 
@@ -158,26 +157,3 @@ def mixup_columns() -> list[Column[Mixup]]:
             "percent", width=12, muted=True,
         ),
     ]  # fmt: skip
-
-
-def caption(image: WorstImage, colours: Mapping[str, Colour]) -> Content:
-    """Return what is drawn on an image and how: a class's colour, dashed or struck out."""
-    missed = [(box.class_name, box.class_name) for box in image.truth if not box.right]
-    wrong = [
-        (box.class_name, f"{box.class_name} {box.score or 0:.2f}")
-        for box in image.predictions
-        if not box.right
-    ]
-    right = sum(box.right for box in image.predictions)
-    parts = []
-    for title, names in (("╌ missed", missed), ("╲ too many", wrong)):
-        said = [
-            Content.styled(clean(text), hex_colour(colours.get(name, UNKNOWN)))
-            for name, text in names
-        ]
-        if said:
-            parts.append(
-                Content.assemble((f"{title}: ", "$foreground-muted"), Content(", ").join(said))
-            )
-    parts.append(Content.styled(f"□ right: {right:,}", "$foreground-muted"))
-    return Content("   ").join(parts)

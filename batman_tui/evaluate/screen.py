@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
@@ -21,27 +19,26 @@ from textual.worker import get_current_worker
 
 from batman_tui.evaluate.background import BackgroundEvaluation
 from batman_tui.evaluate.details import (
-    Row,
     by_size,
-    caption,
-    class_columns,
     header,
-    image_columns,
     matrix_columns,
     matrix_rows,
     matrix_width,
-    mixup_columns,
     progress_line,
 )
+from batman_tui.evaluate.in_project import find_in_project
+from batman_tui.evaluate.panes import panes
 from batman_tui.keys import bindings
-from batman_tui.widgets.frame.base import BatmanScreen
+from batman_tui.pictures.gallery import EvaluationGallery, Gallery
+from batman_tui.pictures.legend import legend
+from batman_tui.pictures.picture_keys import PictureKeys
+from batman_tui.pictures.viewer import Viewer
 from batman_tui.widgets.panel.panel import Panel
-from batman_tui.widgets.picture.picture import Picture
 from batman_tui.widgets.plot.plot import Plot
 from batman_tui.widgets.table.table import VirtualTable
 from core.common.progress import Progress
-from core.common.text import ago
-from core.evaluation.display import Mixup, colours_of, curve_chart, draw, mixups
+from core.common.text import ago, clean
+from core.evaluation.display import Mixup, curve_chart, mixups
 from core.evaluation.process import EvaluationProcess
 from core.evaluation.result import (
     RESULT,
@@ -50,12 +47,13 @@ from core.evaluation.result import (
     WorstImage,
     evaluation_folder,
 )
+from core.evaluation.wrong_images import images_showing
 
 TABS = {"classes": "Classes", "confusion": "Confusions", "images": "Worst images"}
 SPLITS = ("valid", "test", "train")
 
 
-class EvaluationScreen(BatmanScreen):
+class EvaluationScreen(PictureKeys):
     """Shows the evaluations of the run in the folder `run_path`, and makes new ones.
 
     They are made in a child process; `evaluator` stands in for it in tests. Leaving the screen
@@ -63,14 +61,17 @@ class EvaluationScreen(BatmanScreen):
     """
 
     HELP = (
-        "e evaluates the best checkpoint on the split that s chooses, in a process of its own. "
+        "E evaluates the best checkpoint on the split that s chooses, in a process of its own. "
         "Each class has the threshold at which its F1 is best; the curve is that of the class "
-        "with the cursor. On an image, boxes have their class's colour: dashed ones are missed "
-        "objects, struck out ones are predictions where there is no such object, and thin white "
-        "ones are objects that were found."
+        "with the cursor. On an image, boxes have their class's colour: heavy lines (+) are "
+        "predictions where there is no such object, heavy dashes (−) are missed objects, thin "
+        "lines are right, and faint ones the objects that were found. w leaves only what is "
+        "wrong, . shows one class alone, z gives the picture the whole screen, t is thumbnails. "
+        "Enter on a confusion lists the pictures that show it; l labels a picture in its project, "
+        "v goes to it among all images. Escape comes back, and from those pictures to confusions."
     )
     CSS_PATH = Path(__file__).with_name("screen.tcss")
-    BINDINGS: ClassVar[list[BindingType]] = bindings("evaluate")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("evaluate"), *bindings("picture")]
 
     tab: reactive[str] = reactive("classes", init=False, repaint=False)
     split: reactive[str] = reactive("valid", init=False, repaint=False)
@@ -82,6 +83,22 @@ class EvaluationScreen(BatmanScreen):
         split: str
         result: EvaluationResult | None
 
+    @dataclass
+    class Showing(Message):
+        """The images that show a mistake were found; `whole` says if these are all there are."""
+
+        of: Mixup
+        images: list[WorstImage]
+        whole: bool
+
+    @dataclass
+    class InProject(Message):
+        """The picture was found in a project, to be labelled or shown among all."""
+
+        project: Path
+        image_id: int
+        label: bool
+
     def __init__(
         self, run_path: Path, evaluator: type[EvaluationProcess] = EvaluationProcess
     ) -> None:
@@ -91,65 +108,17 @@ class EvaluationScreen(BatmanScreen):
         self.evaluation: BackgroundEvaluation | None = None
         """The evaluation that is going on."""
         self._evaluator = evaluator
+        self._only: Mixup | None = None
 
     def trail(self) -> str:
         """Name the run."""
-        return f"› {self.path.name} › evaluation"
+        return f"{self.path.name} › Evaluation"
 
     def body(self) -> Iterable[Widget]:
         """Lay out the header, how far an evaluation is, and a pane for each tab."""
         yield Static("", markup=False, id="evaluate-header")
         yield Static("", markup=False, id="evaluate-progress")
-        yield Container(
-            Container(
-                Panel(
-                    VirtualTable[ClassResult](
-                        class_columns(), lambda row: row.name, sort="ap", id="classes"
-                    ),
-                    title="",
-                    id="classes-panel",
-                    classes="-list",
-                ),
-                Panel(Plot(id="curve"), title="Precision and recall", id="curve-panel"),
-                id="pane-classes",
-            ),
-            Container(
-                Panel(
-                    VirtualTable[Row]([], lambda row: row[0], search=lambda row: row[0],
-                                      id="matrix"),
-                    title="Confusion matrix",
-                    id="matrix-panel",
-                ),
-                Panel(
-                    VirtualTable[Mixup](
-                        mixup_columns(), lambda row: (row.truth, row.taken),
-                        search=lambda row: row.truth, id="confusion",
-                    ),
-                    title="",
-                    id="confusion-panel",
-                    classes="-list",
-                ),
-                id="pane-confusion",
-            ),
-            Container(
-                Panel(
-                    VirtualTable[WorstImage](
-                        image_columns(), lambda row: row.image_id, id="images"
-                    ),
-                    title="",
-                    id="images-panel",
-                    classes="-list",
-                ),
-                Panel(
-                    Picture("Choose an image."),
-                    Static("", markup=False, id="caption"),
-                    title="",
-                    id="picture-panel",
-                ),
-                id="pane-images",
-            ),
-            id="evaluate-panes",
-        )  # fmt: skip
+        yield panes()
 
     # -- loading ---------------------------------------------------------------------------------
 
@@ -161,8 +130,9 @@ class EvaluationScreen(BatmanScreen):
         self._load(None)
 
     def on_resize(self) -> None:
-        """Arrange the panels for the new width."""
+        """Arrange the panels for the new width, and write what is cut to it."""
         self.call_after_refresh(self._arrange)
+        self._caption_when_laid_out()
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="load")
     def _load(self, split: str | None) -> None:
@@ -223,7 +193,7 @@ class EvaluationScreen(BatmanScreen):
         result = self.result
         head = self.query_one("#evaluate-header", Static)
         # A plot or a picture of nothing would only say the same again.
-        empty = "" if result else f"No evaluation on {self.split} yet: e makes one."
+        empty = "" if result else f"No evaluation on {self.split} yet: E makes one."
         for name in ("classes", "confusion", "images"):
             self.query_one(f"#{name}-panel", Panel).empty = empty
         if result is None:
@@ -246,13 +216,40 @@ class EvaluationScreen(BatmanScreen):
             matrix.set_columns(matrix_columns(result.confusion.labels))
             matrix.set_rows(matrix_rows(result.confusion))
             self.query_one("#confusion", VirtualTable).set_rows(mixups(result.confusion))
-            wrong = [image for image in result.worst if image.missed or image.false_positives]
-            self.query_one("#images", VirtualTable).set_rows(wrong)
-            if not wrong:
-                self.query_one("#images-panel", Panel).empty = "No image has a mistake."
+            self._list_images(result)
             self._curve()
             self._picture()
         self._arrange()
+        self.refresh_bindings()
+
+    def _list_images(self, result: EvaluationResult) -> None:
+        """List the images with mistakes, or those with one kind of it."""
+        if self._only is not None:
+            self._look_for(result, self._only)
+            return
+        wrong = [image for image in result.worst if image.missed or image.false_positives]
+        self.query_one("#images-panel", Panel).empty = "" if wrong else "No image has a mistake."
+        self.query_one("#images", VirtualTable).set_rows(wrong)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="showing")
+    def _look_for(self, result: EvaluationResult, only: Mixup) -> None:
+        folder = evaluation_folder(self.path, result.split)
+        found, whole = images_showing(folder, result, only)
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Showing(only, found, whole))
+
+    @on(Showing)
+    def _list_those(self, message: Showing) -> None:
+        if message.of != self._only or self.result is None:
+            return
+        some = f"None of the {len(self.result.worst):,} worst images"
+        among = "No image" if message.whole else some
+        panel = self.query_one("#images-panel", Panel)
+        said = clean(message.of.said)
+        panel.empty = "" if message.images else f"{among} shows it: {said}. Enter lists all."
+        panel.badge = "" if message.whole else "among the worst; E finds all"
+        self.query_one("#images", VirtualTable).set_rows(message.images)
+        self._picture()
         self.refresh_bindings()
 
     def watch_tab(self) -> None:
@@ -295,32 +292,64 @@ class EvaluationScreen(BatmanScreen):
         row: WorstImage | None = self.query_one("#images", VirtualTable).cursor_row
         panel, result = self.query_one("#picture-panel", Panel), self.result
         panel.display = row is not None
-        picture = self.query_one(Picture)
         if row is None or result is None:
-            picture.show(None, None)
+            self.viewer.show_scene(None, None)
             return
         if self.tab != "images":
             return
         table = self.query_one("#images", VirtualTable)
         panel.heading = row.file
-        panel.badge = f"{table.cursor + 1} of {len(table.visible_keys)}"
-        self.query_one("#caption", Static).update(caption(row, colours_of(result)))
-        folder = evaluation_folder(self.path, result.split)
-        picture.show(
-            (result.split, result.finished_at, row.image_id),
-            functools.partial(draw, result, folder, row),
+        of = f", {self._only.said}" if self._only is not None else ""
+        panel.badge = f"{table.cursor + 1} of {len(table.visible_keys)}{of}"
+        gallery, key = self.gallery(), row.image_id
+        self.viewer.show_scene(
+            (result.split, result.finished_at, key), lambda: gallery.scenes([key]).get(key)
         )
+
+    @on(Viewer.Looked)
+    def _caption_when_laid_out(self) -> None:
+        # A picture that was read quickly is there before its panel has a size.
+        self.call_after_refresh(self._caption)
+
+    def _caption(self) -> None:
+        line, scene = self.query_one("#caption", Static), self.viewer.scene
+        width = max(20, 3 * self.viewer.size.width)
+        line.update("" if scene is None else legend(scene, self.viewer.look, width))
+
+    # -- the pictures, for the keys of pictures ---------------------------------------------------
+
+    def gallery(self) -> Gallery:
+        """Return the images of the table, in its order."""
+        assert self.result is not None
+        table = self.query_one("#images", VirtualTable)
+        folder = evaluation_folder(self.path, self.result.split)
+        images = [table.row(key) for key in table.visible_keys]
+        return EvaluationGallery(self.result, folder, images)
+
+    def here(self) -> int | None:
+        """Return the image with the cursor, where images are shown."""
+        if self.tab != "images" or self.result is None:
+            return None
+        row: WorstImage | None = self.query_one("#images", VirtualTable).cursor_row
+        return None if row is None else row.image_id
+
+    def go_to(self, key: Hashable) -> None:
+        """Put the cursor on an image."""
+        self.query_one("#images", VirtualTable).move_to(key)
 
     # -- keys ------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to start or to stop, whichever can be done."""
-        if action == "stop":
-            return self.evaluation is not None
-        if action == "start":
-            return self.evaluation is None
+        if action in ("start", "stop"):
+            return (self.evaluation is None) == (action == "start")
         if action == "split":
             return None if self.evaluation is not None else True
+        if action in ("label", "project"):
+            row = self.query_one("#images", VirtualTable).cursor_row
+            return self.tab == "images" and (True if row is not None else None)
+        if action == "goto":
+            return self.tab == "confusion" or (self.tab == "images" and self._only is not None)
         if action == "zoom":
             return self.result is not None and self.tab != "confusion"
         return super().check_action(action, parameters)
@@ -352,16 +381,60 @@ class EvaluationScreen(BatmanScreen):
 
     def action_zoom(self) -> None:
         """Give the plot or the picture the whole screen, or go back."""
+        if self.tab == "images":
+            self.action_whole()
+            return
         self.toggle_class("-only")
         if not self.has_class("-only"):
             self.query_one(f"#{self.tab}").focus()
+
+    @on(VirtualTable.Opened, "#confusion")
+    def action_goto(self) -> None:
+        """List the images that show the mistake with the cursor, or all again."""
+        if self.result is None:
+            return
+        row: Mixup | None = self.query_one("#confusion", VirtualTable).cursor_row
+        self._only = row if self.tab == "confusion" else None
+        self._list_images(self.result)
+        self.tab = "images"
+        self._picture()
+        self.refresh_bindings()
+
+    def action_label(self) -> None:
+        """Label the picture with the cursor, in the project that the run was trained on."""
+        self._open(label=True)
+
+    def action_project(self) -> None:
+        """Go to the picture with the cursor among the images of its project."""
+        self._open(label=False)
+
+    def _open(self, *, label: bool) -> None:
+        row: WorstImage | None = self.query_one("#images", VirtualTable).cursor_row
+        if row is not None:
+            self.batman.keys_wait_for(self._find(row.file, label))
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="find")
+    def _find(self, file: str, label: bool) -> None:
+        project, image = find_in_project(self.path, file)
+        self.post_message(self.InProject(project, image, label))
+
+    @on(InProject)
+    def _found_in_project(self, message: InProject) -> None:
+        if message.label:
+            self.batman.open_label(message.project, image_id=message.image_id)
+        else:
+            self.batman.open_images(message.project, image_id=message.image_id)
 
     def action_move(self, by: int) -> None:
         """Go to the next row of the table, or the one before, though it may be hidden."""
         self.query_one(f"#{self.tab}", VirtualTable).cursor += by
 
     def action_back(self) -> None:
-        """Go back; asks first when that would stop an evaluation."""
+        """Go back, from pictures of one mistake to the mistakes; asks before it stops anything."""
+        if self.tab == "images" and self._only is not None:
+            self.action_goto()
+            self.tab = "confusion"
+            return
         if self.evaluation is None:
             super().action_back()
             return

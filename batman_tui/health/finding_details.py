@@ -10,9 +10,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from batman_tui.images.details import draw
+from batman_tui.pictures.gallery import project_scene
+from batman_tui.pictures.viewer import Viewer
 from batman_tui.widgets.panel.panel import Panel
-from batman_tui.widgets.picture.picture import Picture
 from core.common.text import clean
 
 if TYPE_CHECKING:
@@ -29,18 +29,18 @@ class FindingDetails(Panel):
         & > Container { layout: vertical; width: 1fr; height: 1fr; }
         & VerticalScroll { height: auto; max-height: 12; width: 1fr; }
         & Static { width: 1fr; height: auto; }
-        & Picture { margin-top: 1; }
+        & Viewer { margin-top: 1; }
         &.-low > Container { layout: horizontal; }
         &.-low VerticalScroll { width: 3fr; height: 1fr; max-height: 100%; }
-        &.-low Picture { width: 2fr; margin: 0 0 0 2; }
-        &.-pictureless Picture { display: none; }
+        &.-low Viewer { width: 2fr; margin: 0 0 0 2; }
+        &.-pictureless Viewer { display: none; }
     }
     """
 
     finding: reactive[Finding | None] = reactive(None)
 
     def __init__(self, project: Path, id: str | None = None) -> None:
-        self.picture = Picture()
+        self.picture = Viewer()
         self._project = project
         self._text = Static("")
         self._place = 0
@@ -48,6 +48,7 @@ class FindingDetails(Panel):
             Container(VerticalScroll(self._text, can_focus=False), self.picture),
             title="Finding",
             id=id,
+            classes="-of-row",
         )
 
     def on_resize(self) -> None:
@@ -59,7 +60,7 @@ class FindingDetails(Panel):
         if finding is None:
             self.heading, self.badge = "Finding", ""
             self._text.update("")
-            self.picture.show(None, None)
+            self.picture.show_scene(None, None)
             return
         self.heading = finding.kind
         parts: list[str | tuple[str, str]] = [
@@ -77,6 +78,12 @@ class FindingDetails(Panel):
         self.set_class(not finding.images, "-pictureless")
         self._show()
 
+    @property
+    def image_id(self) -> int | None:
+        """The image that is shown as an example."""
+        finding = self.finding
+        return finding.images[self._place] if finding is not None and finding.images else None
+
     def turn(self, step: int) -> None:
         """Go `step` examples on, round and round."""
         if self.finding is not None and self.finding.images:
@@ -86,9 +93,21 @@ class FindingDetails(Panel):
     def _show(self) -> None:
         finding = self.finding
         if finding is None or not finding.images:
-            self.picture.show(None, None)
+            self.picture.show_scene(None, None)
             self.badge = ""
             return
         image = finding.images[self._place]
         self.badge = f"example {self._place + 1} of {len(finding.images)}"
-        self.picture.show(image, lambda size: draw(self._project, image, size))
+        self.picture.show_scene(image, lambda: project_scene(self._project, image))
+
+    @property
+    def image(self) -> int | None:
+        """The example that is shown."""
+        images = self.finding.images if self.finding is not None else ()
+        return images[self._place] if images else None
+
+    def go_to(self, image: object) -> None:
+        """Show an example, if the image is one."""
+        if self.finding is not None and image in self.finding.images:
+            self._place = self.finding.images.index(image)
+            self._show()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import on, work
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.message import Message
 from textual.widget import Widget
 from textual.worker import Worker, get_current_worker
 
 from batman_tui.health.finding_details import FindingDetails
 from batman_tui.keys import bindings
+from batman_tui.pictures.gallery import Gallery, ProjectGallery
+from batman_tui.pictures.picture_keys import PictureKeys
 from batman_tui.project_screen import ProjectScreen
 from batman_tui.widgets.frame.base import Newest
+from batman_tui.widgets.panel.list_layout import ListLayout
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.errors import BatmanError, Cancelled
@@ -59,15 +61,17 @@ COLUMNS: tuple[Column[FindingLine], ...] = (
 )
 
 
-class HealthScreen(ProjectScreen):
+class HealthScreen(ProjectScreen, PictureKeys):
     """The findings beside what the one with the cursor means."""
 
     HELP = (
         "First everything but the content of the image files is looked at, then every file is "
-        "read; x stops that. f puts a finding right, in one step that u takes back."
+        "read; X stops that. f puts a finding right, in one step that u takes back. z gives the "
+        "example the whole screen, t shows all images of the finding as thumbnails, p lays those "
+        "that are nearly the same side by side."
     )
     CSS_PATH = Path(__file__).with_name("screen.tcss")
-    BINDINGS: ClassVar[list[BindingType]] = bindings("health")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("health"), *bindings("picture")]
 
     @dataclass
     class Went(Newest):
@@ -108,8 +112,10 @@ class HealthScreen(ProjectScreen):
 
     def body(self) -> Iterable[Widget]:
         """Lay the findings beside the one with the cursor, or above it where it is narrow."""
-        yield Container(
-            Panel(self.table, title="Findings", id="health-panel", empty="Looking …"),
+        yield ListLayout(
+            Panel(
+                self.table, title="Findings", id="health-panel", empty="Looking …", classes="-list"
+            ),
             FindingDetails(self.project, id="finding-details"),
             id="health-body",
         )
@@ -257,6 +263,30 @@ class HealthScreen(ProjectScreen):
     def _clicked(self) -> None:
         self.action_fix()
 
+    # The pictures, for the keys of pictures
+
+    def gallery(self) -> Gallery | None:
+        """Return the images of the finding, the examples first."""
+        finding = self.finding
+        if finding is None:
+            return None
+        known = self.batman.findings.get(self.project, {}).get(finding.kind, frozenset())
+        ids = [*finding.images, *sorted(known - set(finding.images))]
+        return ProjectGallery(self.project, ids, f"{self.project.name} › {finding.kind}")
+
+    def here(self) -> int | None:
+        """Return the example that is shown."""
+        return self.query_one(FindingDetails).image
+
+    def go_to(self, key: Hashable) -> None:
+        """Show another example."""
+        self.query_one(FindingDetails).go_to(key)
+
+    def _groups(self) -> list[list[int]]:
+        """Return the groups of images that are the same or nearly so, if the finding has any."""
+        found = self.finding.data.get("groups", []) if self.finding is not None else []
+        return [group for group in found if len(group) > 1]
+
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -267,20 +297,51 @@ class HealthScreen(ProjectScreen):
         if action == "images":
             ids = self.batman.findings.get(self.project, {})
             return True if finding is not None and ids.get(finding.kind) else None
+        if action == "label":
+            return True if finding is not None and finding.images else None
         if action == "example":
             return True if finding is not None and len(finding.images) > 1 else None
+        if action == "pairs":
+            return True if self._groups() else None
         if action == "stop":
             return True if self.running else None
         return super().check_action(action, parameters)
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say what the finding, or the check, has nothing of."""
+        if action == "stop" and not self.running:
+            return "No check is running; r checks again."
+        if self.finding is None:
+            return ""
+        return {
+            "fix": "This finding has no fix: it takes a person to put it right.",
+            "example": "The finding has no other example.",
+            "pairs": "Only findings of look-alikes have pairs to lay side by side.",
+        }.get(action, "")
 
     def action_example(self, step: int) -> None:
         """Show the next example of the finding, or the one before."""
         self.query_one(FindingDetails).turn(step)
 
+    def action_pairs(self) -> None:
+        """Lay images that are nearly the same side by side."""
+        from batman_tui.pictures.pair_screen import PairScreen
+
+        if self.finding is not None and self._groups():
+            title = f"{self.project.name} › {self.finding.kind}"
+            self.app.push_screen(PairScreen(self.project, self._groups(), title))
+
     def action_images(self) -> None:
         """List all images of the finding."""
         if self.finding is not None:
-            self.batman.open_images(self.project, f"finding:{self.finding.kind}")
+            shown = self.query_one(FindingDetails).image_id
+            self.batman.open_images(self.project, f"finding:{self.finding.kind}", shown)
+
+    def action_label(self) -> None:
+        """Label the picture that is shown."""
+        shown = self.query_one(FindingDetails).image_id
+        if shown is not None:
+            self.batman.open_label(self.project, image_id=shown)
 
     def action_stop(self) -> None:
         """Stop the check; what was found so far stays."""

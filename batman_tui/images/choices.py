@@ -16,11 +16,19 @@ from core.data.store import Project
 
 # What stands for drawing every image's split anew, among the splits to choose from.
 DRAW = "draw"
+# States of labelling; what no image is in is not offered.
+_LABELLING = (
+    ("is:reviewed", "reviewed"),
+    ("is:later", "put off"),
+    ("is:open", "with open suggestions"),
+    ("source:model", "with boxes by a model"),
+    ("source:person", "with boxes by a person"),
+)
 _SHARES = re.compile(r"^\s*([\d.]+)[\s,/]+([\d.]+)[\s,/]+([\d.]+)(?:[\s,]+seed\s+(\d+))?\s*$")
 
 
 def narrowings(project: Project, findings: Mapping[str, frozenset[int]]) -> list[Item]:
-    """Return the filters that make sense for a project: splits, findings, imports, classes."""
+    """Return the filters that make sense for a project: splits, review, findings, and so on."""
     items = [
         Item(f"split:{name}", "no split" if name == NO_SPLIT else name, "split", count)
         for name, count in images_by_split(project).items()
@@ -28,6 +36,11 @@ def narrowings(project: Project, findings: Mapping[str, frozenset[int]]) -> list
     ]
     unlabelled = len(find_images(project, parse_filter("is:unlabelled")))
     items.append(Item("is:unlabelled", "without boxes", "boxes", unlabelled))
+    items += [
+        Item(text, name, "labelling", count)
+        for text, name in _LABELLING
+        if (count := len(find_images(project, parse_filter(text))))
+    ]
     items += [
         Item(f"finding:{kind}", kind, "finding", len(ids)) for kind, ids in findings.items() if ids
     ]

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual.containers import Container
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from batman_tui.pictures.gallery import project_scene
+from batman_tui.pictures.viewer import Viewer
 from batman_tui.widgets.panel.panel import Panel
-from batman_tui.widgets.picture.picture import Picture, Pixels
 from batman_tui.widgets.table.cells import fit
 from core.common.text import clean
 from core.data.images.class_colours import UNKNOWN, Colour, hex_colour
 from core.data.images.rows import ImageLine
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-
-def draw(project: Path, image_id: int, size: Pixels) -> Image | None:
-    """Return the image with its boxes for a room of `size` pixels; runs in a thread.
-
-    None when the image is gone. Raises ProjectError for a file that cannot be read.
-    """
-    from core.data.images.rows import image_boxes, image_lines
-    from core.data.images.thumbnails import with_boxes
-    from core.data.store import Project
-
-    with Project.open(project) as opened:
-        found = image_lines(opened, [image_id])
-        boxes = image_boxes(opened, image_id)
-        if not found:
-            return None
-        line = found[0]
-        return with_boxes(opened.image_file(line.path), (line.width, line.height), boxes, size)
 
 
 class ImageFacts(Widget):
@@ -109,7 +87,7 @@ class ImageDetails(Panel):
     """
 
     def __init__(self, project: Path, id: str | None = None) -> None:
-        self.picture = Picture()
+        self.picture = Viewer()
         self.facts = ImageFacts()
         self._project = project
         super().__init__(Container(self.picture, self.facts), title="Image", id=id)
@@ -123,7 +101,6 @@ class ImageDetails(Panel):
         self.facts.line = line
         self.heading = line.name if line else "Image"
         if image_id is None:
-            self.picture.show(None, None)
+            self.picture.show_scene(None, None)
             return
-        key: Hashable = image_id
-        self.picture.show(key, lambda size: draw(self._project, image_id, size))
+        self.picture.show_scene(image_id, lambda: project_scene(self._project, image_id))

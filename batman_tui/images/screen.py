@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from textual import on, work
 from textual.binding import BindingType
-from textual.containers import Container
+from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from batman_tui.images.details import ImageDetails, ImageFacts
 from batman_tui.keys import bindings
+from batman_tui.pictures.gallery import Gallery, ProjectGallery
+from batman_tui.pictures.picture_keys import PictureKeys
 from batman_tui.project_screen import ProjectScreen
+from batman_tui.widgets.panel.list_layout import ListLayout
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.filter import FilterInput
 from batman_tui.widgets.table.lazy_table import LazyTable
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.text import plural
 from core.data.classes import class_ids
-from core.data.images.filter import find_images, parse_filter
-from core.data.images.rows import ImageLine, image_lines
+from core.data.images.filter import filter_problems, find_images, parse_filter
+from core.data.images.rows import IMAGE_COLUMNS, ImageLine, image_lines
 from core.data.store import Project
 
 if TYPE_CHECKING:
@@ -36,31 +40,21 @@ NO_MATCH = "No image matches. Press / and Escape to show all."
 PLACEHOLDER = "a name, class:crane, split:valid, import:2, is:unlabelled"
 
 
-def _classes(line: ImageLine) -> str | None:
-    return ", ".join(f"{name} {count}" if count > 1 else name for name, count in line.classes) or (
-        None
-    )
+def columns(now: Callable[[], datetime]) -> list[Column[ImageLine]]:
+    """Return the columns of the list of images; `now` tells the time, with its zone."""
+    return [column.on_screen(now) for column in IMAGE_COLUMNS.values()]
 
 
-COLUMNS: tuple[Column[ImageLine], ...] = (
-    Column("name", "Name", lambda line: line.name, least=16),
-    Column("split", "Split", lambda line: line.split, width=6),
-    Column("boxes", "Boxes", lambda line: line.boxes, "number", 7),
-    Column("classes", "Classes", _classes, from_width=56, muted=True),
-    Column("size", "Size", lambda line: f"{line.width}×{line.height}", width=11, from_width=78),
-    Column("import", "Import", lambda line: line.import_id, "number", 7, from_width=90),
-)
-
-
-class ImagesScreen(ProjectScreen):
+class ImagesScreen(ProjectScreen, PictureKeys):
     """The table of images beside the picture with its boxes."""
 
     HELP = (
         "Type / to find images by name, or by class:crane, split:valid, import:2, is:unlabelled; "
-        "f lists what there is. s puts the marked images into a split. z makes the picture large."
+        "f lists what there is. s puts the marked images into a split. z gives the picture the "
+        "whole screen, t shows all as thumbnails; b hides boxes, . shows one class alone."
     )
     CSS_PATH = Path(__file__).with_name("screen.tcss")
-    BINDINGS: ClassVar[list[BindingType]] = bindings("images")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("images"), *bindings("picture")]
 
     @dataclass
     class Found(Message):
@@ -68,6 +62,7 @@ class ImagesScreen(ProjectScreen):
 
         ids: Sequence[int]
         total: int
+        problem: str
 
     @dataclass
     class RowsRead(Message):
@@ -83,16 +78,19 @@ class ImagesScreen(ProjectScreen):
 
         what: Literal["narrow", "split"]
         items: Sequence[Item]
+        grouped: bool = False
+        """Whether some of the project's images belong together, as the frames of a video do."""
 
-    def __init__(self, project: Path, narrow: str = "") -> None:
-        """Make the screen for a project; `narrow` is a filter to begin with."""
+    def __init__(self, project: Path, narrow: str = "", image_id: int | None = None) -> None:
+        """Make the screen for a project; `narrow` is a filter to begin with, `image_id` where."""
         super().__init__(project)
         self._narrow = narrow
+        self._wanted_image = image_id
         self._total = 0
         # Rows that were asked for before a change are not taken after it.
         self._generation = 0
         self.table: LazyTable[ImageLine] = LazyTable(
-            COLUMNS,
+            columns(self.batman.now),
             lambda line: line.id,
             sortable=("name", "split", "boxes", "import"),
             id="images-table",
@@ -104,12 +102,13 @@ class ImagesScreen(ProjectScreen):
 
     def body(self) -> Iterable[Widget]:
         """Lay the table beside the picture, or above it where it is narrow."""
-        yield Container(
+        yield ListLayout(
             Panel(
                 FilterInput(PLACEHOLDER),
                 self.table,
                 title="Images",
                 id="images-panel",
+                classes="-list",
             ),
             ImageDetails(self.project, id="image-details"),
             id="images-body",
@@ -147,12 +146,15 @@ class ImagesScreen(ProjectScreen):
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="find")
     def _find(self, text: str, order: Order, reverse: bool) -> None:
-        wanted = parse_filter(text, self.batman.findings.get(self.project))
+        findings = self.batman.findings.get(self.project)
+        wanted = parse_filter(text, findings)
         with Project.open(self.project) as project:
             ids = find_images(project, wanted, order=order, reverse=reverse)
             total = project.summary().images
+            problems = [] if ids else list(filter_problems(project, text, findings))
         if not get_current_worker().is_cancelled:
-            self.post_message(self.Found(ids, total))
+            problem = " ".join(problems[0]) if problems else ""
+            self.post_message(self.Found(ids, total, problem))
 
     @work(thread=True, exit_on_error=False, group="rows")
     def _read(self, ids: Sequence[int], generation: int) -> None:
@@ -169,7 +171,11 @@ class ImagesScreen(ProjectScreen):
         self._total = message.total
         self.table.nothing = NO_MATCH
         self.table.set_keys(message.ids)
-        self.query_one("#images-panel", Panel).empty = "" if message.total else NOTHING_YET
+        if self._wanted_image is not None and self.table.move_to(self._wanted_image):
+            self._wanted_image = None
+        panel = self.query_one("#images-panel", Panel)
+        panel.empty = "" if message.total else NOTHING_YET
+        panel.border_subtitle = Content.styled(message.problem, "$text-warning")
         self._details()
 
     @on(LazyTable.Wanted)
@@ -221,11 +227,20 @@ class ImagesScreen(ProjectScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Dim what needs an image while there is none."""
-        if action in ("mark", "mark_all", "split", "delete", "zoom"):
+        if action == "video":
+            row = self.table.cursor_row
+            return True if row is not None and row.group else None
+        if action in ("mark", "mark_all", "split", "delete", "label"):
             return True if self.table.cursor_key is not None else None
-        if action == "filter":
-            return not isinstance(self.focused, FilterInput)
         return super().check_action(action, parameters)
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say what there is no image for."""
+        if action == "video" and self.table.cursor_key is not None:
+            return "The image is no frame of a video."
+        if action == "filter" or self.table.cursor_key is not None:
+            return ""
+        return NO_MATCH if self._total else NOTHING_YET
 
     def action_filter(self) -> None:
         """Type a filter."""
@@ -239,9 +254,47 @@ class ImagesScreen(ProjectScreen):
         """Mark every image that the filter shows, or unmark them."""
         self.table.toggle_all()
 
-    def action_zoom(self) -> None:
-        """Give the picture the whole screen, but for two lines of the list."""
-        self.query_one("#images-body").toggle_class("-zoomed")
+    # The pictures, for the keys of pictures
+
+    def gallery(self) -> Gallery:
+        """Return the images that the filter shows."""
+        return ProjectGallery(self.project, list(self.table.visible_keys), self.trail())
+
+    def here(self) -> int | None:
+        """Return the image with the cursor."""
+        key: int | None = self.table.cursor_key
+        return key
+
+    def go_to(self, key: Hashable) -> None:
+        """Put the cursor on an image."""
+        if isinstance(key, int):
+            self.table.move_to(key)
+
+    def marked(self) -> set[Hashable]:
+        """Return the marked images."""
+        return set(self.table.marks)
+
+    def mark_in_list(self, key: Hashable) -> bool:
+        """Mark an image, or unmark it."""
+        self.table.marks = self.table.marks ^ {key}
+        return True
+
+    def action_label(self) -> None:
+        """Label the image with the cursor."""
+        if self.table.cursor_key is not None:
+            self.batman.open_label(self.project, image_id=self.table.cursor_key)
+
+    def action_video(self) -> None:
+        """Show only the frames of the image's video, or all again."""
+        line, row = self.query_one(FilterInput), self.table.cursor_row
+        if row is None or not row.group:
+            return
+        from batman_tui.images.choices import quoted
+
+        term = quoted("video", row.group)
+        before, self._wanted_image = line.value, row.id
+        line.value = before.replace(term, "").strip() if term in before else f"{before} {term}"
+        line.set_class(bool(line.value.strip()), "-shown")
 
     def action_narrow(self) -> None:
         """Count what images can be narrowed to, and ask."""
@@ -260,8 +313,10 @@ class ImagesScreen(ProjectScreen):
                 items = splits(project)
             else:
                 items = narrowings(project, self.batman.findings.get(self.project) or {})
+            row = project.db.execute("SELECT 1 FROM v_images WHERE grp IS NOT NULL LIMIT 1")
+            grouped = row.fetchone() is not None
         if not get_current_worker().is_cancelled:
-            self.post_message(self.Choices(what, items))
+            self.post_message(self.Choices(what, items, grouped))
 
     @on(Choices)
     def _ask(self, message: Choices) -> None:
@@ -275,7 +330,7 @@ class ImagesScreen(ProjectScreen):
         dialog = PickDialog(
             f"Put {plural(len(chosen), 'image')} into",
             message.items,
-            text="The other frames of the same video go along.",
+            text="The other frames of the same video go along." if message.grouped else "",
             noun="Images",
         )
         self.app.push_screen(dialog, lambda split: self._put_into(chosen, split))

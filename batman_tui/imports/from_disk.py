@@ -7,22 +7,39 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Input, RadioSet, Static
+from textual.widgets import Input, RadioSet, Select, Static
 
 from batman_tui.imports.import_way import FilesChoice, ImportJob, Line, PathWay
 from batman_tui.widgets.form.choice import Choice
 from batman_tui.widgets.form.field import Choice as OneOf
 from batman_tui.widgets.form.line_input import LineInput
+from batman_tui.widgets.form.path_suggester import PathSuggester
 from core.common.errors import BatmanError
 from core.common.text import plural
-from core.data.importers.detect_format import COCO, KINDS, Recognised, recognise, typed_paths
+from core.data.importers.detect_format import (
+    COCO,
+    KINDS,
+    ORIGINAL,
+    PICTURES,
+    VIDEO,
+    Recognised,
+    find_out,
+    typed_paths,
+)
+from core.data.importers.formats.look import Look
+from core.data.importers.formats.lying_together import lying_together
 
 if TYPE_CHECKING:
     from core.data.importers import ImportRow
 
+KINDS_BY_NAME = {kind.name: kind for kind in KINDS}
+
+WHATEVER = (*KINDS, PICTURES, VIDEO, ORIGINAL)
+"""What the first way in takes: data sets of every format, pictures, videos, whole projects."""
+
 
 class FolderWay(PathWay):
-    """A data set in a folder; its format is seen from its files."""
+    """Whatever lies at a path: what it is, is seen from its files."""
 
     TITLE = "Data set"
     LABEL = "Folder, file or ZIP of the data set"
@@ -35,20 +52,68 @@ class FolderWay(PathWay):
         self._project = project
         self._before: ImportRow | None = None
         self._seen: Recognised | None = None
-        self._kind = OneOf([kind.title for kind in KINDS], COCO.title)
+        self._others: list[str] = []
+        self._proposed = ""
+        """The format that was chosen because of what lay at the path as typed so far."""
+        self._kind = OneOf([kind.title for kind in WHATEVER], COCO.title)
         self._kind.id = "kind"
 
     def compose(self) -> ComposeResult:
         """Lay out the path, the format and what becomes of the files."""
         yield from self.path_fields()
         yield Line("Format", self._kind)
+        pictures = LineInput(
+            placeholder="empty: where the data set says",
+            suggester=PathSuggester(),
+            compact=True,
+            id="pictures",
+        )
+        yield Line("Pictures in", pictures)
         yield self._files
+
+    def on_mount(self) -> None:
+        """Ask where pictures lie once there is something that may name them by their name only."""
+        self._pictures.parent.display = False  # type: ignore[union-attr]
+
+    @property
+    def _pictures(self) -> LineInput:
+        return self.query_one("#pictures", LineInput)
+
+    def judge(self, ready: bool) -> None:
+        """Ask where COCO's pictures lie when something is at the path."""
+        coco = self._kind.value == COCO.title
+        self._pictures.parent.display = ready and coco  # type: ignore[union-attr]
+        self._there = ready
+        super().judge(ready and not (coco and self._no_folder()))
+
+    def missing(self) -> str:
+        """Tell a path with nothing at it from pictures that do not lie where it says."""
+        there = getattr(self, "_there", False)
+        return "Pictures in: there is no such folder." if there else super().missing()
+
+    def _no_folder(self) -> bool:
+        """Whether what is typed for the pictures is no folder, which is marked."""
+        typed = self._pictures.text.strip()
+        try:
+            wrong = bool(typed) and not Path(typed).expanduser().is_dir()
+        except (OSError, RuntimeError, ValueError):
+            wrong = True  # Such as `~nobody`.
+        self._pictures.set_class(wrong, "-wrong")
+        return wrong
+
+    @on(Select.Changed, "#kind")
+    @on(Input.Changed, "#pictures")
+    def _pictures_typed(self) -> None:
+        self.judge(getattr(self, "_there", False))
 
     def look(self, typed: str) -> tuple[bool, str | None]:
         """Return the format of what lies there."""
         path = Path(typed).expanduser()
         self._before = self._imported(path)
-        self._seen = seen = recognise(path)
+        self._seen = seen = find_out(path)
+        taken = seen.kind.name if seen and seen.kind else None
+        there = lying_together(Look(path)) if path.exists() else []
+        self._others = [KINDS_BY_NAME[name].title for name in there if name != taken]
         return path.exists(), seen.kind.name if seen and seen.kind else None
 
     def _imported(self, path: Path) -> ImportRow | None:
@@ -63,9 +128,12 @@ class FolderWay(PathWay):
 
     def found(self, there: bool, kind: str | None) -> str:
         """Choose the format that was seen; say so when the project has it already."""
-        known = next((item for item in KINDS if item.name == kind), None)
+        known = next((item for item in WHATEVER if item.name == kind), None)
+        # What the beginning of a path held, such as `/`, says nothing of what follows it.
         if known is not None:
-            self._kind.value = known.title
+            self._kind.value = self._proposed = known.title
+        elif self._proposed and self._kind.value == self._proposed:
+            self._kind.value, self._proposed = COCO.title, ""
         before, seen = self._before, self._seen
         if before is not None:
             return (
@@ -73,7 +141,10 @@ class FolderWay(PathWay):
                 f" {plural(before.images, 'image')}. It would come in once more."
             )
         if known is not None:
-            return f"This looks like {known.title}."
+            why = f": {seen.reason}" if seen is not None else ""
+            others = f" {' and '.join(self._others)} lie here too." if self._others[1:] else ""
+            others = others or (f" {self._others[0]} lies here too." if self._others else "")
+            return f"This looks like {known.title}{why}.{others}"
         if seen is None:
             return "No data set is recognised here: choose the format."
         return f"This looks like {seen.title}. {seen.instead or 'See the way in by that name.'}"
@@ -82,8 +153,10 @@ class FolderWay(PathWay):
         """Import the folder as the chosen format."""
         from core.data.importers.import_named import import_named
 
-        name = next(kind.name for kind in KINDS if kind.title == self._kind.value)
+        name = next(kind.name for kind in WHATEVER if kind.title == self._kind.value)
         source, files, anyway = self.path, self._files.mode, self.anyway
+        typed = self._pictures.text.strip() if name == COCO.name else ""
+        images = {"images": Path(typed).expanduser()} if typed else {}
         return lambda project, progress, cancelled: [
             import_named(
                 project,
@@ -93,6 +166,7 @@ class FolderWay(PathWay):
                 anyway=anyway,
                 progress=progress,
                 cancelled=cancelled,
+                **images,
             )
         ]
 
@@ -169,6 +243,12 @@ class VideoWay(PathWay):
         whole = self._frames and not value.is_integer()
         return value if 0 < value < 1e9 and not whole else 0.0
 
+    def missing(self) -> str:
+        """Tell videos that are not there from an interval that is none."""
+        there = getattr(self, "_there", False)
+        wrong = "A frame every: a number above zero, of frames a whole one."
+        return wrong if there else super().missing()
+
     @property
     def _frames(self) -> bool:
         return self.query_one("#unit", RadioSet).pressed_index == 1
@@ -187,7 +267,7 @@ class VideoWay(PathWay):
 
     def job(self) -> ImportJob:
         """Take the frames."""
-        from core.data.importers import import_video
+        from core.data.importers.video.child import import_video_in_child
 
         sources, value = typed_paths(self.typed), self._interval
         every_s = None if self._frames else value
@@ -195,8 +275,8 @@ class VideoWay(PathWay):
         anyway = self.anyway
         similar = self.query_one("#similar", RadioSet).pressed_index == 1
         return lambda project, progress, cancelled: [
-            import_video(
-                project,
+            import_video_in_child(
+                project.path,
                 sources,
                 every_s=every_s,
                 every_frames=every_frames,

@@ -82,6 +82,12 @@ class ZooWay(Way):
         hint.set_class(bool(wrong), "-wrong")
         self.judge(not wrong and self._most != 0)
 
+    def missing(self) -> str:
+        """Return what is wrong with the classes, or with the number of images."""
+        if self._most == 0:
+            return "At most: a whole number of images, or nothing for all of them."
+        return str(self.query_one("#zoo-hint", Static).visual)
+
     def job(self) -> ImportJob:
         """Download and import."""
         from core.data.importers.services.coco_zoo import import_coco_zoo
@@ -140,6 +146,15 @@ class RoboflowWay(Way):
         number = (whole_number(version) or 0) > 0
         self.query_one("#rf-version", LineInput).set_class(not number, "-wrong")
         self.judge(bool(number and self._text("space") and self._text("project") and self._key))
+
+    def missing(self) -> str:
+        """Name the fields that are still empty, or the version that is no number."""
+        given = {"Workspace": self._text("space"), "Project": self._text("project")}
+        given["API key"] = self._key
+        empty = [name for name, text in given.items() if not text]
+        if empty:
+            return f"Still empty: {', '.join(empty)}."
+        return "Version: a whole number above zero, as in the address of the version."
 
     def job(self) -> ImportJob:
         """Download and import."""

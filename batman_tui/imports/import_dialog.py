@@ -18,7 +18,6 @@ from textual.message import Message
 from textual.widgets import (
     Button,
     ContentSwitcher,
-    Input,
     RadioSet,
     Static,
 )
@@ -61,6 +60,8 @@ class ImportDialog(TaskDialog["ImportReport"]):
             Column("detail", "Detail", lambda row: row[1].detail, least=14, from_width=64),
             Column("action", "", lambda row: row[1].action, width=8, muted=True),
         ]
+        self._waits = False
+        """Whether to start as soon as what was typed has been looked at."""
         self._problems: VirtualTable[tuple[int, Problem]] = VirtualTable(
             columns, lambda row: row[0], id="problems"
         )
@@ -105,6 +106,8 @@ class ImportDialog(TaskDialog["ImportReport"]):
             return self.phase == "form"
         if action == "save":
             return self.phase == "report"
+        if action == "label":
+            return self.phase == "report" and self._to_label
         return super().check_action(action, parameters)
 
     # The form
@@ -131,24 +134,26 @@ class ImportDialog(TaskDialog["ImportReport"]):
     @on(Way.Judged)
     def _judged(self) -> None:
         self.query_one("#ok", Button).disabled = not self.way.ready
-
-    @on(Input.Submitted)
-    @on(Button.Pressed, "#ok")
-    def _submitted(self) -> None:
-        self.action_start()
-
-    @on(Button.Pressed, "#cancel")
-    def _cancelled(self) -> None:
-        self.action_cancel()
+        if self._waits and not self.way.looking:
+            self.action_start()
 
     # Running
+
+    def may_start(self) -> bool:
+        """Wait for what is still being looked at: it may be just what was typed last."""
+        self._waits = self.phase == "form" and self.way.looking
+        return not self._waits and super().may_start()
+
+    def missing(self) -> str:
+        """Return what the chosen way in still asks for."""
+        return self.way.missing()
 
     def action_start(self) -> None:
         """Start the import of what the form says."""
         self._start(anyway=False)
 
     def _start(self, *, anyway: bool) -> None:
-        if self.phase != "form" or self.query_one("#ok", Button).disabled:
+        if not self.may_start():
             return
         self.way.anyway = anyway
         job = self.way.job()
@@ -186,10 +191,27 @@ class ImportDialog(TaskDialog["ImportReport"]):
         """List what was wrong in what came in."""
         self.report = report
         self.phase = "report"
+        self.refresh_bindings()
         self.query_one("#sum", Static).update(self._sum(report))
         self._problems.set_rows(enumerate(report.problems))
         self._problems.display = bool(report.problems)
         self._problems.focus()
+        self.call_after_refresh(self._fit)
+
+    def on_resize(self) -> None:
+        """Give the list of problems the lines that the new size leaves it."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Make the list as long as it is, and no longer than lets all else be seen."""
+        if self.phase != "report":
+            return
+        dialog = self.query_one(".dialog")
+        others = [self.query_one("#sum"), self.query_one("#whole"), self.query_one(KeyBar)]
+        # A line is left between the list and each of the two below it.
+        taken = dialog.gutter.height + sum(one.size.height + 1 for one in others)
+        left = self.size.height - taken
+        self._problems.styles.height = max(3, min(self._problems.wanted_lines, left))
 
     @on(VirtualTable.Highlighted)
     def _one_problem(self) -> None:
@@ -221,9 +243,22 @@ class ImportDialog(TaskDialog["ImportReport"]):
                 "Every record that came in was right." if left else "Every record was right."
             )
         parts += [(f"\n{sentence}", "$text-warning") for sentence in left]
+        if self._to_label:
+            parts.append(("\nThey have no labels yet: l begins to draw them.", "bold"))
         if not left and report.balance:
             parts.append((f"\n{in_short(report.balance)}", "$foreground-muted"))
         return Content.assemble(*parts)
+
+    @property
+    def _to_label(self) -> bool:
+        """Whether pictures came in, and none with a label."""
+        report = self.report
+        return report is not None and report.images > 0 and not report.annotations
+
+    def action_label(self) -> None:
+        """Close, and label what came in."""
+        self.dismiss(self.report)
+        self.batman.open_label(self.project)
 
     def action_save(self) -> None:
         """Write the report as JSON into the workspace's logs and say where."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 # Runs in a thread; raises `BatmanError`, the project is then as it was.
 ImportJob = Callable[["Project", "Report", "Cancelled"], "list[ImportReport]"]
+
+PAUSE_S = 0.15
+"""A path is looked at when no letter was typed for so long."""
 
 FILES: dict[FileMode, str] = {
     "link": "Hard links where the disk allows, else copies: quick and small.",
@@ -61,6 +65,9 @@ class Way(Guarded, Vertical):
     class Judged(Message):
         """Whether the way is ready may have changed."""
 
+    looking = False
+    """Whether what was typed last is still being looked at."""
+
     def __init__(self) -> None:
         super().__init__(id=f"way-{type(self).__name__.removesuffix('Way').lower()}")
         self.ready = False
@@ -76,6 +83,10 @@ class Way(Guarded, Vertical):
         """Tell the dialog whether it may start."""
         self.ready = ready
         self.post_message(self.Judged())
+
+    def missing(self) -> str:
+        """Return what the fields lack while the way is not ready; empty when there is no saying."""
+        return ""
 
     def job(self) -> ImportJob:
         """Return what the fields ask for, read from them now."""
@@ -138,6 +149,7 @@ class PathWay(Way):
 
         there: bool
         kind: str | None
+        typed: str
 
     def look(self, typed: str) -> tuple[bool, str | None]:
         """Return whether something is at the path that was typed, and what; called in a thread."""
@@ -167,22 +179,35 @@ class PathWay(Way):
         """The path."""
         return Path(self.typed).expanduser()
 
+    def missing(self) -> str:
+        """Say that there is nothing at the path, or that none was typed."""
+        return self.NOTHING if self.typed else f"{self.LABEL}: type where it lies."
+
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
         if event.input.id == self.PATH:
+            self.looking = True
             self._look(self.typed)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="look")
     def _look(self, typed: str) -> None:
+        # The beginning of a path, such as `/tmp`, may hold more than can be looked through while
+        # the next letter is typed, and no thread can be stopped in that.
+        Event().wait(PAUSE_S)
+        if get_current_worker().is_cancelled:
+            return
         try:
             there, kind = self.look(typed) if typed else (False, None)
         except (OSError, RuntimeError, ValueError, BatmanError):
             there, kind = False, None  # Such as `~nobody`, or a name with a NUL.
         if not get_current_worker().is_cancelled:
-            self.post_message(self.Looked(there, kind))
+            self.post_message(self.Looked(there, kind, typed))
 
     @on(Looked)
     def _looked(self, message: Looked) -> None:
+        if message.typed != self.typed:
+            return
+        self.looking = False
         text = self.found(message.there, message.kind)
         if not self.typed:
             text = self.ABOUT

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -18,6 +17,7 @@ from textual.worker import get_current_worker
 
 from batman_tui.keys import bindings
 from batman_tui.project_screen import ProjectScreen
+from batman_tui.widgets.panel.list_layout import ListLayout
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.text import ago, clean, plural
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from core.data.importers import ImportRow
 
 # The height of the details, a frame and what every import has.
-DETAILS = 8
 NOTHING_YET = "Nothing was imported yet. Press i to import images."
 
 
@@ -60,8 +59,7 @@ class ImportsScreen(ProjectScreen):
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
     ImportsScreen {
-        #imports-panel { height: 1fr; }
-        #imports-one { height: 8; max-height: 50%; }
+        #imports-body > #imports-panel { max-height: 65%; }
         #imports-one Static { width: 1fr; height: 1fr; }
         &.-low #imports-one { display: none; }
     }
@@ -101,9 +99,11 @@ class ImportsScreen(ProjectScreen):
 
     def body(self) -> Iterable[Widget]:
         """Lay the one with the cursor below the list."""
-        yield Vertical(
-            Panel(self.table, title="Imports", id="imports-panel"),
-            Panel(Static(""), title="Details", id="imports-one"),
+        yield ListLayout(
+            Panel(self.table, title="Imports", id="imports-panel", classes="-list"),
+            Panel(Static(""), title="Details", id="imports-one", classes="-of-row"),
+            id="imports-body",
+            beside=False,
         )
 
     def on_mount(self) -> None:
@@ -153,7 +153,6 @@ class ImportsScreen(ProjectScreen):
                 (f"{plural(len(row.classes), 'class', 'classes')}: ", "$foreground-muted"),
                 clean(names),
             )
-            panel.styles.height = DETAILS + 2 * len(_warnings(row))
         panel.query_one(Static).update(text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

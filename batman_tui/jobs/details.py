@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -13,14 +14,20 @@ from textual.message import Message
 from textual.timer import Timer
 
 from batman_tui.jobs.lines import FACTS, Room, facts_of, room_columns
+from batman_tui.jobs.taking import file_for, job_text
+from batman_tui.widgets.dialogs.text_dialog import TextDialog
 from batman_tui.widgets.panel.facts import Facts
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.panel.tabs import LogPanel, TabbedPanels
 from batman_tui.widgets.table.table import VirtualTable
 from core.common.errors import BatmanError
 from slurm.hosts import Host, HostError
+from slurm.job.record import JobRecord
 from slurm.queue.arrays import JobLine
 from slurm.queue.job_detail import JobLog, JobUse, job_use, log_files, show_job
+from slurm.queue.jobs import Job
+from slurm.queue.node_shell import batch_script
+from slurm.queue.priority import ask_priority
 from slurm.watch.cluster_jobs import Watched
 
 # The cursor rests this long on a job before its details are asked for.
@@ -49,6 +56,13 @@ class JobDetails(TabbedPanels):
 
         job_id: str
         logs: list[str]
+
+    @dataclass
+    class Scripted(Message):
+        """The batch script of a job came."""
+
+        job_id: str
+        text: str
 
     @dataclass
     class Used(Message):
@@ -80,6 +94,9 @@ class JobDetails(TabbedPanels):
         self._reading = False
         self._fresh: deque[str] = deque()
         self._rest: Timer | None = None
+        self._no_job = False
+        self._stands_in = False
+        """Whether what is free is shown because there is no job to tell of."""
 
     def compose(self) -> ComposeResult:
         """Lay out the three panels."""
@@ -107,10 +124,25 @@ class JobDetails(TabbedPanels):
 
     def show_look(self, watched: Watched, line: JobLine | None, free: Sequence[Room]) -> None:
         """Show what a look found: of the job with the cursor, and what is free."""
-        self._watched, self.line = watched, line
+        before, self._watched, self.line = self.line, watched, line
         self.query_one("#rooms", VirtualTable).set_rows(free)
         self.query_one("#tab-free", Panel).empty = "" if free else NOTHING_FREE
         self._show_facts()
+        if (line is None) != self._no_job:
+            self._no_job = line is None
+            if self._no_job and self.tab == "job":
+                self.tab, self._stands_in = "free", True
+            elif self._stands_in and not self._no_job:
+                self.tab = "job" if self.tab == "free" else self.tab
+                self._stands_in = False
+        if (
+            before is not None
+            and line is not None
+            and before.id == line.id
+            and before.job.id != line.job.id
+        ):
+            # Of an array another task tells most now, and its log is the one to follow.
+            self._rested()
 
     def show_job(self, line: JobLine | None) -> None:
         """Show another job, once the cursor stays on it."""
@@ -122,7 +154,7 @@ class JobDetails(TabbedPanels):
     def _glanced(self) -> None:
         self._show_facts()
         # Another job's log must not stand beside it.
-        self._follow_log(self.line.id if self.line and self.line.id in self.logs else None)
+        self._follow_log(self.line.job.id if self.line and self.line.job.id in self.logs else None)
         self._rest = self.set_timer(REST_SECONDS - GLANCE_SECONDS, self._rested)
 
     def _rested(self) -> None:
@@ -132,11 +164,11 @@ class JobDetails(TabbedPanels):
             self._follow_log(None)
             return
         record = watched.records.get(line.job.id)
-        if line.id not in self.logs and record is not None and record.log:
-            self.logs[line.id] = [record.log]
+        if line.job.id not in self.logs and record is not None and record.log:
+            self.logs[line.job.id] = [record.log]
             self._show_facts()
-        if line.id in self.logs:
-            self._follow_log(line.id)
+        if line.job.id in self.logs:
+            self._follow_log(line.job.id)
             return
         self._follow_log(None)
         self._locate(host, line)
@@ -147,9 +179,13 @@ class JobDetails(TabbedPanels):
             for name in FACTS:
                 facts.say(name, "")
             return
-        said = facts_of(line, self.batman.now(), self.logs.get(line.id), self._uses.get(line.id))
+        said = self._told_of(line)
         for name, text in said.items():
             facts.say(name, text, wrong=name == "state" and line.job.state.name == "FAILED")
+
+    def _told_of(self, line: JobLine) -> dict[str, str]:
+        logs, use = self.logs.get(line.job.id), self._uses.get(line.job.id)
+        return facts_of(line, self.batman.now(), logs, use)
 
     # -- what is asked for -----------------------------------------------------------------------
 
@@ -161,37 +197,74 @@ class JobDetails(TabbedPanels):
             # The queue's own look says what is wrong with the host.
             return
         if host is self._host:
-            self.post_message(self.Located(line.id, logs))
+            self.post_message(self.Located(line.job.id, logs))
 
     @on(Located)
     def _located(self, message: Located) -> None:
         self.logs[message.job_id] = message.logs
-        if self.line is not None and self.line.id == message.job_id:
+        if self.line is not None and self.line.job.id == message.job_id:
             self._show_facts()
             self._follow_log(message.job_id)
 
     def ask_usage(self) -> None:
-        """Ask the nodes of a running job for GPU and memory use."""
+        """Ask the nodes of a running job for GPU and memory use, of one that waits its priority."""
         if self.line is None or self._host is None:
             return
         self.tab = "job"
-        self.query_one("#facts", Facts).say("uses", "asking its nodes …")
+        self.query_one("#facts", Facts).say("uses", "asking …")
         self._ask_usage(self._host, self.line)
 
     @work(thread=True, exit_on_error=False, group="usage", exclusive=True)
     def _ask_usage(self, host: Host, line: JobLine) -> None:
         try:
-            use = job_use(host, line.job)
+            if line.job.state.waiting:
+                found = ask_priority(host, line.job)
+                use = JobUse(said=f"priority {found.words if found else 'is not told there'}")
+            else:
+                use = job_use(host, line.job)
         except BatmanError as error:
             use = JobUse(problems=(error.message,))
         if host is self._host:
-            self.post_message(self.Used(line.id, use))
+            self.post_message(self.Used(line.job.id, use))
 
     @on(Used)
     def _used(self, message: Used) -> None:
         self._uses[message.job_id] = message.use
-        if self.line is not None and self.line.id == message.job_id:
+        if self.line is not None and self.line.job.id == message.job_id:
             self._show_facts()
+
+    # -- what is taken from here -----------------------------------------------------------------
+
+    def copy(self, lines: Sequence[JobLine], cluster: str) -> None:
+        """Show the log, if it has the focus, else the job and `lines`, to copy or to write."""
+        line, focused = self.line, self.screen.focused
+        if line is None:
+            return
+        workspace = self.batman.workspace
+        if focused is not None and self.log_panel in focused.ancestors_with_self:
+            file = file_for(workspace, "logs", f"job-{line.id}.log")
+            self._show_text(f"Log of job {line.id}", "\n".join(self.log_panel.view.lines), file)
+            return
+        file = file_for(workspace, "exports", f"jobs-{cluster}.md")
+        self._show_text(f"Job {line.id}, and the list", job_text(self._told_of(line), lines), file)
+
+    def _show_text(self, title: str, text: str, file: Path) -> None:
+        self.app.push_screen(TextDialog(title, text, file=file))
+
+    def ask_script(self) -> None:
+        """Have the job's batch script brought, and show it."""
+        if self.line is not None and self._host is not None and self._watched is not None:
+            record = self._watched.records.get(self.line.job.id)
+            self._ask_script(self._host, self.line.job, record)
+
+    @work(thread=True, exit_on_error=False, group="script", exclusive=True)
+    def _ask_script(self, host: Host, job: Job, record: JobRecord | None) -> None:
+        self.post_message(self.Scripted(job.id, batch_script(host, job, record)))
+
+    @on(Scripted)
+    def _scripted(self, message: Scripted) -> None:
+        file = file_for(self.batman.workspace, "logs", f"job-{message.job_id}.sh")
+        self._show_text(f"Script of job {message.job_id}", message.text, file)
 
     # -- its log ---------------------------------------------------------------------------------
 
@@ -202,10 +275,10 @@ class JobDetails(TabbedPanels):
         """
         if self.line is None:
             return
-        if len(self.logs.get(self.line.id, [])) < 2:
+        if len(self.logs.get(self.line.job.id, [])) < 2:
             raise BatmanError("The output and the errors of this job are in one file.")
         self._errors = not self._errors
-        self._follow_log(self.line.id)
+        self._follow_log(self.line.job.id)
 
     def _follow_log(self, job_id: str | None) -> None:
         paths = self.logs.get(job_id, []) if job_id else []

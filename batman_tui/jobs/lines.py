@@ -10,26 +10,16 @@ from textual.content import Content
 
 from batman_tui.widgets.table.table import Column
 from core.common.text import ago, clean, duration, plural
-from slurm.job.reasons import BRIEF_CELLS, reason_brief
 from slurm.queue.arrays import JobLine, why
+from slurm.queue.columns import JOB_COLUMNS, ON_DEMAND
 from slurm.queue.job_detail import JobUse
 from slurm.queue.jobs import Job
 from slurm.queue.queue import QueueSnapshot
 from slurm.site.free_gpus import partition_rooms
 from slurm.site.slurm_values import format_duration
 from slurm.watch.cluster_jobs import Watched
+from slurm.watch.node_views import node_views
 
-_GLYPHS = {
-    "COMPLETED": "✔", "CANCELLED": "■", "PENDING": "○", "SUSPENDED": "◌", "RUNNING": "●",
-}  # fmt: skip
-# For the list; the details say it in full.
-_SHORT = {
-    "TIMEOUT": "timed out", "OUT_OF_MEMORY": "out of memory", "PREEMPTED": "preempted",
-    "NODE_FAIL": "node failed", "BOOT_FAIL": "node failed", "DEADLINE": "deadline",
-    "REVOKED": "elsewhere", "UNKNOWN": "gone", "CONFIGURING": "starting",
-    "STAGE_OUT": "copying", "STOPPED": "stopped", "SIGNALING": "signalled",
-    "REQUEUE_HOLD": "held", "SPECIAL_EXIT": "held", "RESV_DEL_HOLD": "held",
-}  # fmt: skip
 Now = Callable[[], datetime]
 
 
@@ -42,7 +32,7 @@ def columns(now: Now, wanted: Sequence[str] = ()) -> list[Column[JobLine]]:
     every = {column.key: column for column in _columns(now)}
     chosen = [every[name] for name in wanted if name in every]
     if not chosen:
-        return [column for column in every.values() if column.from_width < _ON_DEMAND]
+        return [column for column in every.values() if column.from_width < ON_DEMAND]
     return [replace(column, from_width=0) for column in chosen]
 
 
@@ -51,89 +41,8 @@ def column_names(now: Now) -> dict[str, str]:
     return {column.key: column.title for column in _columns(now)}
 
 
-# No terminal is as wide: shown when asked for only.
-_ON_DEMAND = 10_000
-
-
 def _columns(now: Now) -> list[Column[JobLine]]:
-    return [
-        Column("id", "Job", lambda line: line.id, width=10, sort=_number),
-        Column("name", "Name", lambda line: line.job.name, least=12),
-        Column("state", "State", state_text, width=15, sort=lambda line: line.rank),
-        Column("user", "User", lambda line: line.job.user or None, width=10, from_width=128,
-               muted=True),
-        Column("gpus", "GPUs", lambda line: line.gpus or None, width=11, from_width=92,
-               sort=lambda line: line.job.gpu_count),
-        Column("partition", "Partition", lambda line: line.job.partition, width=10,
-               from_width=140, muted=True),
-        Column("nodes", "Nodes", lambda line: line.job.node_list or None, width=10,
-               from_width=112, muted=True),
-        Column("time", "Time", lambda line: time_text(line.job, now()), width=8,
-               sort=lambda line: line.job.time_used),
-        Column("why", "Why", _why_text, least=BRIEF_CELLS),
-        Column("run", "Run", lambda line: line.run.name if line.run else None, width=16,
-               from_width=_ON_DEMAND),
-        Column("limit", "Limit", lambda line: _span(line.job.time_limit), width=8,
-               from_width=_ON_DEMAND, sort=lambda line: line.job.time_limit),
-        Column("cpus", "CPUs", lambda line: line.job.cpus or None, "number", 5,
-               from_width=_ON_DEMAND),
-        Column("account", "Account", lambda line: line.job.account or None, width=10,
-               from_width=_ON_DEMAND, muted=True),
-        Column("priority", "Priority", lambda line: line.job.priority, "number", 9,
-               from_width=_ON_DEMAND),
-        Column("submitted", "Submitted", lambda line: _ago(line.job.submitted, now()), width=12,
-               from_width=_ON_DEMAND, sort=lambda line: line.job.submitted, muted=True),
-    ]  # fmt: skip
-
-
-def _span(seconds: int | None) -> str | None:
-    return None if seconds is None else duration(seconds)
-
-
-def _ago(seconds: int | None, now: datetime) -> str | None:
-    return None if seconds is None else ago(datetime.fromtimestamp(seconds, UTC), now)
-
-
-def _number(line: JobLine) -> tuple[int, int]:
-    base, _, task = line.id.partition("_")
-    return int(base.partition("+")[0] or 0), int(task) if task.isdigit() else -1
-
-
-def searched_text(line: JobLine) -> str:
-    """Return what the filter looks for words in."""
-    job = line.job
-    return " ".join(
-        (line.id, job.name, job.user, line.state_words, job.partition, line.gpus, job.node_list,
-         line.why, _why_text(line), line.run.name if line.run else "")
-    )  # fmt: skip
-
-
-def state_text(line: JobLine) -> str:
-    """Return a line's state with a sign in front."""
-    state = line.job.state
-    sign = _GLYPHS.get(state.name, "✖" if state.ended else "●" if state.running else "○")
-    words = line.state_words if line.folded else _SHORT.get(state.name, state.words)
-    return f"{sign} {words}"
-
-
-def _why_text(line: JobLine) -> str:
-    """Return why it waits or how it ended, in a few words; the details say it in full."""
-    state = line.job.state
-    text = line.why or (state.words if state.name in _SHORT and not line.folded else "")
-    reason = line.job.reason
-    return reason_brief(reason) if reason and len(text) > BRIEF_CELLS else text
-
-
-def time_text(job: Job, now: datetime) -> str | None:
-    """Return how long a job has run, or when it is thought to start (`≈14:05`, `≈24 Nov`)."""
-    if not job.state.waiting:
-        return None if job.time_used is None else duration(job.time_used)
-    if job.start is None:
-        return None
-    start = datetime.fromtimestamp(job.start, UTC).astimezone()
-    if (start - now).total_seconds() < 18 * 3600:
-        return f"≈{start:%H:%M}"
-    return f"≈{start.day} {start:%b}"
+    return [column.on_screen(now) for column in JOB_COLUMNS.values()]
 
 
 def status_text(
@@ -176,7 +85,7 @@ def problem_lines(watched: Watched, now: datetime) -> list[Content]:
     if error is None:
         failed = watched.jobs.errors.values() if watched.jobs is not None else ()
         return [Content.styled(f"▲ {clean(text)}", "$text-warning") for text in failed]
-    key = "f5 connects again." if watched.view.needs_person else "f5 asks again now."
+    key = "F5 connects again." if watched.view.needs_person else "F5 asks again now."
     lines = [
         Content.styled(f"✖ {clean(error.message)}", "bold $text-error"),
         Content(f"{clean(error.hint)} {key}".strip()),
@@ -219,6 +128,8 @@ def facts_of(
         )
     if job.state.waiting:
         facts["starts"] = "not known yet" if job.start is None else f"about {_when(job.start)}"
+        if job.place is not None:
+            facts["starts"] += f"; place {job.place.place:,} of {job.place.line:,} in the line"
     if job.time_used is not None and not job.state.waiting:
         limit = f" of {duration(job.time_limit)}" if job.time_limit else ""
         facts["time"] = duration(job.time_used) + limit
@@ -249,12 +160,13 @@ def use_text(use: JobUse) -> str:
     """Return what a job uses in one line."""
     parts = [
         f"GPU {gpu.index} on {gpu.node}: "
-        + (f"{gpu.busy} % busy" if gpu.busy is not None else "busy not told")
+        + (f"{gpu.busy}% busy" if gpu.busy is not None else "busy not told")
         + (f", {gpu.used_mb:,} of {gpu.total_mb:,} MiB" if gpu.used_mb and gpu.total_mb else "")
         for gpu in use.gpus
     ]
     if use.memory_mb is not None:
         parts.append(f"memory {use.memory_mb:,.0f} MiB at most")
+    parts += [use.said] if use.said else []
     parts += [f"not known: {problem}" for problem in use.problems]
     return "; ".join(parts)
 
@@ -292,13 +204,15 @@ def rooms(snapshot: QueueSnapshot) -> list[Room]:
                  f"{up}{limit}; {room.usable} of {room.nodes} nodes up,"
                  f" {room.free_cpus:,} of {room.cpus:,} CPUs free")
         )  # fmt: skip
-    for node in snapshot.nodes:
+    for view in node_views(snapshot):
+        node = view.node
         total, free = node.count(""), node.free("")
         kinds = ", ".join(gpus.type or "GPU" for gpus in node.gpus)
+        used = f"; load {view.load}, memory {view.memory}" if node.load is not None else ""
         lines.append(
             Room("Node", node.name, f"{free}/{total} GPUs", _share(free, total),
-                 f"{node.state}; {kinds + '; ' if kinds else ''}"
-                 f"{node.free_cpus} of {node.cpus} CPUs free")
+                 f"{node.state}; {f'{view.about}; ' if view.about else ''}"
+                 f"{kinds + '; ' if kinds else ''}{node.free_cpus} of {node.cpus} CPUs free{used}")
         )  # fmt: skip
     return lines
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -13,12 +14,15 @@ from textual.message import Message
 from textual.widget import Widget
 
 from batman_tui.jobs.details import JobDetails
-from batman_tui.jobs.job_actions import question
+from batman_tui.jobs.hours_dialog import HoursDialog
+from batman_tui.jobs.job_actions import NO_CLUSTER, question, refusal
 from batman_tui.jobs.job_list import JobList
 from batman_tui.jobs.lines import Room, rooms
 from batman_tui.jobs.status import ClusterStatus
+from batman_tui.jobs.taking import ask_shell, file_for, write_table
 from batman_tui.keys import bindings
 from batman_tui.widgets.frame.base import BatmanScreen
+from batman_tui.widgets.panel.list_layout import ListLayout
 from batman_tui.widgets.panel.tabs import TabbedPanels
 from batman_tui.widgets.panel.zoom import toggle_zoom
 from batman_tui.widgets.table.table import VirtualTable
@@ -30,12 +34,8 @@ from slurm.queue.job_actions import DONE, VERBS, act, targets
 from slurm.queue.poll import Attention
 from slurm.site.profiles import Profile
 from slurm.watch.cluster_jobs import PatientFiles, Watched, clusters
+from slurm.watch.pins import pinned_jobs
 from slurm.watch.queue_watcher import ClusterWatch
-
-NO_CLUSTER = (
-    "No cluster is known, and there is no SLURM on this machine. n adds one; in a terminal it is "
-    "batman clusters add NAME --host user@login.node."
-)
 
 
 class JobsScreen(BatmanScreen):
@@ -48,7 +48,7 @@ class JobsScreen(BatmanScreen):
     HELP = (
         "Enter opens the run that a job trains, or its log. Space marks jobs, x cancels them, h "
         "holds, r releases, R requeues, C submits its run anew. The queue is asked for seldom, as "
-        "SLURM wants it; f5 asks at once, and connects again after a login that was given up."
+        "SLURM wants it; F5 asks at once, and connects again after a login that was given up."
     )
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("jobs")
@@ -62,12 +62,13 @@ class JobsScreen(BatmanScreen):
 
     @dataclass
     class Looked(Message):
-        """A cluster was looked at: `lines` for the list, and what is free."""
+        """A cluster was looked at: `lines` for the list, what is free, and which are pinned."""
 
         cluster: ClusterWatch
         watched: Watched
         lines: Sequence[JobLine]
         free: Sequence[Room]
+        pins: Collection[str]
 
         def can_replace(self, message: Message) -> bool:
             """A newer look at the cluster makes an older one useless."""
@@ -87,14 +88,14 @@ class JobsScreen(BatmanScreen):
         """What the last look at it found."""
         self._find_clusters = find_clusters
         self._profiles: list[Profile] = []
-        self._offered: tuple[bool, ...] = (False,) * (3 + len(VERBS))
+        self._offered: tuple[bool, ...] = (False,) * (4 + len(VERBS))
 
     def body(self) -> Iterable[Widget]:
         """Lay out the status line, the list, and details of the job with the cursor."""
         yield ClusterStatus()
         self.jobs = JobList(self.batman.now, self.batman.settings.jobs_columns, id="jobs-panel")
-        yield self.jobs
-        yield JobDetails(id="jobs-details")
+        self.jobs.add_class("-list")
+        yield ListLayout(self.jobs, JobDetails(id="jobs-details"), id="jobs-body", beside=False)
 
     @property
     def table(self) -> VirtualTable[JobLine]:
@@ -110,6 +111,17 @@ class JobsScreen(BatmanScreen):
     def chosen(self) -> JobLine | None:
         """The line with the cursor."""
         return self.table.cursor_row
+
+    @property
+    def of_here(self) -> str:
+        """The name of the cluster."""
+        return self.cluster.profile.name if self.cluster is not None else ""
+
+    def back_at(self, filter: str, row: object, of: str) -> None:
+        """Go back to a job of a cluster."""
+        super().back_at(filter, row, of)
+        if of:
+            self._find(of)
 
     # -- which cluster ---------------------------------------------------------------------------
 
@@ -162,7 +174,10 @@ class JobsScreen(BatmanScreen):
     def told(self, cluster: ClusterWatch, watched: Watched) -> None:
         """Hear what a look found, in the thread that looked."""
         free = rooms(watched.jobs) if watched.jobs else []
-        self.post_message(self.Looked(cluster, watched, watched.lines(fold=self.jobs.fold), free))
+        lines, pins = watched.lines(fold=self.jobs.fold), frozenset[str]()
+        with suppress(BatmanError):  # pinning says what is wrong with the file
+            pins = pinned_jobs(cluster.profile.name)
+        self.post_message(self.Looked(cluster, watched, lines, free, pins))
 
     @work(thread=True, exit_on_error=False, group="recall")
     def _recall(self, cluster: ClusterWatch, watched: Watched) -> None:
@@ -175,7 +190,7 @@ class JobsScreen(BatmanScreen):
         if message.cluster is not self.cluster:
             return
         self.watched = message.watched
-        self.jobs.show(message.watched, message.lines)
+        self.jobs.show(message.watched, message.lines, message.pins)
         self.query_one(ClusterStatus).show(message.cluster, message.watched)
         self.details.show_look(message.watched, self.chosen, message.free)
         self._offer()
@@ -193,8 +208,9 @@ class JobsScreen(BatmanScreen):
         """
         line, meant = self.chosen, self.jobs.meant
         running = line is not None and line.job.state.running
+        live = line is not None and not line.job.state.ended
         can = [any(targets([line], verb) for line in meant) for verb in VERBS]
-        offered = (line is not None, running, len(self._profiles) > 1, *can)
+        offered = (line is not None, running, live, len(self._profiles) > 1, *can)
         if offered != self._offered:
             self._offered = offered
             self.refresh_bindings()
@@ -213,21 +229,25 @@ class JobsScreen(BatmanScreen):
         """Offer what makes sense for the jobs that are meant."""
         if not self.is_mounted or action not in (
             "act", "open", "log", "usage", "cluster", "mark", "mark_all", "list", "clone",
-            "output", "about",
+            "output", "about", "copy", "export", "script", "shell", "pin",
         ):  # fmt: skip
             return super().check_action(action, parameters)
         if action == "list":
             return self.focused is not self.table
-        chosen, running, several, *verbs = self._offered
+        chosen, running, live, several, *verbs = self._offered
         if action == "act":
             return True if verbs[VERBS.index(str(parameters[0]))] else None
         if action == "cluster":
             return several
         if action == "about":
             return True if self._profiles else None
-        if action == "usage":
-            return True if running else None
+        if action in ("usage", "shell"):
+            return True if (running if action == "shell" else live) else None
         return True if chosen else None
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say what there is no job or cluster for."""
+        return refusal(action, parameters, bool(self._profiles), self.chosen is not None)
 
     def action_open(self) -> None:
         """Open the run that the job trains, or else go to its log."""
@@ -242,8 +262,11 @@ class JobsScreen(BatmanScreen):
             self.batman.open_run(line.run)
             return
         from batman_tui.run.screen import RunScreen
+        from slurm.sync.val_pictures import RemotePictures
 
-        self.app.push_screen(RunScreen(Path(record.run_dir), PatientFiles(cluster.host)))
+        there, host = Path(record.run_dir), cluster.host
+        pictures = RemotePictures(host, record.run_dir, line.run)
+        self.app.push_screen(RunScreen(there, PatientFiles(host), pictures, line.run))
 
     def action_log(self) -> None:
         """Go to the job's log."""
@@ -270,6 +293,37 @@ class JobsScreen(BatmanScreen):
             self.details.log_panel.search()
         else:
             self.jobs.filter()
+
+    def action_copy(self) -> None:
+        """Show the log, or the job and what is listed, to select from, copy or write to a file."""
+        self.details.copy(self.jobs.listed, self.of_here)
+
+    def action_export(self) -> None:
+        """Write the marked jobs, or all that are shown, as CSV."""
+        file = file_for(self.batman.workspace, "exports", f"jobs-{self.of_here}.csv")
+        self.batman.tell(write_table(self.jobs.listed, file))
+
+    def action_script(self) -> None:
+        """Show the job's batch script."""
+        self.details.ask_script()
+
+    def action_shell(self) -> None:
+        """Give the terminal to a shell on the job's node until it ends."""
+        if self.chosen is not None and self.cluster is not None:
+            ask_shell(self.app, self.cluster.profile, self.chosen)
+
+    def action_keep_filter(self) -> None:
+        """Keep what is filtered by, under a name that the filter takes as `@name`."""
+        self.jobs.keep()
+
+    def action_pin(self) -> None:
+        """Keep what is meant on top of the list, or no longer."""
+        if self.watched is not None:
+            self.batman.tell(self.jobs.flip_pins(self.watched, self.of_here))
+
+    def action_hours(self) -> None:
+        """Show what runs on clusters have cost."""
+        self.app.push_screen(HoursDialog())
 
     def action_act(self, verb: str) -> None:
         """Ask, where something can be lost or several jobs are meant, and do it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,33 +24,15 @@ from batman_tui.widgets.form.line_input import LineInput
 from batman_tui.widgets.form.path_suggester import PathSuggester
 from batman_tui.widgets.frame.keybar import KeyBar
 from core.common.text import clean, plural
+from core.data.exporters.registry import FORMATS, Format
+from core.data.images.reviewed import left_out
 
 if TYPE_CHECKING:
     from core.data.exporters import ExportReport
     from core.data.store import Project
 
 
-@dataclass(frozen=True)
-class Format:
-    """A format to write: its key, its name, and what to know of it."""
-
-    key: str
-    name: str
-    about: str
-
-
-FORMATS = (
-    Format("coco", "COCO", "Roboflow's folders; rfdetr and supervision read them. All is kept."),
-    Format("yolo", "YOLO", "data.yaml, images and labels. Crowd regions are left out."),
-    Format("voc", "Pascal VOC", "XML beside images; whole pixels. Crowd regions are left out."),
-    Format("csv", "CSV", "TensorFlow's table of boxes for each split. Crowd regions are left out."),
-    Format("kitti", "KITTI", "image_2 and label_2 for each split. Crowd regions are left out."),
-    Format("original", "Original", "A project that the original Batman opens."),
-    Format("cvat", "CVAT", "For images 1.1, with subsets. Crowd regions are left out."),
-    Format("label-studio", "Label Studio", "Tasks for its local storage, and the interface."),
-    Format("labelme", "labelme", "A JSON file beside each picture. No crowd regions."),
-    Format("createml", "CreateML", "Boxes only, a JSON file a split. No outlines, no crowds."),
-)
+ALL, REVIEWED = "all", "only those that are reviewed"
 
 
 class ExportDialog(TaskDialog["ExportReport"]):
@@ -71,21 +54,29 @@ class ExportDialog(TaskDialog["ExportReport"]):
 
         wrong: str
 
-    def __init__(self, project: Path) -> None:
+    def __init__(self, project: Path, state: int | None = None, name: str = "") -> None:
+        """Make the dialog; with `state`, for the project as it was then, called `name`."""
         super().__init__(project)
-        self._format = OneOf([item.name for item in FORMATS], FORMATS[0].name)
+        self._state = state
+        self._called = f"{project.name} as of {name}" if name else project.name
+        self._format = OneOf([item.title for item in FORMATS], FORMATS[0].title)
         self._format.id = "format"
+        self._images = OneOf([ALL, REVIEWED], ALL)
+        self._images.id = "which-images"
 
     def compose(self) -> ComposeResult:
         """Lay out format, folder and buttons, and the bar in their place."""
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = Content(clean(f"Export {self.project.name}"))
+            dialog.border_title = Content(clean(f"Export {self._called}"))
             with ContentSwitcher(initial="form", id="phases"):
                 with Vertical(id="form"):
                     with Horizontal(id="format-line"):
                         yield Static("Format", classes="dialog--text")
                         yield self._format
                     yield Static("", markup=False, id="about", classes="dialog--hint")
+                    with Horizontal(id="images-line"):
+                        yield Static("Images", classes="dialog--text")
+                        yield self._images
                     yield Static("Folder, new or empty", classes="dialog--text")
                     yield LineInput(suggester=PathSuggester(), id="folder")
                     yield Static("", markup=False, id="wrong", classes="dialog--error")
@@ -111,7 +102,7 @@ class ExportDialog(TaskDialog["ExportReport"]):
     @property
     def format(self) -> Format:
         """The format that is chosen."""
-        return next(item for item in FORMATS if item.name == self._format.value)
+        return next(item for item in FORMATS if item.title == self._format.value)
 
     @property
     def folder(self) -> Path:
@@ -124,7 +115,7 @@ class ExportDialog(TaskDialog["ExportReport"]):
         return self.query_one("#folder", LineInput).text.strip()
 
     def _proposed(self, item: Format) -> str:
-        folder = self.batman.workspace.root / "exports" / f"{self.project.name}-{item.key}"
+        folder = self.batman.workspace.root / "exports" / f"{self.project.name}-{item.name}"
         return str(folder)
 
     @on(Select.Changed, "#format")
@@ -164,39 +155,26 @@ class ExportDialog(TaskDialog["ExportReport"]):
         """Take the next format."""
         self._format.action_turn(1)
 
-    @on(Input.Submitted)
-    @on(Button.Pressed, "#ok")
-    def _submitted(self) -> None:
-        self.action_start()
-
-    @on(Button.Pressed, "#cancel")
-    def _cancelled(self) -> None:
-        self.action_cancel()
-
     # Running
 
     def action_start(self) -> None:
         """Write what the form says."""
-        if self.phase != "form" or self.query_one("#ok", Button).disabled:
+        if not self.may_start():
             return
-        key, folder = self.format.key, self.folder
+        chosen, folder, state = self.format.write, self.folder, self._state
+        only_reviewed = self._images.value == REVIEWED
 
         def write(project: Project, progress: Any, cancelled: Callable[[], bool]) -> ExportReport:
-            from core.data import exporters
+            from core.data.versions.past import at_state
 
-            ways: dict[str, Callable[..., ExportReport]] = {
-                "coco": exporters.export_coco,
-                "yolo": exporters.export_yolo,
-                "voc": exporters.export_voc,
-                "csv": exporters.export_csv,
-                "kitti": exporters.export_kitti,
-                "original": exporters.export_original,
-                "cvat": exporters.export_cvat,
-                "label-studio": exporters.export_label_studio,
-                "labelme": exporters.export_labelme,
-                "createml": exporters.export_createml,
-            }
-            return ways[key](project, folder, progress=progress, cancelled=cancelled)
+            with nullcontext(project) if state is None else at_state(project, state) as then:
+                return chosen(
+                    then,
+                    folder,
+                    only_reviewed=only_reviewed,
+                    progress=progress,
+                    cancelled=cancelled,
+                )
 
         self.begin(write, f"The export of '{self.project.name}' is not done.")
 
@@ -217,9 +195,11 @@ def told(report: ExportReport) -> str:
         f" {plural(report.annotations, 'annotation')} to {report.path}."
     )
     if report.missing:
-        text += f" {plural(len(report.missing), 'image')} left out, for the file is gone (c)."
+        text += f" {plural(len(report.missing), 'image')} left out, for the file is gone."
     for what, count in report.left_out.items():
         text += f" Left out: {count:,} × {what}."
+    if report.unreviewed:
+        text += f" {left_out(report.unreviewed)}"
     if report.turned:
         text += f" {plural(report.turned, 'picture')} written upright, as the boxes are."
     return text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from textual.content import Content
 from textual.reactive import reactive
@@ -12,19 +14,20 @@ from core.common.text import clean, duration
 from core.plots import ticks
 from core.training.live.follow import RunSnapshot
 from core.training.run.events import Finished
+from core.training.run.wait import Wait, wait_parts
+from core.training.run_list.columns import STATE_SIGNS
 
-BADGES = {
-    "prepared": ("○", "$secondary"),
-    "preparing": ("◌", "$secondary"),
-    "running": ("●", "$success"),
-    "stopping": ("◍", "$warning"),
-    "stopped": ("■", "$warning"),
-    "finished": ("✔", "$primary"),
-    "failed": ("✖", "$error"),
-    "lost": ("?", "$error"),
-    "unreadable": ("!", "$error"),
+_COLOURS: dict[str, str] = {
+    "waiting": "$secondary", "prepared": "$secondary", "queued": "$secondary",
+    "preparing": "$secondary", "running": "$success", "stopping": "$warning",
+    "stopped": "$warning", "finished": "$primary", "failed": "$error", "lost": "$error",
+    "unreadable": "$error",
+}  # fmt: skip
+BADGES: dict[str, tuple[str, str]] = {
+    state: (sign, _COLOURS[state]) for state, sign in STATE_SIGNS.items()
 }
 MEANINGS = {
+    "waiting": "its sweep has not come to it yet",
     "prepared": "press r to start it",
     "preparing": "loading the model and the data",
     "stopping": "stops after this step and writes a checkpoint",
@@ -60,6 +63,8 @@ class RunHeader(Widget):
             self._progress(self.run, width),
             _fitting(self._pace(self.run), "   ", width),
         )
+        if self.run.wait is not None:
+            lines = (lines[0], *_queued(self.run.wait, width))
         return Content("\n").join([line.truncate(width, ellipsis=True) for line in lines])
 
     def _what(self, run: RunSnapshot) -> list[Content]:
@@ -129,6 +134,16 @@ class RunHeader(Widget):
                 say("memory", f"{series.rss_mb[-1] / 1000:.1f} GB")
             say("lr", ticks.number(float(series.lr[-1]), 3))
         return parts
+
+
+def _queued(wait: Wait, width: int) -> tuple[Content, Content]:
+    """Two lines: how long and why it waits; its place, its start, where."""
+    since, *rest = wait_parts(wait, time.time())
+    why = rest.pop(0) if wait.why else ""
+    job = f"job {wait.job}" if wait.job else "its job"
+    rest.append(f"{job} on {clean(wait.cluster)}" if wait.cluster else job)
+    first = Content.assemble((since, "bold"), f": {why}" if why else "")
+    return first, _fitting([Content(part) for part in rest], "   ", width)
 
 
 def _fitting(parts: list[Content], gap: str, width: int) -> Content:

@@ -103,8 +103,11 @@ def problem_lines(run: RunSnapshot, local: bool) -> list[Content]:
     return lines + ([Content.styled(keys, "$foreground-muted")] if keys else []) + beside
 
 
-def settings_text(run: RunSnapshot) -> Content:
-    """The run's settings; what differs from the defaults stands out."""
+def settings_text(run: RunSnapshot, state: str = "") -> Content:
+    """The run's settings; what differs from the defaults stands out.
+
+    `state` says which state of its project it learnt.
+    """
     config = run.config
     if config is None:
         return Content("There are no settings to read.")
@@ -118,6 +121,8 @@ def settings_text(run: RunSnapshot) -> Content:
             _line("Fingerprint", data.fingerprint[:16], chosen=False),
         ]
     lines.append(_line("Project", str(config.project or "–"), chosen=False))
+    if state:
+        lines.append(_line("Data", state, chosen=False))
     if config.origin is not None:
         lines.append(_line("Began from", str(config.origin), chosen=False))
     for section in SECTIONS:

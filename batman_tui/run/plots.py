@@ -125,4 +125,8 @@ def _waiting(run: RunSnapshot, empty: str) -> str:
         return "The run ended before its first step"
     if run.state == "prepared":
         return "Nobody has started it yet"
+    if run.state == "waiting":
+        return "Its sweep has not come to it yet"
+    if run.wait is not None:
+        return "It waits in the cluster's queue"
     return "Loading the model and the data" if run.state == "preparing" else empty

@@ -14,20 +14,28 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Static
+from textual.worker import get_current_worker
 
 from batman_tui.keys import bindings
 from batman_tui.run.details import RunDetails
 from batman_tui.run.header import RunHeader
 from batman_tui.run.lines import problem_lines
+from batman_tui.run.made import FETCHING, NO_PICTURES, PICTURES, PicturesPanel
+from batman_tui.run.model_actions import export_model, has_model, look_with, open_output
 from batman_tui.run.plots import RunPlots
 from batman_tui.run.run_actions import epochs_prompt, problem_dialog, resume, stop_question
 from batman_tui.widgets.frame.base import BatmanScreen, Newest
 from batman_tui.widgets.panel.tabs import TabbedPanels
 from batman_tui.widgets.panel.zoom import toggle_zoom
 from batman_tui.widgets.table.table import VirtualTable
+from core.common.errors import BatmanError
+from core.data.versions.since import trained_on
 from core.training.live.follow import FileSource, RunFollower, RunSnapshot, log_of
+from core.training.live.val_pictures import ValPicture, val_pictures
 from core.training.run.run import Run
 from core.training.run.worker_process import AT_REST, ENDED
+from core.training.run_list.outputs import Output, outputs_of
+from slurm.sync.val_pictures import RemotePictures
 
 LOOK_SECONDS = 1.0
 # A run that has ended is looked at this much less often: somebody may resume it elsewhere.
@@ -35,6 +43,8 @@ ENDED_EVERY = 3
 # The first look is short, so that something is there at once; the rest comes in larger parts.
 FIRST_BYTES = 1024 * 1024
 MORE_BYTES = 32 * 1024 * 1024
+# Looks at a run on a cluster until its pictures are asked for again.
+FETCH_EVERY = 30
 
 
 class RunScreen(BatmanScreen):
@@ -46,8 +56,9 @@ class RunScreen(BatmanScreen):
 
     HELP = (
         "A run goes on when this screen or the app is closed. s stops it after the current step "
-        "with a checkpoint, r goes on from there. Tab moves between plots and lists; in a plot, "
-        "c reads values and + and - zoom."
+        "with a checkpoint, r goes on from there. i looks at pictures and videos with the best "
+        "model, x exports it; what came of both is listed under Made. Tab moves between plots "
+        "and lists; in a plot, c reads values and + and - zoom."
     )
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("run")
@@ -59,20 +70,60 @@ class RunScreen(BatmanScreen):
         """The run was looked at and has changed; the log's new lines are in `_fresh_lines`."""
 
         snapshot: RunSnapshot
+        state: str
 
     class Logged(Newest):
         """The log has new lines."""
 
-    def __init__(self, run_path: Path, source: FileSource | None = None) -> None:
+    @dataclass
+    class Made(Newest):
+        """Validation pictures and what was made of the run; `model` says if there is one yet."""
+
+        pictures: list[ValPicture]
+        outputs: list[Output]
+        model: bool
+
+    @dataclass
+    class Fetched(Newest):
+        """Validation pictures came from the cluster, or `error` says why not."""
+
+        pictures: list[ValPicture]
+        error: str = ""
+
+    def __init__(
+        self,
+        run_path: Path,
+        source: FileSource | None = None,
+        pictures: RemotePictures | None = None,
+        own: Path | None = None,
+    ) -> None:
+        """Make the screen.
+
+        With `source` the run lies elsewhere, and its `pictures` do; `own` is its folder here.
+        """
         super().__init__()
         self.path = run_path
+        self.name_shown = (own or run_path).name
+        """What people call the run: its folder there is named by its submission."""
         self._local = source is None
-        self._follower = RunFollower(run_path, source)
+        self._here = run_path if self._local else own
+        self._remote = pictures
+        self._follower = RunFollower(run_path, source, own)
         self._log = log_of(run_path, source)
         self._fresh_lines: deque[str] = deque()
         self._shown: RunSnapshot | None = None
+        self._made: tuple[list[ValPicture], list[Output], bool] | None = None
+        self._has_model = False
         self._looking = False
+        self._fetching = False
         self._ticks = 0
+        self._state = ""
+        """Which state of its project the run learnt, and whether that has moved on."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the run's folder is on this machine."""
+        return self._local
 
     @property
     def plots(self) -> RunPlots:
@@ -86,7 +137,7 @@ class RunScreen(BatmanScreen):
 
     def trail(self) -> str:
         """Name the run."""
-        return f"› {self.path.name}"
+        return f"{self.name_shown} › Run"
 
     def body(self) -> Iterable[Widget]:
         """Lay out the header, the plots and the lists."""
@@ -102,9 +153,11 @@ class RunScreen(BatmanScreen):
         self.query_one("#loss").focus()
         self._look()
         self.while_in_front(LOOK_SECONDS, self._tick, self._back)
+        self.watch(self.details, "tab", self._tab_opened, init=False)
 
     def _back(self) -> None:
         self._ticks = 0
+        self._state = ""  # The project may have moved on meanwhile.
         self._tick()
 
     def _tick(self) -> None:
@@ -114,6 +167,8 @@ class RunScreen(BatmanScreen):
         ended = self.run is not None and self.run.state in ENDED
         if not ended or self._ticks % ENDED_EVERY == 1:
             self._look()
+        if not ended and self._ticks % FETCH_EVERY == 0:
+            self._tab_opened(self.details.tab)
 
     def _look(self) -> None:
         if not self._looking:
@@ -125,17 +180,61 @@ class RunScreen(BatmanScreen):
         try:
             snapshot = self._follower.poll(MORE_BYTES if self._shown else FIRST_BYTES)
             lines = self._log.poll()
+            made = self._look_around()
         finally:
             self._looking = False
         if lines:
             self._fresh_lines.extend(lines)
             self.post_message(self.Logged())
-        if snapshot is not self._shown:
+        data = snapshot.config.dataset if snapshot.config is not None else None
+        asked = not self._state and data is not None
+        if asked and snapshot.config is not None and data is not None:
+            self._state = trained_on(snapshot.config.project, data.state, data.version)
+        if snapshot is not self._shown or (asked and self._state):
             self._shown = snapshot
-            self.post_message(self.Looked(snapshot))
+            self.post_message(self.Looked(snapshot, self._state))
+        if made != self._made:
+            self._made = made
+            self.post_message(self.Made(*made))
+
+    def _look_around(self) -> tuple[list[ValPicture], list[Output], bool]:
+        model = self._here is not None and has_model(self._here)
+        if not self._local:
+            return [], [], model
+        return val_pictures(self.path), outputs_of(self.path), model
+
+    @on(Made)
+    def _made_more(self, message: Made) -> None:
+        self._has_model = message.model
+        if self._local:
+            self.details.show_made(message.pictures, message.outputs)
+        self.refresh_bindings()
+
+    def _tab_opened(self, tab: str) -> None:
+        """Have the pictures of a run on a cluster fetched while somebody looks at them."""
+        if tab == "pictures" and self._remote is not None and not self._fetching:
+            self._fetching = True
+            self._fetch(self._remote)
+
+    @work(thread=True, exit_on_error=False, group="pictures")
+    def _fetch(self, remote: RemotePictures) -> None:
+        worker = get_current_worker()
+        self.post_message(self.Fetched(remote.known(), FETCHING))
+        try:
+            found = self.Fetched(remote.fetch(lambda: worker.is_cancelled))
+        except BatmanError as error:
+            found = self.Fetched(remote.known(), f"{error.message} {error.hint}".strip())
+        finally:
+            self._fetching = False
+        self.post_message(found)
+
+    @on(Fetched)
+    def _were_fetched(self, message: Fetched) -> None:
+        self.details.show_made(message.pictures, [], message.error or NO_PICTURES)
 
     @on(Looked)
     def _looked(self, message: Looked) -> None:
+        self.details.state = message.state
         self.run = message.snapshot
         if message.snapshot.behind:
             self._look()
@@ -171,7 +270,9 @@ class RunScreen(BatmanScreen):
         self.query_one("#loss").focus()
 
     @on(VirtualTable.Opened, "#events")
-    def _event_clicked(self) -> None:
+    @on(VirtualTable.Opened, "#made")
+    @on(VirtualTable.Opened, f"#{PICTURES}")
+    def _clicked(self) -> None:
         self.action_goto()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -180,14 +281,31 @@ class RunScreen(BatmanScreen):
         if action == "stop":
             return self._local and state in ("preparing", "running")
         if action == "resume":
-            return self._local and state in AT_REST
-        if action == "evaluate":
-            return self._local
+            return self._local and state in AT_REST and state != "waiting"
+        if action in ("look", "export", "evaluate"):
+            # Without a model there is nothing to look with: the first validation writes one.
+            return self._has_model or (self._local and action == "evaluate")
         if action == "problem":
             return self.run is not None and self.run.error is not None
         if action == "goto":
-            return self.focused is not None and self.focused.id == "events"
+            return self.focused is not None and self.focused.id in ("events", "made", PICTURES)
         return super().check_action(action, parameters)
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say what the run is not ready for."""
+        state = self.run.state if self.run is not None else "preparing"
+        if action in ("stop", "resume") and not self._local:
+            return "This run is on another machine: its job is cancelled or cloned on Jobs (3)."
+        if action in ("evaluate", "look", "export") and not self._local:
+            return "The model is not here yet: it comes by itself once a validation wrote one."
+        if action in ("look", "export"):
+            return "There is no model yet: the first validation writes one."
+        if action in ("stop", "resume") and state == "waiting":
+            return "The run waits for its turn in a sweep: S on the list of runs shows it."
+        if action in ("stop", "resume"):
+            more = " Cancel its job on the jobs screen." if state == "queued" else ""
+            return f"The run is {state}: there is nothing to {action}.{more}"
+        return "Nothing has failed." if action == "problem" else ""
 
     def action_stop(self) -> None:
         """Ask, and stop the run."""
@@ -226,7 +344,15 @@ class RunScreen(BatmanScreen):
         """Show how good the model is, and evaluate it."""
         from batman_tui.evaluate.screen import EvaluationScreen
 
-        self.app.push_screen(EvaluationScreen(self.path))
+        self.app.push_screen(EvaluationScreen(self._here or self.path))
+
+    def action_look(self) -> None:
+        """Look at pictures and videos with the model, and show what it found."""
+        look_with(self, self._here or self.path)
+
+    def action_export(self) -> None:
+        """Export the model."""
+        export_model(self, self._here or self.path)
 
     def action_problem(self) -> None:
         """Show the whole error, to read, copy or save."""
@@ -268,7 +394,20 @@ class RunScreen(BatmanScreen):
         self.details.show_log().search()
 
     def action_goto(self) -> None:
-        """Put the plots' cursor on the event."""
+        """Put the plots' cursor on the event, open what was made, or enlarge a picture."""
+        if self.focused is not None and self.focused.id == PICTURES:
+            self._enlarge(self.query_one(PicturesPanel))
+            return
+        if self.focused is not None and self.focused.id == "made":
+            if self.details.output is not None:
+                open_output(self, self.path, self.details.output)
+            return
         row = self.details.event
         if row is not None and self.run is not None and hasattr(row.event, "step"):
             self.plots.point_at(row.event)
+
+    def _enlarge(self, panel: PicturesPanel) -> None:
+        if panel.here is not None:
+            from batman_tui.pictures.picture_screen import PictureScreen
+
+            self.app.push_screen(PictureScreen(panel.gallery, panel.here))

@@ -23,11 +23,9 @@ from batman_tui.widgets.plot.plot import Plot
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.text import duration, score
 from core.plots.compare import (
-    METRICS,
     PROTOCOL,
     ClassRow,
     Difference,
-    Metric,
     Outcome,
     Overlay,
     class_rows,
@@ -37,6 +35,7 @@ from core.plots.compare import (
     next_metric,
     outcomes,
 )
+from core.plots.compared_metrics import METRICS, Metric
 from core.plots.run_charts import SMOOTHING, X_AXES, Options, is_smoothed
 from core.training.live.follow import RunFollower, RunSnapshot
 from core.training.run.worker_process import AT_REST
@@ -53,7 +52,7 @@ class CompareScreen(BatmanScreen):
     """Follows the run folders `paths`; each is known by a letter, in the order they were given."""
 
     HELP = (
-        "Each run has a letter. v plots the next metric, x counts in steps, epochs or time from "
+        "Each run has a letter. v plots the next metric, X counts in steps, epochs or time from "
         "each run's own beginning; ★ is the best of a column, · a setting left at its default."
     )
     CSS_PATH = Path(__file__).with_name("compare.tcss")
@@ -80,7 +79,7 @@ class CompareScreen(BatmanScreen):
 
     def trail(self) -> str:
         """Say how many runs there are."""
-        return f"› {len(self.paths)} runs compared"
+        return f"{len(self.paths)} runs › Compare"
 
     def body(self) -> Iterable[Widget]:
         """Lay out the plot and the tables."""

@@ -15,7 +15,10 @@ from batman_tui.widgets.frame.base import Guarded, Newest
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.plot.plot import Plot
 from core.common.text import clean
-from core.plots.compare import METRICS, Overlay
+from core.plots.compare import (
+    Overlay,
+)
+from core.plots.compared_metrics import METRICS
 from core.plots.run_charts import Options
 from core.training.live.follow import RunFollower, RunSnapshot
 from core.training.run.worker_process import AT_REST
@@ -31,7 +34,7 @@ class RunsPreview(Guarded, Horizontal):
     """Two plots below the list, drawn where there is room for them."""
 
     DEFAULT_CSS = """
-    RunsPreview { height: 1fr; max-height: 18; }
+    RunsPreview { height: 1fr; }
     RunsPreview > Panel { width: 1fr; height: 1fr; padding: 0 1; }
     """
 
@@ -42,9 +45,10 @@ class RunsPreview(Guarded, Horizontal):
         paths: tuple[Path, ...]
         runs: Sequence[RunSnapshot]
 
-    def __init__(self, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self._paths: tuple[Path, ...] = ()
+        self._asked: tuple[Path, ...] = ()
         self._runs: Sequence[RunSnapshot] = ()
         self._followers: dict[Path, RunFollower] = {}
         self._overlays = {key: Overlay() for key in SHOWN}
@@ -57,9 +61,10 @@ class RunsPreview(Guarded, Horizontal):
             plot.can_focus = False
             yield Panel(plot, title=metric.title)
 
-    def on_show(self) -> None:
+    def on_resize(self) -> None:
         """Read what was not read while there was no room."""
-        self._poll()
+        if self._paths != self._asked:
+            self._poll()
 
     def show(self, paths: Iterable[Path]) -> None:
         """Show these runs, as many as can be told apart."""
@@ -74,7 +79,8 @@ class RunsPreview(Guarded, Horizontal):
             self._poll()
 
     def _poll(self) -> None:
-        if self.display:
+        if self.display and self.size:
+            self._asked = self._paths
             self._read(self._paths)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="preview")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,6 @@ from typing import ClassVar
 from textual import on, work
 from textual.binding import BindingType
 from textual.content import Content
-from textual.events import Resize
 from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
@@ -29,6 +29,7 @@ from batman_tui.runs.columns import column_names, columns
 from batman_tui.runs.preview import RunsPreview
 from batman_tui.settings import save_runs_columns
 from batman_tui.widgets.frame.base import BatmanScreen
+from batman_tui.widgets.panel.list_layout import ListLayout
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.filter import FilterInput
 from batman_tui.widgets.table.table import Column, VirtualTable
@@ -37,13 +38,19 @@ from core.common.text import clean
 from core.training.run.notes import MEND, NOTES_FILE, said_of, write_note
 from core.training.run.run import Run
 from core.training.run.summary import RunSummary
+from core.training.run.wait import wait_words
 from core.training.run.worker_process import AT_REST
+from core.training.run_list.columns import occasional
 from core.training.run_list.filter import read_filter
 
 LOOK_SECONDS = 2.0
 # New run folders, and ended runs that somebody resumed, are looked for every so many looks.
 ALL_EVERY = 5
 NOTHING_YET = "No runs here yet. Choose a project (1) and press t to train a model on it."
+
+_OF_A_RUN = {
+    "open", "stop", "resume", "mark", "evaluate", "look", "export", "note", "tags", "delete",
+}  # fmt: skip
 
 
 class RunsScreen(BatmanScreen):
@@ -54,7 +61,8 @@ class RunsScreen(BatmanScreen):
         "machine. Enter opens one; o sorts by the next column, O turns the order round, v chooses "
         "the columns. A filter holds words and terms such as model=base lr=1e-4 map50>0.5 took<2h "
         "tag:x, with - in front for the opposite. Space marks runs: where there is room the "
-        "marked ones are drawn together below, and c puts them side by side."
+        "marked ones are drawn together below, and c puts them side by side. S shows the sweep "
+        "that a run belongs to."
     )
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
@@ -78,25 +86,28 @@ class RunsScreen(BatmanScreen):
         super().__init__()
         self._looks = 0
         self._looking = False
-        self._said = False
+        self._there: frozenset[str] = frozenset()
         self._wanted: tuple[str, ...] = ()
         self._problem = ""
 
     def body(self) -> Iterable[Widget]:
         """Lay out the filter and the table."""
         self._wanted = self.batman.settings.runs_columns
-        yield Panel(
+        listed = Panel(
             FilterInput("Words, model=base, lr=1e-4, map50>0.5, tag:x, -tag:x"),
             VirtualTable[RunSummary](
-                self._columns(False), lambda row: row.path, markable=True, id="runs"
+                self._columns(), lambda row: row.path, markable=True, id="runs"
             ),
             title="Runs",
             id="runs-panel",
+            classes="-list",
         )
-        yield RunsPreview(id="preview")
+        yield ListLayout(
+            listed, RunsPreview(id="preview", classes="-spare"), id="runs-body", beside=False
+        )
 
-    def _columns(self, said: bool) -> list[Column[RunSummary]]:
-        return columns(self.batman.now, self._wanted, said)
+    def _columns(self) -> list[Column[RunSummary]]:
+        return columns(self.batman.now, self._wanted, self._there)
 
     @property
     def table(self) -> VirtualTable[RunSummary]:
@@ -121,10 +132,6 @@ class RunsScreen(BatmanScreen):
         self.table.focus()
         self._look(None, fresh=True)
         self.while_in_front(LOOK_SECONDS, self._tick, self._back)
-
-    def on_resize(self, event: Resize) -> None:
-        """Draw the curves where that leaves room for the list."""
-        self.query_one(RunsPreview).display = event.size.width >= 100 and event.size.height >= 30
 
     def _back(self) -> None:
         self._looks = 0
@@ -181,10 +188,10 @@ class RunsScreen(BatmanScreen):
                 table.update_rows(changed)
         elif list(message.rows) != table.rows():
             table.set_rows(message.rows)
-        said = any(row.note or row.tags for row in table.rows())
-        if said != self._said:
-            self._said = said
-            table.set_columns(self._columns(said))
+        there = occasional(table.rows())
+        if there != self._there:
+            self._there = there
+            table.set_columns(self._columns())
         self.query_one("#runs-panel", Panel).empty = "" if table.row_count else NOTHING_YET
         self._count()
 
@@ -193,17 +200,17 @@ class RunsScreen(BatmanScreen):
         shown, there = len(self.table.visible_keys), self.table.row_count
         active = sum(row.state not in AT_REST for row in self.table.rows())
         counts = f"{shown:,} of {there:,}" if shown != there else f"{there:,}"
-        going = f" · {active} going on" if active else ""
-        marked = f" · {len(self.table.marks)} marked" if self.table.marks else ""
+        going = f" · {active:,} going on" if active else ""
+        marked = f" · {len(self.table.marks):,} marked" if self.table.marks else ""
         self.query_one("#runs-panel", Panel).badge = counts + going + marked
         self._moved()
 
     @on(VirtualTable.Highlighted)
     def _moved(self) -> None:
-        row = self.chosen
-        said = ""
+        row, said = self.chosen, ""
         if row is not None:
             said = row.error if row.state == "unreadable" else said_of(row.tags, row.note)
+            said = wait_words(row.wait, time.time()) if row.wait else said
             problem = row.problem.replace(f"{clean(str(row.path))}/", "")
             said = f"! {problem} {said}".strip() if problem else said
         below = Content.styled(clean(self._problem), "$text-warning")
@@ -238,7 +245,9 @@ class RunsScreen(BatmanScreen):
         """Offer what makes sense for the run with the cursor."""
         if action == "compare":
             return True if len(self.table.marks) > 1 else None
-        if action not in ("open", "stop", "resume", "mark", "evaluate", "note", "tags", "delete"):
+        if action == "sweep":
+            return True if self.chosen is not None and self.chosen.sweep else None
+        if action not in _OF_A_RUN:
             return super().check_action(action, parameters)
         row = self.chosen
         if row is None:
@@ -251,6 +260,25 @@ class RunsScreen(BatmanScreen):
             return True if any(r.state in AT_REST for r in self.taken) else None
         return True
 
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say what the run is not ready for."""
+        row = self.chosen
+        if action == "compare" and row is not None:
+            return "Mark two runs or more with space; c puts them side by side."
+        if action == "sweep" and row is not None:
+            return f"'{clean(row.name)}' belongs to no sweep: F10 in the training form begins one."
+        if row is None or action not in ("stop", "resume", "delete"):
+            return ""
+        if row.state == "waiting" and action == "resume":
+            return f"'{clean(row.name)}' waits for its turn in a sweep: S shows it."
+        if action == "stop":
+            job = " Cancel its job on the jobs screen." if row.wait else ""
+            return f"'{clean(row.name)}' is {row.state}: there is nothing to stop.{job}"
+        if action == "resume":
+            open_it = " Open it and press r for more epochs." if row.state == "finished" else ""
+            return f"'{clean(row.name)}' is {row.state}: there is nothing to resume.{open_it}"
+        return "A run that goes on cannot be deleted; s stops it first."
+
     def action_columns(self) -> None:
         """Choose the columns of the list, and keep the choice."""
         from batman_tui.widgets.dialogs.columns_dialog import ColumnsDialog
@@ -262,10 +290,10 @@ class RunsScreen(BatmanScreen):
     def _columns_chosen(self, names: list[str] | None) -> None:
         if names is None:
             return
-        if names == [column.key for column in columns(self.batman.now, (), self._said)]:
+        if names == [column.key for column in columns(self.batman.now, (), self._there)]:
             names = []  # the usual ones: as many as fit
         self._wanted = tuple(names)
-        self.table.set_columns(self._columns(self._said))
+        self.table.set_columns(self._columns())
         save_runs_columns(names)
 
     def action_open(self) -> None:
@@ -288,12 +316,42 @@ class RunsScreen(BatmanScreen):
         shown = [path for path in self.table.visible_keys if path in self.table.marks]
         self.app.push_screen(CompareScreen([*shown, *(self.table.marks - {*shown})]))
 
+    def action_sweep(self) -> None:
+        """Show the sweep that the run belongs to; one on a cluster is the list's, filtered."""
+        from batman_tui.sweep.screen import open_sweep
+        from core.training.sweep.sweep import sweeps_dir
+
+        name = self.chosen.sweep if self.chosen is not None else ""
+        if not name:
+            return
+        path = sweeps_dir(self.batman.workspace) / name
+        if path.is_dir():
+            open_sweep(self.app, path)
+        else:
+            line = self.query_one(FilterInput)
+            line.value = f"sweep={name}"
+            line.open()
+
     def action_evaluate(self) -> None:
         """Show how good the run's model is."""
         from batman_tui.evaluate.screen import EvaluationScreen
 
         if self.chosen is not None:
             self.app.push_screen(EvaluationScreen(self.chosen.path))
+
+    def action_look(self) -> None:
+        """Look at pictures and videos with the run's model."""
+        from batman_tui.run.model_actions import look_with
+
+        if self.chosen is not None:
+            look_with(self, self.chosen.path)
+
+    def action_export(self) -> None:
+        """Export the run's model."""
+        from batman_tui.run.model_actions import export_model
+
+        if self.chosen is not None:
+            export_model(self, self.chosen.path)
 
     def _to_note(self) -> RunSummary | None:
         """Return the run with the cursor; one whose notes are damaged is not asked about first."""

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from core.common.errors import ConfigError
+from core.common.hardware import Gpu
 from core.common.text import plural
 from core.models.sizes import APACHE, MODELS, ModelSize
 from core.training.config.command_line import command_line
 from core.training.config.form import FOLLOWS, Reading, label
+from core.training.config.model_advice import advice_sentence, advise_model
 from core.training.config.options import TrainingConfig
+from core.training.loggers.wandb_mlflow import require_services
 from core.training.run.disk_space import checkpoint_sizes
 
-FACTS = ("Model", "Size", "Batch", "Data", "Steps", "Disk", "Check", "Note", "Command")
+FACTS = ("Model", "Size", "Batch", "Data", "Steps", "Time", "Disk", "Check", "Note", "Command")
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,14 @@ class DataFacts:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Machine:
+    """What is known of this machine: its GPUs, and how long earlier runs took (empty: unknown)."""
+
+    gpus: tuple[Gpu, ...] = ()
+    time: str = ""
+
+
 class Line(NamedTuple):
     """What is said of a fact, and whether it is something to put right."""
 
@@ -36,11 +48,16 @@ class Line(NamedTuple):
 
 
 def fact_lines(
-    reading: Reading, typed: Collection[str], data: DataFacts | None, command: str
+    reading: Reading,
+    typed: Collection[str],
+    data: DataFacts | None,
+    command: str,
+    machine: Machine | None = None,
 ) -> dict[str, Line]:
     """Return the lines by the names in `FACTS`; those of `data` are left out while it is None.
 
-    `typed` are the options that the person set, `command` does the same as the form.
+    `typed` are the options that the person set, `command` does the same as the form. `machine` is
+    None while it is being looked at.
     """
     config, texts = reading.config, reading.texts
     model = MODELS.get(texts["model"])
@@ -50,11 +67,17 @@ def fact_lines(
     if data is not None:
         lines["Data"] = _data(data)
         lines["Steps"] = Line(_steps(reading, data))
+        if machine is not None and model is not None:
+            name, why = advise_model(list(machine.gpus), data.annotations)
+            advice = advice_sentence(model.name, name, why)
+            lines["Model"] = Line(f"{_model(model)} {advice[:1].upper()}{advice[1:]}".rstrip())
+    lines["Time"] = Line("" if machine is None or config is None else machine.time)
     lines["Disk"] = Line("" if config is None else checkpoint_sizes(config).sentence())
     notes = list(data.notes) if data is not None else []
     if model is not None and model.licence != APACHE:
         notes.insert(0, f"{model.name} is under {model.licence}, not {APACHE}: {model.note}.")
-    lines["Note"] = Line(" ".join(notes))
+    lack = "" if config is None else _lacks(config)
+    lines["Note"] = Line(" ".join([*([lack] if lack else []), *notes]), wrong=bool(lack))
     lines["Command"] = Line(command) if config is not None else Line(_problems(reading), wrong=True)
     return lines
 
@@ -65,6 +88,15 @@ def command_here(config: TrainingConfig, root: Path) -> str:
     if project is not None and project.absolute().is_relative_to(root):
         config = config.with_changes(project=project.absolute().relative_to(root))
     return command_line(config)
+
+
+def _lacks(config: TrainingConfig) -> str:
+    """Return which package of a chosen service is not here, and how it is installed."""
+    try:
+        require_services(config)
+    except ConfigError as error:
+        return f"{error.message} {error.hint}"
+    return ""
 
 
 def _model(model: ModelSize) -> str:

@@ -19,11 +19,11 @@ from core.models.sizes import MODELS, ModelSize
 
 def _columns() -> list[Column[ModelSize]]:
     def or_dash(value: float | None) -> str | None:
-        return None if value is None else f"{value:g}"
+        return None if value is None else f"{value:.1f}"
 
     return [
         Column("name", "Model", lambda m: m.name, width=16),
-        Column("params", "Params", lambda m: f"{m.params:g} M", width=7, sort=lambda m: m.params),
+        Column("params", "Params", lambda m: f"{m.params:.1f} M", width=7, sort=lambda m: m.params),
         Column("size", "Made for", lambda m: f"{m.resolution} px", width=8,
                sort=lambda m: m.resolution),
         Column("step", "Steps of", lambda m: f"{m.divisor} px", width=8, from_width=66,
@@ -40,8 +40,9 @@ class ModelDialog(BatmanDialog[str]):
 
     DEFAULT_CSS = """
     ModelDialog {
-        & > .dialog { width: 84; height: 18; padding: 0 1; }
-        #model-note { height: 2; padding: 0 0; color: $foreground-muted; }
+        & > .dialog { width: 84; padding: 0 1; }
+        #models { height: auto; max-height: 14; background: $surface; }
+        #model-note { height: 2; margin: 1 0; color: $foreground-muted; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("models")

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from batman_tui.widgets.form.field import Field
 from core.models.sizes import MODELS
+from core.training.config.augmentation import augmentation_words
 from core.training.config.form import (
     FOLLOWS,
     SECTIONS,
@@ -54,6 +55,10 @@ def option_hint(name: str, reading: Reading, typed: Collection[str]) -> str:
         return f"{model.params:g} M parameters, {model.licence}"
     if name == "image_size":
         return size_choices(texts["model"], texts[name])
+    if name == "augmentation" and reading.config is not None:
+        words = augmentation_words(reading.config.augmentation)
+        # What it is for stands in the table of all of them.
+        return words.partition(";")[0] if texts[name] else description(name)
     if name in FOLLOWS and name not in typed:
         return "suggested for this machine"
     if name == "grad_accum" and reading.effective_batch is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import BindingType
@@ -23,7 +23,7 @@ from batman_tui.widgets.form.field import Choice, Field, FieldSteps, editors
 from batman_tui.widgets.frame.base import BatmanScreen
 from batman_tui.widgets.panel.panel import Panel
 from core.common.errors import BatmanError
-from core.common.text import plural
+from core.common.text import clean, plural
 from core.training.config.form import FOLLOWS, SECTIONS, Form, Reading
 from core.training.config.options import TrainingConfig
 
@@ -41,13 +41,15 @@ class TrainScreen(FieldSteps, BatmanScreen):
     HELP = (
         "Every option stands at its default; what you change is bold. Enter and the arrow keys "
         "move between fields, F4 shows all options, F6 the command that does the same, F7 submits "
-        "it to a cluster."
+        "it to a cluster, F10 tries several values one after the other, F12 shows what chance "
+        "makes of your pictures, F5 takes a few steps to know how long it will take."
     )
     CSS_PATH = Path(__file__).with_name("screen.tcss")
     # Below this width the hints beside the fields would be cut off.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (116, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = bindings("train")
     drafts: ClassVar[dict[Path, dict[str, str]]] = {}
+    swept: ClassVar[dict[Path, str]] = {}
 
     advanced: reactive[bool] = reactive(False, init=False, repaint=False)
 
@@ -63,7 +65,7 @@ class TrainScreen(FieldSteps, BatmanScreen):
     def trail(self) -> str:
         """Name the project, and the run that is cloned."""
         again = f" › {self.clone.run.name} again" if self.clone is not None else ""
-        return f"› {self.path.name} › train{again}"
+        return f"{self.path.name} › Train{again}"
 
     def body(self) -> Iterable[Widget]:
         """Lay out the form and what follows from it."""
@@ -150,9 +152,14 @@ class TrainScreen(FieldSteps, BatmanScreen):
 
     def action_defaults(self) -> None:
         """Set every option to its default."""
+        before = dict(self.form.read().texts)
         self.form.forget()
+        texts = self.form.read().texts
+        if texts == before:
+            self.batman.tell("Every option has its default already.")
+            return
         for field in self.query(Field):
-            field.show(self.form.read().texts[field.option])
+            field.show(texts[field.option])
         self._refresh()
 
     def action_choose_model(self) -> None:
@@ -162,6 +169,60 @@ class TrainScreen(FieldSteps, BatmanScreen):
     def _model_chosen(self, name: str | None) -> None:
         if name is not None:
             self.query_one("#field-model Choice", Choice).value = name
+
+    def action_sweep(self) -> None:
+        """Choose settings that vary, and train every combination here, one after the other."""
+        from batman_tui.sweep.dialog import SweepDialog
+        from batman_tui.sweep.screen import open_sweep
+
+        config = self.complete()
+        if config is None:
+            return
+        facts = self.query_one(TrainingFacts)
+        dialog = SweepDialog(
+            self.path,
+            self._chosen(config),
+            self.swept.get(self.path, ""),
+            facts.data.images if facts.data is not None else None,
+            self.form.gpus or (),
+        )
+
+        def begun(sweep: Path | None) -> None:
+            self.swept[self.path] = dialog.typed
+            if sweep is not None:
+                self.app.pop_screen()
+                open_sweep(self.app, sweep)
+
+        self.app.push_screen(dialog, begun)
+
+    def _chosen(self, config: TrainingConfig) -> dict[str, Any]:
+        """Return what was chosen, without what was suggested for this machine's memory."""
+        typed = self.form.typed
+        chosen = [n for n in config.model_fields_set if n not in FOLLOWS or n in typed]
+        return {name: getattr(config, name) for name in chosen}
+
+    def action_measure(self) -> None:
+        """Take a few training steps to know time and memory; while that is done, stop it."""
+        facts = self.query_one(TrainingFacts)
+        config = self.reading.config if facts.measuring else self.complete()
+        if config is not None:
+            facts.measure(config)
+
+    def action_augmentation(self) -> None:
+        """See what augmentations make of the project's pictures, and take one."""
+        from batman_tui.train.augmentation_dialog import AugmentationDialog
+
+        config = self.complete()
+        if config is not None:
+            self.app.push_screen(AugmentationDialog(config), self._augmented)
+
+    def _augmented(self, value: str | None) -> None:
+        if value is not None:
+            # One word holds: what was said by the switch is said by the name now.
+            self.form.forget("augment")
+            self.form.type("augmentation", value)
+            self.advanced = True  # where it stands
+            self._refresh()
 
     def action_command(self) -> None:
         """Show the command that starts the same training, to copy or to save."""
@@ -225,19 +286,23 @@ class TrainScreen(FieldSteps, BatmanScreen):
         config, clone = self.complete(), self.clone
         if config is None:
             return
-        # What was suggested for this machine's memory says nothing about the cluster's.
-        chosen = [n for n in config.model_fields_set if n not in FOLLOWS or n in self.form.typed]
+        data = self.query_one(TrainingFacts).data
         dialog = SubmitDialog(
-            {name: getattr(config, name) for name in chosen},
+            self._chosen(config),
             request=clone.request if clone else None,
             cluster=clone.cluster if clone else "",
+            images=data.images if data is not None else None,
         )
         self.app.push_screen(dialog, self._submitted)
 
     def _submitted(self, result: Submitted | None) -> None:
         if result is None:
             return
-        what = f"array of {plural(result.runs, 'run')}" if result.runs > 1 else "run"
+        what = (
+            f"array of {plural(result.runs, 'run')}"
+            if result.runs > 1
+            else f"run {clean(result.run)}"
+        )
         self.app.pop_screen()
-        self.app.switch_mode("jobs")
+        self.batman.open_job(result.job, result.cluster)
         self.batman.tell(f"Submitted job {result.job} to {result.cluster}: {what}.")

@@ -24,13 +24,17 @@ from batman_tui.widgets.frame.keybar import KeyBar
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.errors import BatmanError, Cancelled
 from core.common.progress import Progress
-from core.common.text import duration, plural, whole_number
+from core.common.text import duration, plural, sentence, whole_number
 from core.training.config.options import parse_config
+from core.training.config.sweep import EXAMPLE
+from core.training.run_list.time_estimate import TimeEstimate, estimate, on_gpu_type
 from slurm.job.record import CHECKPOINTS
 from slurm.site.discover import Facts, discover
+from slurm.site.gpu_kinds import is_share
 from slurm.site.profiles import Profile
 from slurm.site.site import Site, open_site
 from slurm.submit.pipeline import Order, make_order, preview, send_order
+from slurm.submit.plan import gpu_table
 from slurm.submit.request import JobRequest
 from slurm.submit.start_estimate import Soonest, soonest
 from slurm.watch.cluster_jobs import clusters
@@ -40,20 +44,25 @@ _HINTS = {
     "time": "such as 10h; empty: profile's",
     "partition": "empty: the GPU's own",
     "memory": "on each node, such as 64G",
+    "constraint": "such as gpu_mem_80&rack1",
+    "share": "shards, or hundredths by MPS",
     "account": "empty: the profile's",
-    "sweep": "lr=1e-4,5e-5 model=base,medium",
+    "sweep": EXAMPLE,
     "parallel": "runs of a sweep at once",
 }
-_LABELS = {"time": "Time limit", "parallel": "At once"}
+_LABELS = {
+    "time": "Time limit", "parallel": "At once", "constraint": "Features", "share": "Of a GPU",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """What was submitted: the job's number, the cluster, and how many runs it trains."""
+    """What was submitted: the job's number, the cluster, how many runs it trains, the first."""
 
     job: str
     cluster: str
     runs: int
+    run: str
 
 
 def when_words(row: Soonest, now: float) -> str:
@@ -65,10 +74,12 @@ def when_words(row: Soonest, now: float) -> str:
 
 def _columns() -> list[Column[Soonest]]:
     return [
-        Column("gpu", "GPU", lambda row: row.gpu, width=12),
+        Column("gpu", "GPU", lambda row: row.gpu, width=14),
         Column("free", "Free", lambda row: f"{row.free}/{row.total}", width=7,
                sort=lambda row: row.free),
-        Column("partition", "Partition", lambda row: row.partition, width=12, muted=True),
+        # Where it would leave too little for why a job cannot start, the line below names it.
+        Column("partition", "Partition", lambda row: row.partition, width=12, from_width=80,
+               muted=True),
         Column("when", "Could start", lambda row: when_words(row, time.time()), least=14,
                sort=lambda row: row.start),
     ]  # fmt: skip
@@ -77,7 +88,8 @@ def _columns() -> list[Column[Soonest]]:
 class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
     """Submits the training that `values` describe (options of `TrainingConfig`) to a cluster.
 
-    `request` and `cluster` are what the fields begin with. The result is what was submitted. Escape
+    `request` and `cluster` are what the fields begin with; `images` by split are what it would
+    learn, None where that is not known. The result is what was submitted. Escape
     gives up while nothing is submitted.
     """
 
@@ -110,6 +122,7 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         site: Site | None
         facts: Facts | None
         rows: Sequence[Soonest]
+        times: Sequence[TimeEstimate] = ()
         error: BatmanError | None = None
 
     @dataclass
@@ -120,7 +133,12 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         error: BatmanError | None = None
 
     def __init__(
-        self, values: Mapping[str, Any], *, request: JobRequest | None = None, cluster: str = ""
+        self,
+        values: Mapping[str, Any],
+        *,
+        request: JobRequest | None = None,
+        cluster: str = "",
+        images: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         self._values = dict(values)
@@ -130,6 +148,8 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         self._site: Site | None = None
         self._facts: Facts | None = None
         self._order: Order | None = None
+        self._images = dict(images or {})
+        self._times: Sequence[TimeEstimate] = ()
 
     def compose(self) -> ComposeResult:
         """Lay out the cluster, its GPUs, the fields, what follows and the keys."""
@@ -140,6 +160,8 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
             "time": asked.time,
             "partition": asked.partition,
             "memory": asked.memory,
+            "constraint": asked.constraint,
+            "share": "" if asked.share is None else str(asked.share),
             "account": asked.account,
             "sweep": " ".join(asked.sweep),
             "parallel": "" if asked.parallel is None else str(asked.parallel),
@@ -167,6 +189,7 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
     def on_mount(self) -> None:
         """Ask the cluster."""
         self.query_one("#soonest").focus()
+        self._offer()
         if not self._profiles:
             self.say(NO_CLUSTER, wrong=True)
             return
@@ -200,10 +223,11 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
             facts = discover(host)
             config = parse_config(self._values)
             rows = soonest(host, profile, request, facts, config.num_gpus, config.num_nodes)
+            times = estimate(self.batman.run_index.list(), config, self._images)
         except BatmanError as error:
-            self.post_message(self.Answered(profile, None, None, (), error))
+            self.post_message(self.Answered(profile, None, None, (), error=error))
         else:
-            self.post_message(self.Answered(profile, site, facts, rows))
+            self.post_message(self.Answered(profile, site, facts, rows, times))
 
     @on(Answered)
     def _answered(self, message: Answered) -> None:
@@ -212,7 +236,7 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         if message.error is not None:
             self.say(f"{message.error.message} {message.error.hint} F5 asks again.", wrong=True)
             return
-        self._site, self._facts = message.site, message.facts
+        self._site, self._facts, self._times = message.site, message.facts, message.times
         table = self.query_one("#soonest", VirtualTable)
         table.set_rows(message.rows)
         table.styles.height = min(8, max(3, len(message.rows) + 1))
@@ -227,6 +251,7 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         texts = {field.option: field.text.strip() for field in self.query(Field)}
         row = self.query_one("#soonest", VirtualTable).cursor_row
         number = texts["parallel"]
+        share = texts["share"] if self.query_one("#field-share", Field).display else ""
         begun = self._request
         return replace(
             begun,
@@ -234,6 +259,8 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
             time=texts["time"],
             partition=texts["partition"],
             memory=texts["memory"],
+            constraint=texts["constraint"],
+            share=whole_number(share) or None,
             account=texts["account"],
             # What was chosen for one type of GPU says nothing about another.
             cpus=begun.cpus if row is not None and row.gpu == begun.gpu else None,
@@ -242,9 +269,24 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
             parallel=whole_number(number) or None,
         )
 
+    def _offer(self) -> None:
+        """Show the fields that the chosen GPU has a use for, with what there is."""
+        row = self.query_one("#soonest", VirtualTable).cursor_row
+        gpus = gpu_table(self.profile, self._facts) if self.profile and self._facts else {}
+        gpu = gpus.get(row.gpu) if row is not None else None
+        features = self._facts.features(gpu.kind if gpu else None) if self._facts else []
+        field = self.query_one("#field-constraint", Field)
+        field.display = bool(features or field.text)
+        field.say(", ".join(features) or _HINTS["constraint"])
+        field = self.query_one("#field-share", Field)
+        field.display = gpu is not None and is_share(gpu.kind)
+        if gpu is not None and gpu.max_per_node:
+            field.say(f"of {gpu.max_per_node}; empty: {gpu.share}")
+
     def _follow(self) -> None:
         """Say what would be submitted, or what is wrong."""
         self._order = None
+        self._offer()
         if self._site is None or self._facts is None or self.working is not None:
             return
         try:
@@ -252,7 +294,14 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
         except BatmanError as error:
             self.say(f"{error.message} {error.hint}", wrong=True)
             return
-        self.say(order_words(self._order))
+        self.say(f"{order_words(self._order)} {self._time_words(self._order)}".rstrip())
+
+    def _time_words(self, order: Order) -> str:
+        """Return how long the run will take on the GPU, where earlier runs tell."""
+        found = on_gpu_type(self._times, order.resources.gpu or "")
+        if found is None or not self._images or len(order.configs) > 1:
+            return ""
+        return sentence(found.sentence())
 
     @on(Field.Typed)
     def _typed(self, message: Field.Typed) -> None:
@@ -309,7 +358,9 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
             self.post_message(self.Ended(None, error))
         else:
             number = sent.records[0].job_id.partition("_")[0]
-            self.post_message(self.Ended(Submitted(number, site.name, len(sent.runs))))
+            self.post_message(
+                self.Ended(Submitted(number, site.name, len(sent.runs), sent.runs[0].name))
+            )
 
     def _report(self, stage: str, done: int, total: int | None) -> None:
         self.post_message(self.Went(Progress(stage, done, total)))
@@ -330,10 +381,11 @@ class SubmitDialog(FieldSteps, ClusterWork[Submitted]):
 def order_words(order: Order) -> str:
     """Return what would be submitted, in a sentence or two."""
     asked = order.resources
-    gpus = f"{asked.gpus_per_node} × {asked.gpu}" if asked.gpu else "no GPU"
+    gpus = f"{asked.of_gpu} × {asked.gpu}" if asked.gpu else "no GPU"
     parts = [
         gpus + (f" on each of {asked.nodes} nodes" if asked.nodes > 1 else ""),
         f"in {asked.partition}" if asked.partition else "",
+        f"on nodes with {asked.constraint}" if asked.constraint else "",
         "no time limit" if asked.time_s is None else f"for {duration(asked.time_s)} a go",
         f"{asked.memory} of memory" if asked.memory else "",
         f"{plural(asked.cpus_per_gpu, 'CPU')} a GPU",

@@ -9,12 +9,16 @@ import shutil
 import sys
 from pathlib import Path
 
+import msgspec
+
+from cli.answers.printing import say_event, stream
 from cli.common import add_workspace, run_module
 from cli.exits import Exit
 from cli.model.evaluate import evaluate_in_child
 from cli.model.evaluate import show as show_evaluation
 from cli.numbers import whole
 from cli.output import is_terminal, say, say_error, say_pairs, say_table
+from cli.parser import add_json
 from cli.runs.follow import end, follow
 from core.common.temporary import remove_tree
 from core.common.text import plural
@@ -60,12 +64,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="seed of pictures and training",
     )
+    add_json(parser)
     add_workspace(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Go the whole way and return the exit code; `Exit.FAILED` if the model learnt nothing."""
     require_trainer()
+    stream()
     workspace = Workspace.find(getattr(args, "workspace_dir", DEFAULT_WORKSPACE))
     name = _fresh_name(workspace)
     shown = _shown(workspace.root)
@@ -84,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         }
     )
     trained = start_local(workspace, config)
-    code = _watch(workspace, trained, shown, tui=not args.no_tui)
+    code = _watch(workspace, trained, shown, tui=not (args.no_tui or args.json))
     if code is not None:
         return code
 
@@ -93,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
     folder = evaluate_in_child(EvaluationOptions(trained.path, "test"))
     result = EvaluationResult.load(folder)
     show_evaluation(result, folder)
+    if args.json:
+        say_event("evaluation", last=True, evaluation=msgspec.to_builtins(result))
     _next(shown, workspace, name, trained)
     best = RunFollower(trained.path).poll().best
     if best is None or best.map50 < _LEAST_MAP50:
@@ -175,8 +183,8 @@ def _next(shown: str, workspace: Workspace, name: str, trained: Run) -> None:
     _command(shown, "tui")
     say("Take the merges back, one at a time:")
     _command(shown, "classes", "undo", "--project", name)
-    say("Your own data, in COCO, YOLO or Pascal VOC:")
-    say("  $ batman import coco-dir FOLDER --project NAME --create")
+    say("Your own data, in COCO, YOLO, Pascal VOC and most other formats:")
+    say("  $ batman import FOLDER --project NAME --create")
     say("  $ batman train --project NAME")
     _where_batman_is()
 

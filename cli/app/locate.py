@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from cli.answers.printing import say_json
 from cli.common import add_workspace, run_module, workspace_of
 from cli.exits import Exit
 from cli.output import say, say_table
+from cli.parser import add_json
 from core.common.folders import cache_dir, config_dir
 
 DESCRIPTION = "Print where the settings, clusters, themes, cache or workspace lie."
@@ -17,6 +19,7 @@ PLACES = ("config", "themes", "clusters", "cache", "workspace")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the place and the workspace."""
     parser.add_argument("place", nargs="?", choices=PLACES, help="one of them; else all")
+    add_json(parser)
     add_workspace(parser)
 
 
@@ -29,7 +32,9 @@ def run(args: argparse.Namespace) -> int:
         "cache": cache_dir(),
         "workspace": workspace_of(args).root,
     }
-    if args.place is None:
+    if args.json:
+        say_json({name: str(places[name]) for name in PLACES if args.place in (None, name)})
+    elif args.place is None:
         say_table(["place", "path"], [(name, str(places[name])) for name in PLACES])
     else:
         say(str(places[args.place]))

@@ -1,4 +1,4 @@
-"""`batman serve`: the app in a browser, through the `serve` extra."""
+"""`batman serve`: the app and the labelling page in a browser, through the `serve` extra."""
 
 from __future__ import annotations
 
@@ -15,14 +15,25 @@ import threading
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from cli.common import add_workspace, run_module, workspace_of
 from cli.exits import Exit
+from cli.numbers import number
 from cli.output import say, say_link
 from core.common.errors import BatmanError
+from core.common.files import expand_user
 from core.processes.child_process import python_command, python_environment
+from core.processes.installation import how_to_install
 
-DESCRIPTION = "Serve the app to a browser. Only who has the link that is printed comes in."
+if TYPE_CHECKING:
+    from web.door import Door
+
+DESCRIPTION = (
+    "Serve the app and the labelling page to a browser. Only who has the link that is printed"
+    " comes in."
+)
 _LOCAL = ("localhost", "127.0.0.1", "::1", "[::1]")
 _ANY = ("0.0.0.0", "::", "[::]")
 
@@ -58,6 +69,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="open pages at once, each with a process of its own (default: %(default)s)",
     )
+    parser.add_argument(
+        "--first",
+        choices=("app", "label"),
+        default="app",
+        help="what the bare address opens: the app, or the labelling page (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-upload",
+        type=number(0, above=True),
+        default=20.0,
+        metavar="GIB",
+        help="the largest file that the labelling page takes (default: %(default)g)",
+    )
     parser.add_argument("--open", action="store_true", help="open the link in a browser here")
     add_workspace(parser)
 
@@ -70,7 +94,8 @@ def run(args: argparse.Namespace) -> int:
     missing = [name for name in ("aiohttp", "textual_serve") if not importlib.util.find_spec(name)]
     if missing:
         raise BatmanError(
-            "Serving needs the 'serve' extra.", "Install it: pip install 'batman-tui[serve]'."
+            "Serving needs the 'serve' extra.",
+            f"Install it with: {how_to_install('batman-tui[serve]')}",
         )
     if not 0 < args.port < 65536:
         raise BatmanError(f"There is no port {args.port}.", "Choose one from 1 to 65535.")
@@ -78,25 +103,35 @@ def run(args: argparse.Namespace) -> int:
         raise BatmanError("Somebody must be let in.", "Give --visitors 1 or more.")
     import asyncio
 
+    from web.app_server import AppServer, serve
     from web.door import Door
+    from web.label.page import LabelPage
     from web.listen import listen_port, listen_socket, remove_socket
-    from web.server import AppServer, serve
 
     command = app_command(str(workspace_of(args).root))
-    path = Path(args.socket).expanduser().absolute() if args.socket else None
+    path = expand_user(Path(args.socket)).absolute() if args.socket else None
     door = Door([*_names(args.host), *args.allow_host])
     sockets = [listen_socket(path)] if path else listen_port(args.host, args.port)
-    link = door.link(_address(args))
+    home, label = _links(args, door)
+    link = label if args.first == "label" else home
     try:
         with contextlib.ExitStack() as stack:
 
             def ready() -> None:
-                _say_how(args, path, link)
+                _say_how(args, path, link, home if args.first == "label" else label)
                 if args.open:
                     stack.enter_context(_opened(link))
 
             async def main() -> None:
-                server = AppServer(door, command, python_environment(), args.visitors)
+                page = LabelPage(workspace_of(args), int(args.max_upload * (1 << 30)))
+                server = AppServer(
+                    door,
+                    command,
+                    python_environment(),
+                    args.visitors,
+                    page,
+                    label_first=args.first == "label",
+                )
                 await serve(server, sockets, ready)
 
             asyncio.run(main())
@@ -104,6 +139,16 @@ def run(args: argparse.Namespace) -> int:
         if path:
             remove_socket(path, sockets[0])
     return Exit.OK
+
+
+def _links(args: argparse.Namespace, door: Door) -> tuple[str, str]:
+    """Return the links to the app and to the labelling page, of a project if one is named."""
+    address, project = _address(args), getattr(args, "project", None)
+    where = f"#/{quote(project, safe='')}" if project else ""
+    home = "/app" if args.first == "label" else "/"
+    # The bare address leads to the page, too: it is the shorter one to read off a screen.
+    page = "/" if args.first == "label" and not where else f"/label/{where}"
+    return door.link(address, home), door.link(address, page)
 
 
 def app_command(workspace: str) -> list[str]:
@@ -138,8 +183,8 @@ def _address(args: argparse.Namespace) -> str:
     return f"http://{host}:{args.port}"
 
 
-def _say_how(args: argparse.Namespace, path: Path | None, link: str) -> None:
-    """Print the link and, where a browser is elsewhere, the way to it."""
+def _say_how(args: argparse.Namespace, path: Path | None, link: str, other: str) -> None:
+    """Print the link and, where a browser is elsewhere, the way to it; then the other page's."""
     there = f"{getpass.getuser()}@{socket.gethostname()}"
     if path:
         say(f"Listening on {path}, which only you can open. On your own machine:")
@@ -154,6 +199,8 @@ def _say_how(args: argparse.Namespace, path: Path | None, link: str) -> None:
         if args.host not in _LOCAL:
             say("The network between can read along: a tunnel (ssh -L) or a proxy with https")
             say("keeps it out.")
+    said = "The terminal app" if args.first == "label" else "Labelling, on a page of its own"
+    say_link(f"{said}: {other}")
     say("Whoever has this link can do what you can do. Ctrl-C ends it.")
     sys.stdout.flush()
 

@@ -18,6 +18,11 @@ DESCRIPTION = "Open the app."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the workspace and the run to open on."""
     parser.add_argument("run", nargs="?", metavar="RUN", help="run to open, by name or folder")
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="open on the projects, not where you were the last time",
+    )
     add_workspace(parser)
 
 
@@ -29,13 +34,18 @@ def run(args: argparse.Namespace) -> int:
         from core.training.run.run import find_run
 
         path = find_run(workspace, args.run).path
+    require_terminal()
+    return open_app(workspace, path, fresh=args.fresh)
+
+
+def require_terminal() -> None:
+    """Raise BatmanError where the app could not be drawn."""
     # `batman serve` draws through pipes, with a driver that it names in the environment.
     served = "TEXTUAL_DRIVER" in os.environ
     if not served and not (is_terminal() and sys.stdin.isatty()):
         raise BatmanError(
             "The app needs a terminal.", "See batman --help for the commands, which do not."
         )
-    return open_app(workspace, path)
 
 
 if __name__ == "__main__":

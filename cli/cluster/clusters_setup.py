@@ -6,11 +6,12 @@ import argparse
 import secrets
 from pathlib import Path
 
+from cli.answers.printing import say_json
 from cli.common import add_workspace, workspace_of
 from cli.connect import site_for
 from cli.exits import Exit
-from cli.output import say, say_json, say_pairs
-from cli.parser import Subcommands
+from cli.output import say, say_pairs
+from cli.parser import BatmanParser
 from cli.progress import Stages
 from core.common.errors import BatmanError
 from core.common.text import clean
@@ -28,12 +29,9 @@ from slurm.setup.setup import (
 from slurm.site.discover import discover
 from slurm.site.profiles import load_profile
 
-_SUMMARY = "install Batman there with what training needs, and check it with a job"
 
-
-def add_setup(commands: Subcommands) -> None:
-    """Add the sub-command."""
-    setup = commands.add("setup", _SUMMARY, _setup)
+def fill_setup(setup: BatmanParser) -> None:
+    """Give the parser of `setup` its options."""
     setup.add_argument("name", metavar="NAME", help="cluster")
     setup.add_argument(
         "--folder", default="", metavar="DIR",
@@ -65,17 +63,17 @@ def add_setup(commands: Subcommands) -> None:
     setup.add_argument(
         "--dry-run", action="store_true", help="print every step and its commands; change nothing"
     )
-    setup.add_argument("--json", action="store_true", help="print what the check found as JSON")
     add_workspace(setup)
 
 
-def _setup(args: argparse.Namespace) -> int:
+def set_up(args: argparse.Namespace) -> int:
+    """Install Batman on a cluster and check it with a job. Returns the exit code."""
     profile = load_profile(args.name)
     site = site_for(profile, workspace_of(args))
     facts = discover(site.host)
     setup = plan_setup(site, facts, _options(args))
     if args.dry_run:
-        _say_steps(setup)
+        _say_steps(setup, as_json=args.json)
         return Exit.OK
     if not args.json:
         say_pairs(plan_facts(setup))
@@ -122,7 +120,18 @@ def _options(args: argparse.Namespace) -> Options:
     )
 
 
-def _say_steps(setup: Setup) -> None:
+def _say_steps(setup: Setup, *, as_json: bool) -> None:
+    if as_json:
+        say_json(
+            {
+                "steps": [
+                    {"title": step.title, "on": "here" if step.here else setup.site.name,
+                     "commands": list(step.commands)}
+                    for step in steps(setup)
+                ]
+            }
+        )  # fmt: skip
+        return
     for number, step in enumerate(steps(setup), 1):
         say(f"{number}. {step.title} ({'here' if step.here else setup.site.name})", "bold")
         for line in step.commands:

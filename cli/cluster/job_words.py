@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
 from typing import Any
 
 from cli.common import workspace_of
 from cli.connect import Terminal, profile_for
-from core.common.text import duration
 from slurm.queue.arrays import JobLine, why
 from slurm.queue.jobs import Job
 from slurm.queue.queue import QueueSnapshot
 from slurm.site.site import open_host
 from slurm.watch.cluster_jobs import QueueWatch, Watched
+from slurm.watch.node_views import NodeView
 
 
 def open_watch(args: argparse.Namespace) -> QueueWatch:
@@ -34,25 +33,6 @@ def look(args: argparse.Namespace) -> tuple[QueueWatch, Watched, QueueSnapshot]:
     return watch, watched, watched.jobs
 
 
-def time_text(job: Job) -> str | None:
-    """Return how long a job has run, of how long it may; None for one that waits."""
-    if job.state.waiting:
-        return None
-    used = None if job.time_used is None else duration(job.time_used)
-    if job.state.running and job.time_limit:
-        return f"{used or '–'} of {duration(job.time_limit)}"
-    return used
-
-
-def why_text(job: Job) -> str:
-    """Return why a job waits and when it is thought to start, or how it ended."""
-    words = why(job)
-    if job.state.waiting and job.start:
-        begins = datetime.fromtimestamp(job.start)
-        words += f"{'; ' if words else ''}starts about {begins:%d %b %H:%M}"
-    return words
-
-
 def line_json(line: JobLine) -> dict[str, Any]:
     """Return a line of the list for programs."""
     waiting, running, done, bad = line.counts
@@ -68,11 +48,34 @@ def job_json(job: Job) -> dict[str, Any]:
     """Return a job for programs."""
     names = ("name", "user", "account", "partition", "submitted", "start", "end", "time_used",
              "time_limit", "nodes", "cpus", "node_list", "work_dir", "comment", "priority",
-             "exit_code", "signal", "reason", "array_id", "task")  # fmt: skip
+             "exit_code", "signal", "reason", "array_id", "task", "restarts", "qos")  # fmt: skip
     return {
         "job": job.id,
         "state": job.state.name,
         "why": why(job),
+        "place": None if job.place is None else vars(job.place),
         "gpus": [{"type": g.type, "count": g.count} for g in job.gpus],
         **{name: getattr(job, name) for name in names},
+    }
+
+
+def node_json(view: NodeView) -> dict[str, Any]:
+    """Return a node for programs; memory in MiB."""
+    node = view.node
+    used = {gpus.type: gpus.count for gpus in node.used}
+    return {
+        "node": node.name,
+        "state": node.state,
+        "usable": node.usable,
+        "reason": node.reason,
+        "partitions": list(node.partitions),
+        "load": node.load,
+        "cpus": node.cpus,
+        "free_cpus": node.free_cpus,
+        "memory": node.memory,
+        "memory_given": node.memory_given,
+        "gpus": [
+            {"type": g.type, "count": g.count, "used": used.get(g.type, 0)} for g in node.gpus
+        ],
+        "jobs": [{"job": job.id, "user": job.user, "name": job.name} for job in view.jobs],
     }

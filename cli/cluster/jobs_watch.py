@@ -8,10 +8,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from cli.answers.printing import say_event, stream
 from cli.cluster.job_words import job_json, open_watch
 from cli.exits import Exit
 from cli.notify import tell
-from cli.output import is_terminal, say, say_error, say_json
+from cli.output import is_terminal, say, say_error
 from core.common.errors import BatmanError
 from slurm.queue.arrays import why
 from slurm.queue.end_signs import EndSigns
@@ -24,7 +25,8 @@ _LOOK_S = 1.0
 
 
 def watch(args: argparse.Namespace) -> int:
-    """Print every change of jobs until they have ended; 0 only if all of them ended well."""
+    """Print every change of jobs until they have ended; `FAILED` unless all of them ended well."""
+    stream()
     wanted = check_ids(args.job)
     following = open_watch(args)
     signs = EndSigns(following.host)
@@ -57,11 +59,14 @@ def watch(args: argparse.Namespace) -> int:
             if missing and not before:
                 raise BatmanError(f"There is no job {', '.join(missing)}.")
             if all(job.state.ended for job in jobs) and (jobs or not wanted):
-                return Exit.WRONG if failed else Exit.OK
+                code = Exit.FAILED if failed else Exit.OK
+                if args.json:
+                    say_event("ended", last=True, failed=failed, exit_code=int(code))
+                return code
             if signs.of_jobs(jobs, watched.records, following.poller.since_asked):
                 following.poller.suspect()
         sys.stdout.flush()
-        time.sleep(min(max(following.poller.due_in, _LOOK_S), LEAST_GAP_S))
+        time.sleep(min(max(following.due_in, _LOOK_S), LEAST_GAP_S))
 
 
 def _wanted(jobs: QueueSnapshot, wanted: Sequence[str], seen: dict[str, str]) -> list[Job]:
@@ -80,7 +85,7 @@ def _tell_end(job: Job, cluster: str, text: str, run_dir: Path | None) -> None:
     end = None
     if run_dir is not None:
         from core.training.run.run import Run
-        from core.training.run_list.ended import claim, end_of_run
+        from core.training.run_list.run_ends import claim, end_of_run
 
         if not claim(Run(run_dir)):
             return
@@ -108,8 +113,7 @@ def _state_text(job: Job) -> str:
 
 def _say_change(job: Job, text: str, as_json: bool) -> None:
     if as_json:
-        # One line each, for programs that read a stream.
-        say_json(job_json(job), one_line=True)
+        say_event("job", **job_json(job))
         return
     now = time.strftime("%H:%M:%S")
     style = "" if not is_terminal() else "green" if job.state.running else ""

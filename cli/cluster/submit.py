@@ -5,31 +5,38 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import Field
 from typing import Any
 
-from cli.common import add_json, add_workspace, open_project, run_module, workspace_of
+from cli.answers.printing import say_event, say_json, stream, streaming
+from cli.common import add_workspace, open_project, run_module, workspace_of
 from cli.connect import kept_up, profile_for, site_for
 from cli.exits import Exit
+from cli.label.labeller import add_labeller, add_pictures
 from cli.numbers import MOST, whole
-from cli.output import is_terminal, say, say_json, say_pairs, say_table
+from cli.output import is_terminal, say, say_pairs, say_table
+from cli.parser import add_json
 from cli.progress import Stages
 from cli.runs.follow import follow
 from cli.train import add_option, say_findings, say_ready
+from core.autolabel.choice import HUB
 from core.common.errors import BatmanError
-from core.common.text import clean_lines, plural
+from core.common.text import clean_lines, plural, shell_word
 from core.common.workspace import Workspace
 from core.privacy.secrets import redact
 from core.training.config.command_line import option_names
 from core.training.config.form import SECTIONS, to_text
+from core.training.config.sweep import combinations
 from core.training.run.run import Run
+from core.training.run_list.index import list_runs
+from core.training.run_list.time_estimate import estimate, on_gpu_type
 from slurm.job.record import CHECKPOINTS, SCRIPT_FILE
 from slurm.site.discover import discover
 from slurm.site.site import Site
 from slurm.site.slurm_values import format_duration
 from slurm.submit.pipeline import Sent, make_order, preview, send_order
-from slurm.submit.request import JobRequest, combinations, wishes
+from slurm.submit.request import JobRequest, wishes
 from slurm.submit.start_estimate import Soonest, soonest
 from slurm.submit.submit import Submission
 
@@ -58,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--soonest", action="store_true", help="print which GPU is to be had when; submit nothing"
     )
     how.add_argument("--watch", action="store_true", help="follow the run to its end")
+    _add_pass(parser)
     parser.add_argument("--plain", action="store_true", help="print lines on a terminal too")
     add_json(parser)
     left = [name for name in option_names() if name != "project"]
@@ -70,11 +78,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add_option(parser, name)
 
 
+def _add_pass(parser: argparse.ArgumentParser) -> None:
+    """Add what makes it a labeller's pass instead of a training."""
+    group = parser.add_argument_group("a labeller's pass in place of a training")
+    add_labeller(group, "--autolabel", alone=True)
+    add_pictures(group)
+    group.add_argument(
+        "--continue", dest="continue_", nargs="?", const="", metavar="NAME",
+        help="go on there with an unfinished pass of the project",
+    )  # fmt: skip
+
+
+def _is_pass(args: argparse.Namespace, values: Mapping[str, Any]) -> bool:
+    """Whether a pass is meant. Raises BatmanError for options of the one beside the other."""
+    told = {
+        "--weights": args.weights, "--download": args.download, "--prompt": args.prompt,
+        "--map": args.map, "--classes": args.classes, "--images": args.images,
+        "--skip-labelled": args.skip_labelled,
+    }  # fmt: skip
+    if args.labeller is None and args.continue_ is None:
+        if given := [flag for flag, value in told.items() if value]:
+            raise BatmanError(
+                f"{given[0]} is for a labeller's pass.", "Name the labeller by --autolabel."
+            )
+        return False
+    for name in values:
+        if name not in ("project", "device", "batch_size"):
+            flag = f"--{name.replace('_', '-')}"
+            raise BatmanError(f"{flag} is for training, not for a pass.", f"Leave out {flag}.")
+    if args.labeller and args.continue_ is not None:
+        raise BatmanError(
+            "--continue goes by what the pass was begun with.", "Leave out the labeller."
+        )
+    if not args.labeller and args.continue_ is None:
+        raise BatmanError(
+            "No labeller is named.", f"Give a run, coco:base, or one of {', '.join(HUB)}."
+        )
+    if "project" not in values:
+        raise BatmanError("No project was chosen to label.", "Give one with --project.")
+    return True
+
+
 def run(args: argparse.Namespace) -> int:
     """Submit what the parsed arguments say and return the exit code."""
+    if args.watch:
+        stream()
     workspace = workspace_of(args)
     chosen = {name: getattr(args, name) for name in option_names()}
     values = {name: value for name, value in chosen.items() if value is not None}
+    if _is_pass(args, values):
+        from cli.label.on_cluster import submit_pass
+
+        return submit_pass(args, request_of(args))
     if "project" in values:
         with open_project(args) as project:
             values["project"] = project.path
@@ -87,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
     site = site_for(profile_for(args.cluster), workspace)
     facts = discover(site.host)
     if args.soonest:
-        config = combinations(values, request.sweep)[0]
+        config = combinations(values, request.sweep)[0].config
         rows = soonest(site.host, site.profile, request, facts, config.num_gpus, config.num_nodes)
         _say_soonest(rows, as_json=args.json)
         return Exit.OK
@@ -170,7 +225,7 @@ def _dry_run(submission: Submission, *, as_json: bool) -> int:
 def _say_submitted(site: Site, workspace: Workspace, sent: Sent, *, as_json: bool) -> None:
     runs, records = sent.runs, sent.records
     if as_json:
-        say_json(
+        told = (
             [
                 {
                     "run": one.name, "path": str(one.path), "cluster": site.name,
@@ -179,16 +234,22 @@ def _say_submitted(site: Site, workspace: Workspace, sent: Sent, *, as_json: boo
                 for one, record in zip(runs, records, strict=True)
             ]
         )  # fmt: skip
+        if streaming():
+            say_event("submitted", jobs=told)
+        else:
+            say_json(told)
         return
     asked = sent.submission.spec.resources
     number = records[0].job_id.partition("_")[0]
-    gpus = f"{asked.gpus_per_node} × {asked.gpu}" if asked.gpu else ""
+    gpus = f"{asked.of_gpu} × {asked.gpu}" if asked.gpu else ""
     what = f"array of {plural(len(runs), 'run')}" if len(runs) > 1 else f"run {runs[0].name}"
     say(f"Submitted job {number} to {site.name}: {what}.")
     say_pairs(
         [
             ("gpus", gpus + (f" on each of {asked.nodes} nodes" if asked.nodes > 1 else "")),
             ("partition", asked.partition),
+            ("features", asked.constraint),
+            ("will take", _time(workspace, runs[0], asked.gpu) if len(runs) == 1 else ""),
             ("time limit", "" if asked.time_s is None else format_duration(asked.time_s)),
             ("run folder", runs[0].path if len(runs) == 1 else runs[0].path.parent),
             ("script", runs[0].path / SCRIPT_FILE),
@@ -208,12 +269,20 @@ def _say_submitted(site: Site, workspace: Workspace, sent: Sent, *, as_json: boo
         say(f"Watch them with: batman jobs watch {number}", "dim")
         return
     name = runs[0].name if runs[0].path.parent == workspace.runs_dir else str(runs[0].path)
-    say(f"Watch it with: batman watch {name}", "dim")
+    say(f"Watch it with: batman watch {shell_word(name)}", "dim")
 
 
 def _settings(runs: Sequence[Run]) -> list[dict[str, str]]:
     configs = [one.config() for one in runs]
     return [{name: to_text(name, getattr(c, name)) for name in option_names()} for c in configs]
+
+
+def _time(workspace: Workspace, run: Run, gpu: str) -> str:
+    """Return how long the run will take by earlier ones on that GPU; empty where none tells."""
+    config = run.config()
+    images = config.dataset.images if config.dataset is not None else {}
+    found = on_gpu_type(estimate(list_runs(workspace), config, images), gpu or "")
+    return "" if found is None else found.sentence()
 
 
 def _varied(runs: Sequence[Run]) -> list[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cli.common import add_json, add_project, open_project, run_module
+from cli.answers.printing import say_json
+from cli.common import add_project, open_project, run_module
 from cli.exits import Exit
 from cli.numbers import whole
-from cli.output import say, say_json
+from cli.output import say
+from cli.parser import add_json
 from cli.progress import Stages
 from core.common.errors import BatmanError
-from core.common.text import did_you_mean, duration, plural
+from core.common.text import did_you_mean, duration, plural, shell_word
 from core.data.health import Finding, HealthReport, check, fix
 from core.data.store import Project
 
@@ -109,7 +111,11 @@ def _fix(project: Project, report: HealthReport, kinds: list[str], *, quiet: boo
             if not quiet:
                 say(f"{entry.summary}.", "green")
     if done and not quiet:
-        say(f"Take back the last step with batman classes undo --project {project.name}", "dim")
+        say(
+            "Take back the last step with batman classes undo --project"
+            f" {shell_word(project.name)}",
+            "dim",
+        )
         say()
     return done
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cli.common import add_json, open_project
+from cli.answers.printing import asked, say_json
+from cli.common import open_project
 from cli.exits import Exit
 from cli.numbers import whole
-from cli.output import say, say_change, say_json, say_table
+from cli.output import say, say_change, say_table
 from cli.parser import Subcommands
 from core.common.errors import ClassError
-from core.common.text import clean, plural
+from core.common.text import clean, plural, shell_word
 from core.data import classes
 from core.data.store import Project
 
@@ -31,7 +32,6 @@ def add_commands(commands: Subcommands) -> list[argparse.ArgumentParser]:
     suggest.add_argument(
         "--write", type=Path, metavar="FILE", help="write the groups as a mapping to edit and apply"
     )
-    add_json(suggest)
 
     apply = commands.add("apply", "apply a mapping file (old name to new name)", _apply)
     apply.add_argument("file", type=Path, metavar="FILE", help="YAML or CSV")
@@ -78,7 +78,7 @@ def _suggest(args: argparse.Namespace) -> int:
         )
         say(f"Wrote {plural(len(groups), 'group')} to {args.write}.")
         say(f"Edit it, then: batman classes apply {args.write} --project {args.project}", "dim")
-    elif args.json:
+    if args.json:
         say_json(
             [
                 {
@@ -90,6 +90,8 @@ def _suggest(args: argparse.Namespace) -> int:
                 for group in groups
             ]
         )
+    elif args.write:
+        pass  # said above
     elif not groups:
         say("No classes look alike.")
     else:
@@ -101,7 +103,10 @@ def _suggest(args: argparse.Namespace) -> int:
             ],
             right=("", "annotations"),
         )
-        say(f"Merge some: batman classes suggest --project {args.project} --merge 1 …", "dim")
+        say(
+            f"Merge some: batman classes suggest --project {shell_word(args.project)} --merge 1 …",
+            "dim",
+        )
     return Exit.OK
 
 
@@ -114,7 +119,7 @@ def _apply(args: argparse.Namespace) -> int:
             mapping = read_mapping(args.file)
             return _preview(project, {old: new for old, new in mapping.items() if old in have})
         done = apply_mapping(project, args.file)
-    code = say_change(done.entry)
+    code = say_change(done.entry, unknown=list(done.unknown))
     if done.unknown:
         shown = ", ".join(clean(name) for name in done.unknown[:5])
         more = f" and {len(done.unknown) - 5} more" if len(done.unknown) > 5 else ""
@@ -129,6 +134,8 @@ def _mapping(args: argparse.Namespace) -> int:
         mapping = current_mapping(project)
     write_mapping(mapping, args.file)
     say(f"Wrote {plural(len(mapping), 'name')} to {args.file}.")
+    if args.json:
+        say_json({"file": str(args.file), "mapping": mapping})
     return Exit.OK
 
 
@@ -154,7 +161,14 @@ def _preview(project: Project, mapping: dict[str, str | None]) -> int:
         *((old, new, "merge") for new, sources in plan.merged.items() for old in sources),
         *((old, None, "delete") for old in plan.dropped),
     ]
-    if rows:
+    if asked():
+        say_json(
+            {
+                "changes": [{"class": old, "becomes": new, "by": by} for old, new, by in rows],
+                "annotations": plan.annotations,
+            }
+        )
+    elif rows:
         say_table(["class", "becomes", "by"], rows)
         say(f"{plural(plan.annotations, 'annotation')} would change; nothing was changed.", "dim")
     else:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from core.common.errors import BatmanError
-from core.data.health.report import finding_images
-from core.data.images.filter import ImageFilter, find_images, parse_filter, unfinished
+from core.data.images.filter import (
+    ImageFilter,
+    filter_problems,
+    find_images,
+    parse_filter,
+    unfinished,
+)
 from core.data.store import Project
 
 WHERE = "a filter as on the images screen, such as 'import:2 class:crane split:none'"
@@ -46,8 +52,8 @@ def chosen_images(project: Project, args: argparse.Namespace) -> list[int]:
 def filter_of(project: Project, text: str) -> ImageFilter:
     """Return the filter that `text` says; for a `finding:KIND` in it, the data is checked first.
 
-    Raises BatmanError for a key without a value: `class:$NAME` with no such variable would else
-    mean every image.
+    Raises BatmanError for a key without a value, for `class:$NAME` with no such variable would else
+    mean every image, and for a term or a value that there is not, naming the nearest.
     """
     key = unfinished(text)
     if key is not None:
@@ -55,15 +61,23 @@ def filter_of(project: Project, text: str) -> ImageFilter:
             f"The filter '{text}' does not say what '{key}' is.",
             "Give it a value, such as class:crane or split:train. Nothing was changed.",
         )
+    found: dict[str, frozenset[int]] = {}
     if "finding:" not in text:
+        _require_sense(project, text, None)
         return parse_filter(text)
     from core.data.health import check
+    from core.data.health.report import finding_images
 
-    found: dict[str, frozenset[int]] = {}
     for finding in check(project).findings:
         images = finding_images(project, finding)
         found[finding.kind] = found.get(finding.kind, frozenset()) | images
+    _require_sense(project, text, found)
     return parse_filter(text, found)
+
+
+def _require_sense(project: Project, text: str, findings: Collection[str] | None) -> None:
+    for message, hint in filter_problems(project, text, findings):
+        raise BatmanError(message, f"{hint} Nothing was changed.")
 
 
 def _lines(file: Path) -> list[str]:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import get_args
 
-from cli.common import add_json, add_project, confirm, joined, open_project, run_module
+from cli.answers.printing import say_json
+from cli.common import add_project, confirm, joined, open_project, run_module
 from cli.data.image_selection import WHERE, add_chosen, chosen_images, filter_of
 from cli.exits import Exit
 from cli.numbers import whole
-from cli.output import say, say_change, say_json, say_table
+from cli.output import say, say_change, say_columns
 from cli.parser import Subcommands
 from core.common.text import plural
 from core.data.images.filter import Order, find_images
-from core.data.images.rows import ImageLine, delete_images, image_lines
+from core.data.images.rows import IMAGE_COLUMNS, ImageLine, delete_images, image_lines
 
 DESCRIPTION = "List the images of a project, and take images out of it."
 
 # A page of the terminal; programs ask for all.
 _SHOWN = 50
 _CLASSES = 6
+_CLASSES_COLUMN = replace(
+    IMAGE_COLUMNS["classes"],
+    value=lambda line: joined((f"{name} {count}" for name, count in line.classes), _CLASSES),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"at most N (default: {_SHOWN}, with --json all)",
     )
-    add_json(list_)
 
     delete = commands.add("delete", "take images out of the project with their boxes", _delete)
     add_chosen(delete)
@@ -62,17 +67,10 @@ def _list(args: argparse.Namespace) -> int:
     if not ids:
         say("No image matches the filter." if args.where else "The project has no images yet.")
         return Exit.OK
-    say_table(
-        ["name", "split", "import", "size", "boxes", "classes"],
-        [
-            (
-                line.name, line.split, line.import_id, f"{line.width}×{line.height}", line.boxes,
-                joined((f"{name} {count}" for name, count in line.classes), _CLASSES),
-            )
-            for line in lines
-        ],
-        right=("import", "boxes"),
-    )  # fmt: skip
+    # Projects in which nothing is labelled look as they did.
+    labelling = any(line.review or line.open for line in lines)
+    keys = ("name", "split", "import", "size", *(("review", "open") if labelling else ()), "boxes")
+    say_columns([*(IMAGE_COLUMNS[key] for key in keys), _CLASSES_COLUMN], lines)
     more = "" if len(lines) == len(ids) else f", {len(lines):,} of them shown (--limit)"
     say(f"{plural(len(ids), 'image')}{more}.", "dim")
     return Exit.OK
@@ -83,6 +81,7 @@ def _record(line: ImageLine, file: str) -> dict[str, object]:
         "id": line.id, "name": line.name, "file": file, "width": line.width,
         "height": line.height, "split": line.split, "import": line.import_id,
         "group": line.group, "time": line.time, "boxes": line.boxes, "classes": dict(line.classes),
+        "review": line.review, "open_suggestions": line.open,
     }  # fmt: skip
 
 
@@ -91,8 +90,7 @@ def _delete(args: argparse.Namespace) -> int:
         ids = chosen_images(project, args)
         question = f"Take {plural(len(ids), 'image')} out of the project with their boxes?"
         if not confirm(question, yes=args.yes):
-            say("Nothing was changed.")
-            return Exit.OK
+            return say_change(None, nothing="Nothing was changed.")
         return say_change(delete_images(project, ids))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cli.answers.printing import say_json
 from cli.common import joined, open_project, project_path, workspace_of
 from cli.output import say, say_table
 from cli.progress import Stages
@@ -35,7 +36,12 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 
 
 def show_report(report: ImportReport, args: argparse.Namespace) -> None:
-    """Print what came in and what was wrong with it; write the JSON where `--report` says."""
+    """Print what came in and what was wrong with it; write it as JSON where `--report` says."""
+    if args.json:
+        if args.report:
+            write_json(args.report, report.to_dict())
+        say_json(report.to_dict())
+        return
     named = f": {joined(report.classes)}" if report.classes else ""
     say(
         f"Imported {plural(report.images, 'image')}, {plural(report.annotations, 'annotation')}"
@@ -70,7 +76,8 @@ def show_report(report: ImportReport, args: argparse.Namespace) -> None:
     if args.report:
         write_json(args.report, report.to_dict())
         say(f"The report is in {args.report}.")
-    say(f"Next: batman classes list --project {shlex.quote(args.project)}", "dim")
+    then = "classes list" if report.annotations else "label"
+    say(f"Next: batman {then} --project {shlex.quote(args.project)}", "dim")
 
 
 def show_balance(balance: Mapping[str, Any]) -> None:

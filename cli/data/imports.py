@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.common import add_json, add_project, open_project, workspace_of
+from cli.answers.printing import say_json
+from cli.common import add_project, open_project, workspace_of
 from cli.exits import Exit
 from cli.numbers import whole
-from cli.output import say, say_change, say_json, say_table
+from cli.output import say, say_change, say_table
 from cli.parser import Subcommands
 from core.common.errors import BatmanError
 from core.common.text import plural
@@ -23,7 +24,6 @@ def add(commands: Subcommands) -> None:
     listing = commands.add(
         "list", "where a project's images came from; without --project the projects", _list
     )
-    add_json(listing)
     add_project(listing, required=False)
     listing.add_argument(
         "--projects-dir",
@@ -35,7 +35,6 @@ def add(commands: Subcommands) -> None:
     show.add_argument(
         "number", type=whole(1), metavar="ID", help="its number in batman import list"
     )
-    add_json(show)
     add_project(show)
     remove = commands.add("remove", "take an import out as a whole; can be undone", _remove)
     remove.add_argument(

@@ -1,16 +1,17 @@
-"""`batman project`: create, list, show and delete projects."""
+"""`batman project`: create, list, show and delete projects; `stats` says what is in one."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cli.answers.printing import say_json
 from cli.common import (
-    add_json,
     add_workspace,
     confirm,
     found_project,
@@ -19,12 +20,15 @@ from cli.common import (
     run_module,
     workspace_of,
 )
+from cli.data import project_stats, versions
 from cli.exits import Exit
-from cli.output import say, say_json, say_pairs, say_table
+from cli.output import say, say_columns, say_pairs, say_table
 from cli.parser import Subcommands
 from core.common.errors import BatmanError
-from core.common.text import plural
+from core.common.lists.columns import Column
+from core.common.text import plural, shell_word
 from core.common.workspace import folders_with
+from core.data.project_columns import PROJECT_COLUMNS
 from core.data.store import Project, ProjectSummary
 
 DESCRIPTION = "Create, list, show and delete projects."
@@ -43,13 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workspace(create)
 
     listing = commands.add("list", "list the workspace's projects", _list)
-    add_json(listing)
     add_workspace(listing)
 
     show = commands.add("show", "show a project's classes, splits and imports", _show)
     show.add_argument("project", metavar="PROJECT", help="name or folder")
-    add_json(show)
     add_workspace(show)
+
+    project_stats.add(commands)
+    versions.add(commands)
 
     delete = commands.add("delete", "delete a project with its images", _delete)
     delete.add_argument("project", metavar="PROJECT", help="name or folder")
@@ -64,9 +69,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _create(args: argparse.Namespace) -> int:
     path = project_path(workspace_of(args), args.project)
-    Project.create(path, args.description).close()
+    with Project.create(path, args.description) as project:
+        summary = project.summary()
+    if args.json:
+        say_json(_facts(path, summary, ""))
+        return Exit.OK
     say(f"Created the project {path.name} in {path}.")
-    say(f"Next: batman import coco-dir FOLDER --project {shlex.quote(path.name)}", "dim")
+    say(f"Next: batman import FOLDER --project {shell_word(path.name)}", "dim")
     return Exit.OK
 
 
@@ -76,7 +85,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def say_projects(folder: Path, *, as_json: bool) -> int:
     """Print what projects lie in `folder`; return the exit code."""
-    found: list[tuple[Path, ProjectSummary | None, str]] = []
+    found: list[_Found] = []
     ours = folders_with(folder, "project.db")
     for path in ours:
         try:
@@ -92,11 +101,7 @@ def say_projects(folder: Path, *, as_json: bool) -> int:
         say(f"There are no projects in {folder}.")
         say("Create one with batman project create NAME.", "dim")
     else:
-        say_table(
-            ["name", "images", "annotations", "classes", "imports", "changed", "description"],
-            [_row(*entry) for entry in found],
-            right=("images", "annotations", "classes", "imports"),
-        )
+        say_columns(_columns(), found)
         for path, _, problem in found:
             if problem:
                 say(f"{path.name}: {problem}", "yellow")
@@ -110,17 +115,23 @@ def say_projects(folder: Path, *, as_json: bool) -> int:
     return Exit.OK
 
 
-def _row(path: Path, summary: ProjectSummary | None, _error: str) -> list[object]:
-    if summary is None:
-        return [path.name, None, None, None, None, "unreadable", None]
+_Found = tuple[Path, ProjectSummary | None, str]
+
+
+def _columns() -> list[Column[_Found]]:
+    """Return the columns of a list in which some projects cannot be read."""
+    changed = PROJECT_COLUMNS["updated"]
+    own = {
+        "name": lambda found: found[0].name,
+        "updated": lambda found: changed.value(found[1]) if found[1] else "unreadable",
+    }
+
+    def value(column: Column[ProjectSummary]) -> Callable[[_Found], Any]:
+        return lambda found: None if found[1] is None else column.value(found[1])
+
     return [
-        summary.name,
-        f"{summary.images:,}",
-        f"{summary.annotations:,}",
-        f"{summary.classes:,}",
-        f"{summary.imports:,}",
-        _minute(summary.updated_at),
-        summary.description,
+        Column(key, column.title, own.get(key, value(column)), column.kind)
+        for key, column in PROJECT_COLUMNS.items()
     ]
 
 
@@ -212,11 +223,12 @@ def _delete(args: argparse.Namespace) -> int:
         # Damaged, or the disk is too full to bring it up to date: it can go nevertheless.
         holds = f"({error.message.rstrip('.')})"
     question = f"Delete the project {path.name} {holds} in {path}?"
-    if not confirm(question, yes=args.yes):
-        say("Nothing was deleted.")
-        return Exit.OK
-    Project.delete(path)
-    say(f"Deleted the project {path.name}.")
+    agreed = confirm(question, yes=args.yes)
+    if agreed:
+        Project.delete(path)
+    say(f"Deleted the project {path.name}." if agreed else "Nothing was deleted.")
+    if args.json:
+        say_json({"name": path.name, "path": str(path), "deleted": agreed})
     return Exit.OK
 
 

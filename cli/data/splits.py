@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cli.common import add_json, add_project, open_project, run_module
+from cli.answers.printing import say_json
+from cli.common import add_project, open_project, run_module
 from cli.data.image_selection import add_chosen, chosen_images
 from cli.exits import Exit
 from cli.numbers import number, whole
-from cli.output import say, say_change, say_json, say_table
+from cli.output import say, say_change, say_table
 from cli.parser import Subcommands
 from core.common.text import plural
 from core.data.splits.assign import SPLITS
@@ -26,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the sub-commands and their options."""
     commands = Subcommands(parser)
     show = commands.add("show", "count images and annotations in each split, by class", _show)
-    add_json(show)
 
     set_ = commands.add("set", "put images into a split by hand", _set)
     set_.add_argument("split", choices=(*SPLITS, NO_SPLIT), help="the split; none for no split")
@@ -122,7 +122,7 @@ def _draw(args: argparse.Namespace) -> int:
         )
     for note in plan.notes:
         say(f"Note: {note}", "yellow")
-    return say_change(entry)
+    return say_change(entry, notes=plan.notes)
 
 
 if __name__ == "__main__":

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from cli.answers.printing import say_json
 from cli.child import run_child
-from cli.common import add_workspace, run_module, workspace_of
+from cli.common import add_backend, add_workspace, open_project, run_module, workspace_of
 from cli.exits import Exit
 from cli.numbers import whole
-from cli.output import say, say_json, say_pairs, say_table
+from cli.output import say, say_pairs, say_table
+from cli.parser import add_json
 from cli.runs.plots import say_chart
+from core.common.errors import BatmanError
 from core.common.files import expand_user
 from core.common.text import plural, score
 from core.data.images.class_colours import UNKNOWN
+from core.data.images.reviewed import left_out
 from core.evaluation import EvaluationOptions, EvaluationResult
 from core.evaluation.display import NOTHING, colours_of, curves_chart, mixups, protocol
-from core.evaluation.result import Confusion
+from core.evaluation.result import Confusion, evaluation_folder
 
 DESCRIPTION = (
     "Evaluate a trained model on a labelled split: mAP as COCO counts it, by class and by size,"
@@ -47,9 +52,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dataset", type=Path, metavar="DIR", help="COCO data set (default: the run's own)"
     )
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder to write (default: RUN/evaluation/SPLIT)"
+        "--project",
+        metavar="PROJECT",
+        help="the labels of this project as they are now, instead of the run's own data set",
+    )
+    parser.add_argument(
+        "--only-reviewed",
+        action="store_true",
+        help="with --project: images only that somebody has reviewed",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder to write (default: RUN/evaluation/SPLIT, with --project SPLIT-PROJECT)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    add_backend(parser)
     parser.add_argument("--batch-size", type=whole(1, 65_536), metavar="N", help="images at once")
     parser.add_argument(
         "--worst",
@@ -58,16 +77,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="worst images to draw (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(parser)
     add_workspace(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print what was found and return the exit code."""
-    from core.training.launch.local import require_trainer
+    from core.models.backend import require_model
     from core.training.run.run import find_run, latest_run
 
-    require_trainer()
+    if args.only_reviewed and not args.project:
+        raise BatmanError(
+            "--only-reviewed holds an evaluation to the reviewed images of a project.",
+            "Name it with --project.",
+        )
+    if args.project and args.dataset is not None:
+        raise BatmanError(
+            "There are two things to evaluate on: --project and --dataset.",
+            "Leave one of them out.",
+        )
     workspace = workspace_of(args)
     if args.checkpoint is not None:
         target = expand_user(args.checkpoint).absolute()
@@ -76,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
         target = file.absolute() if file.is_file() else find_run(workspace, args.run).path
     else:
         target = latest_run(workspace).path
+    require_model(target, args.backend)
     options = EvaluationOptions(
         target=target,
         split=args.split,
@@ -84,8 +113,11 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         batch_size=args.batch_size,
         worst=args.worst,
+        backend=args.backend,
     )
-    folder = evaluate_in_child(options, quiet=args.json)
+    folder = (
+        _on_project(args, options) if args.project else evaluate_in_child(options, quiet=args.json)
+    )
     result = EvaluationResult.load(folder)
     if args.json:
         import msgspec
@@ -94,6 +126,22 @@ def run(args: argparse.Namespace) -> int:
     else:
         show(result, folder)
     return Exit.OK
+
+
+def _on_project(args: argparse.Namespace, options: EvaluationOptions) -> Path:
+    """Evaluate on a project's labels as they are now and return the result's folder."""
+    from core.evaluation.project_data import project_data
+
+    target = Path(options.target)
+    home = target if target.is_dir() else target.parent
+    with open_project(args) as project:
+        output = args.output or evaluation_folder(home, f"{args.split}-{project.name}")
+        with project_data(project, output, only_reviewed=args.only_reviewed) as report:
+            if report.unreviewed and not args.json:
+                say(left_out(report.unreviewed), "yellow")
+            return evaluate_in_child(
+                replace(options, dataset=report.path, output=output), quiet=args.json
+            )
 
 
 def evaluate_in_child(options: EvaluationOptions, *, quiet: bool = False) -> Path:
@@ -143,12 +191,12 @@ def show(result: EvaluationResult, folder: Path) -> None:
     if wrong:
         say()
         say_table(
-            ["worst images", "too many", "missed", "picture"],
+            ["worst images", "extra boxes", "missed", "picture"],
             [
                 (image.file, image.false_positives, image.missed, image.picture)
                 for image in wrong[:_WORST]
             ],
-            right=("too many", "missed"),
+            right=("extra boxes", "missed"),
         )
     say()
     for note in result.notes:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from cli.answers.printing import asked, say_json
 from cli.child import run_child
 from cli.common import add_workspace, workspace_of
 from cli.exits import Exit
@@ -16,7 +17,7 @@ from core.common.workspace import Workspace
 from core.export import ExportOptions
 from core.export.formats import DEFAULT, FORMATS
 from core.export.naming import split_names
-from core.models import find_checkpoint
+from core.models.find import find_checkpoint
 
 
 def add(commands: Subcommands) -> None:
@@ -62,6 +63,10 @@ def export_model(workspace: Workspace, target: str, out: Path, args: argparse.Na
         formats=args.formats,
     )
     report: dict[str, Any] = run_child("core.export", options)
+    code = Exit.FAILED if report["failed"] else Exit.OK
+    if asked():
+        say_json(report)
+        return code
     say(f"Exported {report['model']} to {report['output']}; checked on {report['checked_on']}.")
     say_table(
         ["file", "size", "scores differ by", "boxes differ by", "allowed"],
@@ -79,8 +84,11 @@ def export_model(workspace: Workspace, target: str, out: Path, args: argparse.Na
     )
     for warning in report["warnings"]:
         say(f"Warning: {warning}", "yellow")
+    for failed in report["failed"]:
+        reason = f"{failed['message']} {failed['hint']}".strip()
+        say(f"Not written: {failed['format']}. {reason}", "red")
     say_pairs([("classes", ", ".join(report["classes"])), ("image size", report["resolution"])])
-    return Exit.OK
+    return code
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -111,7 +111,7 @@ OPTIONS = (
         "train", "--no-clean", "",
         "Batman never removes a data set: --output-dataset takes a new or empty folder.",
     ),
-    _same("train", "--filter-classes", "a|b"),
+    _same("train", "--filter-classes", "a|b", "the same; also `a,b` and `a b`"),
     _taken("train", "--max-frames-per-class", "50", "as --max-per-class", dest="max_per_class"),
     _same("train", "--output-dir", "runs/r", "the same; without it runs/PROJECT-MODEL-NUMBER"),
     _same("train", "--model", "base"),

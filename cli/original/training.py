@@ -15,7 +15,7 @@ from cli.parser import BatmanParser
 from cli.progress import Stages
 from core.common.errors import BatmanError
 from core.common.files import expand_user, link_or_copy
-from core.common.text import clean, plural
+from core.common.text import clean, plural, shell_word
 from core.common.workspace import Workspace
 from core.data.exporters.snapshot import staged
 from core.data.importers.formats.original_batman import is_video
@@ -92,7 +92,7 @@ def check_video_id(project: Project, wanted: str) -> None:
         if not named:
             raise BatmanError(
                 f"The project has no import or video {clean(wanted)}.",
-                f"batman import list --project {clean(project.name)} lists them.",
+                f"batman import list --project {shell_word(project.name)} lists them.",
             )
         others = [row for row in rows if row not in named]
     if others:
@@ -101,7 +101,7 @@ def check_video_id(project: Project, wanted: str) -> None:
             f"Batman trains on all of a project, and '{clean(project.name)}' has more than"
             f" --video-id {clean(wanted)}: import {listed}.",
             f"Take it out with batman import remove {others[0].id} --project"
-            f" {clean(project.name)}; batman classes undo brings it back.",
+            f" {shell_word(project.name)}; batman classes undo brings it back.",
         )
 
 

@@ -7,25 +7,24 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from cli.answers.printing import say_json
 from cli.exits import Exit
-from cli.output import say, say_csv, say_json, say_table
+from cli.output import say, say_csv, say_table
 from cli.runs.plots import say_chart
 from core.common.errors import RunError
 from core.common.text import duration
 from core.common.workspace import Workspace
 from core.plots.compare import (
-    METRICS,
     PROTOCOL,
-    Metric,
     Outcome,
     Overlay,
     by_epoch,
     class_rows,
     differences,
     leaders,
-    metric_named,
     outcomes,
 )
+from core.plots.compared_metrics import METRICS, Metric, metric_named
 from core.plots.run_charts import Options
 from core.training.live.follow import RunFollower, RunSnapshot
 from core.training.run.run import find_run

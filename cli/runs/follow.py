@@ -7,12 +7,14 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from cli.answers.printing import say_event, streaming
 from cli.exits import Exit
 from cli.output import console, is_terminal, say, say_error
-from cli.runs.run_lines import Line, Story, failure, say_end, step_line
+from cli.runs.run_events import Events, say_ended
+from cli.runs.run_lines import Line, Story, failure, say_end, step_line, wait_line
 from core.common.errors import RunError
 from core.common.text import clean
 from core.common.workspace import Workspace
@@ -31,14 +33,24 @@ _LINE_S = 10.0
 _BAR = 20
 
 
-def follow(run: Run, workspace: Workspace, *, ours: bool, plain: bool = False) -> int:
+def follow(
+    run: Run,
+    workspace: Workspace,
+    *,
+    ours: bool,
+    plain: bool = False,
+    stop: Callable[[], None] | None = None,
+    go_on: str = "",
+) -> int:
     """Show `run` until it ends and return the exit code for its end.
 
     `ours` is a run that this command started: Ctrl-C stops it with a checkpoint, a second one
     leaves at once. A run that is only watched goes on after Ctrl-C. A run folder that is deleted
-    ends it too. `plain` wants lines on a terminal too.
+    ends it too. `plain` wants lines on a terminal too. `stop` stops it where that is more than the
+    run, and `go_on` is the command that then goes on.
     """
-    show = _Lines() if plain or not is_terminal() else _Bars()
+    lines = _Lines if plain or not is_terminal() else _Bars
+    show: Events | _Lines | _Bars = Events(run) if streaming() else lines()
     follower = RunFollower(run.path)
     with _interrupts() as interrupts, contextlib.closing(show):
         snapshot = follower.poll()
@@ -50,6 +62,8 @@ def follow(run: Run, workspace: Workspace, *, ours: bool, plain: bool = False) -
                     "yellow",
                 )
             )
+        elif snapshot.state == "waiting":
+            show.line(Line("Its sweep has not come to this run yet; it is waited for.", "yellow"))
         while True:
             snapshot = follower.poll()
             show.update(snapshot)
@@ -61,7 +75,7 @@ def follow(run: Run, workspace: Workspace, *, ours: bool, plain: bool = False) -
                 break
             if interrupts.count and not ours:
                 show.line(Line("Not watching any more; the run goes on.", "dim"))
-                return Exit.INTERRUPTED
+                return _left(run)
             if interrupts.count > 1:
                 show.line(
                     Line(
@@ -69,7 +83,7 @@ def follow(run: Run, workspace: Workspace, *, ours: bool, plain: bool = False) -
                         "yellow",
                     )
                 )
-                return Exit.INTERRUPTED
+                return _left(run)
             if interrupts.new():
                 show.line(
                     Line(
@@ -79,7 +93,7 @@ def follow(run: Run, workspace: Workspace, *, ours: bool, plain: bool = False) -
                 )
                 # One that has just ended needs no stopping: the next look says how it ended.
                 with contextlib.suppress(RunError):
-                    run.stop()
+                    (stop or run.stop)()
             interrupts.wait(_LOOK_S)
     if snapshot.state not in ENDED:
         say_error(
@@ -88,11 +102,24 @@ def follow(run: Run, workspace: Workspace, *, ours: bool, plain: bool = False) -
             " checkpoint.",
         )
         return Exit.FAILED
-    return end(run, workspace, snapshot)
+    return end(run, workspace, snapshot, go_on)
 
 
-def end(run: Run, workspace: Workspace, snapshot: RunSnapshot) -> int:
-    """Print how a run ended and return the exit code for it."""
+def _left(run: Run) -> int:
+    if streaming():
+        say_event("left", last=True, run=run.name, path=str(run.path), exit_code=130)
+    return Exit.INTERRUPTED
+
+
+def end(run: Run, workspace: Workspace, snapshot: RunSnapshot, go_on: str = "") -> int:
+    """Print how a run ended and return the exit code for it; `go_on` as for `follow`."""
+    code = _end(run, workspace, snapshot, go_on)
+    if streaming():
+        say_ended(run, snapshot, code)
+    return code
+
+
+def _end(run: Run, workspace: Workspace, snapshot: RunSnapshot, go_on: str) -> int:
     say_end(snapshot, str(run.path))
     wrong = failure(snapshot)
     if wrong is not None:
@@ -100,7 +127,8 @@ def end(run: Run, workspace: Workspace, snapshot: RunSnapshot) -> int:
         return Exit.FAILED
     if isinstance(snapshot.ended, Finished):
         return Exit.OK
-    say(f"Go on with: batman train --resume {typed(run, workspace)}", "dim")
+    if not go_on:  # else it is said at the end of all
+        say(f"Go on with: batman train --resume {typed(run, workspace)}", "dim")
     return Exit.STOPPED
 
 
@@ -202,7 +230,8 @@ class _Bars:
             self.line(line)
         # Beside the state, the bar and the percentage, with a space between each.
         taken = len(run.state) + _BAR + 4 + 3
-        where = step_line(run, self._bars.console.width - taken)
+        room = self._bars.console.width - taken
+        where = step_line(run, room) if run.wait is None else wait_line(run.wait, room)
         self._bars.update(
             self._task,
             description=run.state.capitalize(),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from cli.answers.printing import asked, say_json
 from cli.output import say, say_table
-from core.models.sizes import MODELS
+from core.models.sizes import MODELS, ModelSize
 
 
 def say_models() -> None:
     """Print every size with its figures, and where those come from."""
+    if asked():
+        say_json({"models": [_plain(model) for model in MODELS.values()]})
+        return
     say_table(
         ["model", "params", "size", "steps", "COCO AP", "T4 ms", "licence", "use"],
         [
@@ -33,3 +39,17 @@ def say_models() -> None:
         " a multiple of the steps.",
         "dim",
     )
+
+
+def _plain(model: ModelSize) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "params_millions": model.params,
+        "image_size_px": model.resolution,
+        "image_size_multiple_px": model.divisor,
+        "coco_ap_percent": model.coco_ap,
+        "t4_ms": model.latency_ms,
+        "licence": model.licence,
+        "use": model.note,
+        "works_offline": model.weights is None,
+    }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from core.plots.chart import Chart
-    from core.plots.curves import Spans
+    from core.plots.thin_and_smooth import Spans
 
 Ink = int | tuple[int, int, int]
 
@@ -45,7 +45,7 @@ def say_chart(chart: Chart, title: str, inks: Sequence[Ink] = _CURVES) -> None:
         return
     import numpy as np
 
-    from core.plots.curves import spans
+    from core.plots.thin_and_smooth import spans
     from core.plots.y_axis import y_limits
 
     out = console()

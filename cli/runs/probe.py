@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
+from cli.answers.printing import say_json
 from cli.child import run_child
-from cli.common import add_json, run_module
+from cli.common import run_module
 from cli.exits import Exit
-from cli.output import say, say_json, say_pairs
+from cli.output import say, say_pairs
+from cli.parser import add_json
 from cli.train import add_option
 from core.common.errors import BatmanError
 from core.common.hardware import find_gpus

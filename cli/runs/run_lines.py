@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import NamedTuple, Union
 
 from cli.output import say, say_pairs, say_table
-from core.common.text import duration, plural, size
+from core.common.text import duration, plural, sentence, shell_word, size
 from core.training.live.follow import RunSnapshot
 from core.training.run.events import (
     Checkpoint,
@@ -18,6 +19,7 @@ from core.training.run.events import (
     Validation,
     Warning_,
 )
+from core.training.run.wait import Wait, wait_parts, wait_words
 
 # A first look at a run that has long been going shows this many of its validations.
 _EARLIER = 5
@@ -39,12 +41,21 @@ class Story:
     def __init__(self) -> None:
         self._told: set[tuple[str, float, int]] = set()
         self._first = True
+        self._waited: tuple[str, int | None, int] | None = None
 
     def news(self, run: RunSnapshot) -> list[Line]:
-        """Return lines for the starts, validations, warnings and restarts not told of yet."""
+        """Return lines for the starts, validations, warnings and restarts not told of yet.
+
+        Of a run that waits for its node, how it does, whenever that has changed.
+        """
         new: list[_News] = [event for event in _events(run) if _key(event) not in self._told]
         self._told.update(map(_key, new))
         lines: list[Line] = []
+        wait = run.wait
+        now = None if wait is None else (wait.why, wait.place, wait.restarts)
+        if wait is not None and now != self._waited:
+            lines.append(Line(f"{sentence(wait_words(wait, time.time()))}.", "yellow"))
+        self._waited = now
         if self._first and new:
             self._first = False
             earlier = [event for event in new if isinstance(event, Validation)][:-_EARLIER]
@@ -80,6 +91,14 @@ def step_line(run: RunSnapshot, room: int | None = None) -> str:
         if room is not None and len("  ".join(parts.values())) > room:
             parts.pop(spare, None)
     return "  ".join(parts.values())
+
+
+def wait_line(wait: Wait, room: int) -> str:
+    """Return how a run waits for its node in `room` characters; the least telling parts go."""
+    words = wait_parts(wait, time.time())
+    while len(words) > 1 and len("  ".join(words)) > room:
+        words.pop()
+    return "  ".join(words)
 
 
 def say_end(run: RunSnapshot, folder: str) -> None:
@@ -186,7 +205,8 @@ def failure(run: RunSnapshot) -> tuple[str, str] | None:
         return (
             f"The run {run.name} ended without a word: its process was killed, or the machine"
             " went down.",
-            f"Its train.log has the last words; go on with batman train --resume {run.name}.",
+            "Its train.log has the last words; go on with"
+            f" batman train --resume {shell_word(run.name)}.",
         )
     end = run.ended
     if isinstance(end, Failed):

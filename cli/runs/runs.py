@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from cli.common import add_json, add_workspace, confirm, joined, run_module, workspace_of
+import msgspec
+
+from cli.answers.printing import say_json
+from cli.common import add_workspace, confirm, joined, run_module, workspace_of
 from cli.exits import Exit
-from cli.output import say, say_csv, say_error, say_json, say_pairs, say_table
-from cli.parser import Subcommands
-from cli.runs.follow import typed
-from cli.runs.run_lines import failure, say_end
+from cli.output import say, say_columns, say_csv, say_error, say_pairs, say_table
+from cli.parser import BatmanParser, Subcommands, add_json
 from core.common.errors import BatmanError
-from core.common.text import duration, plural, score, size
-from core.plots.compare import METRICS
-from core.training.config.command_line import command_line
-from core.training.config.form import to_text
-from core.training.live.follow import RunFollower
+from core.common.text import duration, minute, plural, size
 from core.training.run.delete import delete_run, drop_checkpoints, require_ended, room
 from core.training.run.notes import (
+    Notes,
     change_tags,
     parse_tag_changes,
     require_notes,
-    said_of,
     write_note,
 )
 from core.training.run.run import Run, find_run, latest_run
 from core.training.run.summary import RunSummary
-from core.training.run_list.filter import SETTINGS, SORTABLE, require_filter, sort_runs
+from core.training.run.wait import wait_words
+from core.training.run_list.columns import RUN_COLUMNS, is_shown, occasional
+from core.training.run_list.filter import SORTABLE, require_filter, setting_names, sort_runs
 from core.training.run_list.index import list_runs
+from core.training.run_list.outputs import outputs_of
+
+if TYPE_CHECKING:
+    from core.training.config.options import TrainingConfig
 
 DESCRIPTION = "List runs, show and compare what came out of them, stop, note, tag and delete them."
 FILTER_HELP = (
@@ -44,7 +48,7 @@ FILTER_HELP = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the sub-commands and their options."""
     commands = Subcommands(parser)
-    listing = commands.add("list", "list the runs, the most recent first", _list)
+    listing = commands.add("list", "list the runs, the most recent first", _list, json=False)
     listing.add_argument("--filter", metavar="TERMS", help=FILTER_HELP)
     listing.add_argument(
         "--sort",
@@ -59,17 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument(
         "run", nargs="?", metavar="RUN", help="name or folder (default: the latest run)"
     )
-    add_json(show)
     add_workspace(show)
-    compare = commands.add("compare", "put runs side by side", _compare)
-    compare.add_argument("runs", nargs="+", metavar="RUN", help="name or folder, two or more")
-    compare.add_argument(
-        "--metric",
-        metavar="NAME",
-        help=f"show this metric epoch by epoch: {', '.join(METRICS)}",
-    )
-    _add_formats(compare)
-    add_workspace(compare)
+    commands.add_later("compare", "put runs side by side", _compare, _fill_compare, json=False)
     stop = commands.add("stop", "stop runs after their current step, with a checkpoint", _stop)
     stop.add_argument("runs", nargs="+", metavar="RUN", help="name or folder")
     add_workspace(stop)
@@ -92,6 +87,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     delete.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_workspace(delete)
+
+
+def _fill_compare(compare: BatmanParser) -> None:
+    # Their names come with the charts.
+    from core.plots.compared_metrics import METRICS
+
+    compare.add_argument("runs", nargs="+", metavar="RUN", help="name or folder, two or more")
+    compare.add_argument(
+        "--metric",
+        metavar="NAME",
+        help=f"show this metric epoch by epoch: {', '.join(METRICS)}",
+    )
+    _add_formats(compare)
+    add_workspace(compare)
 
 
 def _add_formats(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +128,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         say_json([_facts(run) for run in runs])
     elif args.csv:
-        say_csv([*_NAMES, *SETTINGS], [_row(run) for run in runs])
+        say_csv([*_NAMES, *setting_names()], [_row(run) for run in runs])
     elif not there:
         say(f"There are no runs in {workspace.runs_dir}.")
         say("Start one with batman train --project PROJECT.", "dim")
@@ -130,45 +139,35 @@ def _list(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-_NAMES = [name for name in RunSummary.__struct_fields__ if name != "settings"]
+_NAMES = [name for name in RunSummary.__struct_fields__ if name not in ("settings", "wait")]
 
 
 def _row(run: RunSummary) -> list[Any]:
     """Return a run as a row of CSV: what came of it, then its settings as they are typed."""
+    from core.training.config.form import to_text
+
     found = [getattr(run, name) for name in _NAMES]
     config = run.config
-    settings = [None if config is None else to_text(n, getattr(config, n)) for n in SETTINGS]
+    settings = [
+        None if config is None else to_text(name, getattr(config, name)) for name in setting_names()
+    ]
     return ["; ".join(v) if isinstance(v, tuple) else v for v in found] + settings
 
 
 def _say_list(runs: Sequence[RunSummary]) -> None:
-    columns = ["run", "state", "model", "project", "epoch", "mAP50-95", "mAP50", "loss"]
-    columns += ["time", "started"]
-    said = any(run.tags or run.note for run in runs)
-    say_table(
-        columns + (["tags and note"] if said else []),
-        [
-            (
-                run.name,
-                f"{run.state} !" if run.problem else run.state,
-                run.model,
-                run.project,
-                f"{run.epoch}/{run.epochs}",
-                score(run.best_map50_95),
-                score(run.best_map50),
-                None if run.loss is None else f"{run.loss:.4g}",
-                duration(run.seconds),
-                _minute(run.started_at),
-                *([said_of(run.tags, run.note)] if said else []),
-            )
-            for run in runs
-        ],
-        right=("epoch", "mAP50-95", "mAP50", "loss", "time"),
-        spare=("started", "tags and note", "project", "model", "time", "loss", "mAP50", "epoch"),
+    there = occasional(runs)
+    keys = ("name", "state", "sweep", "model", "project", "epoch", "map", "map50", "loss", "took",
+            "started", "said")  # fmt: skip
+    say_columns(
+        [RUN_COLUMNS[key] for key in keys if is_shown(key, there)],
+        runs,
+        spare=("started", "said", "project", "sweep", "model", "took", "loss", "map50", "epoch"),
     )
     for run in runs:
         if run.state == "unreadable":
             say(f"{run.name}: {run.error}", "yellow")
+        if run.wait is not None:
+            say(f"{run.name}: {wait_words(run.wait, time.time())}", "dim")
         if run.problem:
             say(f"! {run.name}: {run.problem}", "yellow")
 
@@ -181,29 +180,41 @@ def _compare(args: argparse.Namespace) -> int:
 
 def _note(args: argparse.Namespace) -> int:
     found = find_run(workspace_of(args), args.run)
-    if args.text is None:
-        say(require_notes(found.path).text or f"There is no note on '{found.name}'.")
-    elif write_note(found.path, args.text).text:
-        say(f"Noted on '{found.name}'.")
+    shown = args.text is None
+    notes = require_notes(found.path) if shown else write_note(found.path, args.text)
+    if args.json:
+        say_json(_notes(found, notes))
+    elif shown:
+        say(notes.text or f"There is no note on '{found.name}'.")
     else:
-        say(f"The note on '{found.name}' is gone.")
+        say(f"Noted on '{found.name}'." if notes.text else f"The note on '{found.name}' is gone.")
     return Exit.OK
+
+
+def _notes(run: Run, notes: Notes) -> dict[str, Any]:
+    return {"run": run.name, "path": str(run.path), "note": notes.text, "tags": list(notes.tags)}
 
 
 def _tag(args: argparse.Namespace) -> int:
     # `-old` takes a tag away and is no option, so that options after tags are found here.
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_workspace(options)
+    add_json(options, default=argparse.SUPPRESS)
     _, changes = options.parse_known_args(args.changes, args)
     found = find_run(workspace_of(args), args.run)
     add, remove = parse_tag_changes(changes)
     notes = change_tags(found.path, add, remove) if add or remove else require_notes(found.path)
+    if args.json:
+        say_json(_notes(found, notes))
+        return Exit.OK
     shown = " ".join(f"#{tag}" for tag in notes.tags)
     say(f"{found.name}: {shown}" if shown else f"'{found.name}' has no tags.")
     return Exit.OK
 
 
 def _stop(args: argparse.Namespace) -> int:
+    from cli.runs.follow import typed
+
     workspace = workspace_of(args)
     # Every name is looked up before the first run is asked.
     runs = [find_run(workspace, name) for name in args.runs]
@@ -211,6 +222,8 @@ def _stop(args: argparse.Namespace) -> int:
         run.stop()
         say(f"{run.name} stops after its current step, with a checkpoint.")
         say(f"Go on later with: batman train --resume {typed(run, workspace)}", "dim")
+    if args.json:
+        say_json({"stopping": [{"name": run.name, "path": str(run.path)} for run in runs]})
     return Exit.OK
 
 
@@ -230,16 +243,21 @@ def _delete(args: argparse.Namespace) -> int:
         )
     else:
         question = f"Delete {names} ({size(sum(r.total for r in rooms))}), the best model included?"
+    removed: list[dict[str, Any]] = []
     if not confirm(question, yes=args.yes):
         say("Nothing was removed.")
-        return Exit.OK
-    for run in runs:
+        runs = []
+    for run, there in zip(runs, rooms, strict=False):
+        freed = there.total
         if args.checkpoints:
             freed = drop_checkpoints(run)
             say(f"{run.name}: {size(freed)} freed.")
         else:
             delete_run(run)
             say(f"Deleted {run.name}.")
+        removed.append({"name": run.name, "path": str(run.path), "freed_bytes": freed})
+    if args.json:
+        say_json({"removed": removed, "only_checkpoints": args.checkpoints})
     return Exit.OK
 
 
@@ -250,20 +268,27 @@ def _show(args: argparse.Namespace) -> int:
     if args.json:
         say_json(_details(found, summary))
         return Exit.OK
+    from cli.runs.run_lines import failure, say_end
+    from core.training.config.command_line import command_line
+    from core.training.live.follow import RunFollower
+
     snapshot = RunFollower(found.path).poll()
     config = snapshot.config or found.config()
     say_pairs(
         [
             ("run", summary.name),
             ("state", summary.state),
+            ("waits", None if summary.wait is None else wait_words(summary.wait, time.time())),
+            ("restarts", len(snapshot.restarts) or None),
             ("model", f"{config.model}, {config.image_size} pixels"),
             ("project", config.project),
+            ("data", _state(config)),
             ("began from", str(config.origin) if config.origin else None),
             ("tags", " ".join(f"#{tag}" for tag in summary.tags)),
             ("note", summary.note),
             ("classes", ", ".join(config.dataset.class_names) if config.dataset else None),
             ("epochs", f"{snapshot.epoch} of {config.epochs}"),
-            ("started", _minute(summary.started_at)),
+            ("started", minute(summary.started_at)),
             ("time", duration(summary.seconds) if summary.seconds else None),
             ("left", None if snapshot.eta is None else duration(snapshot.eta)),
             ("command", command_line(config)),
@@ -274,15 +299,43 @@ def _show(args: argparse.Namespace) -> int:
     for warning in snapshot.warnings:
         say(f"Warning: {warning.message} {warning.hint}".rstrip(), "yellow")
     say_end(snapshot, str(found.path))
+    _say_outputs(found.path)
     wrong = failure(snapshot)
     if wrong is not None:
         say_error(*wrong)
     return Exit.OK
 
 
+def _state(config: TrainingConfig) -> str:
+    from core.data.versions.since import trained_on
+
+    data = config.dataset
+    return trained_on(config.project, data.state, data.version) if data is not None else ""
+
+
+def _say_outputs(path: Path) -> None:
+    """Print what was made of the run's model, and what of it is gone since."""
+    made = outputs_of(path)
+    if made:
+        say()
+        say_table(
+            ["made of it", "when", "what", "folder"],
+            [
+                (
+                    one.kind,
+                    minute(one.t),
+                    one.said,
+                    one.folder if one.there else f"{one.folder} (no longer there)",
+                )
+                for one in made
+            ],
+        )
+
+
 def _facts(run: RunSummary) -> dict[str, Any]:
     facts: dict[str, Any] = {name: getattr(run, name) for name in _NAMES}
     config = run.config
+    facts["wait"] = msgspec.to_builtins(run.wait)
     facts["config"] = config and config.model_dump(mode="json", exclude={"dataset", "notes"})
     return facts | {"path": str(run.path)}
 
@@ -298,11 +351,10 @@ def _details(run: Run, summary: RunSummary) -> dict[str, Any]:
         except BatmanError as error:
             facts[name] = None
             facts["error"] = facts["error"] or error.message
+    facts["outputs"] = [
+        {**msgspec.to_builtins(one), "there": one.there} for one in outputs_of(run.path)
+    ]
     return facts
-
-
-def _minute(t: float | None) -> str | None:
-    return None if t is None else f"{datetime.fromtimestamp(t).astimezone():%Y-%m-%d %H:%M}"
 
 
 if __name__ == "__main__":

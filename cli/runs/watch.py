@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
+from cli.answers.printing import stream
 from cli.common import add_workspace, run_module, workspace_of
 from cli.notify import add_notify, tell_end
+from cli.parser import add_json
 from cli.runs.follow import follow
 from core.common.workspace import Workspace
 from core.training.run.run import Run, find_run, latest_run
@@ -20,12 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "run", nargs="?", metavar="RUN", help="name or folder (default: the latest run)"
     )
     parser.add_argument("--plain", action="store_true", help="print lines on a terminal too")
+    add_json(parser)
     add_notify(parser)
     add_workspace(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Follow the run and return the exit code for its end."""
+    stream()
     workspace = workspace_of(args)
     found = latest_run(workspace) if args.run is None else find_run(workspace, args.run)
     code = _follow(workspace, found, plain=args.plain)

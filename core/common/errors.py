@@ -30,7 +30,11 @@ class ProjectError(BatmanError):
 
 
 class ProjectLocked(ProjectError):
-    """Another process is changing the project."""
+    """Another process is changing the project; `holder` says which, as far as it is known."""
+
+    def __init__(self, message: str, hint: str = "", holder: str = "") -> None:
+        super().__init__(message, hint)
+        self.holder = holder
 
 
 class ImportFailed(BatmanError):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import shutil
 import stat
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
 from core.common.errors import BadName, BatmanError
 from core.common.full_disk import disk_full
@@ -17,6 +16,12 @@ from core.common.invisible_characters import unseen
 from core.common.parse import ParseError, parse_json
 from core.common.temporary import file_beside, sweep
 from core.common.text import clean
+from core.late import late, late_pattern
+
+if TYPE_CHECKING:
+    import json
+else:
+    json = late("json")
 
 T = TypeVar("T")
 
@@ -24,7 +29,7 @@ FileMode = Literal["link", "copy", "move", "reference"]
 
 _SHOWN = 120
 # Reserved on Windows shares, which network file systems often are.
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_RESERVED = late_pattern(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
 def safe_name(name: str) -> str:

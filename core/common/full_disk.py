@@ -6,21 +6,21 @@ import contextlib
 import errno
 import os
 import shutil
-import sqlite3
-import tempfile
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.common.errors import DiskFull
 from core.common.text import clean, size
+from core.late import late
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    sqlite3 = late("sqlite3")
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# What SQLite says where it could not write (https://www.sqlite.org/rescode.html): a quota, and
-# network file systems that find out late, come so and not as SQLITE_FULL.
-_NOT_WRITTEN = frozenset({
-    sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC,
-    sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_SHMSIZE,
-})  # fmt: skip
 # With less than this free, not even a small file can be counted on.
 _NOTHING = 64 * 1024
 
@@ -34,11 +34,18 @@ def is_full(error: BaseException, near: Path | None = None) -> bool:
     """Tell whether `error` says that a disk or a quota is full; `near` is where it was written."""
     if isinstance(error, OSError):
         return error.errno in _FULL
-    if isinstance(error, sqlite3.Error):
+    # Nobody has an error of a library that was not loaded.
+    if "sqlite3" in sys.modules and isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0)
         if code & 0xFF == sqlite3.SQLITE_FULL:
             return True
-        return code in _NOT_WRITTEN and near is not None and free_bytes(near) < _NOTHING
+        # What SQLite says where it could not write (https://www.sqlite.org/rescode.html): a quota,
+        # and network file systems that find out late, come so and not as SQLITE_FULL.
+        not_written = code in (
+            sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC,
+            sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_SHMSIZE,
+        )  # fmt: skip
+        return not_written and near is not None and free_bytes(near) < _NOTHING
     return False
 
 
@@ -138,6 +145,8 @@ def mount_of(path: Path) -> Path:
 
 
 def _fullest(near: Iterable[Path]) -> Path:
+    import tempfile
+
     usual = [Path(os.environ.get("BATMAN_WORKSPACE") or "."), Path(tempfile.gettempdir())]
     places = [place.absolute() for place in [*near, *usual, Path.home()]]
     return min(places, key=free_bytes)

@@ -18,6 +18,8 @@ import functools
 import re
 import unicodedata
 
+from core.late import late_pattern
+
 # Python calls these printable, and yet nothing is to be seen: fillers, selectors, the empty
 # Braille cell.
 _BLANK = (
@@ -80,10 +82,10 @@ _JOINS_BACK = (
     "\u0846\u0847\u0849\u0854\u0856-\u0858\u0867\u0869\u086a\u0870-\u0882\u088e\u08aa-\u08ac"
     "\u08ae\u08b1\u08b2\u08b9"
 )
-_ON = re.compile(f"[{_JOINS_ON}]")
-_BACK = re.compile(f"[{_JOINS_BACK}]")
+_ON = late_pattern(f"[{_JOINS_ON}]")
+_BACK = late_pattern(f"[{_JOINS_BACK}]")
 # What `pieces` makes of one character.
-_TOKEN = re.compile(r"⟨U\+[0-9A-F]{4,6}⟩|◌.|.", re.DOTALL)
+_TOKEN = late_pattern(r"⟨U\+[0-9A-F]{4,6}⟩|◌.|.", re.DOTALL)
 _VIRAMA = 9  # The canonical combining class of all of them (UAX #44).
 ZWNJ, ZWJ = "\u200c", "\u200d"
 

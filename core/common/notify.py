@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import threading
@@ -16,12 +15,19 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.common.files import read_plain
 from core.common.folders import config_dir
 from core.common.parse import Check, one_of, parse_toml, read_entries, switch
 from core.common.text import clean
+from core.late import late
 from core.privacy.secrets import redact
+
+if TYPE_CHECKING:
+    import shlex
+else:
+    shlex = late("shlex")
 
 DESKTOP = ("auto", "osc9", "osc777", "notify-send", "off")
 COMMAND_S = 30.0

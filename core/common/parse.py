@@ -7,13 +7,18 @@ table of settings each entry is checked by itself, and what is wrong is told.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
-
-import msgspec
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.common.text import clean, did_you_mean
+from core.late import late
+
+if TYPE_CHECKING:
+    import tomllib
+
+    import msgspec
+else:
+    msgspec, tomllib = late("msgspec"), late("tomllib")
 
 T = TypeVar("T")
 # Returns the value of an entry. Raises ValueError that goes on behind the entry's name.

@@ -13,15 +13,12 @@ next command that works in the folder removes the dead ones and never a living o
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import functools
 import os
 import re
-import secrets
 import shutil
-import socket
 import stat
 import sys
 import time
@@ -30,8 +27,9 @@ from pathlib import Path
 from typing import Literal
 
 from core.common.full_disk import naming_full_disk
+from core.late import late_pattern
 
-_NAME = re.compile(
+_NAME = late_pattern(
     r"\.(?P<of>.+)\.batman-(?P<host>.+)-(?P<pid>\d+)-(?P<start>\d+)-[0-9a-f]{8}(?P<was>\.was)?\.tmp"
 )
 # So many bytes of a name go into the hidden one, which may have 255.
@@ -43,13 +41,13 @@ _OTHER_HOST_S = 7 * 86400.0
 
 # What Batman up to 0.1 left, whose names tell less: who made it is asked of this machine only, and
 # what may be at work elsewhere must be old.
-_OLD_REMOVED = re.compile(r"\..+\.removed-(?P<pid>\d+)")
-_OLD_PID = re.compile(r"\..+\.(?P<pid>\d+)\.(tmp|part)")
-_OLD_INCOMING = re.compile(r"\.incoming-(?P<host>.+)-(?P<pid>\d+)-[a-z0-9_]{8}")
+_OLD_REMOVED = late_pattern(r"\..+\.removed-(?P<pid>\d+)")
+_OLD_PID = late_pattern(r"\..+\.(?P<pid>\d+)\.(tmp|part)")
+_OLD_INCOMING = late_pattern(r"\.incoming-(?P<host>.+)-(?P<pid>\d+)-[a-z0-9_]{8}")
 # `tempfile` made the others: eight of these characters, for the owner only.
-_OLD_FILE = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")
-_OLD_ROBOFLOW = re.compile(r"\.roboflow-[a-z0-9_]{8}")
-_OLD_FOLDER = re.compile(r"\.(making-|.+\.)[a-z0-9_]{8}")
+_OLD_FILE = late_pattern(r"\..+\.[a-z0-9_]{8}\.tmp")
+_OLD_ROBOFLOW = late_pattern(r"\.roboflow-[a-z0-9_]{8}")
+_OLD_FOLDER = late_pattern(r"\.(making-|.+\.)[a-z0-9_]{8}")
 _OLD_S = 3600.0
 _OLD_FOLDER_S = 86400.0
 # What lies at the top of a project, a prepared data set and an export in each format; a hidden
@@ -68,9 +66,9 @@ def name_beside(target: Path, *, was: bool = False) -> Path:
 
     With `was` it is for what `target` was so far: `sweep` puts that back where there is no other.
     """
-    host = re.sub(r"[^\w.]+", "-", socket.gethostname())[:64] or "host"
+    host = re.sub(r"[^\w.]+", "-", os.uname().nodename)[:64] or "host"
     head = target.name.encode()[:_HEAD].decode(errors="ignore")
-    owner = f"batman-{host}-{os.getpid()}-{_started(os.getpid())}-{secrets.token_hex(4)}"
+    owner = f"batman-{host}-{os.getpid()}-{_started(os.getpid())}-{os.urandom(4).hex()}"
     return target.with_name(f".{head}.{owner}{'.was' if was else ''}.tmp")
 
 
@@ -143,6 +141,8 @@ def _exchange(one: Path, other: Path) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     try:
+        import ctypes
+
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):
         return False
@@ -199,7 +199,7 @@ def _sweep_one(path: Path) -> None:
 
 def _may_live(path: Path, found: re.Match[str], lock: Verdict) -> bool:
     """Tell whether the maker of `path`, whose lock is not held, may still be at it."""
-    host = re.sub(r"[^\w.]+", "-", socket.gethostname())[:64] or "host"
+    host = re.sub(r"[^\w.]+", "-", os.uname().nodename)[:64] or "host"
     if found["host"] == host:
         return _lives(int(found["pid"]), int(found["start"]))
     return time.time() - _last_written(path) < _OTHER_HOST_S
@@ -211,7 +211,7 @@ def _is_old(path: Path) -> bool:
     if found := _OLD_REMOVED.fullmatch(name):
         return not _lives(int(found["pid"]))
     if found := _OLD_INCOMING.fullmatch(name):
-        return found["host"] == socket.gethostname() and not _lives(int(found["pid"]))
+        return found["host"] == os.uname().nodename and not _lives(int(found["pid"]))
     if found := _OLD_PID.fullmatch(name):
         old = time.time() - _last_written(path) > _OLD_S
         return old and not _lives(int(found["pid"]))

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from core.common.invisible_characters import visible
+from core.late import late
 from core.privacy.secrets import redact
+
+if TYPE_CHECKING:
+    import shlex
+else:
+    shlex = late("shlex")
 
 
 def clean(text: str) -> str:
@@ -48,6 +55,14 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def shell_word(text: str) -> str:
+    """Return a name as it is typed into a shell in a command that is proposed: quoted where needed.
+
+    It can be shown: what a terminal would obey is marked, as `clean` marks it.
+    """
+    return clean(shlex.quote(text))
+
+
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """Return `1 image`, `2 images`, `1,024 images`; `many` for irregular plurals."""
     if count != 1 and many is None:
@@ -64,8 +79,10 @@ def whole_number(text: str) -> int | None:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time as `8s`, `2m 05s`, `3h 07m` or `2d 04h`."""
+    """Return a length of time as `0.4s`, `8s`, `2m 05s`, `3h 07m` or `2d 04h`."""
     whole = max(0, round(seconds))
+    if 0 < seconds < 0.95:
+        return f"{max(0.1, seconds):.1f}s"
     if whole < 60:
         return f"{whole}s"
     if whole < 3600:
@@ -91,6 +108,11 @@ def ago(then: datetime, now: datetime) -> str:
         return f"{int(seconds // 86400)} d ago"
     local = then.astimezone()
     return f"{local.day} {local:%b %Y}"
+
+
+def minute(t: float | None) -> str | None:
+    """Return a Unix time as lists on paper show it, `2026-03-14 09:05`, in this machine's zone."""
+    return None if t is None else f"{datetime.fromtimestamp(t).astimezone():%Y-%m-%d %H:%M}"
 
 
 def score(value: float | None) -> str | None:

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.common.errors import BatmanError
+from core.common.errors import BatmanError, ProjectError
 from core.common.files import expand_user, leads_nowhere, safe_name, utf8_path
-from core.common.text import clean
+from core.common.text import clean, did_you_mean, sentence
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,41 @@ class Workspace:
         """
         runs = folders_with(self.runs_dir, "training_config.json")
         return sorted(runs, key=_changed, reverse=True)
+
+
+def project_path(workspace: Workspace, text: str) -> Path:
+    """Return the folder of the project that `text` means, which need not be there yet.
+
+    A path is taken from the current folder if there is a project, else from the workspace; a bare
+    name is a project of the workspace. Raises `BadName` for a name no folder can have.
+    """
+    given = expand_user(text)
+    if given.is_absolute() or text.startswith((".", "~")) or holds(given, "project.db"):
+        path = given.absolute()
+    elif "/" in text:
+        path = workspace.root / given
+    else:
+        return workspace.project_path(text)
+    # A last part of '..' or '.' names a folder too.
+    path = Path(os.path.normpath(path))
+    safe_name(path.name)
+    return path
+
+
+def find_project(workspace: Workspace, text: str) -> Path:
+    """Return the folder of the project that `text` means; it may be one that cannot be read.
+
+    Raises ProjectError that names the projects spelt most like it when there is none.
+    """
+    path = project_path(workspace, text)
+    if not holds(path, "project.db"):
+        names = [found.name for found in workspace.list_projects()]
+        guess = sentence(did_you_mean(path.name, [name for name in names if name != path.name]))
+        raise ProjectError(
+            f"There is no project at '{clean(str(path))}'.",
+            guess or "Create it with batman project create, or import with --create.",
+        )
+    return path
 
 
 def entries_of(parent: Path) -> list[os.DirEntry[str]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from core.common.errors import BadName, Cancelled, ImportFailed
 from core.common.files import safe_relative
 from core.common.full_disk import free_bytes, no_room_for
-from core.common.text import clean, plural, size
+from core.common.text import clean, size
 
 # Deflate reaches 1,032 : 1 on zeros. Photographs hardly shrink and annotations do by about 10,
 # so a data set stays far below this; what lies above was made to fill a disk.
@@ -84,7 +84,10 @@ def _checked(
 ) -> list[tuple[Path, zipfile.ZipInfo]]:
     infos = file.infolist()
     if len(infos) > MEMBERS:
-        raise ImportFailed(f"The archive '{name}' holds {plural(len(infos), 'file')}: too many.")
+        raise ImportFailed(
+            f"The archive '{name}' holds too many files: {len(infos):,}.",
+            f"At most {MEMBERS:,} are taken from one. Unpack it, and import the folder.",
+        )
     members = []
     for info in infos:
         shown = clean(info.filename)

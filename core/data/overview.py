@@ -10,8 +10,6 @@ from core.data.classes import ClassRow, list_classes
 from core.data.store import Project, ProjectSummary
 from core.data.store.sqlite_errors import stored_time
 
-SPLITS = ("train", "valid", "test")
-
 
 @dataclass(frozen=True)
 class ImportLine:
@@ -39,13 +37,11 @@ class Overview:
 
 def overview(project: Project, *, classes: int = 12) -> Overview:
     """Return the project at a glance, with at most `classes` classes."""
-    counts: dict[str | None, int] = dict(
-        project.db.execute("SELECT split, count(*) FROM v_images GROUP BY split").fetchall()
-    )
     largest = heapq.nlargest(classes, list_classes(project), key=lambda row: row.annotations)
+    summary = project.summary()
     return Overview(
-        summary=project.summary(),
-        splits={name: counts[name] for name in (*SPLITS, None) if counts.get(name)},
+        summary=summary,
+        splits=summary.splits,
         largest=tuple(largest),
         imports=import_lines(project),
     )

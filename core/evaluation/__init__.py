@@ -1,7 +1,7 @@
 """How good a trained model is, and where it goes wrong.
 
 Importing this package is light: `EvaluationResult` can be read by any process; `evaluate` loads
-torch, pycocotools and supervision when it is called.
+torch and COCO's metrics when it is called.
 """
 
 from __future__ import annotations

@@ -1,13 +1,8 @@
-"""COCO's metrics by pycocotools, on predictions in COCO's format.
-
-Imports pycocotools: for the process that evaluates.
-"""
+"""COCO's metrics on predictions in COCO's format, for the process that evaluates."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from core.evaluation.ground_truth import Truth
-from core.evaluation.metrics import Matches, mean_of
 from core.evaluation.result import SIZES
+from core.metrics import coco
+from core.metrics.boxes import Floats, Found, Ints, Objects
+from core.metrics.thresholds import Matches, matches_by_class, mean_of
 
 # COCO's own limit of predictions an image and class; also the one its published figures use.
 COCO_LIMIT = 100
-# Places in pycocotools' arrays: IoU 0.50 and 0.75 among 0.50:0.05:0.95, and the area ranges.
+# Places in COCO's arrays: IoU 0.50 and 0.75 among 0.50:0.05:0.95, and the area ranges.
 _IOU50, _IOU75, _ALL = 0, 5, 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CocoMetrics:
-    """pycocotools' arrays, read by class id, size of object and limit of predictions.
+    """COCO's arrays, read by class id, size of object and limit of predictions.
 
     `precision` is (10 IoUs, 101 recalls, K classes, 4 sizes, M limits), `recall` (10, K, 4, M),
     `scores` as precision; -1 where there is nothing to measure. Matching at IoU 0.5: `matches` has
@@ -93,80 +90,63 @@ def measure(truth: Truth, predictions: Sequence[dict[str, Any]], limit: int) -> 
     pixels) and score, in the order of their ids from 1. At most `limit` of an image and class
     count.
     """
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    images = [{"id": image["id"]} for image in truth.images]
-    categories = [{"id": number} for number in sorted(truth.category_of)]
-    records = [
-        {**found, "id": number, "iscrowd": 0, "area": found["bbox"][2] * found["bbox"][3]}
-        for number, found in enumerate(predictions, start=1)
-    ]
-    # pycocotools prints what it does.
-    with contextlib.redirect_stdout(io.StringIO()):
-        there, found = COCO(), COCO()
-        for coco, annotations in ((there, truth.annotations), (found, records)):
-            coco.dataset = {
-                "images": images,
-                "categories": categories,
-                "annotations": [dict(record) for record in annotations],
-            }
-            coco.createIndex()
-        evaluation = COCOeval(there, found, "bbox")
-        params = evaluation.params
-        params.imgIds = [image["id"] for image in images]
-        params.catIds = truth.category_of
-        params.maxDets = sorted({1, 10, COCO_LIMIT, limit})
-        evaluation.evaluate()
-        evaluation.accumulate()
-    # pycocotools sorts the categories: back to the order of the class ids.
-    order = [evaluation.params.catIds.index(number) for number in truth.category_of]
-    arrays = evaluation.eval
+    images = _Places(image["id"] for image in truth.images)
+    classes = _Places(truth.category_of)
+    objects = Objects(
+        images=images.of(truth.annotations, "image_id"),
+        classes=classes.of(truth.annotations, "category_id"),
+        boxes=_boxes(truth.annotations),
+        areas=_column(truth.annotations, "area"),
+        crowd=_column(truth.annotations, "iscrowd") != 0,
+    )
+    found = Found(
+        images=images.of(predictions, "image_id"),
+        classes=classes.of(predictions, "category_id"),
+        boxes=_boxes(predictions),
+        scores=_column(predictions, "score"),
+    )
+    limits = sorted({1, 10, COCO_LIMIT, limit})
+    measured = coco.measure(objects, found, len(images), len(classes), limits)
+    # The places of classes are in the order of their categories: back to that of the class ids.
+    order = [classes[number] for number in truth.category_of]
+    matching = measured.matching
+    paired = (matching.objects >= 0) & ~matching.ignored
+    ids = np.array([record["id"] for record in truth.annotations], dtype=np.int64)
+    matches = matches_by_class(objects, found, matching, len(classes))
+    partners = ids[matching.objects[paired]]
     return CocoMetrics(
-        precision=arrays["precision"][:, :, order],
-        recall=arrays["recall"][:, order],
-        scores=arrays["scores"][:, :, order],
-        limits=list(params.maxDets),
-        **_matched(evaluation.evalImgs, order, len(evaluation.params.imgIds)),
+        precision=measured.precision[:, :, order],
+        recall=measured.recall[:, order],
+        scores=measured.scores[:, :, order],
+        limits=limits,
+        matches=[matches[place] for place in order],
+        pairs=dict(zip((matching.found[paired] + 1).tolist(), partners.tolist(), strict=True)),
+        ignored=set((matching.found[matching.ignored] + 1).tolist()),
     )
 
 
-def _matched(
-    per_image: list[dict[str, Any] | None], order: list[int], images: int
-) -> dict[str, Any]:
-    """Read from pycocotools' matching at IoU 0.5, all sizes, what was right.
+class _Places:
+    """Where each id stands among all of its kind, from the least."""
 
-    Its list goes by class, then size, then image.
-    """
-    sizes = len(SIZES) + 1
-    pairs: dict[int, int] = {}
-    ignored: set[int] = set()
-    matches = []
-    for place in order:
-        scores: list[npt.NDArray[np.float64]] = []
-        hits: list[npt.NDArray[np.bool_]] = []
-        objects = 0
-        start = place * sizes * images
-        for entry in per_image[start : start + images]:
-            if entry is None:
-                continue
-            ids = np.asarray(entry["dtIds"], dtype=np.int64)
-            partners = np.asarray(entry["dtMatches"])[_IOU50].astype(np.int64)
-            matched = partners > 0
-            # A prediction on a crowd counts neither way.
-            counts = ~np.asarray(entry["dtIgnore"], dtype=bool)[_IOU50]
-            scores.append(np.asarray(entry["dtScores"], dtype=np.float64)[counts])
-            hits.append(matched[counts])
-            objects += int((~np.asarray(entry["gtIgnore"], dtype=bool)).sum())
-            both = matched & counts
-            pairs.update(zip(ids[both].tolist(), partners[both].tolist(), strict=True))
-            ignored.update(ids[~counts].tolist())
-        empty = np.zeros(0)
-        matches.append(
-            Matches(
-                np.concatenate(scores) if scores else empty,
-                np.concatenate(hits) if hits else empty.astype(bool),
-                objects,
-            )
-        )
-    return {"matches": matches, "pairs": pairs, "ignored": ignored}
+    def __init__(self, ids: Iterable[int]) -> None:
+        self._place = {number: place for place, number in enumerate(sorted(set(ids)))}
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def __getitem__(self, number: int) -> int:
+        return self._place[number]
+
+    def of(self, records: Sequence[dict[str, Any]], key: str) -> Ints:
+        """Return the places of what the records have under `key`."""
+        place = self._place
+        return np.fromiter((place[record[key]] for record in records), np.int64, len(records))
+
+
+def _column(records: Sequence[dict[str, Any]], key: str) -> Floats:
+    return np.fromiter((record[key] for record in records), np.float64, len(records))
+
+
+def _boxes(records: Sequence[dict[str, Any]]) -> Floats:
+    sides = (side for record in records for side in record["bbox"])
+    return np.fromiter(sides, np.float64, 4 * len(records)).reshape(-1, 4)

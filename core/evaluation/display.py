@@ -10,12 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from core.common.errors import BatmanError
 from core.data.images.class_colours import TRUTH, UNKNOWN, Colour, class_colours
+from core.data.labels.matching import as_boxes, overlaps
 from core.evaluation.result import Box, ClassResult, Confusion, EvaluationResult, WorstImage
+from core.late import late
 from core.plots.chart import COLOURS, Chart, Curve, Mark
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = late("numpy")
+
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 NOTHING = "background"
 # Values nearer to each other read the same in four digits.
 SAME = 5e-5
+# Boxes that share as much of their union are of one object, as the confusion matrix has it.
+SAME_PLACE = 0.5
 
 
 def protocol(result: EvaluationResult) -> str:
@@ -133,6 +141,27 @@ def mixups(confusion: Confusion) -> list[Mixup]:
                 share = count / total if labels[row] != NOTHING and total else None
                 found.append(Mixup(labels[row], labels[column], count, share))
     return sorted(found, key=lambda mixup: -mixup.count)
+
+
+def shows(image: WorstImage, mixup: Mixup) -> bool:
+    """Return whether an image has a mistake of a kind: boxes that share half of their union."""
+    missed = [box for box in image.truth if not box.right]
+    wrong = [box for box in image.predictions if not box.right]
+    if mixup.truth == NOTHING:
+        return any(
+            box.class_name == mixup.taken and not _at(box, missed, box.class_name) for box in wrong
+        )
+    objects = [box for box in missed if box.class_name == mixup.truth]
+    if mixup.taken == NOTHING:
+        return any(not _at(box, wrong, box.class_name) for box in objects)
+    return any(mixup.taken in _at(box, wrong, box.class_name) for box in objects)
+
+
+def _at(box: Box, others: Sequence[Box], but: str) -> set[str]:
+    """Return the classes of the boxes at the place of one, without the class `but`."""
+    iou = overlaps(as_boxes([box.bbox]), as_boxes([other.bbox for other in others]))[0]
+    return {other.class_name for other, share in zip(others, iou, strict=True)
+            if share >= SAME_PLACE and other.class_name != but}  # fmt: skip
 
 
 def boxes_in_order(image: WorstImage) -> list[Box]:

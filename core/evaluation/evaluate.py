@@ -32,12 +32,17 @@ from core.evaluation.result import (
     SizeResult,
     evaluation_folder,
 )
+from core.evaluation.training_pixels import decode_for_training
+from core.late import loading_beside
 from core.training.run.checkpoints import BEST, read_best
 from core.training.run.results import MAX_DETECTIONS, RESULTS_FILE
 
 if TYPE_CHECKING:
     from core.evaluation.coco import CocoMetrics
-    from core.models import Detector
+    from core.models.detector import Detector
+
+# What takes a second to load and is first needed when the predictions are there: for the plots.
+NEEDED_AFTERWARDS = ("matplotlib.figure", "matplotlib.backends.backend_agg")
 
 # How far an evaluation may lie from what training measured before a note says so.
 AGREEMENT = 1e-3
@@ -50,7 +55,7 @@ class EvaluationOptions:
     `target` is a run (folder or name) or a model file. `dataset` is a folder in Roboflow's COCO
     layout; None takes the run's own. `output` is the folder to write into; None takes
     `evaluation/<split>` in the run, or beside the model file. `worst` is how many of the worst
-    images to draw.
+    images to draw. `backend` is one of `core.models.backend`.
     """
 
     target: str | Path
@@ -61,6 +66,7 @@ class EvaluationOptions:
     batch_size: int | None = None
     classes: Sequence[str] | None = None
     worst: int = 24
+    backend: str = "auto"
 
 
 def evaluate(
@@ -73,19 +79,28 @@ def evaluate(
     for a missing run, model, split or image, classes that do not match, and Cancelled; the earlier
     evaluation stands then.
     """
-    from core.models import find_checkpoint, load_detector
+    from core.models.backend import open_model
+    from core.models.find import find_checkpoint
 
     checkpoint = find_checkpoint(options.target)
     dataset = options.dataset or _own_dataset(checkpoint.parent)
     output = (options.output or evaluation_folder(checkpoint.parent, options.split)).absolute()
     started = time.monotonic()
     progress(Progress("loading the model", 0, None))
-    detector = load_detector(
-        checkpoint, device=options.device, batch_size=options.batch_size, classes=options.classes
+    detector, notes = open_model(
+        checkpoint,
+        backend=options.backend,
+        device=options.device,
+        batch_size=options.batch_size,
+        classes=options.classes,
+        report=progress,
+        cancelled=cancelled,
     )
     truth = read_truth(dataset, options.split, detector.classes)
+    truth.notes.extend(notes)
     clock = time.monotonic()
-    predictions = predict_split(detector, truth, progress, cancelled)
+    with loading_beside(*NEEDED_AFTERWARDS):
+        predictions = predict_split(detector, truth, progress, cancelled)
     speed = len(truth.images) / max(time.monotonic() - clock, 1e-9)
     progress(Progress("measuring", 0, None))
     from core.evaluation.coco import measure
@@ -119,8 +134,6 @@ def predict_split(
     from core.models.prefetch import in_batches
 
     def load(image: dict[str, Any]) -> tuple[Any, tuple[int, int]]:
-        from rfdetr.datasets.io_utils import decode_pil_image
-
         path = truth.folder / image["file_name"]
         try:
             with open_picture(path) as opened:
@@ -130,7 +143,7 @@ def predict_split(
                 turn = turn_for_boxes(orientation_of(opened), recorded, opened.size)
             # As rfdetr reads images for validation, down to the decoder; and turned as its boxes
             # are, which training has done with its own data set.
-            picture = turned(decode_pil_image(path)[0], turn)
+            picture = turned(decode_for_training(path), turn)
         except Exception as error:  # missing, damaged, of an unknown kind: Pillow raises many
             why = why_broken(path) or str(error)
             raise BatmanError(
@@ -213,8 +226,9 @@ def _result(
 ) -> EvaluationResult:
     from core.evaluation import coco, pictures
     from core.evaluation.confusion import confusion
-    from core.evaluation.metrics import best_common, best_f1
     from core.evaluation.worst_images import worst_images
+    from core.evaluation.wrong_images import save_mistakes
+    from core.metrics.thresholds import best_common, best_f1
 
     common = best_common(metrics.matches)
     per_class = []
@@ -235,6 +249,7 @@ def _result(
     overall: dict[str, Any] = metrics.summary()
     table = confusion(truth, predictions, metrics, detector.classes, common.threshold)
     worst = worst_images(truth, predictions, metrics, detector.classes, common.threshold)
+    save_mistakes(working, worst)
     worst = worst[: options.worst]
     class_ids = model_class_ids(checkpoint)
     colours = class_colours(detector.classes, class_ids)

@@ -11,10 +11,10 @@ from typing import Any
 from core.common.errors import BatmanError, ClassError
 from core.common.files import read_json
 from core.common.text import clean, plural
+from core.data.importers.coco.id_map import meant_by, number_of
 from core.data.importers.coco.json_lists import BadRecord
 from core.data.importers.coco.records import flag_of, key_of, shape_of
 from core.data.importers.coco.shape_area import object_area
-from core.data.importers.id_map import meant_by, number_of
 
 ANNOTATIONS = "_annotations.coco.json"
 _ALSO = {"valid": ("valid", "val", "validation"), "val": ("valid", "val", "validation")}

@@ -8,7 +8,6 @@ from pathlib import Path
 from core.common.progress import Report
 from core.evaluation.evaluate import EvaluationOptions
 from core.processes.job import run_job
-from core.training.launch.local import require_trainer
 
 MODULE = "core.evaluation"
 
@@ -29,7 +28,9 @@ class EvaluationProcess:
         Raises Cancelled after `cancel`, the BatmanError that the child tells of, and RunError
         with its last output when it died.
         """
-        require_trainer()
+        from core.models.backend import require_model
+
+        require_model(self._options.target)
         stopped = self._cancelled.is_set
         end = run_job(MODULE, self._options, progress, stopped, name="The evaluation")
         return Path(end["folder"])

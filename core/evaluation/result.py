@@ -87,7 +87,7 @@ class WorstImage(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Confusion(msgspec.Struct, kw_only=True, frozen=True):
-    """How often an object of a class (row) was taken for another (column), by supervision.
+    """How often an object of a class (row) was taken for another (column), as supervision counts.
 
     The last row counts predictions where there is nothing, the last column objects not found.
     """

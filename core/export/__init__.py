@@ -5,7 +5,20 @@ Importing this package is light; torch, rfdetr and onnxruntime come in when `exp
 
 from __future__ import annotations
 
-from core.export.export import ExportedFile, ExportOptions, ExportReport, export
+from core.export.export import (
+    ExportedFile,
+    ExportOptions,
+    ExportReport,
+    FailedFormat,
+    export,
+)
 from core.export.naming import check_classes
 
-__all__ = ["ExportOptions", "ExportReport", "ExportedFile", "check_classes", "export"]
+__all__ = [
+    "ExportOptions",
+    "ExportReport",
+    "ExportedFile",
+    "FailedFormat",
+    "check_classes",
+    "export",
+]

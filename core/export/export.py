@@ -5,29 +5,27 @@ The heavy libraries are imported inside functions.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.common.errors import BatmanError, Cancelled, ExportFailed
-from core.common.files import read_json, write_json
+from core.common.errors import BatmanError, Cancelled, DiskFull, ExportFailed
+from core.common.files import write_json
 from core.common.progress import Cancelled as IsCancelled
 from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import folder_beside, put_in_place
-from core.common.text import clean
-from core.data.images.class_colours import model_class_ids
+from core.common.text import clean, plural
+from core.export.check_images import IMAGES, load_images, validation_images
+from core.export.facts import describe
 from core.export.formats import DEFAULT, FORMATS, Format, require_formats
 from core.export.naming import check_classes
-from core.export.verify import IMAGES
 from core.privacy.secrets import redact, redact_forms, redact_tree
-from core.training.run.checkpoints import BEST, read_best
-from core.training.run.results import RESULTS_FILE
+from core.training.run_list.outputs import remember
 
 if TYPE_CHECKING:
     from core.export.verify import Difference
-    from core.models.pytorch import TorchDetector
 
 FACTS = "batman.json"
 CARD = "MODEL_CARD.md"
@@ -57,7 +55,8 @@ class ExportedFile:
     """A file of the export and how far its model is from the original's.
 
     `scores` and `boxes` are the largest differences, 0 to 1; `pixels` the box's in pixels at the
-    model's image size. Neither was above `tolerance`.
+    model's image size. Neither was above `tolerance`. On `tied` of the `images` queries of the
+    model score the same, and it took them in another order: see `core.export.verify`.
     """
 
     name: str
@@ -68,11 +67,24 @@ class ExportedFile:
     pixels: float
     images: int
     tolerance: float
+    tied: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFormat:
+    """A format that could not be written or does not agree, why, and what to do."""
+
+    format: str
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was exported. `checked_on` says which images both models looked at."""
+    """What was exported, and what of it `failed`.
+
+    `checked_on` says which images both models looked at.
+    """
 
     output: Path
     files: list[ExportedFile]
@@ -81,6 +93,7 @@ class ExportReport:
     resolution: int
     checked_on: str
     warnings: list[str] = field(default_factory=list)
+    failed: list[FailedFormat] = field(default_factory=list)
 
 
 def export(
@@ -89,12 +102,13 @@ def export(
     """Export a model and return how its files compare with it.
 
     The folder gets the model in each format, `batman.json` (class names, preprocessing, image
-    size) and `MODEL_CARD.md`; it takes its place only when every file has been checked. Raises
-    ExportFailed when a file differs by more than the tolerance, when the folder holds something
-    else, or a format is unknown, cannot be written or cannot be checked here; ClassError for class
-    names that do not fit; RunError for a missing or broken checkpoint; Cancelled.
+    size) and `MODEL_CARD.md`; it takes its place only when every file has been checked. Formats
+    that cannot be written, or differ by more than the tolerance, are left out and reported. Raises
+    ExportFailed when that is true of all, or when an earlier export would lose such a format; when
+    the folder holds something else, or a format is unknown or cannot be checked here; ClassError
+    for class names that do not fit; RunError for a missing or broken checkpoint; Cancelled.
     """
-    from core.export import verify
+    from core.export.verify import require_agreement
     from core.export.write import write_model
     from core.models.find import WEIGHTS, find_checkpoint
     from core.models.pytorch import TorchDetector
@@ -108,33 +122,36 @@ def export(
     progress(Progress("loading the model", 0, None))
     original = TorchDetector.open(source, device="cpu")
     names, warnings = check_classes(original.classes, options.classes)
-    folder = options.images or _validation_images(source.parent)
-    images, checked_on = verify.load_images(folder, options.verify_images, original.resolution)
+    folder = options.images or validation_images(source.parent)
+    images, checked_on = load_images(folder, options.verify_images, original.resolution)
     output = options.output.absolute()
-    facts = _facts(original, source, names)
+    facts = describe(original, source, names)
     try:
         with folder_beside(output) as working:
             # Formats without a place for notes are read with what lies beside them.
             write_json(working / FACTS, redact_tree(facts, redact_forms))
             files: list[ExportedFile] = []
+            failed: list[FailedFormat] = []
             for number, kind in enumerate(formats):
                 if cancelled():
                     raise Cancelled("The export was cancelled.")
-                progress(Progress(f"writing {kind.name}", number, len(formats)))
-                path = write_model(kind, original, source, facts, working)
-                progress(Progress(f"checking {kind.name}", number, len(formats)))
-                tolerance = kind.tolerance if options.tolerance is None else options.tolerance
-                difference = _verify(original, path, images, names)
-                if not difference.largest <= tolerance:
-                    raise ExportFailed(
-                        f"{path.name} does not agree with the original: scores differ by up to "
-                        f"{difference.scores:.2g} and boxes by {difference.pixels:.2g} pixels, "
-                        f"and {tolerance:g} is allowed. Nothing was exported.",
-                        "Report it with the versions of torch, rfdetr and "
-                        f"{kind.title}'s packages.",
+                at = (number, len(formats))
+                try:
+                    progress(Progress(f"writing {kind.name}", *at))
+                    path = write_model(kind, original, source, facts, working)
+                    progress(Progress(f"checking {kind.name}", *at))
+                    tolerance = kind.tolerance if options.tolerance is None else options.tolerance
+                    difference = require_agreement(
+                        original, path, kind.title, images, names, tolerance
                     )
-                files.append(_described(path, kind, difference, tolerance))
-            progress(Progress("writing the model card", len(files), len(formats)))
+                    files.append(_described(path, kind, difference, tolerance))
+                except (Cancelled, DiskFull):
+                    raise
+                except BatmanError as error:
+                    failed.append(FailedFormat(kind.name, error.message, error.hint))
+                    _remove(kind, working)
+            _refuse(failed, files, output)
+            progress(Progress("writing the model card", len(formats), len(formats)))
             facts["files"] = [asdict(file) for file in files]
             facts["checked_on"] = checked_on
             write_json(working / FACTS, redact_tree(facts, redact_forms))
@@ -145,6 +162,8 @@ def export(
             f"'{clean(str(output))}' cannot be written: {clean(str(error))}.",
             "Free some space, or choose another folder.",
         ) from error
+    formats_said = ", ".join(file.format for file in files)
+    forgotten = remember(source, "export", output, {"as": formats_said})
     return ExportReport(
         output=output,
         files=files,
@@ -152,7 +171,12 @@ def export(
         model=original.model_size,
         resolution=original.resolution,
         checked_on=checked_on,
-        warnings=warnings,
+        warnings=[
+            *warnings,
+            *(_tied(file) for file in files if file.tied),
+            *([forgotten] if forgotten else []),
+        ],
+        failed=failed,
     )
 
 
@@ -176,77 +200,34 @@ def _is_export(folder: Path) -> bool:
     return (folder / FACTS).is_file() and {path.name for path in folder.iterdir()} <= own
 
 
-def _validation_images(run: Path) -> Path | None:
-    from core.training.config.options import TrainingConfig
-
-    try:
-        dataset = TrainingConfig.load(run / "training_config.json").dataset_dir(run)
-    except BatmanError:
-        dataset = run / "dataset"
-    return next((dataset / s for s in ("valid", "test") if (dataset / s).is_dir()), None)
-
-
-def _facts(detector: TorchDetector, source: Path, names: Sequence[str]) -> dict[str, Any]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    from core.models.sizes import MODELS
-
-    try:
-        ours = version("batman-tui")
-    except PackageNotFoundError:
-        ours = "from source"
-    spec = MODELS.get(detector.model_size)
-    return {
-        "format": 1,
-        "model": detector.model_size,
-        "rfdetr_class": type(detector.rfdetr).__name__,
-        "licence": spec.licence if spec else "see rfdetr",
-        "classes": list(names),
-        "class_ids": model_class_ids(source),
-        "resolution": detector.resolution,
-        "num_select": detector.num_select,
-        "preprocessing": detector.preprocessing(),
-        "source": {"checkpoint": f"{source.parent.name}/{source.name}"},
-        "training": _training(source),
-        "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "batman_version": ours,
-        "rfdetr_version": version("rfdetr"),
-    }
+def _refuse(failed: Sequence[FailedFormat], files: Sequence[ExportedFile], output: Path) -> None:
+    """Raise ExportFailed where what failed leaves nothing to write, or would cost what is there."""
+    for one in failed:
+        file = FORMATS[one.format].file
+        if files and not (output / file).exists():
+            continue
+        kept = f" The earlier {file} is kept." if files else ""
+        way = "Leave the format out, or choose a new folder." if files else ""
+        others = [f"{other.message} {other.hint}" for other in failed if other is not one]
+        hint = " ".join(part for part in (one.hint, way, *others) if part)
+        raise ExportFailed(f"{one.message} Nothing was exported.{kept}", hint)
 
 
-def _training(source: Path) -> dict[str, Any]:
-    """Return what the run says about its best checkpoint; empty for any other file."""
-    try:
-        results = read_json(source.with_name(RESULTS_FILE))
-    except BatmanError:
-        return {}
-    if source.name != BEST or not isinstance(results, dict):
-        return {}
-    epoch, metrics = results.get("best_epoch"), results.get("best")
-    said = read_best(source)
-    if said is not None and said.epoch and said.epoch != epoch:  # copied while it trained
-        epoch, metrics = said.epoch, said.record
-    return {
-        "run": results.get("run"),
-        "best_epoch": epoch,
-        "dataset_fingerprint": results.get("dataset_fingerprint"),
-        "metrics": metrics,
-    }
+def _remove(kind: Format, folder: Path) -> None:
+    """Remove what was written of a format; what lies beside it and does not belong to it stays."""
+    for name in (kind.file, *kind.beside, kind.name):
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
-def _verify(
-    original: TorchDetector, path: Path, images: Sequence[Any], names: Sequence[str]
-) -> Difference:
-    from core.export import verify
-    from core.models import load_detector
-
-    exported = load_detector(path, device="cpu")
-    if exported.classes != list(names) or exported.resolution != original.resolution:
-        raise ExportFailed(
-            f"{path.name} says it has the classes {', '.join(map(clean, exported.classes))} at "
-            f"{exported.resolution} pixels, which is not what was exported."
-        )
-    return verify.compare(original, exported, images)
+def _tied(file: ExportedFile) -> str:
+    return (
+        f"{file.name}: in {file.tied} of {plural(file.images, 'image')} the model scores several "
+        "queries the same, and it takes them in another order. In that order it agrees."
+    )
 
 
 def _described(path: Path, kind: Format, difference: Difference, tolerance: float) -> ExportedFile:
@@ -261,6 +242,7 @@ def _described(path: Path, kind: Format, difference: Difference, tolerance: floa
         pixels=difference.pixels,
         images=difference.images,
         tolerance=tolerance,
+        tied=difference.tied,
     )
 
 
@@ -273,7 +255,8 @@ def _write_card(folder: Path, facts: dict[str, Any], files: Sequence[ExportedFil
             "name": file.name,
             "bytes": file.bytes,
             "checked": f"largest difference to the original on {facts['checked_on']}: scores "
-            f"{file.scores:.1e}, boxes {file.pixels:.1e} pixels",
+            f"{file.scores:.1e}, boxes {file.pixels:.1e} pixels"
+            + (f" (in {plural(file.tied, 'image')} queries tie)" if file.tied else ""),
         }
         for file in files
     ]

@@ -16,6 +16,7 @@ from typing import Any
 from core.common.errors import ExportFailed
 from core.common.text import clean, did_you_mean, sentence
 from core.export.tolerance import TF32_TOLERANCE, TOLERANCE
+from core.processes.installation import how_to_install
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Format:
     """A format of exported models.
 
     `file` is the model's name in the export's folder and `beside` what belongs to it. Writing and
-    checking needs the Python packages `modules`, which `install` brings. A check passes where
-    nothing differs by more than `tolerance`. `settings` go to `RFDETR.export`.
+    checking needs the Python packages `modules`, which the requirement `install` brings. A check
+    passes where nothing differs by more than `tolerance`. `settings` go to `RFDETR.export`.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Format:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-_EXTRA = "pip install 'batman-tui[train]'"
+_EXTRA = "batman-tui[train]"
 
 FORMATS: Mapping[str, Format] = {
     kind.name: kind
@@ -49,7 +50,7 @@ FORMATS: Mapping[str, Format] = {
             "OpenVINO",
             "model.xml",
             ("openvino",),
-            "pip install 'openvino>=2024,<2027'",
+            "openvino>=2024,<2027",
             beside=("model.bin",),
             settings={"openvino_precision": "float32"},
         ),
@@ -58,21 +59,21 @@ FORMATS: Mapping[str, Format] = {
             "LiteRT",
             "model.tflite",
             ("litert_torch", "ai_edge_litert"),
-            "pip install 'litert-torch>=0.9.4,<1'",
+            "litert-torch>=0.9.4,<1",
         ),
         Format(
             "tflite",
             "TensorFlow Lite",
             "model_fp32.tflite",
             ("onnx2tf", "tensorflow"),
-            "pip install 'rfdetr[tflite]' (Python 3.12 only)",
+            "rfdetr[tflite]; python_version == '3.12'",
         ),
         Format(
             "executorch",
             "ExecuTorch",
             "model.pte",
             ("executorch",),
-            "pip install 'executorch>=1.3,<1.4'",
+            "executorch>=1.3,<1.4",
             settings={"backend": "xnnpack"},
         ),
         Format(
@@ -80,7 +81,7 @@ FORMATS: Mapping[str, Format] = {
             "TensorRT",
             "model.trt",
             ("tensorrt", "polygraphy"),
-            "pip install 'rfdetr[tensorrt]'",
+            "rfdetr[tensorrt]",
             tolerance=TF32_TOLERANCE,
             settings={"fp16": False},
         ),
@@ -89,7 +90,7 @@ FORMATS: Mapping[str, Format] = {
             "Core ML",
             "model.mlpackage",
             ("coremltools",),
-            "pip install 'coremltools>=8,<10'",
+            "coremltools>=8,<10",
             settings={"coreml_precision": "float32"},
         ),
     )
@@ -112,23 +113,30 @@ def require_formats(names: Sequence[str]) -> list[Format]:
                 f"There is no format '{clean(name)}'.",
                 f"{sentence(guess)} Formats: {', '.join(FORMATS)}.".strip(),
             )
-        _require(kind)
+        lack = lack_of(kind)
+        if lack is not None:
+            raise lack
         found[name] = kind
     if not found:
         raise ExportFailed("No format was chosen.", f"Formats: {', '.join(FORMATS)}.")
     return list(found.values())
 
 
-def _require(kind: Format) -> None:
+def lack_of(kind: Format) -> ExportFailed | None:
+    """Return why a format cannot be written and checked on this machine, None if it can.
+
+    Packages are looked for and not imported.
+    """
     if kind.name == "coreml" and sys.platform != "darwin":
-        raise ExportFailed(
+        return ExportFailed(
             "Core ML models run on macOS only, so that an export could not be checked here.",
             "Export on a Mac, or export onnx and convert it there.",
         )
     missing = [name for name in kind.modules if importlib.util.find_spec(name) is None]
     if missing:
-        raise ExportFailed(
+        return ExportFailed(
             f"{kind.title} needs {' and '.join(missing)}, which "
             f"{'is' if len(missing) == 1 else 'are'} not installed.",
-            f"Install with: {kind.install}",
+            f"Install with: {how_to_install(kind.install)}",
         )
+    return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.common.errors import ExportFailed
 from core.common.text import clean
 from core.export.formats import Format
+from core.processes.installation import how_to_install
 
 if TYPE_CHECKING:
     from core.models.pytorch import TorchDetector
@@ -87,7 +88,7 @@ def _convert(kind: Format, source: Path, facts: Mapping[str, Any], folder: Path)
         raise ExportFailed(
             f"{kind.title} needs a package that is not installed or does not fit: "
             f"{clean(str(error))[:300]}",
-            f"Install with: {kind.install}",
+            f"Install with: {how_to_install(kind.install)}",
         ) from error
     except OSError:
         raise

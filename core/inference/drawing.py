@@ -9,8 +9,7 @@ from PIL import Image
 
 from core.data.images.class_colours import Colour
 from core.data.images.draw_boxes import DrawnBox, draw_boxes
-from core.models import Prediction
-from core.models.detector import Pixels
+from core.models.detector import Pixels, Prediction
 
 
 def draw_predictions(
@@ -18,18 +17,19 @@ def draw_predictions(
     found: Prediction,
     classes: Sequence[str],
     colours: Mapping[str, Colour],
-    tracks: Sequence[int] | None = None,
+    tracks: Sequence[int | None] | None = None,
 ) -> Pixels:
     """Return a copy of `image` (RGB) with what was found drawn on it, the surest on top.
 
     `classes` are the model's, `colours` theirs by name. A label has the class and the score,
-    with the track's number before them where there are `tracks`.
+    with the track's number before them where it is on one of the `tracks`.
     """
     picture = Image.fromarray(image)
     boxes = []
     for place in reversed(range(len(found))):
         name = classes[int(found.class_ids[place])]
-        number = "" if tracks is None else f"#{tracks[place]} "
+        track = None if tracks is None else tracks[place]
+        number = "" if track is None else f"#{track} "
         left, top, right, bottom = found.boxes[place].tolist()
         label = f"{number}{name} {found.scores[place]:.2f}"
         boxes.append(DrawnBox((left, top, right, bottom), colours[name], label))

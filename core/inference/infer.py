@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +22,22 @@ from core.common.progress import Progress, Report, never, nothing
 from core.common.temporary import file_beside, sweep
 from core.common.text import clean, did_you_mean, plural, sentence
 from core.data.images.class_colours import class_colours, model_class_ids
-from core.data.images.deep_pictures import is_deep
-from core.data.images.exif_orientation import orientation_of, turned
-from core.data.images.picture_files import has_several, open_picture, why_broken
+from core.data.images.picture_files import Unreadable, read_picture
 from core.inference.inputs import Names, Skipped, Source, find_sources
 from core.inference.options import InferenceOptions, InferenceSummary
+from core.processes.garbage_collector import only_new
+from core.training.run_list.outputs import remember
 
 if TYPE_CHECKING:
     from core.inference.records import RecordWriter
     from core.inference.tracking import Tracker
-    from core.models import Detector, Prediction
+    from core.models.backend import Opened
+    from core.models.detector import Prediction
+    from core.models.prefetch import InTurn
 
 ANNOTATED = "annotated"
+# Frames of a video that wait before each stage: 6 MB each at 1080p.
+_BESIDE = 3
 
 
 def infer(
@@ -51,8 +56,8 @@ def infer(
     if not sources:
         raise _nothing_left(skipped)
     progress(Progress("loading the model", 0, None))
-    detector = _load(options)
-    session = _Session(options, detector, progress, cancelled)
+    opened = _load(options, progress, cancelled)
+    session = _Session(options, opened, progress, cancelled)
     try:
         with naming_full_disk(options.output):
             session.make(options.output)
@@ -88,7 +93,8 @@ def limits(
 
 
 def _check(options: InferenceOptions) -> None:
-    for name, value in [("", options.confidence), *options.thresholds.items()]:
+    asked = [("", options.confidence), *options.thresholds.items()]
+    for name, value in [*asked, *([("", options.keep)] if options.keep is not None else [])]:
         if not 0 <= value <= 1:
             of = f" of '{clean(name)}'" if name else ""
             raise BatmanError(f"The confidence{of} must lie between 0 and 1, not {value:g}.")
@@ -98,22 +104,28 @@ def _check(options: InferenceOptions) -> None:
         raise BatmanError(f"The batch size must be at least 1, not {options.batch_size}.")
 
 
-def _load(options: InferenceOptions) -> Detector:
-    from core.models import load_detector
+def _load(options: InferenceOptions, progress: Report, cancelled: IsCancelled) -> Opened:
+    from core.models.backend import open_model
 
-    def load(classes: Sequence[str] | None) -> Detector:
-        return load_detector(
-            options.target, device=options.device, batch_size=options.batch_size, classes=classes
+    def load(classes: Sequence[str] | None) -> Opened:
+        return open_model(
+            options.target,
+            backend=options.backend,
+            device=options.device,
+            batch_size=options.batch_size,
+            classes=classes,
+            report=progress,
+            cancelled=cancelled,
         )
 
     try:
-        detector = load(options.classes)
+        opened = load(options.classes)
     except ClassError:
         if options.classes is not None or options.spare_classes is None:
             raise
-        detector = load(options.spare_classes)
-    detector.optimise = options.optimise
-    return detector
+        opened = load(options.spare_classes)
+    opened.detector.optimise = options.optimise
+    return opened
 
 
 def _nothing_left(skipped: Sequence[Skipped]) -> BatmanError:
@@ -131,13 +143,18 @@ class _Session:
     def __init__(
         self,
         options: InferenceOptions,
-        detector: Detector,
+        opened: Opened,
         progress: Report,
         cancelled: IsCancelled,
     ) -> None:
+        detector, self.notes = opened
         self.options, self.detector = options, detector
         self.progress, self.cancelled = progress, cancelled
         self.least = limits(detector.classes, options.confidence, options.thresholds)
+        # What is written; never less than what counts.
+        self.kept = self.least
+        if options.keep is not None:
+            self.kept = np.minimum(self.least, np.float32(options.keep))
         self.colours = class_colours(detector.classes, model_class_ids(detector.path))
         self.folder = options.output / ANNOTATED
         self.names = Names()
@@ -172,6 +189,13 @@ class _Session:
             if not self.frames:
                 raise _nothing_left(skipped)
         detector = self.detector
+        facts = {"images": self.images, "videos": self.videos, "detections": self.counts.total()}
+        said = {name: count for name, count in facts.items() if count or name == "detections"}
+        forgotten = remember(
+            detector.path, "inference", options.output, {**said, "from": options.confidence}
+        )
+        if forgotten:
+            skipped.append(Skipped(str(options.output), f"is not listed with the run: {forgotten}"))
         return InferenceSummary(
             checkpoint=detector.path,
             output=self.options.output,
@@ -188,6 +212,8 @@ class _Session:
             tracks=self.tracks if self.options.track else None,
             skipped=skipped,
             seconds=time.monotonic() - started,
+            kind=detector.kind,
+            notes=self.notes,
         )
 
     def _look_at_images(
@@ -210,10 +236,11 @@ class _Session:
             if good:
                 sizes = [(pixels.shape[1], pixels.shape[0]) for _, pixels, _ in good]
                 scaled = np.stack([small for _, _, small in good])
-                seen = self.detector.predict_prepared(scaled, sizes, float(self.least.min()))
+                seen = self.detector.predict_prepared(scaled, sizes, float(self.kept.min()))
                 for (source, pixels, _), size, everything in zip(good, sizes, seen, strict=True):
                     found = self._strong(everything)
-                    records.add(source.name, size, found, source=source.path)
+                    kept = everything.keep(everything.scores >= self.kept[everything.class_ids])
+                    records.add(source.name, size, kept, source=source.path)
                     self._count(found)
                     if self.options.annotate:
                         self._save_picture(source.name, self._drawn(pixels, found))
@@ -228,22 +255,16 @@ class _Session:
     def _load_image(self, source: Source) -> tuple[Any, Any] | str:
         """Return the image upright as RGB and scaled for the model, or why it cannot be read."""
         try:
-            with open_picture(source.path) as opened:
-                if is_deep(opened.mode):
-                    return (
-                        f"has more than 8 bits a channel ({opened.mode}) and would be seen white: "
-                        "convert it with the contrast that matters"
-                    )
-                if has_several(opened):
-                    self.several.append(source.path)
-                picture = turned(opened.convert("RGB"), orientation_of(opened))
-        except Exception as error:  # Pillow raises many kinds for damaged and oversized files
-            text = why_broken(source.path) or str(error) or type(error).__name__
-            text = "it is none" if "cannot identify" in text else text
-            return f"cannot be read as an image: {clean(text)[:200]}"
+            picture, several = read_picture(source.path)
+        except Unreadable as error:
+            return str(error)
+        if several:
+            self.several.append(source.path)
         return np.asarray(picture), self.detector.prepare(picture)
 
-    def _drawn(self, pixels: Any, found: Prediction, tracks: Sequence[int] | None = None) -> Any:
+    def _drawn(
+        self, pixels: Any, found: Prediction, tracks: Sequence[int | None] | None = None
+    ) -> Any:
         from core.inference.drawing import draw_predictions
 
         return draw_predictions(pixels, found, self.detector.classes, self.colours, tracks)
@@ -264,7 +285,8 @@ class _Session:
     def _look_at_video(self, source: Source, records: RecordWriter, skipped: list[Skipped]) -> None:
         from core.data.images import video
         from core.inference import tracking
-        from core.models.prefetch import in_batches
+        from core.inference.records import HeldBack, Place
+        from core.models.prefetch import Ahead, InTurn, in_batches
 
         try:
             reader = video.VideoReader(source.path)
@@ -274,15 +296,18 @@ class _Session:
             skipped.append(_skipped(source.path, error))
             return
         stage = f"video {clean(source.name)}"
-        weakest = float(self.least.min())
+        weakest = float(self.kept.min())
         tracker = None
         every = self.options.frame_interval
         if self.options.track:
             tracker = tracking.Tracker(
                 reader.rate / every,
-                weakest if self.options.track_start is None else self.options.track_start,
+                float(self.least.min())
+                if self.options.track_start is None
+                else self.options.track_start,
                 self.options.track_buffer,
                 self.options.track_overlap,
+                doubles=True,
             )
             weakest = min(weakest, tracking.LOW_SCORE)
         seen_tracks: set[int] = set()
@@ -291,39 +316,50 @@ class _Session:
         with ExitStack() as stack:
             stack.callback(reader.close)
             writer = None
+            held = HeldBack(records)
             if self.options.annotate:
                 target = self._target(Path(source.name).with_suffix(".mp4").as_posix())
                 writer = stack.enter_context(video.VideoWriter(target, reader))
+            # Decoding, scaling, the network with what follows objects, drawing and encoding go on
+            # side by side, each on other frames.
+            encoding = stack.enter_context(InTurn("encode", _BESIDE))
+            drawing = stack.enter_context(InTurn("draw", _BESIDE))
             frames = _noting_damage(reader, skipped)
             if not writer:
                 frames = (frame for frame in frames if not frame.number % every)
+            frames = stack.enter_context(Ahead(frames, _BESIDE))
+            collect = stack.enter_context(only_new())
             for batch in in_batches(frames, self._load_frame, self.detector.batch_size):
                 self._stop_if_cancelled()
                 looked = [loaded for _, loaded in batch if loaded[1] is not None]
                 predictions = iter(self._predict(looked, weakest))
                 for frame, (pixels, scaled) in batch:
-                    tracks = None
+                    tracks: Sequence[int | None] | None = None
                     if scaled is None:
                         found, tracks = self._between(tracker, frame.number)
                     else:
                         found = next(predictions)
                         if tracker:
-                            found, tracks = tracker.update(found)
-                    strong = found.scores >= self.least[found.class_ids]
-                    found = self._strong(found)
-                    if tracks is not None:
-                        tracks = [t for t, keep in zip(tracks, strong, strict=True) if keep]
-                        seen_tracks.update(tracks)
+                            tracks, earlier = tracker.update(found)
+                            held.release(earlier)
+                    kept = found.scores >= self.kept[found.class_ids]
                     if scaled is not None:
                         size = pixels.shape[1], pixels.shape[0]
-                        records.add(
-                            source.name, size, found,
-                            source=source.path, frame=frame.number, time=frame.time, tracks=tracks,
-                        )  # fmt: skip
+                        place = Place(source.name, size, source.path, frame.number, frame.time)
+                        held.add(place, found, kept, tracks)
+                    found, tracks = found.keep(kept), _of(tracks, kept)
+                    strong = found.scores >= self.least[found.class_ids]
+                    found, tracks = found.keep(strong), _of(tracks, strong)
+                    seen_tracks.update(track for track in tracks or () if track is not None)
+                    if scaled is not None:
                         self._count(found)
                     if writer:
-                        writer.write(self._drawn(pixels, found, tracks), frame.pts)
+                        drawn = partial(self._drawn, pixels, found, tracks)
+                        write = partial(writer.write, pts=frame.pts)
+                        drawing.do(partial(_pass_on, drawn, write, encoding))
                 self.progress(Progress(stage, batch[-1][0].number + 1, reader.total))
+                collect()
+            held.release()
         if self.frames == before and not any(item.path == str(source.path) for item in skipped):
             skipped.append(Skipped(str(source.path), "holds no frame"))
         self.videos += self.frames > before
@@ -342,9 +378,11 @@ class _Session:
         scaled = np.stack([small for _, small in looked])
         return self.detector.predict_prepared(scaled, sizes, weakest)
 
-    def _between(self, tracker: Tracker | None, frame: int) -> tuple[Prediction, list[int] | None]:
+    def _between(
+        self, tracker: Tracker | None, frame: int
+    ) -> tuple[Prediction, Sequence[int] | None]:
         """Return what to draw on a frame that is not looked at."""
-        from core.models import Prediction
+        from core.models.detector import Prediction
 
         if tracker is None:
             return Prediction.none(), None
@@ -374,6 +412,16 @@ class _Session:
         if self.cancelled():
             done = plural(self.frames, "image or frame", "images and frames")
             raise Cancelled(f"Stopped after {done}.")
+
+
+def _of(tracks: Sequence[int | None] | None, keep: Any) -> Sequence[int | None] | None:
+    """Return the numbers of the detections that are kept."""
+    return None if tracks is None else [t for t, kept in zip(tracks, keep, strict=True) if kept]
+
+
+def _pass_on(make: Callable[[], Any], take: Callable[[Any], None], taker: InTurn) -> None:
+    made = make()
+    taker.do(lambda: take(made))
 
 
 def _noting_damage(reader: Any, skipped: list[Skipped]) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.common.workspace import Workspace
 from core.inference.inputs import Skipped
 
 # Frames (of a film of 30 a second) for which an object that is not seen is waited for, and the
@@ -28,7 +30,9 @@ class InferenceOptions:
     video only: with the tracked objects where they should be by then (`predict`) or were last, and
     without any box where nothing is tracked. `track_start`, `track_buffer` and `track_overlap` are
     the tracker's: see `core.inference.tracking.Tracker`. `optimise` lets the network be rewritten
-    for speed after some batches.
+    for speed after some batches. With `keep`, weaker detections from that score on are written to
+    the CSV and the JSON as well; they are neither drawn nor counted in the summary.
+    `backend` is one of `core.models.backend`.
     """
 
     target: str | Path
@@ -49,6 +53,14 @@ class InferenceOptions:
     predict: bool = True
     coco: bool = True
     optimise: bool = True
+    keep: float | None = None
+    backend: str = "auto"
+
+
+def fresh_folder(workspace: Workspace, model: str) -> Path:
+    """Return a folder for what `model` finds that is not there yet."""
+    parent = workspace.root / "predictions"
+    return next(path for n in itertools.count(1) if not (path := parent / f"{model}-{n}").exists())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +70,8 @@ class InferenceSummary:
     `frames` counts images and frames of videos that were looked at; `per_class` the detections by
     class, all classes of the model; `tracks` how many objects were followed, None without
     tracking. `seconds` is without the time to load the model. `annotated` is None if no pictures
-    were asked for, `coco` if no JSON was.
+    were asked for, `coco` if no JSON was. `kind` is what ran the model (torch, onnx and so on), and
+    `notes` say why where that is not what one would expect.
     """
 
     checkpoint: Path
@@ -76,3 +89,5 @@ class InferenceSummary:
     tracks: int | None
     skipped: list[Skipped]
     seconds: float
+    kind: str = ""
+    notes: list[str] = field(default_factory=list)

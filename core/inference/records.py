@@ -11,12 +11,18 @@ import csv
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from core.common.temporary import name_beside
-from core.models import Prediction
+from core.models.detector import Prediction
+
+_Tracks = Sequence[int | None]
 
 CSV = "detections.csv"
 COCO = "detections.coco.json"
@@ -24,6 +30,17 @@ COLUMNS = (
     "image", "frame", "time_s", "class", "class_id", "confidence",
     "x", "y", "width", "height", "track_id",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A video's frame: the video's name and file, the frame's size, number (from 0) and seconds."""
+
+    name: str
+    size: tuple[int, int]
+    source: Path
+    frame: int
+    time: float | None
 
 
 class RecordWriter:
@@ -70,9 +87,12 @@ class RecordWriter:
         source: Path,
         frame: int | None = None,
         time: float | None = None,
-        tracks: Sequence[int] | None = None,
+        tracks: Sequence[int | None] | None = None,
     ) -> None:
-        """Write what was found in an image or frame of `size` (width, height)."""
+        """Write what was found in an image or frame of `size` (width, height).
+
+        `tracks` has the number of each detection's track, None for one that is on none.
+        """
         self._images += 1
         image: dict[str, Any] = {
             "id": self._images,
@@ -89,7 +109,7 @@ class RecordWriter:
             box = [round(value, 2) for value in (x0, y0, x1 - x0, y1 - y0)]
             score = round(float(found.scores[index]), 5)
             label = int(found.class_ids[index])
-            track = None if tracks is None else int(tracks[index])
+            track = None if tracks is None else tracks[index]
             self._annotations += 1
             record: dict[str, Any] = {
                 "id": self._annotations,
@@ -159,3 +179,43 @@ class RecordWriter:
                 file.close()
         for path in self._temporary:
             path.unlink(missing_ok=True)
+
+
+class HeldBack:
+    """Hands a video's frames to `records`, a tracked one when the next has been looked at.
+
+    Only then is it known which of its objects begin a track: see `tracking.Numbered`.
+    """
+
+    def __init__(self, records: RecordWriter) -> None:
+        self._records = records
+        self._held: tuple[Place, Prediction, npt.NDArray[np.bool_], _Tracks] | None = None
+
+    def add(
+        self, place: Place, found: Prediction, kept: npt.NDArray[np.bool_], tracks: _Tracks | None
+    ) -> None:
+        """Take what was found on the next frame, of which the rows `kept` (N,) are written.
+
+        `tracks` has a number or None for each of `found`; without any nothing is held back.
+        """
+        self.release()
+        if tracks is None:
+            self._write(place, found, kept, None)
+        else:
+            self._held = place, found, kept, tracks
+
+    def release(self, tracks: _Tracks | None = None) -> None:
+        """Write the frame that is held, with these numbers if they are known better by now."""
+        if self._held is not None:
+            place, found, kept, numbers = self._held
+            self._held = None
+            self._write(place, found, kept, numbers if tracks is None else tracks)
+
+    def _write(
+        self, at: Place, found: Prediction, kept: npt.NDArray[np.bool_], tracks: _Tracks | None
+    ) -> None:
+        of = None if tracks is None else [tracks[row] for row in np.flatnonzero(kept).tolist()]
+        self._records.add(
+            at.name, at.size, found.keep(kept),
+            source=at.source, frame=at.frame, time=at.time, tracks=of,
+        )  # fmt: skip

@@ -6,17 +6,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from core.common.errors import ClassError
 from core.common.text import clean, plural
+from core.late import late
 
-Pixels = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    np = late("numpy")
+
+
+Pixels: TypeAlias = "npt.NDArray[np.uint8]"
+Floats: TypeAlias = "npt.NDArray[np.float32]"
 
 # ImageNet's, which rfdetr normalises with (rfdetr.datasets.transforms.Normalize).
 MEAN = (0.485, 0.456, 0.406)
@@ -88,6 +94,21 @@ class Detector(ABC):
         height, relative to the image, and logits (B, Q, C): one column a class, then background.
         """
 
+    def selection(self, batch: Pixels) -> Floats | None:
+        """Return the scores by which the network chooses its queries, (B, places), as logits.
+
+        A two-stage model takes the best places of its encoder, in their order, as its queries;
+        None where that cannot be seen. `batch` as for `forward`.
+        """
+        return None
+
+    def forward_with(self, batch: Pixels, added: Floats) -> tuple[Floats, Floats]:
+        """Run the network as `forward` does, with `added` (B, places) on the scores of `selection`.
+
+        Raises NotImplementedError where `selection` returns None.
+        """
+        raise NotImplementedError
+
     def prepare(self, image: Pixels | Image.Image) -> Pixels:
         """Return `image` (RGB; H, W, 3 if an array) scaled to the model's square, (R, R, 3).
 
@@ -96,8 +117,10 @@ class Detector(ABC):
         without anti-aliasing, which finds other boxes than validation did.
         """
         picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+        if picture.mode != "RGB":  # to convert one that is RGB copies it
+            picture = picture.convert("RGB")
         side = self.resolution
-        return np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
+        return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))
 
     def predict(
         self, images: Sequence[Pixels | Image.Image], threshold: float = 0.0

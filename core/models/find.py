@@ -34,6 +34,9 @@ NAMES: Final = (
 WEIGHTS: Final = (".pth", ".pt", ".ckpt")
 EXPORTED: Final = (".onnx", ".xml", ".tflite", ".pte", ".trt", ".mlpackage")
 SUFFIXES: Final = (*WEIGHTS, *EXPORTED)
+# What runs a checkpoint; see `core.models.backend`.
+AUTO, TORCH, ONNX = "auto", "torch", "onnx"
+BACKENDS: Final = (AUTO, TORCH, ONNX)
 
 
 def run_checkpoint(folder: Path) -> Path:
@@ -43,7 +46,8 @@ def run_checkpoint(folder: Path) -> Path:
             return folder / name
     raise RunError(
         f"'{clean(str(folder))}' holds no trained model.",
-        "Wait for the first validation, which writes best.pth, or choose another run.",
+        "The first validation writes best.pth: wait for it where the run goes on, else resume it "
+        "or choose another run.",
     )
 
 

@@ -12,6 +12,7 @@ from core.common.errors import BatmanError, ConfigError, RunError
 from core.common.files import read_json
 from core.common.text import clean
 from core.models.detector import Detector, Floats, Pixels, choose_classes, normalise
+from core.processes.installation import how_to_install
 
 # The metadata property that rfdetr's export keeps notes under.
 _NOTES = "rfdetr_notes"
@@ -109,7 +110,7 @@ def _session(path: Path, device: str) -> Any:
     except ImportError:
         raise BatmanError(
             "ONNX models need onnxruntime, which is not installed.",
-            "Install it with: pip install 'batman-tui[train]'",
+            f"Install it with: {how_to_install('batman-tui[train]')}",
         ) from None
     there = onnxruntime.get_available_providers()
     kind = device.partition(":")[0]

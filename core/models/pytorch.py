@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from core.common.text import clean
 from core.models.checkpoint_file import arguments_of, foreign_content, load_checkpoint
 from core.models.detector import MEAN, STD, Detector, Floats, Pixels, choose_classes
 from core.models.sizes import MODELS
+from core.processes.garbage_collector import heavy_imports
 
 # Full batches after which tracing the network pays: it takes seconds and saves a third or more of
 # each later batch (measured with the tiny size on two CPU cores: 155 to 256 images a second).
@@ -211,15 +212,60 @@ class TorchDetector(Detector):
 
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
+    def selection(self, batch: Pixels) -> Floats | None:
+        """Return the encoder's scores; see `Detector.selection`."""
+        seen: list[Any] = []
+        with self._on_selection(lambda logits: seen.append(logits.detach())) as there:
+            if there:
+                self.forward(batch)
+        return seen[0].float().amax(-1).cpu().numpy() if seen else None
+
+    def forward_with(self, batch: Pixels, added: Floats) -> tuple[Floats, Floats]:
+        """Run the network with other scores of the encoder; see `Detector.forward_with`."""
+        import torch
+
+        more = torch.from_numpy(added).to(self.device)[..., None]
+        with self._on_selection(lambda logits: logits + more) as there:
+            if not there:
+                raise NotImplementedError
+            return self.forward(batch)
+
+    @contextlib.contextmanager
+    def _on_selection(self, change: Callable[[Any], Any]) -> Iterator[bool]:
+        """Show `change` the class logits of the encoder's places, (B, places, C), as they come.
+
+        What it returns stands in for them, unless that is None. They serve for nothing but choosing
+        queries (rfdetr 1.11.2, models/transformer.py: `topk` of `enc_out_class_embed`). Yields
+        whether the model has such a stage.
+        """
+        if self._network is None:
+            self._prepare_network()
+        heads = getattr(getattr(self._network, "transformer", None), "enc_out_class_embed", None)
+        if heads is None:
+            yield False
+            return
+        hook = heads[0].register_forward_hook(lambda _module, _given, logits: change(logits))
+        traced, self._traced, optimise, self.optimise = self._traced, None, self.optimise, False
+        try:
+            yield True
+        finally:
+            hook.remove()
+            self._traced, self.optimise = traced, optimise
+
+    def _prepare_network(self) -> None:
+        import torch
+
+        self._network = self._optimised()
+        self._constants = (
+            torch.tensor(MEAN, device=self.device).view(1, 3, 1, 1),
+            torch.tensor(STD, device=self.device).view(1, 3, 1, 1),
+        )
+
     def _run(self, batch: Pixels) -> tuple[Any, Any]:
         import torch
 
         if self._network is None:
-            self._network = self._optimised()
-            self._constants = (
-                torch.tensor(MEAN, device=self.device).view(1, 3, 1, 1),
-                torch.tensor(STD, device=self.device).view(1, 3, 1, 1),
-            )
+            self._prepare_network()
         assert self._constants is not None
         mean, std = self._constants
         pixels = torch.from_numpy(batch.copy() if not batch.flags.writeable else batch)
@@ -258,7 +304,7 @@ class TorchDetector(Detector):
 
 def _build(path: Path, described: ModelDescription, device: str) -> Any:
     # The import sets rfdetr's log level, so it comes before quiet() does.
-    with quiet():
+    with quiet(), heavy_imports():
         from rfdetr import RFDETR
     with quiet():
         kwargs: dict[str, Any] = {}

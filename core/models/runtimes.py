@@ -19,13 +19,14 @@ import numpy as np
 from core.common.errors import BatmanError, ConfigError
 from core.common.text import clean
 from core.models.detector import Floats
+from core.processes.installation import how_to_install
 
 Run = Callable[[Floats], tuple[Floats, Floats]]
 
 
 def open_openvino(path: Path, device: str) -> Run:
     """Load OpenVINO IR, on the CPU."""
-    openvino = _import("openvino", "OpenVINO", "pip install 'openvino>=2024,<2027'")
+    openvino = _import("openvino", "OpenVINO", "openvino>=2024,<2027")
     # On CPUs that have it OpenVINO would take bfloat16, which differs in the third digit.
     exact = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
     model = openvino.Core().compile_model(str(path), "CPU", exact)
@@ -59,7 +60,7 @@ def open_tflite(path: Path, device: str) -> Run:
 
 def open_executorch(path: Path, device: str) -> Run:
     """Load an ExecuTorch program made for XNNPACK, on the CPU."""
-    runtime = _import("executorch.runtime", "ExecuTorch", "pip install 'executorch>=1.3,<1.4'")
+    runtime = _import("executorch.runtime", "ExecuTorch", "executorch>=1.3,<1.4")
     torch = importlib.import_module("torch")
     method = runtime.Runtime.get().load_program(str(path)).load_method("forward")
 
@@ -72,7 +73,7 @@ def open_executorch(path: Path, device: str) -> Run:
 
 def open_tensorrt(path: Path, device: str) -> Run:
     """Load a TensorRT engine, on the GPU it was built for."""
-    _import("tensorrt", "TensorRT", "pip install 'rfdetr[tensorrt]'")
+    _import("tensorrt", "TensorRT", "rfdetr[tensorrt]")
     torch = importlib.import_module("torch")
     if not torch.cuda.is_available():
         raise ConfigError(
@@ -93,7 +94,7 @@ def open_tensorrt(path: Path, device: str) -> Run:
 
 def open_coreml(path: Path, device: str) -> Run:
     """Load a Core ML package, on a Mac's own choice of processors."""
-    tools = _import("coremltools", "Core ML", "pip install 'coremltools>=8,<10'")
+    tools = _import("coremltools", "Core ML", "coremltools>=8,<10")
     model = tools.models.MLModel(str(path))
     described = model.get_spec().description
     name = described.input[0].name
@@ -122,7 +123,7 @@ def _interpreter() -> Any:
             return importlib.import_module(name).Interpreter
     raise BatmanError(
         "TensorFlow Lite models need ai-edge-litert, which is not installed.",
-        "Install it with: pip install ai-edge-litert",
+        f"Install it with: {how_to_install('ai-edge-litert')}",
     )
 
 
@@ -141,7 +142,7 @@ def _import(module: str, title: str, install: str) -> Any:
     if importlib.util.find_spec(package) is None:
         raise BatmanError(
             f"{title} models need {package}, which is not installed.",
-            f"Install it with: {install}",
+            f"Install it with: {how_to_install(install)}",
         )
     try:
         return importlib.import_module(module)

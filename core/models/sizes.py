@@ -149,7 +149,7 @@ MODELS: Final[Mapping[str, ModelSize]] = MappingProxyType(
                 "rf-detr-base.pth",
                 None,
                 None,
-                "the guide's default; rfdetr calls it deprecated and will drop it in 2.0",
+                "the default; rfdetr calls it deprecated and will drop it in 2.0",
                 patch_size=14,
             ),
             ModelSize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.plots.curves import Floats, Spans
+from core.plots.thin_and_smooth import Floats, Spans
 
 DOTS_ACROSS = 2
 DOTS_DOWN = 4

@@ -9,12 +9,17 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from core.late import late
+from core.plots.thin_and_smooth import Floats, Spans
 
-from core.plots.curves import Floats, Spans
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = late("numpy")
+
 
 XAxis = Literal["step", "epoch", "time", "recall"]
 View = tuple[float, float]
@@ -57,7 +62,7 @@ class Curve:
 
     Attributes:
         name: What the legend calls it.
-        x: float64 (n,), ascending and finite (`core.plots.curves.as_curve`).
+        x: float64 (n,), ascending and finite (`core.plots.thin_and_smooth.as_curve`).
         y: float64 (n,); NaN is a gap.
         colour: Index into the palette, 0 to COLOURS - 1.
         markers: Draw a marker at each point while they do not touch: for few values.

@@ -9,87 +9,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from core.common.errors import ConfigError
-from core.common.text import clean, did_you_mean, sentence
+from core.late import late
 from core.plots.chart import COLOURS, Chart, Curve, XAxis
-from core.plots.run_charts import ChartMaker, Measure, Options, is_smoothed
+from core.plots.compared_metrics import METRICS, Metric
+from core.plots.run_charts import ChartMaker, Options, is_smoothed
 from core.training.config.form import SECTIONS, label, to_text
 from core.training.config.options import TrainingConfig, default_for
 from core.training.live.follow import RunSnapshot
 from core.training.run.results import MAX_DETECTIONS
 
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = late("numpy")
+
+
 # A run folder and where it went on from say nothing about how it was trained.
-_NOT_COMPARED = ("output_dir", "resume", "dataset", "notes", "origin", "project")
+_NOT_COMPARED = ("output_dir", "resume", "dataset", "notes", "origin", "sweep", "project")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 # How the mAP of a run's validations is counted.
 PROTOCOL = f"mAP: up to {MAX_DETECTIONS} detections an image and class, as rfdetr"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """Something to compare runs by.
-
-    `measure` says how its curve is read, one value a step or one a validation; `less` that smaller
-    is better.
-    """
-
-    key: str
-    title: str
-    measure: Measure
-    less: bool = False
-
-    @property
-    def per_step(self) -> bool:
-        """Whether there is a value for each step; else one for each validation."""
-        return bool(self.measure.per_step)
-
-
-def _validated(key: str, title: str, less: bool = False) -> Metric:
-    field = "loss" if key == "valid_loss" else key
-    measure = Measure(key, title, per_validation=((field, title),))
-    return Metric(key, title, measure, less)
-
-
-def _stepped(key: str, title: str, group: str, factor: float = 1.0, less: bool = False) -> Metric:
-    # `group` is the measure of the run screen that smooths alike.
-    return Metric(key, title, Measure(group, title, ((key, title, factor),)), less)
-
-
-METRICS: dict[str, Metric] = {
-    metric.key: metric
-    for metric in (
-        _validated("map50_95", "mAP50-95"),
-        _validated("map50", "mAP50"),
-        _validated("map75", "mAP75"),
-        _validated("precision", "Precision"),
-        _validated("recall", "Recall"),
-        _validated("f1", "F1"),
-        _stepped("loss", "Loss", "loss", less=True),
-        _validated("valid_loss", "Validation loss", less=True),
-        _stepped("lr", "Learning rate", "lr"),
-        _stepped("images_per_s", "Images/s", "speed"),
-        _stepped("step_s", "Seconds a step", "waiting", less=True),
-        _stepped("gpu_mem_mb", "GPU memory, GB", "memory", 1e-3, less=True),
-    )
-}
-
-
-def metric_named(name: str) -> Metric:
-    """Return the metric with this key. Raises ConfigError that names the nearest."""
-    wanted = name.casefold().replace("-", "_")
-    wanted = {"map": "map50_95", "val_loss": "valid_loss"}.get(wanted, wanted)
-    if wanted not in METRICS:
-        guess = did_you_mean(wanted, METRICS)
-        raise ConfigError(
-            f"There is no metric '{clean(name)}'.",
-            sentence(guess) or f"There are {', '.join(METRICS)}.",
-        )
-    return METRICS[wanted]
 
 
 def letter(place: int) -> str:
@@ -127,10 +69,10 @@ class Outcome:
         return self.run.name
 
 
-# What is better when smaller is True; fields of `Outcome`.
-_BETTER = {
-    **dict.fromkeys(("map50_95", "map50", "map75", "precision", "recall", "f1", "last"), False),
-    "loss": True,
+# Fields of `Outcome` that one run can be best in, each with the metric that says which way.
+_JUDGED = {
+    **{name: name for name in ("map50_95", "map50", "map75", "precision", "recall", "f1", "loss")},
+    "last": "map50_95",
 }
 
 
@@ -165,12 +107,13 @@ def leaders(rows: Sequence[Outcome]) -> dict[str, set[str]]:
     Where there is nothing to be better than (one value, or all alike) nobody is.
     """
     found: dict[str, set[str]] = {}
-    for name, less in _BETTER.items():
+    for name, metric in _JUDGED.items():
         values = {row.letter: getattr(row, name) for row in rows}
         known = {k: v for k, v in values.items() if v is not None and math.isfinite(v)}
         if len(set(known.values())) < 2:
             found[name] = set()
             continue
+        less = METRICS[metric].less
         top = min(known.values()) if less else max(known.values())
         found[name] = {key for key, value in known.items() if value == top}
     return found

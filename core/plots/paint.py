@@ -19,7 +19,7 @@ from core.plots.chart import (
     View,
     XAxis,
 )
-from core.plots.curves import Floats, Spans, spans
+from core.plots.thin_and_smooth import Floats, Spans, spans
 from core.plots.y_axis import y_limits
 
 _GUTTER = 6
@@ -31,8 +31,8 @@ _APART = 7
 def paint(chart: Chart, width: int, height: int) -> Picture:
     """Draw a chart of `width` by `height` cells, axes included.
 
-    The cost is that of one pass over the visible points (`core.plots.curves.spans`); everything
-    after it works on the pixels of the picture alone.
+    The cost is that of one pass over the visible points (`core.plots.thin_and_smooth.spans`);
+    everything after it works on the pixels of the picture alone.
     """
     chars = np.full((max(height, 0), max(width, 0)), ord(" "), dtype=np.uint32)
     inks = np.zeros(chars.shape, dtype=np.uint8)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from core.common.text import clean
+from core.late import late
 from core.plots.chart import Chart, Curve, Mark, View, XAxis
-from core.plots.curves import Floats, Smoother, as_curve
+from core.plots.thin_and_smooth import Floats, Smoother, as_curve
 from core.training.live.follow import RunSnapshot
 from core.training.run.events import Started, Validation
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = late("numpy")
+
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.97, 0.99, 0.999)
 X_AXES: tuple[XAxis, ...] = ("step", "epoch", "time")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.plots.chart import Chart, View
-from core.plots.curves import Spans
+from core.plots.thin_and_smooth import Spans
 
 # What may be cut: a sixteenth of a curve's columns, if it stands half as high again above the rest
 # and the rest is then drawn three times as high.

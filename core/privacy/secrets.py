@@ -2,7 +2,7 @@
 
 `redact` is the one redaction. It hides what has the form of a secret wherever it comes from
 (passwords in addresses, headers, options, parameters, tokens of known shapes), and every value that
-`core.privacy.secret_sources` finds on this machine or that `learn` was told.
+`core.privacy.find_secrets` finds on this machine or that `learn` was told.
 `core.common.text.clean`, through which all that is shown passes, calls it, and so does whatever
 writes texts into a file of a run.
 """
@@ -11,15 +11,20 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import re
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from core.privacy.secret_sources import WORDS, found_secrets
+from core.late import late
+from core.privacy.find_secrets import WORDS, found_secrets
+
+if TYPE_CHECKING:
+    import json
+else:
+    json = late("json")
 
 MASK = "…"
 _SHORTEST = 4

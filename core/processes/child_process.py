@@ -11,9 +11,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
+from core.common.errors import RunError
 from core.privacy.telemetry import quiet_variables, switch_off
 from core.processes.tracebacks import guard_tracebacks
 
@@ -40,6 +42,34 @@ def python_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
     env.setdefault("OMP_WAIT_POLICY", "passive")
     quiet_variables(env)
     return env
+
+
+def start_detached(command: Sequence[str], folder: Path, log: BinaryIO, what: str) -> int:
+    """Start a process in `folder` that outlives us, its output in `log`, and return its number.
+
+    It has its own session, so that neither our end nor a lost terminal reaches it. Raises RunError
+    that `what` cannot be started.
+    """
+    import subprocess  # every command imports this module, and few start anything
+
+    try:
+        process = subprocess.Popen(
+            list(command),
+            cwd=folder,
+            env=python_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise RunError(
+            f"{what} cannot be started: {error.strerror}.",
+            "End other programs to free memory and processes, and try again.",
+        ) from error
+    # While we live, a process that ends is waited for, or it would stay as a zombie.
+    threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()
+    return process.pid
 
 
 def begin_process() -> None:

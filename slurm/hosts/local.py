@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from core.common.temporary import file_beside, sweep
 from core.common.text import clean
 from core.training.live.tail import LocalFiles
 from slurm.hosts.base import Completed, HostError
+from slurm.hosts.pump import Clock, NotStarted, pump
 
 
 class LocalHost(LocalFiles):
     """The machine we are on."""
 
     name = "this machine"
+    files_by = "files are here"
 
     def run(
         self,
@@ -31,34 +30,47 @@ class LocalHost(LocalFiles):
         env: Mapping[str, str] | None = None,
     ) -> Completed:
         """See `Host.run`. A command that takes too long is killed with all its children."""
+        out = bytearray()
+        environment = {**os.environ, **(env or {})}
+        code, errors = self._pump(
+            argv, [stdin], out.extend, Clock(timeout), cwd=cwd, env=environment
+        )
+        return Completed(tuple(argv), code, bytes(out), errors)
+
+    def stream(
+        self,
+        argv: Sequence[str],
+        *,
+        source: Iterable[bytes] = (),
+        sink: Callable[[bytes], object] | None = None,
+        idle: float = 120.0,
+    ) -> Completed:
+        """See `Host.stream`."""
+        code, errors = self._pump(argv, source, sink or len, Clock(idle, idle=True))
+        return Completed(tuple(argv), code, b"", errors)
+
+    def _pump(
+        self,
+        argv: Sequence[str],
+        source: Iterable[bytes],
+        sink: Callable[[bytes], object],
+        clock: Clock,
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> tuple[int, bytes]:
         try:
-            process = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=cwd,
-                env={**os.environ, **(env or {})},
-                start_new_session=True,
-            )
-        except OSError as error:
+            return pump(argv, source, sink, clock, cwd=cwd, env=env)
+        except TimeoutError:
             raise HostError(
-                f"'{clean(str(argv[0]))}' cannot be run on {self.name}: {error.strerror}.",
+                f"'{clean(str(argv[0]))}' did not answer in {clock.seconds:g} s on {self.name}.",
+                "Try again later; the machine or its file system may be busy.",
+            ) from None
+        except NotStarted as error:
+            raise HostError(
+                f"'{clean(str(argv[0]))}' cannot be run on {self.name}: {error}.",
                 "Check that it is installed and on the PATH.",
             ) from None
-        try:
-            stdout, stderr = process.communicate(stdin, timeout)
-        except BaseException as error:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise HostError(
-                    f"'{clean(str(argv[0]))}' did not answer in {timeout:g} s on {self.name}.",
-                    "Try again later; the machine or its file system may be busy.",
-                ) from None
-            raise
-        return Completed(tuple(argv), process.returncode, stdout, stderr)
 
     def put(self, local: Path, remote: str) -> None:
         """See `Host.put`."""

@@ -2,80 +2,97 @@
 
 paramiko has no Kerberos any more; what `ssh` can do, this host can. Nothing is asked for: who has
 to answer something logs in once in a terminal, and the master connection stays for us. Where the
-person's configuration names no `ControlPath`, there is a master of our own, so that not every
-command is a login; it ends with us, however we end.
+person has no master open, there is one of our own, so that not every command is a login; it ends
+with us, however we end.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import secrets
+import signal
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
-from core.common.temporary import file_beside, sweep
 from core.common.text import clean
-from slurm.hosts.base import Completed, HostError, NeedsPerson, NotConnected
-from slurm.hosts.ssh_command import TIMED_OUT, command_line
+from slurm.hosts import command_files
+from slurm.hosts.base import Completed, HostError, NeedsPerson, NotConnected, Unreachable
+from slurm.hosts.config.ask_ssh import ask_ssh
+from slurm.hosts.login.reconnect import Reconnect, Waiter
+from slurm.hosts.login.way import on_the_way, place
+from slurm.hosts.pump import Clock, NotStarted, pump
+from slurm.hosts.ssh_channels import Room
+from slurm.hosts.ssh_command import Asked, Framed
+from slurm.hosts.ssh_login import Nobody
 
 # ssh(1), EXIT STATUS: 255 is an error of ssh's own.
 _SSH_FAILED = 255
-_CHUNK = 8 * 1024 * 1024
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _LOGIN_S = 60.0
+# How long a session may wait for others to end, at least, and how often it is tried then.
+_ROOM_S, _AGAIN_S = 10.0, 0.2
 _OPTIONS = (
     "BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=30", "ServerAliveCountMax=3",
     "EscapeChar=none", "RequestTTY=no", "ClearAllForwardings=yes", "LogLevel=ERROR",
 )  # fmt: skip
 _CUT = re.compile(rb"closed by remote host|Broken pipe|Connection reset|not responding", re.I)
+# mux_client_request_session() of OpenSSH's mux.c, for a server that takes no more sessions.
+_REFUSED = b"Session open refused by peer"
+_UNREACHED = ("connect to host", "Could not resolve", "Network is unreachable", "No route to host")
 _LOG_IN = ("Permission denied", "Too many authentication", "No Kerberos credentials")
 _KEY = ("Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED")
-
-_MISSING = 3
-_READ = f'[ -f "$1" ] || exit {_MISSING}; tail -c "+$2" -- "$1" | head -c "$3"'
-_SIZE = f'[ -e "$1" ] || exit {_MISSING}; stat -Lc %s -- "$1"'
-_PUT = (
-    'cat >"$1" && [ "$(wc -c <"$1")" -eq "$3" ] && chmod "$4" "$1" && mv -f -- "$1" "$2" '
-    '|| { rm -f -- "$1"; exit 1; }'
-)
+# The master ends when its input does, which is when we are gone, and this with the master.
+_WHILE_WE_LIVE = """
+exec 3<&0
+"$@" </dev/null 3<&- & ssh=$!
+{ cat <&3 >/dev/null; kill "$ssh"; } 2>/dev/null & watch=$!
+exec 3<&-
+wait "$ssh"
+kill "$watch"
+"""
 
 
 class OpenSshHost:
     """A host that the system's `ssh` reaches. Safe to use from several threads.
 
-    After a failure the next try comes after a wait that doubles from one second to a minute; one
-    that a person has to answer for is tried again by `connect` only. `config` is handed to `ssh`
-    instead of the person's own.
+    After a failure it is tried again as `Reconnect` says; one that a person has to answer for by
+    `connect` only. `config` is handed to `ssh` instead of the person's own.
     """
 
-    def __init__(self, spec: str, *, config: Path | None = None, prelude: str = "") -> None:
+    files_by = "files go by commands over ssh"
+
+    def __init__(
+        self,
+        spec: str,
+        *,
+        asker: Waiter | None = None,
+        config: Path | None = None,
+        prelude: str = "",
+    ) -> None:
         if spec.startswith("-") or not re.fullmatch(r"[^\s]+", spec):
             raise HostError(f"'{clean(spec)}' is no SSH host.", "Write host or user@host.")
         self.name = spec
-        # `user@host:port` is a URI to ssh; an alias is not.
-        self._target = f"ssh://{spec}" if re.fullmatch(r"[^:]+:\d+", spec) else spec
+        self._target = _uri(spec)
+        self._waiter: Waiter = asker or Nobody()
         self._config = ["-F", str(config)] if config is not None else []
         self._prelude = prelude
         self._lock = threading.Lock()
-        # Whether the person's configuration has masters: not looked at yet.
-        self._theirs: bool | None = None
+        self._room = Room()
+        # The master's that is used, theirs or ours.
+        self._socket: str | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._master: subprocess.Popen[bytes] | None = None
-        self._needs_person = False
-        self._wait = 0.0
-        self._not_before = 0.0
-        self._last_error = ""
+        self.last_answer: float | None = None
 
     def connect(self) -> None:
         """Try now, whatever failed before. Raises `HostError`."""
-        self._needs_person = False
-        self._not_before = 0.0
+        self._reconnect.needs_person = False
+        self._start(at_once=True)
         self.run(["true"])
 
     def close(self) -> None:
@@ -90,62 +107,93 @@ class OpenSshHost:
         words = [word for option in (*_OPTIONS, *options) for word in ("-o", option)]
         return ["ssh", *self._config, *words]
 
+    @cached_property
+    def _says(self) -> dict[str, str]:
+        """What ssh's configuration says about the host, as far as it is needed."""
+        return self._told_of(self._target)
+
+    def _told_of(self, target: str) -> dict[str, str]:
+        try:
+            told = ask_ssh(["ssh", *self._config, "-G", "--", target])
+        except NotStarted as error:
+            raise HostError(
+                f"ssh cannot be run here: {error}.",
+                "Install OpenSSH's client, or leave via out of the cluster's profile.",
+            ) from None
+        return {name: values[0] for name, values in told.items()}
+
+    @cached_property
+    def _reconnect(self) -> Reconnect:
+        # ssh logs in to the hosts on the way by itself, whoever else goes through them.
+        through = on_the_way(self._says, lambda host: self._told_of(_uri(host)))
+        return Reconnect(self.name, place(self._says, self.name), self._waiter, through)
+
     def _ready(self) -> list[str]:
-        """Return how ssh is called, with a master of ours if the person has none."""
-        if self._needs_person:
-            raise NeedsPerson(self._last_error, self._log_in_hint())
-        left = self._not_before - time.monotonic()
-        if left > 0:
-            raise NotConnected(self._last_error, f"Trying again in {left:.0f} s.")
+        """Return how ssh is called over a master that is up, theirs or ours.
+
+        Where a master refuses one more session, ssh logs in anew for the command; it may not.
+        """
+        if self._socket is None or not Path(self._socket).exists():
+            self._start(at_once=False)
+        return self._ssh("ControlMaster=no", f"ControlPath={self._socket}", "ProxyCommand=exit 255")
+
+    def _start(self, *, at_once: bool) -> None:
+        """Have a master connection: the person's own if it is open, else one of ours.
+
+        Unless `at_once`, none is begun before it is time again.
+        """
         with self._lock:
-            if self._theirs is None:
-                self._theirs = self._has_masters()
-            if self._theirs:
-                return self._ssh()
+            theirs = self._says.get("controlpath", "none")
+            if theirs != "none" and self._is_up(theirs):
+                self._socket = theirs
+                return
             if self._folder is None:
                 # A socket's path holds about 100 characters, so not in a deep folder; 0700.
                 base = os.environ.get("XDG_RUNTIME_DIR")
                 there = base if base and Path(base).is_dir() else "/tmp"
                 self._folder = tempfile.TemporaryDirectory(prefix="batman-", dir=there)
-            socket = Path(self._folder.name) / "master"
-            if self._master is None or self._master.poll() is not None or not socket.exists():
-                self._end_master()
+            socket = str(Path(self._folder.name) / "master")
+            if self._master is not None and self._master.poll() is None and self._is_up(socket):
+                self._socket = socket
+                return
+            if not at_once:
+                self._reconnect.check(self._log_in_hint)
+            self._end_master()
+            with self._reconnect.login():
                 self._start_master(socket)
-            return self._ssh("ControlMaster=no", f"ControlPath={socket}")
+            self._socket = socket
+            self._room = Room()
 
-    def _has_masters(self) -> bool:
-        try:
-            told = subprocess.run(
-                ["ssh", *self._config, "-G", "--", self._target], stdin=subprocess.DEVNULL,
-                capture_output=True, text=True, errors="replace", timeout=30, check=False,
-            )  # fmt: skip
-        except (OSError, subprocess.SubprocessError) as error:
-            raise HostError(
-                f"ssh cannot be run here: {clean(str(error))}.",
-                "Install OpenSSH's client, or leave via out of the cluster's profile.",
-            ) from None
-        return re.search(r"^controlpath (?!none$)", told.stdout, re.MULTILINE) is not None
+    def _is_up(self, socket: str) -> bool:
+        words = [*self._ssh(f"ControlPath={socket}"), "-O", "check", "--", self._target]
+        return (
+            Path(socket).exists()
+            and not subprocess.run(
+                words, stdin=subprocess.DEVNULL, capture_output=True, check=False
+            ).returncode
+        )
 
-    def _start_master(self, socket: Path) -> None:
-        """Log in once; the connection ends when its input does, which is when we are gone."""
+    def _start_master(self, socket: str) -> None:
+        """Log in once, without a session; the connection ends when we do, however we do."""
         words = self._ssh("ControlMaster=yes", f"ControlPath={socket}", "ControlPersist=no")
         with tempfile.TemporaryFile() as said:
             master = subprocess.Popen(
-                [*words, "--", self._target, "exec cat"], stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL, stderr=said, start_new_session=True,
+                ["sh", "-c", _WHILE_WE_LIVE, "sh", *words, "-N", "--", self._target],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said,
+                start_new_session=True,
             )  # fmt: skip
             until = time.monotonic() + _LOGIN_S
-            while not socket.exists() and master.poll() is None and time.monotonic() < until:
+            while not Path(socket).exists() and master.poll() is None and time.monotonic() < until:
                 time.sleep(0.02)
             self._master = master
-            if socket.exists():
+            if Path(socket).exists():
                 return
             self._end_master()
             said.seek(0)
             raise self._said(said.read() or b"no answer in time", "logging in")
 
     def _end_master(self) -> None:
-        master, self._master = self._master, None
+        master, self._master, self._socket = self._master, None, None
         if master is None:
             return
         with suppress(OSError):
@@ -154,7 +202,7 @@ class OpenSshHost:
         try:
             master.wait(2)
         except subprocess.TimeoutExpired:
-            master.kill()
+            os.killpg(master.pid, signal.SIGKILL)
             master.wait()
 
     # Commands
@@ -169,34 +217,73 @@ class OpenSshHost:
         env: Mapping[str, str] | None = None,
     ) -> Completed:
         """See `Host.run`. The command is ended on the host too when the time is up."""
-        mark = secrets.token_hex(8)
-        line = command_line(argv, mark, timeout, cwd, env or {}, self._prelude)
-        words = [*self._ready(), "--", self._target, line]
-        what = clean(str(argv[0]))
-        try:
-            done = subprocess.run(
-                words, input=stdin, capture_output=True, timeout=timeout + 40, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise self._failed(f"{clean(self.name)} did not answer in time ({what}).") from None
-        except OSError as error:
-            raise HostError(f"ssh cannot be run here: {error.strerror}.") from None
-        _, found, output = done.stdout.partition(f"{mark}\n".encode())
-        if done.returncode == _SSH_FAILED and (not found or _CUT.search(done.stderr)):
-            raise self._said(done.stderr, what)
-        if not found:
-            said = (done.stderr or done.stdout).decode(errors="replace")
-            raise HostError(
-                f"No command could be run on {clean(self.name)}: {clean(said)[:300]}.",
-                "Check the login shell there, and the profile's commands before each command.",
-            )
-        self._wait = 0.0
-        if done.returncode == TIMED_OUT:
-            raise HostError(
-                f"'{what}' did not answer in {timeout:g} s on {clean(self.name)}.",
-                "Try again later; the machine or its file system may be busy.",
-            )
-        return Completed(tuple(argv), done.returncode, output, done.stderr)
+        asked = Asked(argv, self._prelude, timeout=timeout, cwd=cwd, env=env)
+        stderr = self._talk(asked, [stdin], lambda: Clock(timeout + 40), argv[0])
+        return asked.completed(stderr, self.name)
+
+    def stream(
+        self,
+        argv: Sequence[str],
+        *,
+        source: Iterable[bytes] = (),
+        sink: Callable[[bytes], object] | None = None,
+        idle: float = 120.0,
+    ) -> Completed:
+        """See `Host.stream`."""
+        asked = Asked(argv, self._prelude, sink=sink or len)
+        stderr = self._talk(asked, source, lambda: Clock(idle, idle=True), argv[0])
+        return asked.completed(stderr, self.name)
+
+    def _talk(
+        self,
+        asked: Asked,
+        source: Iterable[bytes],
+        clock: Callable[[], Clock],
+        what: str,
+    ) -> bytes:
+        """Run `asked`, which gets the output, and return its standard error."""
+        framed = asked.framed
+        again = _Again(source, framed)
+        until = time.monotonic() + max(clock().seconds, _ROOM_S)
+        while True:
+            words = [*self._ready(), "--", self._target, asked.line]
+            room = self._room
+            if not room.take(max(0.0, until - time.monotonic())):
+                raise self._no_room()
+            refused = False
+            try:
+                code, errors = pump(words, again, framed.feed, clock())
+                refused = code == _SSH_FAILED and not framed.begun and _REFUSED in errors
+            except TimeoutError:
+                error = NotConnected(
+                    f"{clean(self.name)} did not answer in time ({clean(what)}).",
+                    "It is tried again at the next use.",
+                )
+                raise self._lost(error) from None
+            finally:
+                (room.refused if refused else room.give)()
+            if not refused:
+                break
+            if time.monotonic() > until:
+                raise self._no_room()
+            # What we closed last, the server may not have closed yet.
+            time.sleep(_AGAIN_S)
+        if code == _SSH_FAILED and (not framed.begun or _CUT.search(errors)):
+            raise self._lost(self._said(errors, clean(what)))
+        self.last_answer = time.time()
+        return errors
+
+    def _no_room(self) -> HostError:
+        return HostError(
+            f"{clean(self.name)} takes no more sessions over one connection, and those under way"
+            " took too long.",
+            "Its MaxSessions is small; close other sessions over this connection.",
+        )
+
+    def _lost(self, error: HostError) -> HostError:
+        self._socket = None
+        self._reconnect.failed(error)
+        return error
 
     def _said(self, stderr: bytes, what: str) -> HostError:
         """Return the error for what ssh said when it failed."""
@@ -207,10 +294,14 @@ class OpenSshHost:
             return self._person(f"The host key of {clean(self.name)} is not trusted: {last}.")
         if any(word in text for word in _LOG_IN):
             return self._person(f"{clean(self.name)} did not let us in: {last}.")
-        return self._failed(f"The connection to {clean(self.name)} failed ({what}): {last}.")
+        kind = Unreachable if any(word in text for word in _UNREACHED) else NotConnected
+        return kind(
+            f"The connection to {clean(self.name)} failed ({what}): {last}.",
+            "It is tried again at the next use.",
+        )
 
     def _person(self, message: str) -> NeedsPerson:
-        self._needs_person, self._last_error = True, message
+        self._reconnect.needs_person = True
         return NeedsPerson(message, self._log_in_hint())
 
     def _log_in_hint(self) -> str:
@@ -219,58 +310,41 @@ class OpenSshHost:
             " are used), then connect again."
         )
 
-    def _failed(self, message: str) -> NotConnected:
-        self._wait = min(_LONGEST_WAIT_S, max(_FIRST_WAIT_S, self._wait * 2))
-        self._not_before = time.monotonic() + self._wait
-        self._last_error = message
-        return NotConnected(message, "It is tried again at the next use.")
-
     # Files
 
     def read(self, path: str, offset: int, limit: int) -> bytes:
         """See `Host.read`."""
-        argv = ["sh", "-c", _READ, "sh", path, str(offset + 1), str(limit)]
-        done = self.run(argv, timeout=120)
-        if done.code == _MISSING:
-            return b""
-        self._check(done, f"reading {path}")
-        return done.stdout
+        return command_files.read(self, path, offset, limit)
 
     def size(self, path: str) -> int | None:
         """See `Host.size`."""
-        done = self.run(["sh", "-c", _SIZE, "sh", path])
-        if done.code == _MISSING:
-            return None
-        self._check(done, f"looking at {path}")
-        return int(done.text)
+        return command_files.size(self, path)
 
     def put(self, local: Path, remote: str) -> None:
         """See `Host.put`."""
-        data = local.read_bytes()
-        mode = f"{local.stat().st_mode & 0o777:o}"
-        part = f"{remote}.{secrets.token_hex(4)}.part"
-        argv = ["sh", "-c", _PUT, "sh", part, remote, str(len(data)), mode]
-        self._check(self.run(argv, stdin=data, timeout=300), f"writing {remote}")
+        command_files.put(self, local, remote)
 
     def get(self, remote: str, local: Path) -> None:
         """See `Host.get`."""
-        size = self.size(remote)
-        if size is None:
-            raise FileNotFoundError(f"{self.name}: fetching {remote}")
-        local.parent.mkdir(parents=True, exist_ok=True)
-        sweep(local.parent)
-        with file_beside(local) as part, part.open("wb") as file:
-            while file.tell() < size:
-                data = self.read(remote, file.tell(), min(_CHUNK, size - file.tell()))
-                if not data:
-                    raise FileNotFoundError(f"{self.name}: {remote} became shorter")
-                file.write(data)
+        command_files.get(self, remote, local)
 
-    def _check(self, done: Completed, what: str) -> None:
-        if done.code:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise HostError(
-                f"{clean(self.name)}: {clean(what)} failed:"
-                f" {clean(said[-1])[:200] if said else f'code {done.code}'}.",
-                "Check the path, the permissions and the space there.",
-            )
+
+def _uri(spec: str) -> str:
+    """Return how ssh takes a host: `user@host:port` is a URI to it; an alias is not."""
+    return f"ssh://{spec}" if re.fullmatch(r"[^:/]+:\d+", spec) else spec
+
+
+class _Again:
+    """An input that can be begun anew until its command has begun."""
+
+    def __init__(self, source: Iterable[bytes], framed: Framed) -> None:
+        self._rest = iter(source)
+        self._framed = framed
+        self._begun_with: list[bytes] = []
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from list(self._begun_with)
+        for piece in self._rest:
+            if not self._framed.begun:
+                self._begun_with.append(piece)
+            yield piece

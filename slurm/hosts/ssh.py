@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,20 +19,31 @@ import paramiko
 
 from core.common.temporary import file_beside, sweep
 from core.common.text import clean
-from slurm.hosts.base import Completed, HostError, NeedsPerson, NotConnected
+from slurm.hosts import command_files
+from slurm.hosts.base import Completed, HostError, NotConnected, Unreachable
 from slurm.hosts.host_key import Transport, check_host_key, known_keys
+from slurm.hosts.login.reconnect import Reconnect
+from slurm.hosts.login.way import jumps_of
+from slurm.hosts.pump import Clock
+from slurm.hosts.sftp import NoSftp, Sftp
 from slurm.hosts.ssh_channels import Room
-from slurm.hosts.ssh_command import TIMED_OUT, command_line, talk
-from slurm.hosts.ssh_config import read_target
+from slurm.hosts.ssh_command import Asked, ended_early, talk
+from slurm.hosts.ssh_config import SshTarget, check_spec, read_target
 from slurm.hosts.ssh_login import Asker, LoginFailed, Nobody, log_in
 
 T = TypeVar("T")
 
+# What goes wrong is told by our errors; without a handler it would come as tracebacks as well.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
 KEEPALIVE_S = 30
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 # How long to wait for another channel to close where the server takes no more, at least; how often
 # one is tried then; how long a server may take to open one.
 _ROOM_S, _AGAIN_S, _OPEN_S = 10.0, 0.2, 30.0
+# Larger files come as one stream of a command: SFTP asks for every 32 kB, and waits for answers.
+_BY_STREAM = 4 * 1024 * 1024
+# How long the end of a connection may lag behind that of its channels.
+_CUT_S = 0.3
 
 
 class SshHost:
@@ -50,8 +63,8 @@ class SshHost:
         config: Path | None = None,
         prelude: str = "",
     ) -> None:
+        check_spec(spec)
         self.name = spec
-        self.target = read_target(spec, config)
         self._asker: Asker = asker or Nobody()
         self._config = config
         self._prelude = prelude
@@ -59,15 +72,26 @@ class SshHost:
         self._room = Room()
         self._transport: paramiko.Transport | None = None
         self._jump: SshHost | None = None
-        self._sftp: paramiko.SFTPClient | None = None
-        self._sftp_lock = threading.Lock()
+        self._sftp = Sftp()
         # paramiko keeps one refusal at a time: of two at once it tells one as a broken connection.
         self._opening = threading.Lock()
-        self._needs_person = False
-        self._wait = 0.0
-        self._not_before = 0.0
-        self._last_error = ""
         self.last_answer: float | None = None
+
+    @cached_property
+    def target(self) -> SshTarget:
+        """Where it leads; asked of ssh, or read, at the first use. Raises `HostError`."""
+        return read_target(self.name, self._config)
+
+    @cached_property
+    def _reconnect(self) -> Reconnect:
+        target = self.target
+        # What a ProxyCommand of ssh's logs in to is none of our own jumps, and counts as well.
+        through = []
+        for jump in jumps_of("", target.proxy_command or ""):
+            host = read_target(jump, self._config)
+            through.append((jump, f"{host.hostname}:{host.port}"))
+        place = f"{target.hostname}:{target.port}"
+        return Reconnect(self.name, place, self._asker, through)
 
     # The connection
 
@@ -86,17 +110,19 @@ class SshHost:
             if self.connected:
                 return
             self._drop()
+            target = self.target
             try:
-                self._needs_person = self._open()
+                # By way of others, whose logins are counted as their own.
+                jump = self._jump_to(target)
+                with self._reconnect.login():
+                    asked = self._open(target, jump)
             except HostError as error:
                 self._drop()
-                self._wait = min(_LONGEST_WAIT_S, max(_FIRST_WAIT_S, self._wait * 2))
-                self._not_before = time.monotonic() + self._wait
-                self._last_error = error.message
                 # A login that failed is not tried again by itself: accounts get locked for less.
-                self._needs_person = self._needs_person or isinstance(error, LoginFailed)
+                if isinstance(error, LoginFailed):
+                    self._reconnect.needs_person = True
                 raise
-            self._wait, self._not_before, self._last_error = 0.0, 0.0, ""
+            self._reconnect.needs_person = asked
             self.last_answer = time.time()
 
     def close(self) -> None:
@@ -107,25 +133,16 @@ class SshHost:
     def _ready(self) -> paramiko.Transport:
         with self._lock:
             if not self.connected:
-                if self._needs_person:
-                    raise NeedsPerson(
-                        self._last_error or f"The connection to {clean(self.name)} was cut.",
-                        "Connect again yourself: its login may ask you for a code or password.",
-                    )
-                left = self._not_before - time.monotonic()
-                if left > 0:
-                    raise NotConnected(
-                        self._last_error or f"{clean(self.name)} is out of reach.",
-                        f"Trying again in {left:.0f} s.",
-                    )
+                self._reconnect.check(
+                    lambda: "Connect again yourself: its login may ask you for a code or password."
+                )
                 self.connect()
             assert self._transport is not None
             return self._transport
 
-    def _open(self) -> bool:
+    def _open(self, target: SshTarget, jump: SshHost | None) -> bool:
         """Open and log in; return whether a person had to answer."""
-        target = self.target
-        sock = self._socket()
+        sock = self._socket(target, jump)
         transport = Transport(sock)
         # A server has several keys; ask first for one that we know.
         transport.known = known_keys(target)
@@ -144,28 +161,38 @@ class SshHost:
         trusted = check_host_key(target, key, self._asker, address)
         asked = log_in(transport, target, self._asker, passwords=trusted)
         transport.set_keepalive(KEEPALIVE_S)
-        return asked or (self._jump is not None and self._jump._needs_person)
+        return asked or (jump is not None and jump._reconnect.needs_person)
 
-    def _socket(self) -> socket.socket | paramiko.Channel | paramiko.ProxyCommand:
-        target = self.target
-        if target.jumps:
-            # Each jump is reached by way of the ones before it.
-            last = SshHost(target.jumps[-1], asker=self._asker, config=self._config)
-            if len(target.jumps) > 1:
-                last.target = replace(last.target, jumps=target.jumps[:-1])
+    def _jump_to(self, target: SshTarget) -> SshHost | None:
+        """Connect to the last host on the way, each by way of the ones before it."""
+        if not target.jumps:
+            return None
+        last = SshHost(target.jumps[-1], asker=self._asker, config=self._config)
+        if len(target.jumps) > 1:
+            last.target = replace(last.target, jumps=target.jumps[:-1])
+        try:
             last.connect()
-            self._jump = last
-            assert last._transport is not None
+        except NotConnected as error:
+            self._reconnect.failed(error)
+            raise
+        self._jump = last
+        return last
+
+    def _socket(
+        self, target: SshTarget, jump: SshHost | None
+    ) -> socket.socket | paramiko.Channel | paramiko.ProxyCommand:
+        if jump is not None:
+            assert jump._transport is not None
             try:
-                return last._transport.open_channel(
+                return jump._transport.open_channel(
                     "direct-tcpip",
                     (target.hostname, target.port),
                     ("127.0.0.1", 0),
                     timeout=target.connect_timeout,
                 )
             except paramiko.SSHException as error:
-                raise NotConnected(
-                    f"{clean(last.name)} cannot reach {clean(target.hostname)}:{target.port}:"
+                raise Unreachable(
+                    f"{clean(jump.name)} cannot reach {clean(target.hostname)}:{target.port}:"
                     f" {clean(str(error))}.",
                     "Check ProxyJump and the host name.",
                 ) from None
@@ -176,23 +203,32 @@ class SshHost:
         except (OSError, UnicodeError) as error:
             # A name of the wrong length or letters is an error of its encoding.
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise NotConnected(
+            raise Unreachable(
                 f"{clean(target.hostname)}:{target.port} cannot be reached: {clean(why)}.",
                 "Check the name, the network and the VPN.",
             ) from None
 
     def _drop(self) -> None:
         transport, jump = self._transport, self._jump
-        self._transport = self._jump = self._sftp = None
-        self._room = Room()
+        self._transport = self._jump = None
+        self._room, self._sftp = Room(), Sftp()
         if transport is not None:
             transport.close()
         if jump is not None:
             jump.close()
 
+    def _lives(self, transport: paramiko.Transport) -> bool:
+        """Whether the connection is there, although something on it went wrong."""
+        # Its channels are closed a moment before it is known to be cut itself.
+        transport.join(_CUT_S)
+        return transport.is_active()
+
     @contextlib.contextmanager
-    def _answering(self, what: str) -> Iterator[None]:
-        """Turn what goes wrong on the wire into a `HostError`, and note a cut connection."""
+    def _answering(self, what: str, transport: paramiko.Transport) -> Iterator[None]:
+        """Turn what goes wrong on the wire into a `HostError`, and note a cut connection.
+
+        One that only refuses something is kept: logging in again would change nothing.
+        """
         try:
             yield
         except TimeoutError:
@@ -208,6 +244,8 @@ class SshHost:
                 "Its MaxSessions is small; close other sessions over this connection.",
             ) from None
         except (paramiko.SSHException, EOFError, ConnectionError) as error:
+            if self._lives(transport):
+                raise ended_early(self.name, what) from None
             self._drop()
             raise NotConnected(
                 f"The connection to {clean(self.name)} was cut ({what}"
@@ -228,34 +266,47 @@ class SshHost:
         env: Mapping[str, str] | None = None,
     ) -> Completed:
         """See `Host.run`. The command is ended on the host too when the time is up."""
-        mark = secrets.token_hex(8)
-        line = command_line(argv, mark, timeout, cwd, env or {}, self._prelude)
+        asked = Asked(argv, self._prelude, timeout=timeout, cwd=cwd, env=env)
+        # A few seconds more than the host's own limit, whose end says more.
+        stderr = self._talk(asked, [stdin], lambda: Clock(timeout + 10), str(argv[0]), timeout)
+        return asked.completed(stderr, self.name)
+
+    def stream(
+        self,
+        argv: Sequence[str],
+        *,
+        source: Iterable[bytes] = (),
+        sink: Callable[[bytes], object] | None = None,
+        idle: float = 120.0,
+    ) -> Completed:
+        """See `Host.stream`."""
+        asked = Asked(argv, self._prelude, sink=sink or len)
+        stderr = self._talk(asked, source, lambda: Clock(idle, idle=True), str(argv[0]), idle)
+        return asked.completed(stderr, self.name)
+
+    def _talk(
+        self,
+        asked: Asked,
+        source: Iterable[bytes],
+        clock: Callable[[], Clock],
+        what: str,
+        seconds: float,
+    ) -> bytes:
+        """Run `asked`, which gets the output, and return its standard error.
+
+        Its `clock` begins when it does: the login before it may have to wait for most of a minute.
+        """
         transport = self._ready()
         room = self._room
-        with self._answering(str(argv[0])):
-            channel = self._open_channel(transport, room, timeout)
+        with self._answering(what, transport):
+            channel = self._open_channel(transport, room, seconds)
             try:
-                channel.settimeout(timeout)
-                channel.exec_command(line)
-                stdout, stderr = talk(channel, stdin, time.monotonic() + timeout)
-                code = channel.recv_exit_status()
+                channel.settimeout(seconds)
+                channel.exec_command(asked.line)
+                return talk(channel, source, asked.framed.feed, clock())
             finally:
                 channel.close()
                 room.give()
-        # Login shells print banners and module messages; the command's output starts at the mark.
-        _, found, output = stdout.partition(f"{mark}\n".encode())
-        if not found:
-            raise HostError(
-                f"No command could be run on {clean(self.name)}:"
-                f" {clean((stderr or stdout).decode(errors='replace'))[:300]}.",
-                "Check the login shell there, and the profile's commands before each command.",
-            )
-        if code == TIMED_OUT:
-            raise HostError(
-                f"'{clean(str(argv[0]))}' did not answer in {timeout:g} s on {clean(self.name)}.",
-                "Try again later; the machine or its file system may be busy.",
-            )
-        return Completed(tuple(argv), code, output, stderr)
 
     def _open_channel(
         self, transport: paramiko.Transport, room: Room, timeout: float
@@ -264,7 +315,8 @@ class SshHost:
         until = time.monotonic() + max(timeout, _ROOM_S)
         while True:
             while not room.take(_AGAIN_S):
-                self._close_idle_sftp(room)
+                if room is self._room:
+                    self._sftp.close_idle()
                 if time.monotonic() > until:
                     raise HostError(
                         f"{clean(self.name)} takes no more than {room.most} commands at a time,"
@@ -286,6 +338,13 @@ class SshHost:
 
     # Files
 
+    @property
+    def files_by(self) -> str:
+        """See `Host.files_by`."""
+        if self._sftp.refused:
+            return f"files go by commands, slower: no SFTP ({self._sftp.refused})"
+        return "files go by SFTP"
+
     def read(self, path: str, offset: int, limit: int) -> bytes:
         """See `Host.read`."""
 
@@ -297,7 +356,9 @@ class SshHost:
             except FileNotFoundError:
                 return b""
 
-        return self._with_sftp(f"reading {path}", act)
+        return self._with_sftp(
+            f"reading {path}", act, lambda: command_files.read(self, path, offset, limit)
+        )
 
     def size(self, path: str) -> int | None:
         """See `Host.size`."""
@@ -308,7 +369,7 @@ class SshHost:
             except FileNotFoundError:
                 return None
 
-        return self._with_sftp(f"looking at {path}", act)
+        return self._with_sftp(f"looking at {path}", act, lambda: command_files.size(self, path))
 
     def put(self, local: Path, remote: str) -> None:
         """See `Host.put`."""
@@ -325,27 +386,36 @@ class SshHost:
                     sftp.remove(part)
                 raise
 
-        self._with_sftp(f"writing {remote}", act)
+        self._with_sftp(f"writing {remote}", act, lambda: command_files.put(self, local, remote))
 
     def get(self, remote: str, local: Path) -> None:
         """See `Host.get`."""
-        local.parent.mkdir(parents=True, exist_ok=True)
-        sweep(local.parent)
-        with file_beside(local) as part:
-            self._with_sftp(f"fetching {remote}", lambda sftp: sftp.get(remote, str(part)))
 
-    def _with_sftp(self, what: str, act: Callable[[paramiko.SFTPClient], T]) -> T:
+        def act(sftp: paramiko.SFTPClient) -> bool:
+            if (sftp.stat(remote).st_size or 0) > _BY_STREAM:
+                return False
+            local.parent.mkdir(parents=True, exist_ok=True)
+            sweep(local.parent)
+            with file_beside(local) as part:
+                sftp.get(remote, str(part))
+            return True
+
+        if not self._with_sftp(f"fetching {remote}", act, lambda: False):
+            command_files.get(self, remote, local)
+
+    def _with_sftp(
+        self, what: str, act: Callable[[paramiko.SFTPClient], T], instead: Callable[[], T]
+    ) -> T:
+        """Return what `act` does by SFTP, or `instead` does where the server has none."""
         transport = self._ready()
-        # One SFTP channel, one at a time on it: a server may allow few.
-        with self._sftp_lock, self._answering(what):
-            sftp = self._sftp
-            if sftp is None:
-                sftp = self._sftp = self._open_sftp(transport)
-            channel = sftp.get_channel()
-            if channel is not None:
-                channel.settimeout(60.0)
+        room, sftp = self._room, self._sftp
+
+        def open_channel() -> tuple[paramiko.Channel, Callable[[], None]]:
+            return self._open_channel(transport, room, _OPEN_S), room.give
+
+        def told_apart(client: paramiko.SFTPClient) -> T:
             try:
-                return act(sftp)
+                return act(client)
             except FileNotFoundError:
                 raise FileNotFoundError(f"{self.name}: {what}") from None
             except (TimeoutError, ConnectionError, EOFError):
@@ -359,26 +429,8 @@ class SshHost:
                     "Check the path, the permissions and the space there.",
                 ) from None
 
-    def _open_sftp(self, transport: paramiko.Transport) -> paramiko.SFTPClient:
-        room = self._room
-        channel = self._open_channel(transport, room, _OPEN_S)
         try:
-            channel.settimeout(_OPEN_S)
-            channel.invoke_subsystem("sftp")
-            return paramiko.SFTPClient(channel)
-        except BaseException:
-            channel.close()
-            room.give()
-            raise
-
-    def _close_idle_sftp(self, room: Room) -> None:
-        """Close the SFTP channel if nobody uses it now; the next use opens it again."""
-        if not self._sftp_lock.acquire(blocking=False):
-            return
-        try:
-            if self._sftp is not None and room is self._room:
-                self._sftp.close()
-                self._sftp = None
-                room.give()
-        finally:
-            self._sftp_lock.release()
+            with self._answering(what, transport):
+                return sftp.use(open_channel, lambda: self._lives(transport), told_apart)
+        except NoSftp:
+            return instead()

@@ -1,28 +1,35 @@
-"""What `~/.ssh/config` says about a host, `Include` and jumps among it."""
+"""Where a host is and how it is logged in to: what ssh's configuration says about it.
+
+Where there is an `ssh`, it is asked; else, and where it would look into another home folder than
+ours, `~/.ssh/config` is read as it reads it (`config/read_config.py`).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import getpass
-import glob
 import os
+import pwd
 import re
-import shlex
-import socket
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import paramiko
 
 from core.common.errors import BatmanError
 from core.common.files import expand_user
 from core.common.text import clean
 from slurm.hosts.base import HostError
+from slurm.hosts.config.ask_ssh import ask_ssh
+from slurm.hosts.config.read_config import OnlySsh, host_names, read_config
+from slurm.hosts.config.tokens import client_tokens, expand
 from slurm.hosts.known_hosts import host_name
+from slurm.hosts.pump import NotStarted
 
-# ssh_config(5): files may include files, and OpenSSH stops at a depth of 16.
-_DEPTH = 16
-_DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+# ssh_config(5), IdentityFile, in the order of OpenSSH 9.2's fill_default_options().
+_DEFAULT_KEYS = (
+    "id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_xmss", "id_dsa",
+)  # fmt: skip
 # ssh_config(5), the defaults of UserKnownHostsFile and GlobalKnownHostsFile.
 _USER_KNOWN = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 _GLOBAL_KNOWN = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -30,25 +37,19 @@ _STRICT = {
     "yes": "yes", "true": "yes", "no": "no", "off": "no", "false": "no",
     "ask": "ask", "accept-new": "accept-new",
 }  # fmt: skip
-# Keywords whose words are taken apart here, for paramiko keeps quotes and comments in them; those
-# of the second set take several words.
-_ONE_WORD = {
-    "hostname", "port", "user", "identityfile", "identitiesonly", "hostkeyalias", "connecttimeout",
-    "stricthostkeychecking", "checkhostip", "hashknownhosts", "proxyjump", "revokedhostkeys",
-}  # fmt: skip
-_WORDS = {"userknownhostsfile", "globalknownhostsfile"}
-_BETWEEN = "\x1f"
-# Stands for a `~` in front: paramiko makes "/home/meother/key" of "~other/key".
-_HOME = "\x01"
+_ITSELF = 'Write via = "ssh" in the cluster\'s profile'
 
 
 @dataclass(frozen=True)
 class SshTarget:
     """Where to connect and as whom.
 
-    `jumps` are the hosts to go through, first one first. `identities_only` keeps the agent's
-    other keys back. `known_hosts` are read in order; a new key is added to the first of
-    `user_known_hosts`. `strict` is StrictHostKeyChecking: yes, no, ask or accept-new.
+    `jumps` are the hosts to go through, first one first. Of `identity_files`, which `named` says
+    are the person's own choice, and `certificate_files` keys are offered; `identities_only` keeps
+    the agent's other keys back, and `agent` is the agent's socket, None where there is to be none.
+    `known_hosts` are read in order; a new key is added to the first of `user_known_hosts`.
+    `strict` is StrictHostKeyChecking: yes, no, ask or accept-new. `only_ssh` names options that
+    only ssh itself can follow.
     """
 
     alias: str
@@ -56,7 +57,10 @@ class SshTarget:
     port: int = 22
     user: str = ""
     identity_files: tuple[Path, ...] = ()
+    named: bool = False
+    certificate_files: tuple[Path, ...] = ()
     identities_only: bool = False
+    agent: str | None = None
     jumps: tuple[str, ...] = ()
     proxy_command: str | None = None
     user_known_hosts: tuple[Path, ...] = ()
@@ -66,6 +70,7 @@ class SshTarget:
     check_host_ip: bool = False
     hash_known_hosts: bool = False
     connect_timeout: float = 15.0
+    only_ssh: tuple[str, ...] = ()
 
     @property
     def known_hosts(self) -> tuple[Path, ...]:
@@ -84,187 +89,179 @@ def read_target(spec: str, config: Path | None = None) -> SshTarget:
     """Return where `spec` leads: an alias of the config, `host`, `user@host` or `user@host:port`.
 
     `config` is `~/.ssh/config` unless given; a missing file says nothing. Raises `HostError` for
-    a file that cannot be parsed, or an empty host.
+    a file that ssh does not take, or an empty host.
     """
-    folder = Path.home() / ".ssh"
-    file = config or folder / "config"
+    user, alias, port = check_spec(spec)
+    file = config or Path.home() / ".ssh" / "config"
+
+    def read() -> dict[str, list[str]]:
+        return read_config(file, alias, user, port, _local_user())
+
+    try:
+        try:
+            told = _ask(config, alias, user, port)
+        except HostError:
+            # What is wrong, our own reading tells better; if it finds anything.
+            with contextlib.suppress(OnlySsh):
+                make_target(spec, alias, read())
+            raise
+        if told is None:
+            return make_target(spec, alias, read())
+        return make_target(spec, alias, told, read)
+    except HostError as error:
+        if str(file) in error.message:
+            raise
+        raise HostError(f"'{clean(str(file))}': {error.message}", error.hint) from None
+    except BatmanError as error:
+        raise HostError(f"'{clean(str(file))}': {error.message}", error.hint) from None
+    except OSError as error:
+        raise HostError(
+            f"'{clean(str(file))}' cannot be read: {error.strerror}.", "Check its permissions."
+        ) from None
+
+
+def check_spec(spec: str) -> tuple[str | None, str, str | None]:
+    """Return user, host and port of `spec` as they are written. Raises `HostError`."""
     match = re.fullmatch(r"(?:ssh://)?(?:([^@\s]+)@)?(\[[^\]]+\]|[^\s:@]+)(?::(\d{1,5}))?", spec)
-    if match is None or (match[3] and not 0 < int(match[3]) < 65536):
+    if match is None or spec.startswith("-") or (match[3] and not 0 < int(match[3]) < 65536):
         raise HostError(
             f"'{clean(spec)}' is no SSH host.", "Write host, user@host or user@host:port."
         )
     user, alias, port = match.groups()
-    alias = alias.strip("[]")
+    return user, alias.strip("[]"), port
+
+
+def _ask(
+    config: Path | None, alias: str, user: str | None, port: str | None
+) -> dict[str, list[str]] | None:
+    """Ask ssh; None where there is none, or it takes another folder for the person's home."""
+    if shutil.which("ssh") is None:
+        return None
     try:
-        return _make(spec, alias, user, port, _look_up(alias, file, folder), folder)
-    except HostError:
-        raise
-    except BatmanError as error:
-        raise HostError(f"'{clean(str(file))}': {error.message}", error.hint) from None
-
-
-def _look_up(alias: str, file: Path, folder: Path) -> Mapping[str, object]:
-    parsed = paramiko.SSHConfig()
+        home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return None
+    if home != Path.home() or (config is not None and not config.is_file()):
+        return None
+    words = ["ssh", *(["-F", str(config)] if config else [])]
+    words += ["-l", user] if user else []
+    words += ["-p", port] if port else []
     try:
-        parsed.parse(_lines(file, folder, 0))
-        return parsed.lookup(alias)
-    except KeyError as error:
-        why = f"{clean(str(error))} is missing"
-    # Beside its own errors, paramiko lets those of numbers and of missing words through.
-    except (paramiko.SSHException, OSError, ValueError, IndexError) as error:
-        why = clean(str(error))
-    raise HostError(
-        f"'{clean(str(file))}' cannot be read: {why[:200]}.",
-        f"Put it right; 'ssh -G {clean(alias)}' shows what ssh makes of it.",
-    )
+        return ask_ssh([*words, "-G", "--", alias])
+    except NotStarted:
+        return None
 
 
-def _make(
+def make_target(
     spec: str,
     alias: str,
-    user: str | None,
-    port: str | None,
-    found: Mapping[str, object],
-    folder: Path,
+    found: Mapping[str, Sequence[str]],
+    read: Callable[[], Mapping[str, Sequence[str]]] | None = None,
 ) -> SshTarget:
-    """Return the target that the options `found` describe. Raises `BatmanError`."""
+    """Return the target that the options `found` describe.
+
+    They are what ssh told where `read` is given, which returns our own reading of them: ssh prints
+    the names of several files with blanks between, whatever is in them. Raises `BatmanError`.
+    """
 
     def text(name: str, default: str = "") -> str:
-        return str(found.get(name) or default)
+        values = found.get(name)
+        value = values[0] if values else ""
+        return default if value.lower() in ("", "none") else value
 
-    jump = text("proxyjump", "none")
-    hostname = text("hostname", alias)
-    number = int(port or text("port", "22"))
-    named = found.get("identityfile")
-    files = [str(name).replace(_HOME, "~", 1) for name in named] if isinstance(named, list) else []
-    timeout = text("connecttimeout")
-    command = found.get("proxycommand")
-    login = user or text("user") or _local_user()
-    key_alias = found.get("hostkeyalias")
+    hostname, port = text("hostname", alias), text("port", "22")
+    local_user = _local_user()
+    login = text("user", local_user)
+    key_alias = text("hostkeyalias").lower() or None
+    tokens = client_tokens(
+        typed=alias, host=hostname, port=port, user=login, alias=key_alias, local_user=local_user
+    )
+
+    def path(word: str) -> Path:
+        return expand_user(expand(word, tokens, variables=True))
+
+    def known(name: str, default: tuple[str, ...]) -> tuple[Path, ...]:
+        usual = tuple(map(path, default))
+        words = found.get(name)
+        if not words:
+            return usual
+        if read is None:
+            files = tuple(map(path, words))
+        elif words[0] == " ".join(map(str, usual)):
+            files = usual
+        else:
+            files = _apart(words[0], lambda: tuple(map(path, read().get(name, ()))))
+        return () if str(files[0]).lower() == "none" else files
+
     strict = _STRICT.get(text("stricthostkeychecking", "ask").lower())
     if strict is None:
         raise BatmanError(
             f"StrictHostKeyChecking is no '{clean(text('stricthostkeychecking'))}'.",
             "Choose yes, no, ask or accept-new.",
         )
-    if text("revokedhostkeys", "none").lower() != "none":
+    if text("revokedhostkeys"):
         raise BatmanError(
             "RevokedHostKeys is set, whose files only ssh itself can read.",
-            'Write via = "ssh" in the cluster\'s profile, or take it out.',
+            f"{_ITSELF}, or take it out.",
         )
-    # ssh_config(5), TOKENS: what is known without a connection.
-    tokens = {
-        "%": "%", "d": str(folder.parent), "h": hostname, "k": str(key_alias or alias),
-        "l": socket.gethostname(), "L": socket.gethostname().partition(".")[0], "n": alias,
-        "p": str(number), "r": login, "u": _local_user(), "i": str(os.getuid()),
-    }  # fmt: skip
-
-    def known(name: str, default: tuple[str, ...]) -> tuple[Path, ...]:
-        given = text(name)
-        words = tuple(given.split(_BETWEEN)) if given else default
-        if words[0].lower() == "none":
-            return ()
-        return tuple(expand_user(_expand(word, tokens)) for word in words)
-
+    identities = [word for word in found.get("identityfile", ()) if word.lower() != "none"]
+    defaults = [f"~/.ssh/{name}" for name in _DEFAULT_KEYS]
+    # Without any of the person's own ssh names them all.
+    named = bool(identities) and not (set(identities) <= set(defaults) and len(identities) > 3)
+    jump, command = text("proxyjump"), text("proxycommand")
+    timeout = text("connecttimeout")
     return SshTarget(
         alias=spec,
         hostname=hostname,
-        port=number,
+        port=int(port),
         user=login,
-        identity_files=tuple(map(expand_user, files))
-        or tuple(folder / name for name in _DEFAULT_KEYS),
+        identity_files=tuple(map(path, identities if named else defaults)),
+        named=named,
+        certificate_files=tuple(
+            path(word) for word in found.get("certificatefile", ()) if word.lower() != "none"
+        ),
         identities_only=_is_yes(text("identitiesonly")),
-        jumps=() if jump.lower() == "none" else tuple(part.strip() for part in jump.split(",")),
-        proxy_command=None if command in (None, "none") else str(command),
+        agent=_agent(found.get("identityagent", ("",))[0], path),
+        jumps=tuple(part.strip() for part in expand(jump, tokens).split(",")) if jump else (),
+        proxy_command=expand(command, tokens) if command else None,
         user_known_hosts=known("userknownhostsfile", _USER_KNOWN),
         global_known_hosts=known("globalknownhostsfile", _GLOBAL_KNOWN),
-        host_key_alias=None if key_alias is None else str(key_alias),
+        host_key_alias=key_alias,
         strict=strict,
         check_host_ip=_is_yes(text("checkhostip")),
         hash_known_hosts=_is_yes(text("hashknownhosts")),
         connect_timeout=float(timeout) if re.fullmatch(r"[0-9]{1,6}", timeout) else 15.0,
+        only_ssh=("PKCS11Provider",) if text("pkcs11provider") else (),
     )
+
+
+def _apart(joined: str, ours: Callable[[], tuple[Path, ...]]) -> tuple[Path, ...]:
+    """Return the files of a line of ssh's: as we read them, where that is the same line."""
+    if " " in joined:
+        with contextlib.suppress(BatmanError):
+            files = ours()
+            if " ".join(map(str, files)) == joined:
+                return files
+    return tuple(map(Path, joined.split()))
+
+
+def _agent(word: str, path: Callable[[str], Path]) -> str | None:
+    """Return the agent's socket that IdentityAgent names, else that of the environment."""
+    if word.lower() == "none":
+        return None
+    variable = "SSH_AUTH_SOCK" if word in ("", "SSH_AUTH_SOCK") else word
+    if variable == "SSH_AUTH_SOCK" or re.fullmatch(r"\$\w+", variable, re.ASCII):
+        return os.environ.get(variable.removeprefix("$")) or None
+    return str(path(word))
 
 
 def aliases(config: Path | None = None) -> list[str]:
     """Return the names that the config gives to hosts, without patterns, to choose from."""
-    folder = Path.home() / ".ssh"
-    names: dict[str, None] = {}
     try:
-        for line in _lines(config or folder / "config", folder, 0):
-            match = re.match(r"\s*host(?:\s*=\s*|\s+)(.+)", line, re.IGNORECASE)
-            for name in shlex.split(match.group(1)) if match else ():
-                if not re.search(r"[*?!]", name):
-                    names[name] = None
-    except (OSError, ValueError, BatmanError):
+        names = host_names(config or Path.home() / ".ssh" / "config")
+    except (OSError, BatmanError):
         return []
-    return list(names)
-
-
-def _lines(file: Path, folder: Path, depth: int) -> Iterator[str]:
-    """Yield the file's lines with every included file in its place, as paramiko does not.
-
-    The words of the options that are used here come without quotes and comments.
-    """
-    if depth > _DEPTH:
-        raise HostError(f"'{clean(str(file))}' includes itself.", "Remove the Include line.")
-    if file.is_dir():
-        raise HostError(f"'{clean(str(file))}' is a folder.", "Put ssh's configuration there.")
-    if not file.exists():
-        return
-    # A comment may be in any encoding.
-    with file.open(encoding="utf-8", errors="surrogateescape") as opened:
-        for number, line in enumerate(opened, 1):
-            match = re.match(r"\s*(\w+)(?:\s*=\s*|\s+)(.+)", line)
-            keyword = match[1].lower() if match else ""
-            if match is None or keyword not in {"include", *_ONE_WORD, *_WORDS}:
-                yield line
-                continue
-            words = _split(match[2], file, number, keyword)
-            if keyword == "identityfile":
-                words[0] = re.sub("^~", _HOME, words[0])
-            if keyword != "include":
-                yield f"{keyword} {_BETWEEN.join(words)}\n"
-                continue
-            for pattern in words:
-                for included in sorted(glob.glob(str(folder / expand_user(pattern)))):  # noqa: PTH207
-                    yield from _lines(Path(included), folder, depth + 1)
-
-
-def _split(text: str, file: Path, number: int, keyword: str) -> list[str]:
-    """Return an option's words. Raises `HostError` for those that ssh does not take either."""
-    where = f"Line {number} of '{clean(str(file))}'"
-    try:
-        words = [word for word in shlex.split(text, comments=True) if word]
-    except ValueError:
-        raise HostError(f"{where} has a quote without its end.", "Put it right.") from None
-    if not words or (keyword in _ONE_WORD and len(words) > 1):
-        raise HostError(
-            f"{where}: {keyword} takes {'one value' if keyword in _ONE_WORD else 'a value'}.",
-            "Put it right.",
-        )
-    if keyword == "port" and not (
-        re.fullmatch(r"[0-9]{1,5}", words[0]) and 0 < int(words[0]) < 65536
-    ):
-        raise HostError(
-            f"{where}: '{clean(words[0][:40])}' is no port.", "A port is a number up to 65535."
-        )
-    return words
-
-
-def _expand(word: str, tokens: Mapping[str, str]) -> str:
-    """Return a file's name with tokens and environment variables replaced, as ssh does."""
-
-    def token(match: re.Match[str]) -> str:
-        if match[1] is not None:
-            if match[1] not in tokens:
-                raise BatmanError(f"There is no token %{clean(match[1])}.", "See man ssh_config.")
-            return tokens[match[1]]
-        if match[2] not in os.environ:
-            raise BatmanError(f"There is no variable {clean(match[2])}.", "Set it, or name a file.")
-        return os.environ[match[2]]
-
-    return re.sub(r"%(.)|\$\{([^}]*)\}", token, word)
+    return list(dict.fromkeys(name for name in names if not re.search(r"[*?!]", name)))
 
 
 def _is_yes(text: str) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -12,11 +12,9 @@ import paramiko
 
 from core.common.text import clean
 from slurm.hosts.base import HostError
-from slurm.hosts.host_key import fingerprint
+from slurm.hosts.login.keys import KeyRing
 from slurm.hosts.ssh_config import SshTarget
 
-# OpenSSH's server ends a connection after six failed tries (MaxAuthTries).
-_MOST_KEYS = 5
 _PASSPHRASE_TRIES = 3
 
 
@@ -31,6 +29,10 @@ class Asker(Protocol):
         """Return whether the person trusts a host key never seen before."""
         ...
 
+    def wait(self, why: str, seconds: float) -> bool:
+        """Wait so many seconds because of `why`, where waiting is right; return whether it was."""
+        ...
+
 
 class Nobody:
     """There is no person to ask: nothing is answered, and no new host is trusted."""
@@ -43,9 +45,19 @@ class Nobody:
         """Trust nobody."""
         return False
 
+    def wait(self, why: str, seconds: float) -> bool:
+        """Wait for nothing."""
+        return False
+
 
 class LoginFailed(HostError):
-    """The host did not let us in. Trying again by itself would lock the account out."""
+    """The host did not let us in. Trying again by itself would lock the account out.
+
+    `by_ssh` says why the system's own `ssh` may get in where we do not; empty if nothing speaks
+    for it.
+    """
+
+    by_ssh = ""
 
 
 def log_in(
@@ -57,17 +69,21 @@ def log_in(
     Returns whether the person had to answer anything. Raises `LoginFailed`.
     """
     asked = _Counting(asker, f"{target.user}@{target.hostname}")
+    ring = KeyRing(target)
     tried: list[str] = []
+    allowed: list[str] | None = []
     try:
         allowed = _none(transport, target.user)
         if allowed is None:
             return False
         if "publickey" in allowed:
-            for label, key in _keys(target, asked):
+            for label, key in ring.offers(partial(_unlock, asker=asked)):
                 tried.append(label)
                 try:
                     rest = transport.auth_publickey(target.user, key)
                 except paramiko.AuthenticationException:
+                    if not transport.is_active():
+                        raise _TooMany from None
                     continue
                 if not rest:
                     return asked.any
@@ -83,6 +99,8 @@ def log_in(
                 if rest == allowed:
                     break
                 allowed = rest
+    except _TooMany:
+        why = "it ended the login after so many keys (MaxAuthTries)"
     except paramiko.BadAuthenticationType as error:
         why = f"it takes only {', '.join(error.allowed_types)}"
     except paramiko.AuthenticationException:
@@ -90,14 +108,14 @@ def log_in(
     except (paramiko.SSHException, EOFError, OSError) as error:
         why = clean(str(error)) or "the connection was closed"
     except LoginFailed as error:
-        if not asked.locked:
+        if not ring.locked:
             raise
         why = error.message
     else:
         why = f"it wants {', '.join(allowed)}"
         if not passwords:
             why += ", which is not sent to a host whose key is not the known one"
-    raise _refused(target, tried, why, asked.locked)
+    raise _refused(ring, tried, why, allowed or ())
 
 
 def _none(transport: paramiko.Transport, user: str) -> list[str] | None:
@@ -122,37 +140,6 @@ def _password(transport: paramiko.Transport, target: SshTarget, asker: _Counting
     return list(transport.auth_password(target.user, password, fallback=False))
 
 
-def _keys(target: SshTarget, asker: _Counting) -> Iterator[tuple[str, paramiko.PKey]]:
-    """Yield keys to offer: the agent's, those without a passphrase, then those with one."""
-    files = [file for file in target.identity_files if file.is_file()]
-    wanted = {_public(file) for file in files}
-    offered: set[bytes] = set()
-    agent: list[paramiko.AgentKey] = []
-    with contextlib.suppress(paramiko.SSHException, OSError):
-        agent = list(paramiko.Agent().get_keys())
-    for key in agent:
-        if len(offered) < _MOST_KEYS and (not target.identities_only or key.asbytes() in wanted):
-            offered.add(key.asbytes())
-            yield f"agent {fingerprint(key)}", key
-    locked = []
-    for file in files:
-        if _public(file) in offered:
-            continue
-        try:
-            yield str(file), paramiko.PKey.from_path(file)
-        except (paramiko.PasswordRequiredException, TypeError):
-            # The cryptography library reports a missing passphrase as a TypeError.
-            locked.append(file)
-        except (paramiko.SSHException, ValueError, OSError):
-            continue
-    for file in locked:
-        unlocked = _unlock(file, asker)
-        if unlocked is None:
-            asker.locked.append(file)
-        else:
-            yield str(file), unlocked
-
-
 def _unlock(file: Path, asker: _Counting) -> paramiko.PKey | None:
     for attempt in range(_PASSPHRASE_TRIES):
         title = "That was not it. " if attempt else ""
@@ -165,39 +152,54 @@ def _unlock(file: Path, asker: _Counting) -> paramiko.PKey | None:
     return None
 
 
-def _public(file: Path) -> bytes | None:
-    """Return the key in `file.pub`, which tells whether the agent holds it."""
-    try:
-        return base64.b64decode(Path(f"{file}.pub").read_text(encoding="utf-8").split()[1])
-    except (OSError, IndexError, ValueError):
-        return None
-
-
-def _refused(
-    target: SshTarget, tried: list[str], why: str, locked: Sequence[Path] = ()
-) -> LoginFailed:
+def _refused(ring: KeyRing, tried: list[str], why: str, allowed: Sequence[str] = ()) -> LoginFailed:
+    target = ring.target
     offered = f" Keys offered: {', '.join(clean(name) for name in tried)}." if tried else ""
     hint = "Check the user and the key (`ssh` with the same name shows more), then connect again."
-    if locked:
-        files = ", ".join(f"'{clean(str(file))}'" for file in locked)
+    if "MaxAuthTries" in why:
+        hint = "Name the right key by IdentityFile in ~/.ssh/config, with IdentitiesOnly yes."
+    if ring.locked:
+        files = ", ".join(f"'{clean(str(file))}'" for file in ring.locked)
         offered += f" Locked by a passphrase that was not given: {files}."
-        hint = f"Unlock it once with 'ssh-add {clean(str(locked[0]))}', or connect in a terminal."
-    return LoginFailed(
+        hint = (
+            f"Unlock it once with 'ssh-add {clean(str(ring.locked[0]))}', or connect in a terminal."
+        )
+    by_ssh = _what_ssh_can(ring, allowed)
+    if by_ssh:
+        hint = f'{by_ssh}: write via = "ssh" in the cluster\'s profile. {hint}'
+    failed = LoginFailed(
         f"{clean(target.user)}@{clean(target.hostname)} did not let us in: {why.rstrip('.')}."
         f"{offered}",
         hint,
     )
+    failed.by_ssh = by_ssh
+    return failed
+
+
+def _what_ssh_can(ring: KeyRing, allowed: Sequence[str]) -> str:
+    """Return why the system's ssh may get in where we do not."""
+    if ring.target.only_ssh:
+        return f"{' and '.join(ring.target.only_ssh)} is followed by ssh itself only"
+    if ring.unusable:
+        return f"The key '{clean(str(ring.unusable[0]))}' is in hardware that only ssh itself asks"
+    for method, name in (("gssapi-with-mic", "Kerberos"), ("hostbased", "this host's own key")):
+        if method in allowed:
+            return f"The server takes {name} as well, which only ssh itself can use"
+    return ""
+
+
+class _TooMany(Exception):
+    """The server ended the connection while keys were offered."""
 
 
 class _Counting:
-    """An asker that knows whether it was asked and answered, and which keys stayed locked."""
+    """An asker that knows whether it was asked and answered."""
 
     def __init__(self, asker: Asker, who: str) -> None:
         self._asker = asker
         self._who = who
         self.any = False
         self.answered = False
-        self.locked: list[Path] = []
 
     def ask(self, title: str, prompt: str, *, secret: bool) -> str | None:
         self.any = True

@@ -2,7 +2,8 @@
 
 `python -m slurm.attempts begin|warn|check|next|end RUN [VALUE]` keeps `attempts.jsonl`. A run
 that is started again and again without getting a step further would fill a queue for ever; two
-restarts without a new step end it, and its events say so.
+restarts without a new step end it, and its events say so. In the folder of a pass a step is a
+picture that was looked at, and the job's own words say what the events of a run would.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from core.autolabel.pass_folder import TASK, PassFolder
 from core.common.files import open_plain, read_plain
 from core.common.parse import ParseError, parse_json
 from core.common.text import clean
@@ -24,17 +26,21 @@ from core.training.run.events import (
     Event,
     EventWriter,
     Failed,
+    Step,
     Stopped,
     decode_event,
     read_events,
 )
 from core.training.run.summary import end_of
 from core.training.run.worker_process import mark_again
+from slurm.job.function import is_call
 
 FILE = "attempts.jsonl"
 # This many restarts may go without a new step.
 MOST_IDLE_RESTARTS = 2
 STUCK = 5
+# A start of what this very job has finished before, as after a requeue by hand.
+DONE = 6
 # The worker's exit codes where it could not begin, and where it was stopped; see
 # core.training.worker.
 UNUSABLE, STOPPED = 2, 3
@@ -72,6 +78,12 @@ def stuck(attempts: Sequence[Attempt], token: str, step: int) -> bool:
     return len(begins) >= MOST_IDLE_RESTARTS and set(begins[-MOST_IDLE_RESTARTS:]) == {step}
 
 
+def finished(attempts: Sequence[Attempt], token: str) -> bool:
+    """Return whether the last thing that the job of `token` noted is that it ended well."""
+    own = [attempt for attempt in attempts if attempt.token == token]
+    return bool(own) and own[-1].what == "end" and own[-1].code == 0
+
+
 def newest_checkpoint(run_dir: Path) -> Checkpoint | None:
     """Return the newest checkpoint that the run can go on from, as its events tell it."""
     newest = None
@@ -89,13 +101,18 @@ def newest_checkpoint(run_dir: Path) -> Checkpoint | None:
 
 
 def saved_step(run_dir: Path) -> int:
-    """Return the optimiser step that the newest resumable checkpoint holds, 0 without one."""
+    """Return the optimiser step that the newest resumable checkpoint holds, 0 without one.
+
+    Of a pass, the number of pictures that were looked at.
+    """
+    if _is_pass(run_dir):
+        return len(PassFolder(run_dir).done())
     newest = newest_checkpoint(run_dir)
     return 0 if newest is None else newest.step
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Note what `argv` says and return the exit code: 0, or `STUCK`."""
+    """Note what `argv` says and return the exit code: 0, `STUCK` or `DONE`."""
     begin_process()
     what, folder, *rest = sys.argv[1:] if argv is None else argv
     run_dir = Path(folder)
@@ -109,14 +126,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     step = saved_step(run_dir)
     if what in ("begin", "check"):
-        if stuck(_known(run_dir), token, step):
+        if what == "begin" and finished(_known(run_dir), token):
+            _say("This job has finished its work before; there is nothing left to do.")
+            return DONE
+        # A function has no steps: it begins anew, however often it is put back.
+        if not is_call(run_dir) and stuck(_known(run_dir), token, step):
             _fail(
                 run_dir,
                 "no-progress",
-                f"The job was started again {MOST_IDLE_RESTARTS} times without a new step"
-                f" (still at step {step}).",
-                "Its time limit is too short to load, train and write a checkpoint: ask for more"
-                " with --time, or warn earlier with the profile's signal_seconds.",
+                f"The job was started again {MOST_IDLE_RESTARTS} times without a new"
+                + (
+                    f" picture (still at {step:,})."
+                    if _is_pass(run_dir)
+                    else f" step (still at step {step})."
+                ),
+                _advice(run_dir),
             )
             mark_again(run_dir, False)
             return STUCK
@@ -130,11 +154,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _advice(run_dir: Path) -> str:
+    """Return what to do about starts that get no further.
+
+    A run that was warned before its first step needs a later warning, not an earlier one.
+    """
+    more = "ask for more with --time"
+    begun = max((a.t for a in _known(run_dir) if a.what == "begin"), default=0.0)
+    events = read_events(_tail(run_dir / "events.jsonl"))[0]
+    stepped = any(isinstance(event, Step) and event.t >= begun for event in events)
+    if stepped or _is_pass(run_dir):
+        return (
+            f"Its time limit is too short to load, train and write a checkpoint: {more}, or warn"
+            " earlier with the profile's signal_seconds."
+        )
+    return (
+        f"It was warned of its time limit before its first step: {more}, or warn later with fewer"
+        " signal_seconds in the profile."
+    )
+
+
 def _end(run_dir: Path, job: str, token: str, code: int, step: int) -> None:
     """Note the trainer's exit code; if it died without saying why, say that it did."""
     begun = max((a.t for a in _known(run_dir) if a.what == "begin"), default=0.0)
     _append(run_dir, Attempt(what="end", job=job, token=token, t=time.time(), step=step, code=code))
     mark_again(run_dir, False)
+    if _is_pass(run_dir) or is_call(run_dir):  # what they leave says how it went
+        return
     if code == UNUSABLE:  # no training was begun, perhaps because another job has the run
         return
     events = read_events(_tail(run_dir / "events.jsonl"))[0]
@@ -160,7 +206,13 @@ def _end(run_dir: Path, job: str, token: str, code: int, step: int) -> None:
 
 def _fail(run_dir: Path, kind: str, message: str, hint: str) -> None:
     _say(f"{message} {hint}")
+    if _is_pass(run_dir):
+        return
     _tell(run_dir, Failed(kind=kind, message=message, hint=hint))
+
+
+def _is_pass(folder: Path) -> bool:
+    return (folder / TASK).is_file()
 
 
 def _tell(run_dir: Path, event: Event) -> None:

@@ -66,6 +66,22 @@ _REASONS = {
 }
 
 
+# Of `ReqNodeNotAvail` (slurm's job_scheduler.c): that it is a reservation, and whose.
+_DETAILS = {
+    "May be reserved for other job": "the nodes it needs are reserved for others",
+    "Reserved for maintenance": "the nodes it needs are reserved for maintenance",
+}
+# What SLURM says in sentences (22.05.8, partition_mgr.c).
+_SENTENCES = {
+    "Job's account not permitted to use this partition": (
+        "its account may not use its partition; it will never start"
+    ),
+    "Job's QOS not permitted to use this partition": (
+        "its quality of service may not use its partition; it will never start"
+    ),
+}
+
+
 def reason_words(reason: str) -> str:
     """Return in words why a job waits or ended; SLURM's own text where we know no better.
 
@@ -80,7 +96,12 @@ def reason_words(reason: str) -> str:
     code, _, detail = text.partition(",")
     words = _REASONS.get(code.strip())
     if words is None:
+        for beginning, better in _SENTENCES.items():
+            if text.startswith(beginning):
+                return f"{better}{text[len(beginning) :]}"
         return text.replace("_", " ")
+    if detail.strip() in _DETAILS:
+        return _DETAILS[detail.strip()]
     return f"{words} ({detail.strip()})" if detail.strip() else words
 
 

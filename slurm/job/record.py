@@ -19,6 +19,7 @@ from core.common.text import clean
 from core.common.workspace import Workspace
 from core.privacy.secrets import redact_forms, redact_tree
 from core.training.run.damage import JOB_FILE
+from core.training.run.wait import Wait
 
 if TYPE_CHECKING:
     from core.training.run.run import Run
@@ -35,9 +36,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     absolute paths on the cluster, `log` with the job's number filled in once that is known;
     `marker` is the folder that the submission leaves its answer in. `command` is sbatch's argument
     list. Times are Unix seconds, `time_limit` seconds. `state`, `reason` and `exit_code` are what
-    SLURM last said of it at `seen_at`; `restarts` counts how often it was started again.
-    `checkpoints` is which of them come back here beside the best weights: `none`, `last` or `all`;
-    at `fetched_at` everything of an ended run had come.
+    SLURM last said of it at `seen_at`; `restarts` counts how often it was started again. `wait` is
+    how it waits, while it does. `checkpoints` is which of them come back here beside the best
+    weights: `none`, `last` or `all`; at `fetched_at` everything of an ended run had come.
     """
 
     cluster: str
@@ -59,6 +60,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     exit_code: int | None = None
     restarts: int = 0
+    wait: Wait | None = None
     seen_at: float | None = None
     fetched_at: float | None = None
     checkpoints: str = "none"
@@ -121,6 +123,16 @@ def list_records(workspace: Workspace) -> list[tuple[Path, JobRecord]]:
         with contextlib.suppress(RunError):
             if (record := read_record(path)) is not None:
                 kept.append((path, record))
+    return sorted(kept, key=lambda item: item[1].submitted_at, reverse=True)
+
+
+def list_pass_records(workspace: Workspace) -> list[tuple[Path, JobRecord]]:
+    """Return the folder of every pass that a job of a cluster makes, with its record, as above."""
+    kept = []
+    for path in workspace.projects_dir.glob(f"*/passes/*/{JOB_FILE}"):
+        with contextlib.suppress(RunError):
+            if (record := read_record(path.parent)) is not None:
+                kept.append((path.parent, record))
     return sorted(kept, key=lambda item: item[1].submitted_at, reverse=True)
 
 

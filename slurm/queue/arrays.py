@@ -38,10 +38,11 @@ class JobLine:
     @property
     def counts(self) -> tuple[int, int, int, int]:
         """How many tasks wait, run, ended well, and ended otherwise."""
-        waiting = sum(job.pending_tasks for job in self.jobs if job.state.waiting)
+        waiting = sum(job.tasks for job in self.jobs if job.state.waiting)
         running = sum(job.state.running for job in self.jobs)
         done = sum(job.state.name == "COMPLETED" for job in self.jobs)
-        return waiting, running, done, len([j for j in self.jobs if j.state.ended]) - done
+        ended = sum(job.tasks for job in self.jobs if job.state.ended)
+        return waiting, running, done, ended - done
 
     @property
     def rank(self) -> int:
@@ -79,11 +80,9 @@ def why(job: Job) -> str:
     """Return why a job waits, or how it ended, in words; empty while it runs well."""
     if not job.state.ended:
         return job.why
-    if job.signal:
-        return f"signal {job.signal}"
     if job.reason in _END_REASONS:
         return job.why
-    return f"exit code {job.exit_code}" if job.exit_code else ""
+    return job.code_words
 
 
 def job_lines(
@@ -110,7 +109,12 @@ def _telling(job: Job) -> int:
         return 0
     if job.state.waiting:
         return 1
-    return 3 if job.state.name == "COMPLETED" else 2
+    if job.state.name == "COMPLETED":
+        return 3
+    # A task that was cancelled before it began has nothing to show. SLURM gives it a start all the
+    # same, the time of its end, but no node (22.05.8).
+    never = "[" in job.id or job.start is None or (not job.node_list and not job.time_used)
+    return 4 if never else 2
 
 
 def own_runs(records: Iterable[tuple[Path, JobRecord]], cluster: str) -> dict[str, Path]:

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 from core.common.errors import BatmanError
 from core.common.text import clean, plural
-from slurm.hosts import Host
+from slurm.hosts import Host, HostError
+from slurm.hosts.base import in_words
 from slurm.queue.arrays import JobLine
+from slurm.queue.jobs import TIME_ENV, Job, new_separator, parse_squeue, squeue_format
 
 # `123`, an array's task `123_4`, what is left of an array `123_[5-9,12%2]`, a part of a
 # heterogeneous job `123+1`.
@@ -70,9 +72,59 @@ def check_ids(ids: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(checked))
 
 
+# scontrol, of an array: `73_0-1: Job has already finished` and, of tasks it did it to,
+# `73_2-5: No error`, with exit code 1 (22.05.8).
+_OF_TASKS = re.compile(r"(\d+)_\S*: (.*)")
+
+
+def _complaints(text: str) -> list[str] | None:
+    """Return the lines of SLURM's error output; None if all they tell of is that it was done.
+
+    Of an array part of which is over, that part is no complaint as long as another was done.
+    """
+    lines = list(dict.fromkeys(clean(line.strip()) for line in text.splitlines() if line.strip()))
+    told = [
+        match.groups() if (match := _OF_TASKS.fullmatch(line)) else ("", line) for line in lines
+    ]
+    done = {array for array, words in told if array and words == "No error"}
+    wrong = [
+        line
+        for line, (array, words) in zip(lines, told, strict=True)
+        if array not in done or words not in ("No error", "Job has already finished")
+    ]
+    return None if done and not wrong else wrong
+
+
 def _every(match: re.Match[str]) -> str:
     first, last, step = map(int, match.groups())
     return ",".join(map(str, range(first, last + 1, max(1, step))))
+
+
+# $1 the ids, $2 squeue's format.
+_ASK = """
+for name in $(env | sed -n 's/^\\(SQUEUE_[A-Za-z0-9_]*\\)=.*/\\1/p'); do unset "$name"; done
+squeue -h -a -t all -j "$1" -O "$2"
+"""
+
+
+def known_jobs(host: Host, ids: Iterable[str]) -> dict[str, list[Job]]:
+    """Return what squeue knows of each of `ids`: the job, an array's lines; none of the unknown.
+
+    It remembers what ended for some minutes (MinJobAge). Raises `HostError`.
+    """
+    checked = check_ids(ids)
+    sep = new_separator()
+    asked = ",".join(dict.fromkeys(re.split(r"[_+]", job_id)[0] for job_id in checked))
+    done = host.run(["sh", "-c", _ASK, "sh", asked, squeue_format(sep)], env=TIME_ENV, timeout=60)
+    said = done.stderr.decode(errors="replace").strip()
+    # One that is not known makes it fail; beside others it is left out in silence.
+    if done.code and "nvalid job id" not in said:
+        raise HostError(
+            f"The queue of {clean(host.name)} does not answer: {done.said}.",
+            "It may be busy; try again.",
+        )
+    jobs = parse_squeue(done.text, sep)
+    return {job_id: [job for job in jobs if job.belongs_to(job_id)] for job_id in checked}
 
 
 def act(host: Host, verb: str, ids: Iterable[str]) -> list[str]:
@@ -87,15 +139,9 @@ def act(host: Host, verb: str, ids: Iterable[str]) -> list[str]:
     done = host.run(
         ["sh", "-c", _COMMANDS[verb]], stdin=("\n".join(checked) + "\n").encode(), timeout=60
     )
-    said = list(
-        dict.fromkeys(
-            clean(line.strip())
-            for line in done.stderr.decode(errors="replace").splitlines()
-            if line.strip()
-        )
-    )
-    if done.code:
-        shown = "; ".join(said[:3]) or f"code {done.code}"
+    said = _complaints(done.stderr.decode(errors="replace"))
+    if done.code and said is not None:
+        shown = in_words("\n".join(said[:3])) if said else f"code {done.code}"
         more = f" (and {len(said) - 3} more)" if len(said) > 3 else ""
         raise JobActionError(
             f"SLURM could not {verb} {plural(len(checked), 'job')}: {shown}{more}.",

@@ -96,7 +96,7 @@ def show_job(host: Host, job_id: str) -> JobDetail | None:
     said = done.stderr.decode(errors="replace")
     if done.code and "nvalid job id" not in said:
         raise HostError(
-            f"Job {clean(job_id)} cannot be shown: {clean(said.strip())[:200] or 'no answer'}.",
+            f"Job {clean(job_id)} cannot be shown: {done.said}.",
             "The cluster's controller may be busy; try again.",
         )
     return None if done.code else parse_show_job(done.text)
@@ -175,11 +175,15 @@ class GpuUse:
 
 @dataclass(frozen=True)
 class JobUse:
-    """What a running job uses. `problems` say what could not be had and why."""
+    """What a running job uses. `problems` say what could not be had and why.
+
+    `said` is what is told instead of a job that waits: what its priority is made of.
+    """
 
     gpus: tuple[GpuUse, ...] = ()
     memory_mb: float | None = None
     problems: tuple[str, ...] = ()
+    said: str = ""
 
 
 def job_use(host: Host, job: Job) -> JobUse:

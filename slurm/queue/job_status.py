@@ -32,7 +32,8 @@ case "$code $found" in
   *) printf '%s\\n' "$found" >&2; exit 1;;
 esac
 echo sacct
-sacct -n -X -P -j "$1" -S "$3" --delimiter="$4" -o "$5" 2>/dev/null
+# Tasks that were cancelled before they began are one line of their array, known by its number.
+sacct -n -X -P -j "${1%%_*}" -S "$3" --delimiter="$4" -o "$5" 2>/dev/null
 exit 0
 """
 
@@ -52,8 +53,7 @@ def ask_job(host: Host, record: JobRecord) -> Job | None:
     kind, _, rest = done.text.partition("\n")
     if done.code or kind not in ("squeue", "sacct"):
         raise HostError(
-            f"The queue of {clean(host.name)} does not answer:"
-            f" {clean(done.stderr.decode(errors='replace').strip())[:200] or 'no reason given'}.",
+            f"The queue of {clean(host.name)} does not answer: {done.said}.",
             "It is asked again at the next look.",
         )
     jobs = parse_squeue(rest, sep) if kind == "squeue" else parse_sacct(rest, sep)
@@ -61,11 +61,11 @@ def ask_job(host: Host, record: JobRecord) -> Job | None:
 
 
 def _of(jobs: list[Job], record: JobRecord) -> Job | None:
-    """Return the record's own job: an array that waits is one line for many."""
-    for job in jobs:
-        if job.id == record.job_id:
-            return job
-    return jobs[-1] if jobs else None
+    """Return the record's own job: an array that waits, or waited at its end, is one of many."""
+    exact = [job for job in jobs if job.id == record.job_id]
+    found = exact or [job for job in jobs if job.stands_for(record.job_id)]
+    # What was requeued has an end for each time.
+    return found[-1] if found else None
 
 
 def _since(record: JobRecord) -> str:

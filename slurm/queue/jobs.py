@@ -13,7 +13,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.common.text import whole_number
+from core.common.text import plural, whole_number
+from slurm.job.end_codes import end_words
 from slurm.job.reasons import reason_words
 from slurm.job.states import JobState, parse_state
 from slurm.site.slurm_values import Gpus, parse_duration, parse_gres
@@ -27,7 +28,8 @@ _SQUEUE = (
     "JobArrayID", "ArrayJobID", "ArrayTaskID", "State", "Reason", "Partition", "UserName",
     "Account", "SubmitTime", "StartTime", "EndTime", "TimeUsed", "TimeLimit", "NumNodes", "NumCPUs",
     "NumTasks", "MinMemory", "tres-alloc", "tres-per-job", "tres-per-node", "tres-per-socket",
-    "tres-per-task", "NodeList", "PriorityLong", "exit_code", "WorkDir", "Comment", "Name",
+    "tres-per-task", "NodeList", "PriorityLong", "exit_code", "RestartCnt", "QOS", "WorkDir",
+    "Comment", "Name",
 )  # fmt: skip
 
 
@@ -44,10 +46,18 @@ def squeue_format(sep: str) -> str:
 # sacct(1) `-o`; its `--parsable2 --delimiter` keeps free text whole.
 _SACCT = (
     "JobID", "JobIDRaw", "State", "ExitCode", "Partition", "User", "Account", "Submit", "Start",
-    "End", "ElapsedRaw", "TimelimitRaw", "NNodes", "AllocCPUS", "ReqMem", "AllocTRES", "NodeList",
-    "Priority", "Reason", "WorkDir", "Comment", "JobName",
+    "End", "ElapsedRaw", "TimelimitRaw", "NNodes", "AllocCPUS", "ReqCPUS", "ReqMem", "AllocTRES",
+    "ReqTRES", "NodeList", "QOS", "Priority", "Reason", "WorkDir", "Comment", "JobName",
 )  # fmt: skip
 SACCT_FORMAT = ",".join(_SACCT)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The `place`th of `line` jobs that wait for the same partitions."""
+
+    place: int
+    line: int
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,9 @@ class Job:
 
     Times are Unix seconds, None while unknown; `time_used` and `time_limit` are seconds (no limit:
     None). `start` of a waiting job is SLURM's estimate. `exit_code` and `signal` are those of the
-    batch script once it has ended. `raw` keeps what was printed.
+    batch script once it has ended, `accounted` that they are accounting's, which tells codes from
+    128 on as 128 less. `restarts` is how often it was put back into the queue, `place` where it
+    stands among those that wait, where that was asked. `raw` keeps what was printed.
     """
 
     id: str
@@ -82,17 +94,36 @@ class Job:
     priority: int = 0
     exit_code: int | None = None
     signal: int | None = None
+    accounted: bool = False
+    restarts: int = 0
+    qos: str = ""
+    place: Place | None = None
     raw: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def why(self) -> str:
-        """Why it waits or ended, in words; empty while it runs well."""
+        """Why it waits or ended, in words; empty while it runs.
+
+        SLURM leaves the reason of its waiting, such as that somebody holds its array, with a job
+        that runs.
+        """
+        if self.state.running:
+            return ""
         words = reason_words(self.reason)
-        if self.signal:
-            return f"{words + ': ' if words else ''}ended by signal {self.signal}"
-        if self.exit_code:
-            return f"{words + ': ' if words else ''}exit code {self.exit_code}"
-        return words
+        if self.restarts and not self.state.ended:
+            again = f"put back into the queue {plural(self.restarts, 'time')}"
+            return f"{again}; {words}" if words else again
+        code = self.code_words
+        return f"{words}: {code}" if words and code else words or code
+
+    @property
+    def code_words(self) -> str:
+        """How its script ended, in words; empty for one that ended well, or has not."""
+        return end_words(self.exit_code, self.signal, accounted=self.accounted and self._failed)
+
+    @property
+    def _failed(self) -> bool:
+        return self.state.name == "FAILED"
 
     @property
     def gpu_count(self) -> int:
@@ -100,10 +131,16 @@ class Job:
         return sum(gpus.count for gpus in self.gpus)
 
     @property
-    def pending_tasks(self) -> int:
+    def tasks(self) -> int:
         """How many jobs this line stands for: those of `123_[4-9,12%2]`, else one."""
         match = re.fullmatch(r"\d+_\[([^\]%]*)(?:%\d+)?\]", self.id)
         return count_tasks(match.group(1)) if match else 1
+
+    @property
+    def task_numbers(self) -> set[int]:
+        """The tasks of its array that this line stands for; empty for a job that is in none."""
+        parts = _task_ranges(self.task.strip("[]").partition("%")[0])
+        return {number for part in parts for number in part}
 
     def stands_for(self, job_id: str) -> bool:
         """Return whether this line tells of `job_id`: it is the one, or a task yet to start."""
@@ -114,6 +151,16 @@ class Job:
         if match is None or match.group(1) != base or whole_number(task) is None:
             return False
         return any(int(task) in part for part in _task_ranges(match.group(2)))
+
+    def belongs_to(self, job_id: str) -> bool:
+        """Return whether `job_id` names it, its array, or a part (`123_[4-9]`) that it is in."""
+        base, _, tasks = job_id.partition("_")
+        if self.stands_for(job_id) or base not in (self.array_id, self.id):
+            return self.stands_for(job_id)
+        if not tasks:
+            return True
+        asked = _task_ranges(tasks.strip("[]").partition("%")[0])
+        return any(number in part for number in self.task_numbers for part in asked)
 
 
 def count_tasks(spec: str) -> int:
@@ -170,6 +217,8 @@ def parse_squeue(text: str, sep: str) -> list[Job]:
                 priority=_int(row["PriorityLong"]) or 0,
                 exit_code=code,
                 signal=signal,
+                restarts=_int(row["RestartCnt"]) or 0,
+                qos=_word(row["QOS"]),
                 raw={"memory": row["MinMemory"]},
             )
         )
@@ -198,7 +247,12 @@ def _gpus(row: dict[str, str]) -> tuple[Gpus, ...]:
 
 
 def parse_sacct(text: str, sep: str) -> list[Job]:
-    """Return the jobs that `sacct -X -n -P --delimiter=SEP -o SACCT_FORMAT` printed."""
+    """Return the jobs that `sacct -X -n -P --delimiter=SEP -o SACCT_FORMAT` printed.
+
+    Of a job that never started, what it asked for stands for what it was given. How often it was
+    put back into the queue accounting tells in few releases (`RestartCnt` since 24.05), and a field
+    that it does not know would be all that it says.
+    """
     jobs = []
     for fields in _records(text, sep, len(_SACCT)):
         row = dict(zip(_SACCT, fields, strict=True))
@@ -220,8 +274,8 @@ def parse_sacct(text: str, sep: str) -> list[Job]:
                 time_used=_int(row["ElapsedRaw"]),
                 time_limit=(_int(row["TimelimitRaw"]) or 0) * 60 or None,
                 nodes=_int(row["NNodes"]) or 1,
-                cpus=_int(row["AllocCPUS"]) or 0,
-                gpus=tuple(parse_gres(row["AllocTRES"])),
+                cpus=_int(row["AllocCPUS"]) or _int(row["ReqCPUS"]) or 0,
+                gpus=tuple(parse_gres(row["AllocTRES"]) or parse_gres(row["ReqTRES"])),
                 node_list="" if row["NodeList"] == "None assigned" else row["NodeList"],
                 work_dir=row["WorkDir"],
                 comment=row["Comment"],
@@ -229,6 +283,8 @@ def parse_sacct(text: str, sep: str) -> list[Job]:
                 priority=_int(row["Priority"]) or 0,
                 exit_code=code,
                 signal=signal,
+                accounted=True,
+                qos=row["QOS"],
                 raw={"job_id_raw": row["JobIDRaw"]},
             )
         )

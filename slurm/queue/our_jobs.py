@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from core.common.errors import RunError
+from slurm.job.end_codes import same_end
 from slurm.job.record import JobRecord, read_record, write_record
 from slurm.job.states import GONE, LEFT, parse_state
 from slurm.queue.jobs import Job
@@ -16,8 +18,8 @@ from slurm.queue.queue import QueueSnapshot
 from slurm.site.slurm_values import Gpus
 
 
-def job_of(record: JobRecord, name: str) -> Job:
-    """Return what a record says of its job, for one that the cluster has forgotten."""
+def job_of(record: JobRecord, name: str, user: str = "") -> Job:
+    """Return what a record says of a job of ours (`user`) that the cluster has forgotten."""
     state = parse_state(record.state) if record.state else GONE
     return Job(
         id=record.job_id,
@@ -26,7 +28,7 @@ def job_of(record: JobRecord, name: str) -> Job:
         state=state if state.ended else GONE,
         reason=record.reason if state.ended else "",
         partition=record.partition,
-        user="",
+        user=user,
         account="",
         submitted=int(record.submitted_at),
         start=None,
@@ -41,6 +43,7 @@ def job_of(record: JobRecord, name: str) -> Job:
         comment=record.comment,
         name=name,
         exit_code=record.exit_code,
+        restarts=record.restarts,
     )
 
 
@@ -59,21 +62,29 @@ def with_records(
             continue
         told = snapshot.job(record.job_id)
         if told is None:
-            missing.append(job_of(record, path.name))
+            missing.append(job_of(record, path.name, snapshot.user))
         elif told.state in (LEFT, GONE) and parse_state(record.state).ended:
-            better[told.id] = job_of(record, path.name)
-        elif record.gpu and told.state.ended and told.id == record.job_id and _typeless(told):
-            # Accounting names the types of GPUs at few sites; we know what we asked for.
-            count = sum(gpus.count for gpus in told.gpus)
-            better[told.id] = replace(told, gpus=(Gpus(record.gpu, count),))
+            better[told.id] = job_of(record, path.name, snapshot.user)
+        elif told.state.ended and told.id == record.job_id:
+            better[told.id] = _completed(told, record)
     if not missing and not better:
         return snapshot
     jobs = (better.get(job.id, job) for job in snapshot.jobs)
     return replace(snapshot, jobs=(*jobs, *missing))
 
 
-def _typeless(job: Job) -> bool:
-    return bool(job.gpus) and not any(gpus.type for gpus in job.gpus)
+def _completed(told: Job, record: JobRecord) -> Job:
+    """Return an ended job with what accounting does not tell, or not as well as we know it."""
+    changes: dict[str, Any] = {}
+    if told.accounted and same_end(record.exit_code, told.exit_code):
+        changes.update(exit_code=record.exit_code, accounted=False)
+    if record.gpu and not any(gpus.type for gpus in told.gpus):
+        # Accounting names the types of GPUs at few sites, and GPUs at all where its TRES have them.
+        count = sum(gpus.count for gpus in told.gpus) or record.num_gpus * record.num_nodes
+        changes["gpus"] = (Gpus(record.gpu, count),)
+    if record.restarts > told.restarts:
+        changes["restarts"] = record.restarts
+    return replace(told, **changes) if changes else told
 
 
 def keep_ends(
@@ -89,7 +100,8 @@ def keep_ends(
             continue
         job = snapshot.job(record.job_id)
         known = record.state and parse_state(record.state).ended
-        if job is None or job.id != record.job_id or not job.state.ended or job.state is GONE:
+        # Tasks of an array that were cancelled before they began end as one line.
+        if job is None or not job.state.ended or job.state is GONE:
             continue
         if known and (record.exit_code is not None or job.exit_code is None):
             continue
@@ -101,7 +113,7 @@ def keep_ends(
             write_record(
                 path,
                 now.changed(
-                    state=job.state.name, reason=job.reason, exit_code=job.exit_code,
+                    state=job.state.name, reason=job.reason, exit_code=job.exit_code, wait=None,
                     seen_at=float(job.end or time.time()),
                 ),
             )  # fmt: skip

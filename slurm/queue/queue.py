@@ -13,21 +13,27 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from core.common.text import clean, whole_number
 from slurm.hosts import Host, HostError
+from slurm.hosts.base import in_words
+from slurm.job.end_codes import same_end
 from slurm.job.states import GONE, LEFT
 from slurm.queue.jobs import (
     SACCT_FORMAT,
     TIME_ENV,
     Job,
+    Place,
     new_separator,
     parse_sacct,
     parse_squeue,
     squeue_format,
 )
-from slurm.site.discover import Node, Partition, parse_nodes
-from slurm.site.free_gpus import NODE_FIELDS, GpuPool, pool_gpus
+from slurm.queue.line import COUNT_LINE, LINE_S, parse_places
+from slurm.site.discover import NODE_FIELDS, NODE_MORE, Node, parse_nodes
+from slurm.site.free_gpus import GpuPool, pool_gpus
+from slurm.site.partitions import Partition
 
 # Each of the three commands; a controller that is busy answers in a few seconds or not at all.
 SECTION_S = 20
@@ -37,9 +43,16 @@ MOST_ENDED = 2000
 # How often accounting is asked for the end of a job that left the queue; it lags by seconds.
 MOST_ASKED = 3
 
-# $1 marker, $2 `me` or `all`, $3 squeue's format, $4 sinfo's, $5 since or nothing, $6 separator,
-# $7 sacct's fields. Standard error of each part comes behind its output, with the exit code.
-_SCRIPT = """
+# Ends only, and asked for by name: without `-s` sacct leaves out whatever was held or waited in its
+# array when it was cancelled, for it never became eligible (sacct(1), `-j`; seen with 22.05.8).
+_ENDED = "BF,CA,CD,DL,F,NF,OOM,PR,RV,TO"
+
+# $1 marker, $2 `me` or `all`, $3 squeue's format, $4 sinfo's, $5 since or nothing, $6 separator, $7
+# sacct's fields, $8 whether our place in the line is asked for. Standard error of each part comes
+# behind its output, with the exit code.
+_SCRIPT = (
+    COUNT_LINE
+    + """
 for name in $(env | sed -n 's/^\\(\\(SQUEUE\\|SINFO\\|SACCT\\)_[A-Za-z0-9_]*\\)=.*/\\1/p'); do
   unset "$name"
 done
@@ -56,14 +69,16 @@ everything() {
   else part $limit squeue -h -a -t all --me -O "$jobs"; fi
   # A controller that hangs is not asked again at once.
   [ "$code" = 124 ] || { echo "$mark sinfo"; part $limit sinfo -h -N -a -O "$nodes"; }
+  [ -z "$line" ] || { echo "$mark line"; part count_line "$(id -un)" ''; }
   [ -n "$since" ] || return 0
   echo "$mark sacct"
   if [ "$who" = all ]; then user=-a; else user="-u$(id -un)"; fi
-  part $limit sacct "$user" -n -X -P -S "$since" --delimiter="$sep" -o "$fields"
+  part $limit sacct "$user" -n -X -P -S "$since" -E now -s ENDED --delimiter="$sep" -o "$fields"
 }
-mark=$1 who=$2 jobs=$3 nodes=$4 since=$5 sep=$6 fields=$7
+mark=$1 who=$2 jobs=$3 nodes=$4 since=$5 sep=$6 fields=$7 line=$8
 if command -v gzip >/dev/null 2>&1; then everything | gzip -1; else everything; fi
-""".replace("LIMIT", str(SECTION_S))
+""".replace("LIMIT", str(SECTION_S)).replace("ENDED", _ENDED)
+)
 # Task lists of arrays are cut to 64 characters otherwise (squeue(1), SLURM_BITSTR_LEN).
 _ENV = {**TIME_ENV, "SLURM_BITSTR_LEN": "0"}
 
@@ -92,6 +107,9 @@ class QueueSnapshot:
     accounting_at: float = 0.0
     # How often accounting was asked in vain for the end of a job that left the queue, by its id.
     left: Mapping[str, int] = field(default_factory=dict)
+    # Where our waiting jobs stood in the line at `line_at`.
+    places: Mapping[str, Place] = field(default_factory=dict)
+    line_at: float = 0.0
 
     @property
     def gpus(self) -> list[GpuPool]:
@@ -106,7 +124,7 @@ class QueueSnapshot:
     @property
     def waiting(self) -> int:
         """How many jobs wait, the tasks of arrays counted."""
-        return sum(job.pending_tasks for job in self.jobs if job.state.waiting)
+        return sum(job.tasks for job in self.jobs if job.state.waiting)
 
     @property
     def running(self) -> int:
@@ -139,26 +157,27 @@ def ask_queue(
     # A letter first: sinfo takes digits behind a field for its width.
     mark, sep = f"m{secrets.token_hex(8)}", new_separator()
     since = time.strftime("%Y-%m-%d", time.gmtime(now - days * 86400)) if accounting else ""
-    nodes_format = ",".join(f"{name}:{mark}" for name in NODE_FIELDS)
+    nodes_format = ",".join(f"{name}:{mark}" for name in (*NODE_FIELDS, *NODE_MORE))
+    old_line = before is not None and now - before.line_at >= LINE_S
+    line = "line" if before is None or (before.waiting and old_line) else ""
     started = time.monotonic()
     done = host.run(
         ["sh", "-c", _SCRIPT, "sh", mark, "all" if all_users else "me", squeue_format(sep),
-         nodes_format, since, sep, SACCT_FORMAT],
+         nodes_format, since, sep, SACCT_FORMAT, line],
         timeout=4 * SECTION_S,
         env=_ENV,
     )  # fmt: skip
     seconds = time.monotonic() - started
     sections = split_sections(_unpacked(done.stdout), mark)
     if "squeue" not in sections:
-        said = done.stderr.decode(errors="replace").strip()
         raise HostError(
-            f"The queue of {clean(host.name)} does not answer: {clean(said)[:200] or 'no output'}.",
+            f"The queue of {clean(host.name)} does not answer: {done.said}.",
             "It is asked again at the next look.",
         )
     errors = {
         name: _error(name, section)
         for name, section in sections.items()
-        if section.code and name != "user"
+        if section.code and name not in ("user", "line")
     }
     if "squeue" in errors and (before is None or "sinfo" in errors):
         raise _no_slurm(host, errors["squeue"])
@@ -208,6 +227,8 @@ def merge_jobs(
     """
     merged = {job.id: job for job in live}
     typed = {job.id: job.gpus for job in (*before, *merged.values()) if _typed(job)}
+    restarts = {job.id: job.restarts for job in (*before, *merged.values()) if job.restarts}
+    ended_before = {job.id: job for job in before if job.state.ended}
     for job in remembered:
         if not job.state.ended:
             continue
@@ -216,14 +237,45 @@ def merge_jobs(
         if known is None or (known.state.ended and known.exit_code is None):
             # Accounting counts GPUs, and seldom knows of which type.
             gpus = job.gpus if _typed(job) else typed.get(job.id, job.gpus)
-            merged[job.id] = replace(job, gpus=gpus)
+            merged[job.id] = replace(
+                job,
+                gpus=gpus,
+                restarts=restarts.get(job.id, job.restarts),
+                **better_end(job, ended_before.get(job.id)),
+            )
     for job in before:
         if job.state.ended:
             merged.setdefault(job.id, job)
     jobs = [job for job in merged.values() if not job.state.ended]
-    ended = [job for job in merged.values() if job.state.ended]
+    ended = _without_parts([job for job in merged.values() if job.state.ended])
     ended.sort(key=lambda job: job.end or job.submitted or 0, reverse=True)
     return (*jobs, *ended[:MOST_ENDED])
+
+
+def _without_parts(ended: Sequence[Job]) -> list[Job]:
+    """Leave out lines of tasks that never began which another line of their array has as well.
+
+    Of tasks cancelled one after the other accounting tells in one line, squeue of the last ones.
+    """
+    many: dict[str, list[set[int]]] = {}
+    for job in ended:
+        if "[" in job.id:
+            many.setdefault(job.array_id, []).append(job.task_numbers)
+    return [
+        job
+        for job in ended
+        if "[" not in job.id or not any(job.task_numbers < more for more in many[job.array_id])
+    ]
+
+
+def better_end(told: Job, known: Job | None) -> dict[str, Any]:
+    """Return what `known` knows better of the end that accounting has `told`, as fields to change.
+
+    The exit code from before, where accounting's is the same one without 128.
+    """
+    if known is None or not told.accounted or not same_end(known.exit_code, told.exit_code):
+        return {}
+    return {"exit_code": known.exit_code, "signal": known.signal, "accounted": known.accounted}
 
 
 def with_left(
@@ -287,9 +339,17 @@ def _with_before(
         merge_jobs(live, remembered, old.jobs), old,
         asked="sacct" in sections and "sacct" not in errors, accounting=accounting,
     )  # fmt: skip
+    places, line_at = old.places, old.line_at
+    if "line" in sections:
+        places, line_at = parse_places(sections["line"].out), now
     return replace(
         answer,
-        jobs=jobs,
+        jobs=tuple(
+            replace(job, place=places[job.id]) if job.state.waiting and job.id in places else job
+            for job in jobs
+        ),
+        places=places,
+        line_at=line_at,
         left=left,
         nodes=nodes,
         partitions=partitions,
@@ -314,8 +374,8 @@ def _error(name: str, section: Section) -> str:
         return f"{name} did not answer in {SECTION_S} s"
     if section.code == 127:
         return f"{name} was not found"
-    said = [line.strip() for line in section.err.splitlines() if line.strip()]
-    return f"{name}: {clean(said[-1])[:200]}" if said else f"{name} failed with code {section.code}"
+    said = section.err.strip().splitlines()
+    return f"{name}: {in_words(said[-1])}" if said else f"{name} failed with code {section.code}"
 
 
 def _no_slurm(host: Host, error: str) -> HostError:

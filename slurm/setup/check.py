@@ -21,9 +21,10 @@ from slurm.job.record import JobRecord, comment_of
 from slurm.queue.arrays import why
 from slurm.queue.job_status import ask_job
 from slurm.setup.install import put_text
+from slurm.site.environment import PLAIN, Environment
 from slurm.submit.resources import Resources, resource_options
 from slurm.submit.sbatch import find_job, submit_once
-from slurm.sync.upload import PATIENCE_S, persist
+from slurm.sync.patience import PATIENCE_S, persist
 
 # What a training job imports (`core.training.worker`), heavy ones last.
 MODULES = (
@@ -84,13 +85,18 @@ class Said(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Check:
-    """The check of the environment `env` by a job; its files lie in `work`."""
+    """The check of the environment `env` by a job; its files lie in `work`.
+
+    `environment` is what goes before; in an image, `python` is the interpreter's name.
+    """
 
     env: str
     work: str
     token: str
     resources: Resources
     prelude: tuple[str, ...] = ()
+    environment: Environment = PLAIN
+    python: str = ""
     modules: tuple[str, ...] = MODULES
 
     @property
@@ -118,10 +124,17 @@ class Check:
 
     def script(self) -> str:
         """Return the job's script, every value quoted."""
-        words = [f"{self.env}/bin/python", f"{self.work}/check.py", self.result, *self.modules]
+        python = shlex.quote(f"{self.env}/bin/python")
+        if self.environment.image:
+            gpu = bool(self.resources.gres)
+            python = self.environment.inside(self.python, [self.work], gpu=gpu)
+        words = shlex.join([f"{self.work}/check.py", self.result, *self.modules])
         return "\n".join(
-            ["#!/bin/bash", *self.prelude, *shell_exports(), f"exec {shlex.join(words)}", ""]
-        )
+            [
+                "#!/bin/bash", *self.prelude, *self.environment.lines(), *shell_exports(),
+                f"exec {python} {words}", "",
+            ]
+        )  # fmt: skip
 
 
 def run_check(

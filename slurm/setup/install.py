@@ -19,7 +19,7 @@ from core.common.errors import Cancelled as WasCancelled
 from core.common.progress import Cancelled, never
 from core.common.text import clean
 from slurm.hosts import Host, HostError
-from slurm.sync.upload import PATIENCE_S, persist
+from slurm.sync.patience import PATIENCE_S, persist
 
 COMPLETE = ".complete"
 _LOOK_S = 1.0
@@ -57,7 +57,7 @@ class Install:
     `wheel` is Batman's on the cluster. `requirements` are further lines; `files` are wheels on the
     cluster and all that is needed (None: the package index is asked). `extras` are Batman's own,
     taken with what they need where no other requirements are named. `uv_wheel` has uv in it,
-    which is unpacked into `tools` first.
+    which is unpacked into `tools` first. `before` are shell lines, such as those that load modules.
     """
 
     env: str
@@ -69,6 +69,7 @@ class Install:
     requirements: tuple[str, ...] = ()
     files: tuple[str, ...] | None = None
     uv_wheel: str = ""
+    before: tuple[str, ...] = ()
 
     @property
     def work(self) -> str:
@@ -83,6 +84,7 @@ def install_script(install: Install, overrides: str) -> str:
     lines = [
         "#!/bin/sh",
         "# Makes Batman's environment; run again it begins anew, once it is whole it does nothing.",
+        *install.before,
         "set -e",
         f"ENV={quote(env)}",
         f'[ -f "$ENV/{COMPLETE}" ] && exit 0',
@@ -162,8 +164,7 @@ def run_install(
     made = persist(lambda: host.run(["mkdir", "-p", "--", work]), cancelled, patience_s)
     if made.code:
         raise HostError(
-            f"The folder for Batman cannot be made on {clean(host.name)}:"
-            f" {clean(made.stderr.decode(errors='replace').strip())[-200:]}.",
+            f"The folder for Batman cannot be made on {clean(host.name)}: {made.said}.",
             "Choose another with --folder.",
         )
     put_text(host, script, f"{work}/install.sh", cancelled, patience_s)
@@ -171,10 +172,7 @@ def run_install(
     if begun.text.strip() == "done":
         return
     if begun.text.strip() not in ("started", "running"):
-        raise HostError(
-            f"Installing could not be started on {clean(host.name)}:"
-            f" {clean(begun.stderr.decode(errors='replace').strip())[-200:] or 'no answer'}."
-        )
+        raise HostError(f"Installing could not be started on {clean(host.name)}: {begun.said}.")
     offset, rest, last = 0, b"", [""]
     while True:
         if cancelled():

@@ -8,8 +8,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.common.text import clean, whole_number
+from core.common.errors import BatmanError
+from core.common.text import clean, sentence, whole_number
 from slurm.hosts import Host, HostError
+from slurm.site.environment import PLAIN, Environment
 
 # What Batman runs on (`requires-python`), and the last version that torch has wheels for.
 OLDEST, NEWEST = (3, 11), (3, 14)
@@ -95,22 +97,34 @@ class There:
     writable: bool = True
 
 
-def look_there(host: Host, folder: str, pythons: Sequence[str] = ()) -> There:
+def look_there(
+    host: Host,
+    folder: str,
+    pythons: Sequence[str] = (),
+    environment: Environment = PLAIN,
+) -> There:
     """Ask the host for all of it in one command; `pythons` are looked at instead of the usual ones.
 
-    Raises `HostError` when the host does not answer.
+    `environment` is loaded first. Raises `HostError` when the host does not answer, and BatmanError
+    for a module that is not there.
     """
     mark = secrets.token_hex(8)
+    script = "\n".join([*environment.lines(), _LOOK])
     done = host.run(
-        ["sh", "-c", _LOOK, "sh", folder, _PROBE, *(pythons or _NAMES)],
+        ["sh", "-c", script, "sh", folder, _PROBE, *(pythons or _NAMES)],
         timeout=90,
         env={"MARK": mark},
     )
+    if lacking := environment.said(done.code, done.stderr):
+        raise BatmanError(
+            f"{sentence(clean(lacking))}.",
+            "Put modules and image right with batman clusters edit; batman clusters show lists"
+            " modules.",
+        )
     _, found, text = done.text.partition(f"{mark}\n")
     if not found:
         raise HostError(
-            f"{clean(host.name)} did not say what it has:"
-            f" {clean(done.stderr.decode(errors='replace').strip())[:200] or 'no reason given'}.",
+            f"{clean(host.name)} did not say what it has: {done.said}.",
             "Check the profile's prelude: its lines run first.",
         )
     return parse_look(text)

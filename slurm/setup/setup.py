@@ -8,6 +8,7 @@ earlier try has done, so the command is simply given again after a break.
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from core.common.errors import BatmanError
 from core.common.errors import Cancelled as WasCancelled
 from core.common.folders import cache_dir
 from core.common.progress import Cancelled, Progress, Report, never, nothing
-from core.common.text import clean, size
+from core.common.text import clean, sentence, size
 from slurm.hosts import Host, HostError
 from slurm.setup.check import TIME_S, Check, Said, judge, run_check
 from slurm.setup.install import Install, install_script, run_install, shown
@@ -37,8 +38,9 @@ from slurm.submit.plan import gpu_table, plan
 from slurm.submit.request import JobRequest
 from slurm.submit.resources import Resources
 from slurm.submit.start_estimate import soonest
-from slurm.sync.tar_stream import pack_folder
-from slurm.sync.upload import persist, send
+from slurm.sync.pack import pack_folder
+from slurm.sync.patience import persist
+from slurm.sync.upload import send
 
 EXTRA = "train"
 NO_GPU = "none"
@@ -113,7 +115,10 @@ def plan_setup(site: Site, facts: Facts, options: Options) -> Setup:
     host = site.host
     root = setup_root(site, options.folder)
     pythons = [options.python] if options.python else []
-    there = look_there(host, root, [p + "/bin/python" for p in pythons] + pythons)
+    if site.image:
+        return _image_setup(site, facts, options, root)
+    names = [p + "/bin/python" for p in pythons] + pythons
+    there = look_there(host, root, names, site.environment)
     offline = not there.network if options.offline is None else options.offline
     _able(site, there, options, root, offline=offline)
     wheel = own_wheel(cache_dir() / "wheels" / "own")
@@ -133,6 +138,7 @@ def plan_setup(site: Site, facts: Facts, options: Options) -> Setup:
         token=f"setup-{name}",
         resources=_resources(site, facts, options),
         prelude=tuple(site.profile.prelude),
+        environment=site.environment,
     )
     return Setup(
         site=site,
@@ -147,6 +153,28 @@ def plan_setup(site: Site, facts: Facts, options: Options) -> Setup:
     )
 
 
+def _image_setup(site: Site, facts: Facts, options: Options, root: str) -> Setup:
+    """Return what is done for an image, which is there: a job checks it, and nothing is made."""
+    lines = "\n".join(site.environment.lines())
+    done = site.host.run(["sh", "-c", f"{lines}\nexit 0"], timeout=90)
+    if lacking := site.environment.said(done.code, done.stderr):
+        raise BatmanError(
+            f"{sentence(clean(lacking))}.", "Put modules and image right with batman clusters edit."
+        )
+    token = secrets.token_hex(8)
+    check = Check(
+        env=site.image,
+        work=f"{root}/image-check-{token}.setup",
+        token=f"setup-{token}",
+        resources=_resources(site, facts, options),
+        prelude=tuple(site.profile.prelude),
+        environment=site.environment,
+        python=site.python,
+    )
+    there = There(None)
+    return Setup(site, there, options, Path(), site.image, "", False, False, check)
+
+
 def setup_root(site: Site, folder: str = "") -> str:
     """Return the absolute folder on the cluster that environments go to. Raises `HostError`."""
     if not folder:
@@ -158,19 +186,25 @@ def plan_facts(setup: Setup) -> list[tuple[str, str]]:
     """Return what would be done in a few words, a name and a text each."""
     there, asked = setup.there, setup.check.resources
     python = there.python
+    check = f"on 1 × {asked.gpu}" if asked.gpu else "on a node without a GPU"
+    if setup.site.image:
+        return [("image", setup.env), ("python", setup.site.python), ("check", check)]
     return [
         ("environment", setup.env),
         ("python", f"{python.path} ({python.short})" if python else "3.12, fetched by uv"),
         ("packages", "fetched here and copied over" if setup.offline else "fetched by the cluster"),
         ("installer", there.uv or ("uv, copied over" if setup.bring_uv else "pip")),
         ("free", "" if there.free is None else size(there.free)),
-        ("check", f"on 1 × {asked.gpu}" if asked.gpu else "on a node without a GPU"),
+        ("check", check),
     ]
 
 
 def steps(setup: Setup) -> list[Step]:
     """Return every step with its commands, each value quoted."""
     there, env = setup.there, setup.env
+    checked = (*setup.check.script().splitlines(), shlex.join(setup.check.command()))
+    if setup.site.image:
+        return [Step("Check it with a job", checked)]
     found: list[Step] = [
         Step("Make Batman's wheel", (f"# {setup.wheel}",), here=True),
     ]
@@ -190,12 +224,7 @@ def steps(setup: Setup) -> list[Step]:
     install = _install(setup, f"{_wheels(setup)}/SHA256/{setup.wheel.name}", (), "UV_WHEEL")
     script = install_script(install, OVERRIDES)
     found.append(Step("Install into a folder of its own", tuple(script.splitlines())))
-    found.append(
-        Step(
-            "Check it with a job",
-            (*setup.check.script().splitlines(), shlex.join(setup.check.command())),
-        )
-    )
+    found.append(Step("Check it with a job", checked))
     taken = [] if setup.site.shared else [shlex.join(_link_command(setup))]
     found.append(Step("Take it", (*taken, f"# and python = {env!r} in the profile")))
     return found
@@ -214,7 +243,9 @@ def run_setup(
     """
     host, there = setup.site.host, setup.there
     files: list[Path] | None = None
-    if not _complete(host, setup.env):
+    if setup.site.image:
+        host.run(["mkdir", "-p", "--", setup.check.work])
+    elif not _complete(host, setup.env):
         if setup.offline:
             assert there.python is not None
             files = build_house(
@@ -246,7 +277,8 @@ def run_setup(
             f"The environment does not work there. {' '.join(bad)}",
             "The profile is as it was. " + ("What works: " + " ".join(good) if good else ""),
         )
-    take(setup)
+    if not setup.site.image:
+        take(setup)
     return said
 
 
@@ -332,6 +364,7 @@ def _install(setup: Setup, wheel: str, files: tuple[str, ...], uv_wheel: str) ->
         requirements=() if setup.offline else setup.options.requirements,
         files=(files or (wheel,)) if setup.offline else None,
         uv_wheel=uv_wheel if setup.bring_uv else "",
+        before=tuple(setup.site.environment.lines()),
     )
 
 

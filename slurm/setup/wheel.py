@@ -20,7 +20,7 @@ from core.common.temporary import file_beside, sweep
 from slurm.site.site import CODE
 
 DISTRIBUTION = "batman-tui"
-PACKAGES = ("batman_tui", "cli", "core", "slurm", "themes", "web")
+PACKAGES = ("batman", "batman_tui", "cli", "core", "slurm", "themes", "web")
 # The earliest time that a zip file can hold: the same content is the same file.
 _TIME = (1980, 1, 1, 0, 0, 0)
 

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from core.common.invisible_characters import unseen
 from core.common.text import clean, whole_number
 from slurm.hosts import Host, HostError
-from slurm.site.profiles import EXAMPLE_GPUS, GpuType, Profile
-from slurm.site.slurm_values import Gpus, format_duration, parse_duration, parse_gres
+from slurm.site.features import fits
+from slurm.site.gpu_kinds import is_share, parse_shares, shared_devices
+from slurm.site.partitions import Need, Partition, Person, preferred, read_person, with_rights
+from slurm.site.slurm_values import Gpus, parse_duration, parse_gres
 
 # sinfo(1) `-O`: with a separator of one's own nothing is cut (20.02 and later). StateComplete names
 # every flag of a node; 20.11 leaves it empty with an error, and has StateLong.
-_NODE_FIELDS = (
+NODE_FIELDS = (
     "NodeList", "PartitionName", "Gres", "GresUsed", "StateComplete", "CPUsState", "Memory",
     "Time", "Available", "StateLong",
 )  # fmt: skip
+# The load, memory given to jobs, and why a node is away, where that is asked for too.
+NODE_MORE = ("CPUsLoad", "AllocMem", "Reason")
+_FEATURES = ("Features",)
 # Nodes in these states take no job, whatever is free on them (sinfo(1), NODE STATE CODES).
 _UNUSABLE = ("down", "drain", "fail", "maint", "unk", "reboot", "power", "inval", "not_resp")
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node: its GPUs and those in use, CPUs in all and free, memory in MiB."""
+    """A node: its GPUs and those in use, CPUs in all and free, memory in MiB.
+
+    `shares` are those that its GPUs can be had in, by MPS or as shards, by kind (`shard:a100`), and
+    `shared` how many GPUs are in use that way. `features` are what constraints can ask for.
+    `load` is its system's, `memory_given` what jobs have of the memory (None where not told), and
+    `reason` why it was taken out of service.
+    """
 
     name: str
     partitions: tuple[str, ...]
@@ -35,6 +47,12 @@ class Node:
     cpus: int
     free_cpus: int
     memory: int
+    load: float | None = None
+    memory_given: int | None = None
+    reason: str = ""
+    shares: tuple[Gpus, ...] = ()
+    shared: tuple[Gpus, ...] = ()
+    features: tuple[str, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -42,25 +60,32 @@ class Node:
         return not any(word in self.state.lower() for word in _UNUSABLE) and "*" not in self.state
 
     def count(self, kind: str) -> int:
-        """Return how many GPUs of a type it has; any type if empty."""
-        return sum(gpu.count for gpu in self.gpus if kind in ("", gpu.type))
+        """Return how many GPUs of a type it has (any type if empty), or shares of a kind."""
+        return _count(self.shares if is_share(kind) else self.gpus, kind)
 
     def free(self, kind: str) -> int:
-        """Return how many GPUs of a type are free now; none where it takes no jobs."""
+        """Return how many GPUs of a type are free now; none where it takes no jobs.
+
+        Of shares it is what surely is: of a GPU that others share SLURM does not tell how much.
+        """
         if not self.usable:
             return 0
-        taken = sum(gpu.count for gpu in self.used if kind in ("", gpu.type))
-        return max(0, self.count(kind) - taken)
+        name, _, of = kind.partition(":") if is_share(kind) else ("", "", kind)
+        shared = sum(
+            one.count for one in self.shared if of in ("", one.type.partition(":")[2])
+        )  # never had as a whole, and the other way round
+        taken = _count(self.used, of) + shared
+        return max(0, self.count(kind) - taken * (self.of_one(kind) if name else 1))
+
+    def of_one(self, kind: str) -> int:
+        """Return how many shares of a kind are of one and the same GPU; 1 for GPUs."""
+        if not is_share(kind):
+            return 1
+        return self.count(kind) // max(1, _count(self.gpus, kind.partition(":")[2]))
 
 
-@dataclass(frozen=True)
-class Partition:
-    """A partition: its time limit in seconds (None: none), and whether it takes jobs."""
-
-    name: str
-    time_limit: int | None
-    up: bool = True
-    default: bool = False
+def _count(found: tuple[Gpus, ...], kind: str) -> int:
+    return sum(gpus.count for gpus in found if kind in ("", gpus.type))
 
 
 @dataclass(frozen=True)
@@ -86,6 +111,7 @@ class Facts:
     pythons: tuple[str, ...] = ()
     places: tuple[Place, ...] = ()
     modules: tuple[str, ...] = ()
+    person: Person = field(default_factory=Person)
 
     def nodes_with(self, kind: str, partition: str = "") -> list[Node]:
         """Return the nodes that have GPUs of a type, in a partition if one is named."""
@@ -94,13 +120,60 @@ class Facts:
         ]
 
     def gpu_types(self) -> list[str]:
-        """Return the types of GPUs there are, sorted; an empty one where types are not told."""
-        return sorted({gpu.type for node in self.nodes for gpu in node.gpus})
+        """Return the types of GPUs there are, sorted; an empty one where types are not told.
+
+        The kinds of shares of GPUs come last.
+        """
+        whole = sorted({gpu.type for node in self.nodes for gpu in node.gpus})
+        return whole + sorted({part.type for node in self.nodes for part in node.shares})
+
+    def features(self, kind: str | None = None, partition: str = "") -> list[str]:
+        """Return the features of nodes, or of those with GPUs of a type, or in a partition."""
+        nodes = self.nodes if kind is None else self.nodes_with(kind)
+        return sorted(
+            {name for node in nodes if partition in ("", *node.partitions)
+             for name in node.features}
+        )  # fmt: skip
 
     def limit(self, partition: str) -> int | None:
         """Return a partition's time limit in seconds; None where there is none or it is unknown."""
         known = self.partitions.get(partition)
         return known.time_limit if known else None
+
+    def takes(self, partition: Partition, kind: str | None, need: Need) -> bool:
+        """Return whether a job with GPUs of a type (None: without any) would run in a partition."""
+        if self.person.why_closed(partition, need.account, need.qos):
+            return False
+        nodes = [
+            node
+            for node in self.nodes
+            if partition.name in node.partitions
+            and (kind is None or node.count(kind) >= need.gpus)
+            and node.memory >= need.memory
+            and fits(need.constraint, node.features)
+        ]
+        enough = partition.max_nodes is None or need.nodes <= partition.max_nodes
+        return partition.gives(need.time_s) and enough and len(nodes) >= need.nodes
+
+    def places_for(self, kind: str | None, need: Need, usual: int | None = None) -> list[Partition]:
+        """Return the partitions that would run a job, the one that the cluster prefers first.
+
+        A partition that is hidden, or whose name a job script cannot hold, is no suggestion.
+        `usual` is the time in seconds that jobs take where `need` names none.
+        """
+        nodes = self.nodes if kind is None else self.nodes_with(kind)
+        counts = {
+            name: sum(name in node.partitions and node.usable for node in nodes)
+            for name in self.partitions
+        }
+        able = [
+            partition
+            for partition in self.partitions.values()
+            if not partition.hidden
+            and not unseen(partition.name)
+            and self.takes(partition, kind, need)
+        ]
+        return preferred(able, counts, usual)
 
 
 def discover(host: Host) -> Facts:
@@ -119,24 +192,24 @@ def discover(host: Host) -> Facts:
     if version is None:
         raise HostError(
             f"There is no SLURM on {clean(host.name)}: sinfo does not answer"
-            f" ({clean(done.stderr.decode(errors='replace').strip())[:200] or 'not found'}).",
+            f" ({done.said if done.stderr.strip() else 'not found'}).",
             "If it needs a module or a PATH there, say so in the profile's prelude.",
         )
-    nodes, partitions = parse_nodes(sections.get("nodes", ""), mark)
-    default = sections.get("default", "")
-    for name in re.findall(r"^(\S+)\*$", default, re.MULTILINE):
+    nodes, partitions = parse_nodes(sections.get("nodes", ""), mark, _FEATURES)
+    user = sections.get("user", "").strip()
+    for name in re.findall(r"^(\S+)\*$", sections.get("default", ""), re.MULTILINE):
         if name in partitions:
-            known = partitions[name]
-            partitions[name] = Partition(name, known.time_limit, known.up, True)
+            partitions[name] = replace(partitions[name], default=True)
     return Facts(
         version=version.group(1),
-        user=sections.get("user", "").strip(),
+        user=user,
         nodes=tuple(nodes),
-        partitions=partitions,
+        partitions=with_rights(partitions, sections.get("partitions", "")),
         accounting="slurmdbd" in sections.get("accounting", ""),
         pythons=tuple(dict.fromkeys(filter(None, sections.get("python", "").split("\n")))),
         places=tuple(_places(sections.get("places", ""))),
         modules=tuple(_modules(sections.get("modules", ""))),
+        person=read_person(user, sections.get("groups", ""), sections.get("accounts", "")),
     )
 
 
@@ -153,14 +226,34 @@ $limit sh -c '
 
 
 def _script(mark: str) -> str:
-    fields = ",".join(f"{name}:{mark}" for name in _NODE_FIELDS)
+    fields = ",".join(f"{name}:{mark}" for name in (*NODE_FIELDS, *_FEATURES))
     return f"""
 unset SLURM_TIME_FORMAT SINFO_FORMAT SINFO_PARTITION SINFO_ALL
 echo "$1 version"; sinfo --version
 echo "$1 user"; id -un
 echo "$1 nodes"; sinfo -h -N -a -O '{fields}'
 echo "$1 default"; sinfo -h -o '%P'
-echo "$1 accounting"; scontrol show config 2>/dev/null | grep -i '^AccountingStorageType'
+echo "$1 partitions"; scontrol -a -o show partition 2>/dev/null
+echo "$1 groups"; id -Gn
+config=$(scontrol show config 2>/dev/null)
+echo "$1 accounting"; echo "$config" | grep -i '^AccountingStorageType'
+# Of the database's other clusters nothing is wanted.
+cluster=$(echo "$config" | sed -n 's/^ClusterName *= *//p')
+limit=; command -v timeout >/dev/null 2>&1 && limit='timeout -k 2 15'
+echo "$1 accounts"
+case $config in *accounting_storage/slurmdbd*)
+  rows=$($limit sacctmgr -n -P show user "$(id -un)" withassoc where cluster="$cluster" \\
+    format=account,defaultaccount,defaultqos,qos 2>/dev/null)
+  echo "$rows"
+  for above in 1 2 3 4 5 6; do
+    names=$(echo "$rows" | cut -d'|' -f1 | sort -u | grep -vx root | paste -s -d, -)
+    [ -n "$names" ] || break
+    rows=$($limit sacctmgr -n -P show assoc where cluster="$cluster" account="$names" users= \\
+      format=account,parentname 2>/dev/null)
+    echo "$rows"
+    rows=$(echo "$rows" | cut -d'|' -f2)
+  done ;;
+esac
 echo "$1 python"
 for name in python3 python3.9 python3.10 python3.11 python3.12 python3.13 python3.14; do
   place=$(command -v "$name") && said=$("$place" -V 2>&1) && echo "$said $place"
@@ -178,19 +271,22 @@ exit 0
 """
 
 
-def parse_nodes(text: str, sep: str) -> tuple[list[Node], dict[str, Partition]]:
+def parse_nodes(
+    text: str, sep: str, more: Sequence[str] = NODE_MORE
+) -> tuple[list[Node], dict[str, Partition]]:
     """Return the nodes and partitions in what `sinfo -N -O` printed, fields ended by `sep`.
 
-    sinfo repeats a node for each of its partitions.
+    `more` are what was asked for behind `NODE_FIELDS`. sinfo repeats a node for each of its
+    partitions.
     """
     found: dict[str, Node] = {}
     partitions: dict[str, Partition] = {}
     for line in text.splitlines():
         fields = [part.strip() for part in line.split(sep)]
-        if len(fields) < len(_NODE_FIELDS):
+        if len(fields) < len(NODE_FIELDS):
             continue
         name, partition, gres, used, state, cpus, memory, limit, up, brief = fields[
-            : len(_NODE_FIELDS)
+            : len(NODE_FIELDS)
         ]
         partitions.setdefault(partition, Partition(partition, _limit(limit), up == "up"))
         if name in found:
@@ -209,62 +305,24 @@ def parse_nodes(text: str, sep: str) -> tuple[list[Node], dict[str, Partition]]:
             cpus=counts[3],
             free_cpus=counts[1],
             memory=whole_number(memory) or 0,
+            shares=tuple(parse_shares(gres)),
+            shared=tuple(shared_devices(used)),
+            **_more(dict(zip(more, fields[len(NODE_FIELDS) :], strict=False))),
         )
     return list(found.values()), partitions
 
 
-def suggest_gpus(facts: Facts) -> dict[str, GpuType]:
-    """Return a GPU table for the cluster: its types, each where it may run longest.
-
-    Of several as good the default one, or the first. Batch size and memory come from the example
-    table where the type is known there.
-    """
-    table: dict[str, GpuType] = {}
-    for kind in facts.gpu_types():
-        nodes = facts.nodes_with(kind)
-        names = list(dict.fromkeys(name for node in nodes for name in node.partitions))
-        # A partition whose name a job script cannot hold is no suggestion.
-        usable = [
-            facts.partitions[name]
-            for name in names
-            if facts.partitions[name].up and not unseen(name)
-        ]
-        best = max(usable, key=_room, default=None)
-        like = EXAMPLE_GPUS.get(kind) or next(
-            (row for row in EXAMPLE_GPUS.values() if row.gres == f"gpu:{kind}"), None
-        )
-        limit = best.time_limit if best else None
-        table[kind or "any"] = GpuType(
-            gres=f"gpu:{kind}" if kind else "gpu",
-            partition=best.name if best else "",
-            memory=like.memory if like and _fits(like.memory_mb, nodes) else "",
-            time=format_duration(limit) if limit else "",
-            batch=like.batch if like else None,
-            max_per_node=max((node.count(kind) for node in nodes), default=0),
-        )
-    return table
-
-
-def suggest_profile(profile: Profile, facts: Facts, *, keep_workspace: bool = False) -> Profile:
-    """Return a new profile with what the cluster told: its GPUs, and where there is most room.
-
-    The workspace goes to the place with most room that is no home, if there is one: homes are
-    small as a rule. On this machine, or with `keep_workspace`, it stays.
-    """
-    updates: dict[str, object] = {"gpus": suggest_gpus(facts)}
-    places = [place for place in facts.places if not place.path.startswith(("/home", "/root"))]
-    if places and not keep_workspace and not profile.is_local:
-        updates["workspace"] = f"{max(places, key=lambda place: place.free).path}/batman"
-    return profile.model_copy(update=updates)
-
-
-def _room(partition: Partition) -> tuple[float, bool]:
-    limit = float("inf") if partition.time_limit is None else float(partition.time_limit)
-    return limit, partition.default
-
-
-def _fits(memory: int | None, nodes: Iterable[Node]) -> bool:
-    return memory is not None and any(node.memory >= memory for node in nodes)
+def _more(told: Mapping[str, str]) -> dict[str, Any]:
+    """Return what was told of a node beside `NODE_FIELDS`."""
+    load, reason, features = (told.get(name, "") for name in ("CPUsLoad", "Reason", "Features"))
+    return {
+        "load": float(load) if re.fullmatch(r"\d+(\.\d+)?", load) else None,
+        "memory_given": whole_number(told.get("AllocMem", "")),
+        "reason": "" if reason.lower() in ("none", "n/a") else reason,
+        "features": tuple(
+            name for name in features.split(",") if name and name.lower() not in ("(null)", "n/a")
+        ),
+    }
 
 
 def _limit(text: str) -> int | None:

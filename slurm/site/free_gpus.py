@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from slurm.site.discover import Node, Partition
-
-# What `slurm.site.discover.parse_nodes` reads: sinfo(1) `-O`, a line for each node and partition.
-NODE_FIELDS = (
-    "NodeList", "PartitionName", "Gres", "GresUsed", "StateComplete", "CPUsState", "Memory",
-    "Time", "Available", "StateLong",
-)  # fmt: skip
+from slurm.site.discover import Node
+from slurm.site.partitions import Partition
 
 
 @dataclass(frozen=True)
@@ -99,4 +94,6 @@ def _count(node: Node, kind: str) -> int:
 def _free(node: Node, kind: str) -> int:
     if not node.usable:
         return 0
-    return max(0, _count(node, kind) - sum(g.count for g in node.used if g.type == kind))
+    # One that jobs share is not to be had as a whole.
+    shared = sum(part.count for part in node.shared if part.type.partition(":")[2] == kind)
+    return max(0, _count(node, kind) - shared - sum(g.count for g in node.used if g.type == kind))

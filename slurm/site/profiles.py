@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from core.common.errors import BadName, BatmanError
 from core.common.files import read_plain, safe_name, write_atomic
-from core.common.folders import config_dir
 from core.common.parse import parse_toml
-from core.common.text import clean, did_you_mean, sentence
-from core.common.workspace import entries_of
+from core.common.text import clean, did_you_mean, sentence, shell_word
+from slurm.site.features import feature_names
+from slurm.site.gpu_kinds import kind_of
+from slurm.site.profile_files import list_profiles, profile_file
 from slurm.site.slurm_values import parse_duration, parse_memory
 
 # Administrators ask for no more than a look every 15 seconds; see docs.
@@ -41,19 +43,31 @@ class GpuType(BaseModel):
 
     `gres` is SLURM's name without a count (`gpu:h100-96`; empty: no GPU is asked for), `memory` is
     a node's share (`256G`; empty: the cluster's default), `time` the partition's limit, `batch` the
-    batch size that fits, `max_per_node` the most that one node has (0: not known).
+    batch size that fits, `max_per_node` the most that one node has (0: not known). `constraint` are
+    features of its nodes, for clusters whose GPUs are told apart by those, and `gpu_memory` is one
+    GPU's memory in GB (0: not known). Of `mps` and `shard` (`shard:a100`), `share` is how many a
+    job asks for of one GPU's, which are `max_per_node` then.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     gres: str = ""
     partition: str = ""
     memory: str = ""
     time: str = ""
     batch: Annotated[int, Field(ge=1, le=65_536)] | None = None
-    max_per_node: int = Field(default=0, ge=0, le=1024)
+    max_per_node: int = Field(default=0, ge=0, le=65_536)
+    constraint: str = ""
+    gpu_memory: int = Field(default=0, ge=0, le=4096)
+    share: int = Field(default=1, ge=1, le=65_536)
 
-    _plain = field_validator("gres", "partition", "memory", "time")(_no_control)
+    _plain = field_validator("gres", "partition", "memory", "time", "constraint")(_no_control)
+
+    @field_validator("constraint")
+    @classmethod
+    def _features(cls, value: str) -> str:
+        feature_names(value or "x")
+        return value
 
     @field_validator("memory")
     @classmethod
@@ -68,6 +82,11 @@ class GpuType(BaseModel):
         if value:
             parse_time(value)
         return value
+
+    @property
+    def kind(self) -> str:
+        """What nodes call it: `a100` of `gpu:a100`, and `shard:a100` of itself."""
+        return kind_of(self.gres)
 
     @property
     def memory_mb(self) -> int | None:
@@ -89,12 +108,15 @@ class Profile(BaseModel):
     before anything of ours there, such as `module load slurm`. `workspace` is our folder there, on
     a file system that the nodes see; `~` and variables such as `$SCRATCH` are the cluster's.
     `python` is the interpreter or environment that has Batman's `train` extra there, and `envs` the
-    folder that `batman clusters setup` makes environments in. `signal_seconds` before the time
+    folder that `batman clusters setup` makes environments in. `modules` are loaded before Python
+    runs, `image` is the Apptainer image that it runs in (`python` is then its name in there) and
+    `binds` are further folders that are seen in the image. `signal_seconds` before the time
     limit a run is told to write its checkpoint, and `time` is the limit asked for where none is
-    chosen. `sbatch` are further options, each one word such as `--exclude=n3`.
+    chosen. `gpu_option` is by which option of sbatch GPUs are asked for; some sites take one only.
+    `sbatch` are further options, each one word such as `--exclude=n3`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: str
     host: str = ""
@@ -103,16 +125,39 @@ class Profile(BaseModel):
     workspace: str = "~/batman"
     python: str = ""
     envs: str = ""
+    modules: list[str] = Field(default_factory=list)
+    image: str = ""
+    binds: list[str] = Field(default_factory=list)
     account: str = ""
     qos: str = ""
     time: str = "24:00:00"
     cpus_per_gpu: int = Field(default=8, ge=1, le=1024)
+    gpu_option: Literal["gres", "gpus", "gpus-per-node"] = "gres"
     sbatch: list[str] = Field(default_factory=list)
     signal_seconds: int = Field(default=120, ge=5, le=65535)
     poll_seconds: float = Field(default=20.0, ge=LEAST_POLL_S, le=3600)
     gpus: dict[str, GpuType] = Field(default_factory=dict)
 
-    _plain = field_validator("host", "workspace", "python", "envs", "account", "qos")(_no_control)
+    _plain = field_validator("host", "workspace", "python", "envs", "image", "account", "qos")(
+        _no_control
+    )
+
+    @field_validator("modules")
+    @classmethod
+    def _module_names(cls, values: list[str]) -> list[str]:
+        for value in values:
+            if not re.fullmatch(r"[A-Za-z0-9][\w.+/-]*", value, re.ASCII):
+                raise ValueError(f"'{clean(value)}' is no module: write python/3.11")
+        return values
+
+    @field_validator("binds")
+    @classmethod
+    def _folders(cls, values: list[str]) -> list[str]:
+        for value in values:
+            _no_control(value)
+            if not value.startswith("/"):
+                raise ValueError(f"'{clean(value)}' is no absolute path to be seen in the image")
+        return values
 
     @field_validator("name")
     @classmethod
@@ -192,25 +237,6 @@ EXAMPLE_GPUS: Mapping[str, GpuType] = {
 }  # fmt: skip
 
 
-def folder() -> Path:
-    """Return where the profiles lie."""
-    return config_dir() / "clusters"
-
-
-def profile_file(name: str) -> Path:
-    """Return the file of the profile `name`. Raises `BadName`."""
-    return folder() / f"{safe_name(name)}.toml"
-
-
-def list_profiles() -> list[str]:
-    """Return the names of all profiles, sorted; broken ones too.
-
-    Raises `BatmanError` when their folder may not be read.
-    """
-    names = (entry.name for entry in entries_of(folder()))
-    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
-
-
 def load_profile(name: str) -> Profile:
     """Return the profile `name`. Raises `ProfileError` naming the nearest, or what is wrong."""
     try:
@@ -229,7 +255,7 @@ def load_profile(name: str) -> Profile:
     except (OSError, ValueError) as error:
         raise ProfileError(
             f"'{clean(str(path))}' cannot be read: {clean(str(error))}.",
-            f"Put it right with batman clusters edit {clean(name)}.",
+            f"Put it right with batman clusters edit {shell_word(name)}.",
         ) from None
     return make_profile({**values, "name": path.stem})
 
@@ -260,7 +286,7 @@ def save_profile(profile: Profile, *, replace: bool = False) -> Path:
     if path.exists() and not replace:
         raise ProfileError(
             f"There is a cluster '{clean(profile.name)}' already.",
-            f"Change it with batman clusters edit {clean(profile.name)}, or remove it first.",
+            f"Change it with batman clusters edit {shell_word(profile.name)}, or remove it first.",
         )
     write_atomic(path, to_toml(profile))
     return path
@@ -289,6 +315,28 @@ def choose_profile(name: str | None) -> Profile | None:
     return load_profile(known[0]) if known else None
 
 
+# What the login node that we are on is called where nobody has made a profile for it.
+HERE = "here"
+
+
+def profile_for(name: str | None) -> Profile:
+    """Return the chosen cluster, or the only one; on a login node without a profile, this machine.
+
+    Raises BatmanError that says how to add one.
+    """
+    if name == HERE and HERE not in list_profiles():
+        return Profile(name=HERE)
+    profile = choose_profile(name)
+    if profile is not None:
+        return profile
+    if shutil.which("sbatch"):
+        return Profile(name=HERE)
+    raise BatmanError(
+        "No cluster is known, and there is no SLURM on this machine.",
+        "Add one with batman clusters add NAME --host user@login.node.",
+    )
+
+
 def to_toml(profile: Profile) -> str:
     """Return the profile as TOML, every entry with what it means."""
     lines = []
@@ -308,12 +356,16 @@ _HELP = {
     "via": "empty: our own SSH; ssh: the system's, for Kerberos or an open master",
     "workspace": "our folder there, on a file system that the nodes see",
     "python": "interpreter or environment with batman-tui[train]; empty: WORKSPACE/env, or ours",
+    "modules": 'modules to load before Python runs, such as ["python/3.11", "cuda/12.4"]',
+    "image": "Apptainer image that Python runs in; python is then its name in there",
+    "binds": "further folders that are seen in the image",
     "envs": "folder that setup makes environments in; empty: WORKSPACE/envs",
     "prelude": "shell lines to run before anything of ours there",
     "account": "account to charge; empty: the cluster's default",
     "qos": "quality of service; empty: the cluster's default",
     "time": "time limit asked for where none is chosen, cut to the partition's",
     "cpus_per_gpu": "CPUs for each GPU",
+    "gpu_option": "option that asks for GPUs: gres, gpus or gpus-per-node; sites may take one only",
     "sbatch": 'further options of sbatch, such as ["--exclude=n3"]',
     "signal_seconds": "seconds before the limit in which a run writes its checkpoint",
     "poll_seconds": f"seconds between two looks at the queue, {LEAST_POLL_S:g} at least",

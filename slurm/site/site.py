@@ -12,6 +12,7 @@ from core.common.files import expand_user
 from core.common.text import clean
 from core.common.workspace import Workspace
 from slurm.hosts import Host, HostError, LocalHost
+from slurm.site.environment import Environment
 from slurm.site.profiles import Profile
 
 if TYPE_CHECKING:
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
 
 # The folder that has our packages, on this machine.
 CODE = Path(__file__).resolve().parents[2]
+# What an image's interpreter is called where nobody says.
+IN_IMAGE = "python3"
 
 
 @dataclass(frozen=True)
 class Site:
     """A cluster that is connected to.
 
-    `root` is our folder there and `python` its interpreter or environment, both absolute. On a
+    `root` is our folder there and `python` its interpreter or environment, both absolute; in an
+    `image`, which is absolute then, the interpreter is a name. On a
     login node (`shared`) the root is the workspace itself: the nodes see the same files as we do,
     and nothing is copied.
     """
@@ -35,6 +39,12 @@ class Site:
     root: str
     python: str
     shared: bool
+    image: str = ""
+
+    @property
+    def environment(self) -> Environment:
+        """What its Python needs before it runs."""
+        return Environment(tuple(self.profile.modules), self.image, tuple(self.profile.binds))
 
     @property
     def log_dir(self) -> str:
@@ -54,7 +64,7 @@ def open_host(profile: Profile, asker: Asker | None = None) -> Host:
     if profile.via == "ssh":
         from slurm.hosts.openssh import OpenSshHost
 
-        return OpenSshHost(profile.host, prelude="\n".join(profile.prelude))
+        return OpenSshHost(profile.host, asker=asker, prelude="\n".join(profile.prelude))
     from slurm.hosts.ssh import SshHost
 
     return SshHost(profile.host, asker=asker, prelude="\n".join(profile.prelude))
@@ -66,10 +76,17 @@ def open_site(host: Host, profile: Profile, workspace: Workspace) -> Site:
     Raises `HostError` when the host does not answer or a variable is not set there.
     """
     if profile.is_local:
+        root = str(workspace.root.absolute())
+        if profile.image:
+            image = str(expand_user(profile.image).absolute())
+            return Site(host, profile, root, profile.python or IN_IMAGE, True, image)
         python = str(expand_user(profile.python)) if profile.python else sys.executable
-        return Site(host, profile, str(workspace.root.absolute()), python, True)
-    root, python = expand_paths(host, [profile.workspace or "~/batman", profile.python])
-    return Site(host, profile, root, python or f"{root}/env", False)
+        return Site(host, profile, root, python, True)
+    places = [profile.workspace or "~/batman", profile.image or profile.python]
+    root, found = expand_paths(host, places)
+    if profile.image:
+        return Site(host, profile, root, profile.python or IN_IMAGE, False, found)
+    return Site(host, profile, root, found or f"{root}/env", False)
 
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))|^~(?=/|$)", re.ASCII)

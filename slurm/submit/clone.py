@@ -18,7 +18,9 @@ from core.training.config.form import to_text
 from core.training.config.options import TrainingConfig, default_for
 from core.training.run.run import Run
 from slurm.job.record import SCRIPT_FILE, JobRecord, list_records, read_record
-from slurm.site.profiles import Profile, ProfileError, load_profile
+from slurm.site.features import without
+from slurm.site.gpu_kinds import is_share
+from slurm.site.profiles import GpuType, Profile, ProfileError, load_profile
 from slurm.submit.request import JobRequest, wishes
 
 # A clone is a new run with a data set of its own.
@@ -28,7 +30,7 @@ _TOLD = tuple(wish for wish in wishes() if wish.metadata["sbatch"])
 # What the script says for every job (`slurm.submit.script`), and what stands for the GPU anyway.
 _EVERY = (
     "job-name", "comment", "output", "open-mode", "chdir", "signal", "requeue", "array", "parsable",
-    "gres", "nodes", "ntasks-per-node", "cpus-per-task",
+    "gres", "gpus", "gpus-per-node", "nodes", "ntasks-per-node", "cpus-per-task",
     *(wish.metadata["sbatch"] for wish in _TOLD),
 )  # fmt: skip
 
@@ -101,6 +103,8 @@ def clone_run(run_dir: Path) -> Clone:
     cpus = whole_number(asked.get("cpus-per-task", ""))
     usual = tuple(profile.sbatch) if profile else ()
     told: dict[str, Any] = {w.name: asked.get(w.metadata["sbatch"], "") for w in _TOLD}
+    row = profile.gpus.get(record.gpu) if profile else None
+    told["constraint"] = without(told["constraint"], row.constraint if row else "")
     return Clone(
         run=run_dir,
         project=config.project,
@@ -108,6 +112,7 @@ def clone_run(run_dir: Path) -> Clone:
         cluster=record.cluster,
         request=JobRequest(
             gpu=record.gpu,
+            share=_share(row, asked.get("gres", "")),
             cpus=None if cpus is None else max(1, cpus // (gpus if nodes == 1 else 1)),
             checkpoints=record.checkpoints,
             extra=tuple(
@@ -118,6 +123,13 @@ def clone_run(run_dir: Path) -> Clone:
             **told,
         ),
     )
+
+
+def _share(row: GpuType | None, gres: str) -> int | None:
+    """Return how many shares of a GPU were asked for, None for what the profile asks for anyway."""
+    name, _, count = gres.rpartition(":")
+    share = whole_number(count) if is_share(name) else None
+    return None if row is not None and share == row.share else share
 
 
 def _values(config: TrainingConfig, record: JobRecord, profile: Profile | None) -> dict[str, str]:

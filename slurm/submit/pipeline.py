@@ -18,6 +18,7 @@ from core.common.text import clean
 from core.common.workspace import Workspace
 from core.models.sizes import get_model
 from core.training.config.options import TrainingConfig
+from core.training.config.sweep import combinations
 from core.training.launch.plan import would_be_path
 from core.training.launch.prepare_run import ready_run
 from core.training.launch.undo import undone_when_refused
@@ -25,8 +26,8 @@ from core.training.run.run import Run
 from slurm.job.record import JobRecord, keep_checkpoints
 from slurm.site.discover import Facts
 from slurm.site.site import Site
-from slurm.submit.plan import CannotGive, plan
-from slurm.submit.request import AUTO, JobRequest, combinations
+from slurm.submit.plan import plan
+from slurm.submit.request import AUTO, CannotGive, JobRequest
 from slurm.submit.resources import Resources
 from slurm.submit.sbatch import NotNoted, SubmitUnknown
 from slurm.submit.start_estimate import Soonest, soonest
@@ -59,18 +60,25 @@ def make_order(site: Site, facts: Facts, values: Mapping[str, Any], request: Job
     The scheduler is asked only for the GPU `auto`. Raises BatmanError naming what is wrong, or what
     the cluster cannot give and what it can.
     """
-    configs = combinations(values, request.sweep)
+    configs = [one.config for one in combinations(values, request.sweep)]
     first = configs[0]
-    if request.gpu.lower() == AUTO:
-        rows = soonest(site.host, site.profile, request, facts, first.num_gpus, first.num_nodes)
-        request = replace(request, gpu=_first_to_start(rows))
-    resources = plan(site.profile, request, facts, first.num_gpus, first.num_nodes)
+    resources = asked_for(site, facts, request, first.num_gpus, first.num_nodes)
     return Order(
         tuple(_with_gpu_batch(config, resources) for config in configs),
         resources,
         request.parallel,
         request.checkpoints,
     )
+
+
+def asked_for(
+    site: Site, facts: Facts, request: JobRequest, num_gpus: int = 1, num_nodes: int = 1
+) -> Resources:
+    """Return what a job asks of SLURM; raises as `make_order` does."""
+    if request.gpu.lower() == AUTO:
+        rows = soonest(site.host, site.profile, request, facts, num_gpus, num_nodes)
+        request = replace(request, gpu=_first_to_start(rows))
+    return plan(site.profile, request, facts, num_gpus, num_nodes)
 
 
 def preview(site: Site, workspace: Workspace, order: Order) -> Submission:
@@ -112,6 +120,9 @@ def send_order(
                     undo=undo,
                 )
             )
+        if len(runs) > 1:
+            for run in runs:
+                run.save_config(run.config().with_changes(sweep=f"{runs[0].name}-sweep"))
         on_ready(runs)
         submission = plan_submission(site, runs, order.resources, order.parallel)
         records = submit(site, submission, report, cancelled)

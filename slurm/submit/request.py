@@ -7,20 +7,20 @@ form's beginning follow from it), a line in `slurm.submit.plan.plan` and one in
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from core.common.errors import BatmanError
-from core.common.text import clean, did_you_mean, sentence
-from core.training.config.command_line import option_names
-from core.training.config.options import TrainingConfig, parse_config
+from core.common.text import sentence
+from core.training.config.sweep import EXAMPLE, METAVAR
 from slurm.job.record import CHECKPOINTS
 from slurm.site.profiles import check_sbatch_option, parse_time
 
 AUTO = "auto"
+
+
+class CannotGive(BatmanError):
+    """Something was asked for that the cluster cannot give; the hint says what it can."""
 
 
 def _wish(
@@ -39,8 +39,10 @@ class JobRequest:
     """What a person asks for, as typed; what is empty or None is taken from the profile.
 
     `gpu` is a type of the profile's table, or `auto` for the one that is to be had soonest; `cpus`
-    counts for each GPU; `extra` are further options of sbatch, `sweep` is `name=a,b` for each
-    setting that varies, `parallel` how many runs of it at once, `checkpoints` one of `CHECKPOINTS`.
+    counts for each GPU, `share` is of one GPU, where the type is one that is had in shares;
+    `constraint` are features of the nodes; `extra` are further options of sbatch, `sweep` is
+    `name=a,b` for each setting that varies, `parallel` how many runs of it at once, `checkpoints`
+    one of `CHECKPOINTS`.
     """
 
     gpu: str = _wish(
@@ -54,6 +56,13 @@ class JobRequest:
         "", "--mem", "SIZE", "memory on each node, such as 64G", of_gpu=True, sbatch="mem"
     )
     cpus: int | None = _wish(None, "--cpus", "N", "CPUs for each GPU", of_gpu=True)
+    share: int | None = _wish(
+        None, "--gpu-share", "N", "of a GPU in shards or by MPS: how many, for a share", of_gpu=True
+    )
+    constraint: str = _wish(
+        "", "--constraint", "FEATURES", "features of the node, such as gpu_mem_80&rack1",
+        of_gpu=True, sbatch="constraint",
+    )  # fmt: skip
     account: str = _wish("", "--account", "NAME", "account to charge", sbatch="account")
     qos: str = _wish("", "--qos", "NAME", "quality of service", sbatch="qos")
     extra: tuple[str, ...] = _wish(
@@ -61,8 +70,7 @@ class JobRequest:
         "further option of sbatch, as --sbatch=--exclude=n3; may be given several times",
     )  # fmt: skip
     sweep: tuple[str, ...] = _wish(
-        (), "--sweep", "NAME=A,B",
-        "train every combination, as one array: --sweep lr=1e-4,5e-5 model=base,medium",
+        (), "--sweep", METAVAR, f"train every combination, as one array: --sweep {EXAMPLE}",
     )  # fmt: skip
     parallel: int | None = _wish(
         None, "--sweep-parallel", "N", "runs of a sweep at once (default: any)"
@@ -94,38 +102,3 @@ def wishes() -> tuple[Field[Any], ...]:
     (it was chosen for the type of GPU) and `sbatch` (the option of sbatch that holds it, or "").
     """
     return fields(JobRequest)
-
-
-def combinations(values: Mapping[str, Any], sweep: Sequence[str]) -> list[TrainingConfig]:
-    """Return the settings of every run: `values`, with each combination of the sweep's choices.
-
-    `sweep` is `name=a,b` for each setting that varies. Raises BatmanError naming what is wrong.
-    """
-    axes: dict[str, list[str]] = {}
-    for word in sweep:
-        name, equals, choices = word.partition("=")
-        option = name.strip().lstrip("-").replace("-", "_")
-        listed = [choice.strip() for choice in choices.split(",") if choice.strip()]
-        if option in ("num_gpus", "num_nodes"):
-            raise BatmanError(
-                "Every run of a sweep is given the same GPUs.", "Submit one sweep for each number."
-            )
-        if option not in option_names() or option in ("project", "output_dir", "resume"):
-            guess = did_you_mean(option, option_names())
-            raise BatmanError(
-                f"There is no setting '{clean(name)}' to sweep; {guess}".rstrip("; ") + ".",
-                "Write --sweep lr=1e-4,5e-5 model=base,medium.",
-            )
-        if not equals or not listed:
-            raise BatmanError(f"'{clean(word)}' names no values.", "Write --sweep lr=1e-4,5e-5.")
-        axes[option] = listed
-    if axes and "resume" in values:
-        raise BatmanError("A sweep begins new runs.", "Leave out --resume, or --sweep.")
-    configs = []
-    for choice in itertools.product(*axes.values()):
-        here = {**values, **dict(zip(axes, choice, strict=True))}
-        if axes and "output_dir" in values:
-            words = [f"{name}={value}" for name, value in zip(axes, choice, strict=True)]
-            here["output_dir"] = Path(str(values["output_dir"])) / " ".join(words).replace("/", "-")
-        configs.append(parse_config(here))
-    return configs

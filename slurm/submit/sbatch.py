@@ -17,7 +17,7 @@ from core.common.text import clean, whole_number
 from slurm.hosts import Completed, Host, HostError, NeedsPerson, NotConnected
 from slurm.job.record import comment_of
 from slurm.queue.jobs import new_separator
-from slurm.sync.upload import persist
+from slurm.sync.patience import persist
 
 _TIMEOUT_S = 90.0
 # A submission without an answer may still be under way for this long.
@@ -128,8 +128,7 @@ def find_job(host: Host, marker: str, token: str) -> tuple[str, str]:
         return "begun", ""
     if kind != "nothing":
         raise HostError(
-            f"{clean(host.name)} did not say whether the job was submitted:"
-            f" {clean(done.stderr.decode(errors='replace'))[:200]}."
+            f"{clean(host.name)} did not say whether the job was submitted: {done.said}."
         )
     return "nothing", ""
 
@@ -165,9 +164,7 @@ def _number(done: Completed, code: int, output: str) -> str:
     match = re.fullmatch(r"(\d+)(;.*)?", lines[-1]) if lines else None
     if code == 0 and match:
         return match.group(1)
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    reasons = [re.sub(r"^sbatch: (error: )?", "", line) for line in said if line.strip()]
-    text = "; ".join(clean(reason) for reason in reasons[-3:]) or f"exit code {code}"
+    text = done.said if done.stderr.strip() else f"exit code {code}"
     raise SubmitError(f"SLURM did not take the job: {text}.", _hint(text))
 
 

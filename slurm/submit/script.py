@@ -6,19 +6,24 @@ plain values stand there; any other is handed over as an argument, where nothing
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from core.common.errors import BatmanError
 from core.common.text import clean
 from core.privacy.telemetry import shell_exports
 from slurm.job.record import comment_of, earlier_log
+from slurm.site.environment import PLAIN, Environment
 from slurm.submit.resources import Resources, resource_options
 
 # Means the same to sbatch's own parser, to a shell, and to a person.
 _PLAIN = re.compile(r"--[a-z-]+(=[A-Za-z0-9_@%+=:,./\[\]-]+)?")
+Work = Literal["train", "label", "call"]
+_WHAT = {"train": "run", "label": "pass", "call": "function"}
 # Lightning takes jobs of these names for interactive ones.
 _INTERACTIVE = ("bash", "interactive")
 
@@ -29,7 +34,9 @@ class JobSpec:
 
     `run_dirs` are several for an array, of which `parallel` run at once (None: as many as can).
     `python` is an interpreter or an environment's folder, `code` the folder that has our packages.
-    `signal_s` before the time limit the run writes its checkpoint.
+    `signal_s` before the time limit the run writes its checkpoint. `work` is what is done there:
+    `train` a run, `label` the pass that a folder holds (`core.autolabel.pass_folder`), or `call`
+    the function in `module` with the folder's options (`slurm.job.function`).
     """
 
     name: str
@@ -40,8 +47,11 @@ class JobSpec:
     code: str
     resources: Resources
     prelude: tuple[str, ...] = ()
+    environment: Environment = PLAIN
     signal_s: int = 120
     parallel: int | None = None
+    work: Work = "train"
+    module: str = ""
 
     @property
     def is_array(self) -> bool:
@@ -108,19 +118,19 @@ def build_script(spec: JobSpec) -> BatchScript:
     beside = tuple(option for option in options if option not in plain)
     lines = [
         "#!/bin/bash",
-        f"# Batman's job for the run {clean(spec.name)!r}.",
+        f"# Batman's job for the {_WHAT[spec.work]} {clean(spec.name)!r}.",
         *(f"#SBATCH {option}" for option in plain),
         *(f"# Given to sbatch beside this file: {clean(shlex.quote(o))}" for o in beside),
         "",
         *([*spec.prelude, ""] if spec.prelude else []),
+        *([*environment, ""] if (environment := spec.environment.lines()) else []),
         "set -u",
         "RUNS=(",
         *(f"  {shlex.quote(path)}" for path in spec.run_dirs),
         ")",
         "RUN=${RUNS[${SLURM_ARRAY_TASK_ID:-0}]}",
         f"LOGS={shlex.quote(spec.log_dir)}",
-        f"PYTHON={shlex.quote(spec.python)}",
-        '[ -d "$PYTHON" ] && PYTHON="$PYTHON/bin/python"',
+        *_python(spec),
         f"export BATMAN_TOKEN={shlex.quote(spec.token)}",
         f"CODE={shlex.quote(spec.code)}",
         _SEARCH,
@@ -134,7 +144,25 @@ def build_script(spec: JobSpec) -> BatchScript:
         _successor(beside, spec.is_array),
         _END,
     ]
-    return BatchScript("\n".join(lines), beside)
+    text = "\n".join(lines)
+    # In an image the interpreter is several words.
+    return BatchScript(
+        text.replace('"$PYTHON"', '"${PYTHON[@]}"') if spec.environment.image else text, beside
+    )
+
+
+def _python(spec: JobSpec) -> list[str]:
+    """Return the lines that say which interpreter runs."""
+    if spec.environment.image:
+        root = posixpath.dirname(spec.log_dir)
+        places = [root, spec.code]
+        places += [path for path in spec.run_dirs if not path.startswith(f"{root}/")]
+        words = spec.environment.inside(spec.python, places, gpu=bool(spec.resources.gres))
+        return [f"PYTHON=({words})"]
+    return [
+        f"PYTHON={shlex.quote(spec.python)}",
+        '[ -d "$PYTHON" ] && PYTHON="$PYTHON/bin/python"',
+    ]
 
 
 # As `core.processes.child_process` does it: neither `python -m` nor an entry that is empty or
@@ -178,6 +206,7 @@ cd -- "$RUN" || { say "the run folder is gone: $RUN"; exit 2; }
 say "job $job on $(hostname), start $(( ${SLURM_RESTART_COUNT:-0} + 1 ))"
 "$PYTHON" -m slurm.attempts begin "$RUN" || {
   code=$?
+  [ "$code" != 6 ] || exit 0
   # The signal that we caught, this took for itself.
   case $code:$caught in 138:?* | 143:?*) ;; *) exit "$code" ;; esac
 }
@@ -185,8 +214,12 @@ say "job $job on $(hostname), start $(( ${SLURM_RESTART_COUNT:-0} + 1 ))"
 
 
 def _launch(spec: JobSpec) -> str:
-    """Return the shell function that becomes the trainer."""
+    """Return the shell function that becomes the trainer, or the labeller."""
     asked = spec.resources
+    if spec.work == "label":
+        return _LABEL
+    if spec.work == "call":
+        return _CALL.replace("MODULE", shlex.quote(spec.module))
     if asked.nodes == 1:
         return """# Without what makes Lightning take this for a task of srun.
 launch() {
@@ -210,6 +243,21 @@ launch() {{
 }}
 """
 
+
+# A labeller has everything it needs in folders, and is asked to stop by one signal only.
+_LABEL = r"""pass_on() { [ -z "$trainer" ] || kill -TERM "$trainer" 2>/dev/null; }
+launch() {
+  exec env HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 "$PYTHON" -m core.autolabel "$RUN"
+}
+"""
+
+# A function begins anew each time; what it answers is read when it has said its last word.
+_CALL = r"""pass_on() { [ -z "$trainer" ] || kill -TERM "$trainer" 2>/dev/null; }
+launch() {
+  exec env HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 \
+    "$PYTHON" -m MODULE <"$RUN/options.json" >"$RUN/answer.jsonl"
+}
+"""
 
 _TRAIN = r"""code=''
 if [ -z "$caught" ]; then

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 from core.common.text import clean
 from slurm.hosts import Host, HostError
+from slurm.hosts.base import in_words
 from slurm.site.discover import Facts
 from slurm.site.profiles import GpuType, Profile
-from slurm.submit.plan import CannotGive, gpu_table, plan
-from slurm.submit.request import JobRequest
+from slurm.site.suggest import free_of, nodes_of, suggest_profile
+from slurm.submit.plan import gpu_table, plan
+from slurm.submit.request import CannotGive, JobRequest
 from slurm.submit.resources import Resources, resource_options
 
 
@@ -75,8 +77,7 @@ def soonest(
         answers = done.text.split(f"{mark}\n")[1:]
         if len(answers) != len(asked):
             raise HostError(
-                f"{clean(host.name)} did not say when jobs could start:"
-                f" {clean(done.stderr.decode(errors='replace'))[:200]}.",
+                f"{clean(host.name)} did not say when jobs could start: {done.said}.",
             )
         table = gpu_table(profile, facts)
         for (name, resources), answer in zip(asked, answers, strict=True):
@@ -87,16 +88,53 @@ def soonest(
     return sorted(rows, key=lambda row: (row.start is None, row.start or 0, -row.free))
 
 
+def suggest_accepted(
+    host: Host, profile: Profile, facts: Facts, *, keep_workspace: bool = False
+) -> tuple[Profile, dict[str, str]]:
+    """Return a new profile whose GPUs' partitions SLURM itself takes a job for, as it says now.
+
+    A partition that it refuses is passed by for the next best one. Where it refuses every type,
+    GPUs are asked for by another option (`Profile.gpu_option`), for a site's own rules may allow
+    one only (slurm.schedmd.com/job_submit_plugins.html). Types for which it refuses all
+    keep the best, and are returned with SLURM's words: a node may just be away. Raises `HostError`.
+    """
+    first: tuple[Profile, dict[str, str]] | None = None
+    usual = profile.gpu_option
+    for option in dict.fromkeys((usual, "gres", "gpus", "gpus-per-node")):
+        asking = profile.model_copy(update={"gpu_option": option})
+        made, refused = _suggest(host, asking, facts, keep_workspace=keep_workspace)
+        if not made.gpus or len(refused) < len(made.gpus):
+            return made, refused
+        first = first or (made, refused)
+    assert first is not None
+    return first
+
+
+def _suggest(
+    host: Host, profile: Profile, facts: Facts, *, keep_workspace: bool
+) -> tuple[Profile, dict[str, str]]:
+    """Return what `suggest_accepted` does, for the option that the profile asks for GPUs by."""
+    passing: dict[str, set[str]] = {}
+    while True:
+        made = suggest_profile(profile, facts, keep_workspace=keep_workspace, passing=passing)
+        rows = soonest(host, made, JobRequest(), facts) if made.gpus else []
+        refused = [row for row in rows if row.start is None]
+        new = [row for row in refused if row.partition not in passing.get(row.gpu, ())]
+        if not new:
+            return made, {row.gpu: row.why_not for row in refused}
+        for row in new:
+            passing.setdefault(row.gpu, set()).add(row.partition)
+
+
 def _row(
     name: str, gpu: GpuType, partition: str, facts: Facts, start: int | None, why_not: str
 ) -> Soonest:
-    nodes = facts.nodes_with(gpu.gres.partition(":")[2], partition) if gpu.gres else []
-    kind = gpu.gres.partition(":")[2]
+    free, total = free_of(nodes_of(facts, gpu, partition), gpu)
     return Soonest(
         gpu=name,
         partition=partition,
-        free=sum(node.free(kind) for node in nodes),
-        total=sum(node.count(kind) for node in nodes),
+        free=free,
+        total=total,
         start=start,
         why_not=why_not,
     )
@@ -105,4 +143,4 @@ def _row(
 def _reason(answer: str) -> str:
     lines = [line for line in answer.strip().splitlines() if line.strip()]
     text = lines[-1] if lines else "SLURM gave no answer"
-    return clean(re.sub(r"^(sbatch: )?(error: )?(allocation failure: )?", "", text.strip()))
+    return in_words(text)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shlex
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,9 +18,8 @@ from pathlib import Path
 from core.common.errors import BatmanError, RunError
 from core.common.full_disk import disk_full
 from core.common.progress import Cancelled, Report, never, nothing
-from core.common.text import clean
+from core.common.text import clean, shell_word
 from core.models.sizes import weights_file
-from core.privacy.secrets import redact
 from core.training.config.options import TrainingConfig
 from core.training.run.checkpoints import BEST, LAST
 from core.training.run.damage import JOB_FILE
@@ -32,20 +30,19 @@ from core.training.run.run import CONFIG_FILE, EVENTS_FILE, Run
 from core.training.run.worker_process import ENDED, WORKER_FILE, expect_worker
 from slurm.hosts import HostError
 from slurm.job.record import SCRIPT_FILE, JobRecord, read_record, write_record
-from slurm.site.site import CODE, Site
+from slurm.site.site import Site
 from slurm.submit.resources import Resources
 from slurm.submit.sbatch import NotNoted, SubmitError, SubmitUnknown, find_job, submit_once
-from slurm.submit.script import BatchScript, JobSpec, build_script
+from slurm.submit.script import BatchScript, JobSpec, Work, build_script
+from slurm.submit.sending import code_place, make_folders, put_text, send_code, send_file
 from slurm.sync.mirror_state import MirrorState
+from slurm.sync.pack import pack_folder
+from slurm.sync.patience import PATIENCE_S, persist
 from slurm.sync.tail_copy import Grown
-from slurm.sync.tar_stream import pack_folder
-from slurm.sync.upload import persist, send
+from slurm.sync.upload import send
 
 # Puts the file $1 at $2, whole or not at all, unless one is there.
 _PLACE = 'test -e "$2" || { cp -- "$1" "$2.part" && mv -- "$2.part" "$2"; }'
-
-# What a job needs of our packages: no screens, no command line.
-_PACKAGES = ("core/", "slurm/")
 
 
 @dataclass(frozen=True)
@@ -76,22 +73,41 @@ def plan_submission(
             raise RunError(
                 f"The run '{clean(run.name)}' has a job already:"
                 f" {clean(record.job_id) or 'one whose answer was lost'}.",
-                f"Watch it with batman watch {clean(run.name)}, or cancel the job first.",
+                f"Watch it with batman watch {shell_word(run.name)}, or cancel the job first.",
             )
     name = runs[0].name if len(runs) == 1 else f"{runs[0].name}-sweep"
-    spec = JobSpec(
+    folders = tuple(_remote_dir(site, run, token) for run in runs)
+    spec = job_spec(site, name, token, folders, resources, parallel=parallel)
+    return Submission(tuple(runs), spec, build_script(spec))
+
+
+def job_spec(
+    site: Site,
+    name: str,
+    token: str,
+    folders: tuple[str, ...],
+    resources: Resources,
+    *,
+    work: Work = "train",
+    module: str = "",
+    parallel: int | None = None,
+) -> JobSpec:
+    """Return a job with all that follows from the cluster; the rest is as in `JobSpec`."""
+    return JobSpec(
         name=name,
         token=token,
-        run_dirs=tuple(_remote_dir(site, run, token) for run in runs),
+        run_dirs=folders,
         log_dir=site.log_dir,
         python=site.python,
-        code=str(CODE) if site.shared else f"{site.root}/code/{_code_name()}",
+        code=code_place(site),
         resources=resources,
         prelude=tuple(site.profile.prelude),
+        environment=site.environment,
         signal_s=site.profile.signal_seconds,
         parallel=parallel,
+        work=work,
+        module=module,
     )
-    return Submission(tuple(runs), spec, build_script(spec))
 
 
 def submit(
@@ -99,7 +115,7 @@ def submit(
     submission: Submission,
     report: Report = nothing,
     cancelled: Cancelled = never,
-    patience_s: float = 600.0,
+    patience_s: float = PATIENCE_S,
 ) -> list[JobRecord]:
     """Send what the job needs, submit it, and return the record of each run.
 
@@ -114,16 +130,10 @@ def submit(
             Path(folder).mkdir(parents=True, exist_ok=True)
     else:
         folders = [*spec.run_dirs, spec.log_dir]
-        made = persist(lambda: host.run(["mkdir", "-p", "--", *folders]), cancelled, patience_s)
-        if made.code:
-            raise HostError(
-                f"The folders for the run cannot be made on {clean(host.name)}:"
-                f" {clean(made.stderr.decode(errors='replace').strip())[-200:]}.",
-                "Put the workspace right in the cluster's profile.",
-            )
+        make_folders(site, "run", folders, cancelled, patience_s)
         for run, folder in zip(submission.runs, spec.run_dirs, strict=True):
             _refuse_setback(site, run, folder, cancelled, patience_s)
-        _send_code(site, spec.code, report, cancelled, patience_s)
+        send_code(site, spec.code, report, cancelled, patience_s)
         for run, folder in zip(submission.runs, spec.run_dirs, strict=True):
             _send_run(site, run, folder, report, cancelled, patience_s)
     marker = f"{spec.run_dirs[0]}/.submitted-{spec.token}"
@@ -131,25 +141,11 @@ def submit(
     records = []
     try:
         for task, (run, folder) in enumerate(zip(submission.runs, spec.run_dirs, strict=True)):
-            records.append(
-                JobRecord(
-                    cluster=site.name,
-                    host=site.profile.host,
-                    token=spec.token,
-                    run_dir=folder,
-                    log="",
-                    marker=marker,
-                    submitted_at=now,
-                    command=submission.command(),
-                    task=task if spec.is_array else None,
-                    gpu=spec.resources.gpu,
-                    num_gpus=spec.resources.gpus_per_node,
-                    num_nodes=spec.resources.nodes,
-                    partition=spec.resources.partition,
-                    time_limit=spec.resources.time_s,
-                )
+            task_of = task if spec.is_array else None
+            records.append(new_record(site, submission, folder, marker, now, task_of))
+            put_text(
+                site, run.path, folder, SCRIPT_FILE, submission.script.text, cancelled, patience_s
             )
-            _put_text(site, run, folder, SCRIPT_FILE, submission.script.text, cancelled, patience_s)
             # From here on the run is expected to be trained there, whatever becomes of our answer.
             write_record(run.path, records[-1])
             expect_worker(run.path, f"cluster {site.name}")
@@ -173,6 +169,34 @@ def submit(
         ]
 
 
+def new_record(
+    site: Site,
+    submission: Submission,
+    folder: str,
+    marker: str,
+    now: float,
+    task: int | None = None,
+) -> JobRecord:
+    """Return the record of a job that is to work in `folder`, as it is before its submission."""
+    asked = submission.spec.resources
+    return JobRecord(
+        cluster=site.name,
+        host=site.profile.host,
+        token=submission.spec.token,
+        run_dir=folder,
+        log="",
+        marker=marker,
+        submitted_at=now,
+        command=submission.command(),
+        task=task,
+        gpu=asked.gpu,
+        num_gpus=asked.gpus_per_node,
+        num_nodes=asked.nodes,
+        partition=asked.partition,
+        time_limit=asked.time_s,
+    )
+
+
 @contextlib.contextmanager
 def noting(runs: Sequence[Run], number: str) -> Iterator[None]:
     """Let the block, which notes the job `number` of `runs`, raise `NotNoted` on a full disk."""
@@ -182,7 +206,7 @@ def noting(runs: Sequence[Run], number: str) -> Iterator[None]:
         full = disk_full(error, [run.path for run in runs])
         if full is None:
             raise
-        name = shlex.quote(runs[0].name)
+        name = shell_word(runs[0].name)
         raise NotNoted(
             f"The job {clean(number)} was submitted, and that cannot be noted here: {full.message}",
             f"Make room (batman runs delete RUN --checkpoints), then batman watch {name}: the job"
@@ -244,22 +268,6 @@ def _there(site: Site, run_dir: str) -> bool:
     return site.host.size(f"{run_dir}/{CONFIG_FILE}") is not None
 
 
-def _wanted_code(name: str) -> bool:
-    return name.endswith(".py") and name.startswith(_PACKAGES)
-
-
-def _code_name() -> str:
-    return pack_folder(CODE, _wanted_code).digest[:32]
-
-
-def _send_code(
-    site: Site, target: str, report: Report, cancelled: Cancelled, patience_s: float
-) -> None:
-    """Send our own packages, so that the run is trained by the code that prepared it."""
-    pack = pack_folder(CODE, _wanted_code)
-    send(site.host, pack, target, "code", report, cancelled, patience_s)
-
-
 def _send_run(
     site: Site, run: Run, folder: str, report: Report, cancelled: Cancelled, patience_s: float
 ) -> None:
@@ -282,10 +290,10 @@ def _send_run(
     weights = _weights(config)
     if weights is not None:
         changes["pretrained"] = Path(
-            _send_file(site, weights, f"{site.root}/weights", report, cancelled, patience_s)
+            send_file(site, weights, f"{site.root}/weights", report, cancelled, patience_s)
         )
     there = config.with_changes(**changes)
-    _put_text(site, run, folder, CONFIG_FILE, there.model_dump_json(indent=2), cancelled,
+    put_text(site, run.path, folder, CONFIG_FILE, there.model_dump_json(indent=2), cancelled,
               patience_s, keep=False)  # fmt: skip
 
 
@@ -335,7 +343,7 @@ def _send_resume(
             return there
         _send_events(site, run, folder, cancelled, patience_s)
         _send_reached(site, run, folder, report, cancelled, patience_s)
-    return _send_file(site, checkpoint, f"{site.root}/weights", report, cancelled, patience_s)
+    return send_file(site, checkpoint, f"{site.root}/weights", report, cancelled, patience_s)
 
 
 def _refuse_left_behind(site: Site, run: Run, folder: str) -> None:
@@ -384,57 +392,10 @@ def _send_reached(
         persist(lambda: site.host.put(results, f"{folder}/{RESULTS_FILE}"), cancelled, patience_s)
     if not (run.path / BEST).is_file():
         return
-    sent = _send_file(site, run.path / BEST, f"{site.root}/weights", report, cancelled, patience_s)
+    sent = send_file(site, run.path / BEST, f"{site.root}/weights", report, cancelled, patience_s)
     place = ["sh", "-c", _PLACE, "sh", sent, f"{folder}/{BEST}"]
     placed = persist(lambda: site.host.run(place, timeout=300), cancelled, patience_s)
     if placed.code:
         raise HostError(
-            f"{BEST} cannot be put into the run's folder on {clean(site.host.name)}:"
-            f" {clean(placed.stderr.decode(errors='replace'))[:300]}"
+            f"{BEST} cannot be put into the run's folder on {clean(site.host.name)}: {placed.said}."
         )
-
-
-def _send_file(
-    site: Site, file: Path, folder: str, report: Report, cancelled: Cancelled, patience_s: float
-) -> str:
-    """Send a large file into a folder named for its content; return its path there."""
-    if not file.is_file():
-        raise RunError(f"There is no file '{clean(str(file))}' to start from.")
-    name = file.name
-    pack = pack_folder(file.parent, lambda found: found == name, top_only=True)
-    target = f"{folder}/{pack.digest[:32]}"
-    send(site.host, pack, target, "weights", report, cancelled, patience_s)
-    return f"{target}/{name}"
-
-
-def _put_text(
-    site: Site,
-    run: Run,
-    folder: str,
-    name: str,
-    text: str,
-    cancelled: Cancelled,
-    patience_s: float,
-    *,
-    keep: bool = True,
-) -> None:
-    """Write a small file into the run's folder there; `keep` writes it here as well.
-
-    One that holds a secret, such as a prelude with a key in it, is for its owner's eyes only.
-    """
-    private = redact(text) != text
-    if keep:
-        source = run.path / name
-        source.touch(0o600 if private else 0o666)
-        if private:
-            source.chmod(0o600)
-        source.write_text(text, encoding="utf-8")
-        if site.shared:
-            return
-        persist(lambda: site.host.put(source, f"{folder}/{name}"), cancelled, patience_s)
-        return
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=name) as file:
-        file.write(text)
-        file.flush()
-        Path(file.name).chmod(0o644)
-        persist(lambda: site.host.put(Path(file.name), f"{folder}/{name}"), cancelled, patience_s)

@@ -13,6 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -35,10 +36,13 @@ from core.training.run.worker_process import (
 from slurm.hosts import HostError, NeedsPerson
 from slurm.job.attempts import FILE as ATTEMPTS_FILE
 from slurm.job.attempts import Attempt, read_attempts
+from slurm.job.end_codes import kept_code
 from slurm.job.record import JobRecord, earlier_log, read_record, write_record
 from slurm.queue.job_status import ask_job
-from slurm.queue.jobs import Job
+from slurm.queue.jobs import Job, Place
+from slurm.queue.line import LINE_S, ask_place, wait_of
 from slurm.site.site import Site
+from slurm.sync.listing import Listing, list_folder
 from slurm.sync.mirror_state import MirrorState
 from slurm.sync.tail_copy import Grown, grow
 
@@ -49,7 +53,6 @@ _ALL = re.compile(r"checkpoint_(last|epoch_\d+)\.pth")
 # Weights change with every better epoch; while training goes on they come this seldom.
 WEIGHTS_EVERY_S = 300.0
 LOCK_FILE = ".mirror.lock"
-_LIST = "find . -maxdepth 2 -type f ! -name '.*' -printf '%s %T@ %P\\0'"
 
 
 class Mirror:
@@ -72,23 +75,26 @@ class Mirror:
         self._state = MirrorState.load(run.path)
         self._weights_at = 0.0
         self._over_since: float | None = None
+        self._placed_at = -LINE_S
+        self._place: Place | None = None
 
     @property
     def over(self) -> bool:
         """Whether the job was over at the last look."""
         return self._over_since is not None
 
-    def refresh(self, *, everything: bool = False) -> bool:
+    def refresh(self, *, everything: bool = False, listed: Listing | None = None) -> bool:
         """Copy what is new; with `everything` weights too, however lately they came.
 
-        While another process copies the same run, nothing is done, and False is returned. Raises
-        `HostError` when the host does not answer; the next call goes on from there.
+        `listed` is what is in its folder there, for whoever has just asked for many. While another
+        process copies the same run, nothing is done, and False is returned. Raises `HostError` when
+        the host does not answer; the next call goes on from there.
         """
         if self.site.shared:
             return True
         with self._alone() as alone:
             if alone:
-                self._copy(everything=everything)
+                self._copy(listed, everything=everything)
         return alone
 
     def begin_log(self) -> bool:
@@ -109,7 +115,7 @@ class Mirror:
 
         A run that was submitted again since is another mirror's.
         """
-        with _alone(self.run.path) as alone:
+        with alone_with(self.run.path) as alone:
             record = read_record(self.run.path)
             if alone and record is not None and record.token == self.record.token:
                 self.record = self.record.changed(job_id=record.job_id, log=record.log)
@@ -133,8 +139,9 @@ class Mirror:
         state.log_path = self.record.log
         state.save(self.run.path)
 
-    def _copy(self, *, everything: bool) -> None:
-        listed = self._list()
+    def _copy(self, known: Listing | None, *, everything: bool) -> None:
+        found = known or self._list()
+        listed = found.files
         # Who trains comes before what they say, or a new start looks like an old end.
         self._fetch_worker(listed.get(WORKER_FILE))
         host, folder, state = self.site.host, self.record.run_dir, self._state
@@ -144,14 +151,14 @@ class Mirror:
 
         grow(
             host, f"{folder}/{EVENTS_FILE}", self.run.events_file, state.events, save,
-            whole_lines=True,
+            whole_lines=True, size=int(listed[EVENTS_FILE][0]) if EVENTS_FILE in listed else None,
         )  # fmt: skip
         if self.record.log:
             self._set_log_aside()
-            grow(host, self.record.log, self.run.log_file, state.log, save)
+            grow(host, self.record.log, self.run.log_file, state.log, save, size=found.log)
         if self.run.state() in ENDED:
             # What it wrote before it told of its end may be newer than the list.
-            everything, listed = True, self._list()
+            everything, listed = True, self._list().files
         weights = everything or time.monotonic() - self._weights_at > WEIGHTS_EVERY_S
         self._fetch(listed, lambda name: weights or not name.endswith(".pth"))
         if weights:
@@ -166,7 +173,13 @@ class Mirror:
         Raises `HostError` when the cluster does not answer.
         """
         self.follow_successor()
-        return self.heed(ask_job(self.site.host, self.record))
+        job = ask_job(self.site.host, self.record)
+        if job is not None and job.state.waiting:
+            if time.monotonic() - self._placed_at > LINE_S:
+                self._placed_at = time.monotonic()
+                self._place = ask_place(self.site.host, job)
+            job = replace(job, place=self._place)
+        return self.heed(job)
 
     def heed(self, job: Job | None) -> Job | None:
         """Note in the run what its job, as it was just seen, means for it, and return the job.
@@ -176,11 +189,13 @@ class Mirror:
         """
         now = time.time()
         if job is None:
-            self.record = self.record.changed(seen_at=now)
+            self.record = self.record.changed(seen_at=now, wait=None)
         else:
+            code = kept_code(self.record.exit_code, job.exit_code)
             self.record = self.record.changed(
-                state=job.state.name, reason=job.reason, exit_code=job.exit_code, seen_at=now,
-                restarts=self._restarts(),
+                state=job.state.name, reason=job.reason, exit_code=code, seen_at=now,
+                restarts=max(self._restarts(), job.restarts),
+                wait=wait_of(job, self.record.cluster, now),
             )  # fmt: skip
         if job is None or job.state.ended:
             self._over_since = self._over_since or time.monotonic()
@@ -262,20 +277,8 @@ class Mirror:
 
     # Copying
 
-    def _list(self) -> dict[str, list[float]]:
-        """Return size and time of every file in the run's folder there."""
-        done = self.site.host.run(["sh", "-c", _LIST], cwd=self.record.run_dir)
-        if done.code:
-            raise HostError(
-                f"The run's folder on {clean(self.site.host.name)} cannot be read:"
-                f" {clean(done.stderr.decode(errors='replace').strip())[:200]}.",
-            )
-        listed = {}
-        for entry in done.text.split("\0"):
-            words = entry.split(" ", 2)
-            if len(words) == 3:
-                listed[words[2]] = [float(words[0]), float(words[1])]
-        return listed
+    def _list(self) -> Listing:
+        return list_folder(self.site.host, self.record.run_dir)
 
     def _fetch_worker(self, facts: list[float] | None) -> None:
         """Fetch who trains the run. A node may be called as this machine is, and is not it."""
@@ -309,8 +312,8 @@ class Mirror:
 
 
 @contextlib.contextmanager
-def _alone(run_dir: Path) -> Iterator[bool]:
-    """Hold the run's lock and yield whether we got it: two that copy would double lines."""
+def alone_with(run_dir: Path) -> Iterator[bool]:
+    """Hold the lock of a folder and yield whether we got it: two that copy would double lines."""
     with (run_dir / LOCK_FILE).open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -35,14 +35,18 @@ def grow(
     save: Callable[[], None],
     *,
     whole_lines: bool = False,
+    size: int | None = None,
 ) -> None:
     """Append what is new of the file `there` to the one `here`, and keep `grown` up to date.
 
     `save` is called after each part. With `whole_lines` a line that is still being written is left
     for the next time. A file that got shorter is another one under the same name: the copy begins
-    anew. Raises `HostError`; the next call goes on from there.
+    anew. `size` is how long it was a moment ago, where that is known: so much is copied, and its
+    size is not asked for. Raises `HostError`; the next call goes on from there.
     """
-    size = host.size(there)
+    # One that was longer when we copied last may be another file, or the size may be old.
+    if size is None or size < grown.there:
+        size = host.size(there)
     if size is None:
         return
     if size < grown.there:

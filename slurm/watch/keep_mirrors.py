@@ -1,4 +1,4 @@
-"""Keeping the runs that a cluster trains up to date here, for an app that stays open.
+"""Keeping the runs that a cluster trains, and its labellers' passes, up to date here.
 
 What the queue told anyway says how each job is; nothing is asked of SLURM for a run. Runs that have
 ended and were fetched are left alone.
@@ -7,10 +7,12 @@ ended and were fetched are left alone.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from core.common.errors import RunError
+from core.autolabel.pass_folder import PassFolder
+from core.common.errors import BatmanError, RunError
 from core.common.workspace import Workspace
 from core.training.run.run import Run
 from core.training.run.worker_process import ENDED
@@ -22,8 +24,11 @@ from slurm.site.profiles import Profile
 from slurm.site.site import Site, open_site
 from slurm.submit.sbatch import SubmitError, SubmitUnknown
 from slurm.submit.submit import recover
+from slurm.sync.listing import Listing, list_folders
 from slurm.sync.mirror import Mirror, link_log
+from slurm.sync.pass_mirror import PassMirror
 from slurm.watch.cluster_jobs import Watched
+from slurm.watch.pass_watch import take_pass
 
 # The clocks here and there may differ a little.
 _FRESH_S = 30.0
@@ -59,7 +64,7 @@ class RunKeeper:
             return 0
         self._kept_at = watched.jobs.taken_at
         self._recover(site)
-        kept = 0
+        due: list[tuple[Path, JobRecord, Job | None]] = []
         for job_id, path in watched.runs.items():
             try:
                 record = read_record(path)
@@ -74,17 +79,54 @@ class RunKeeper:
             # What left the queue a moment ago has an end that is told soon.
             if job is not None and job.state is LEFT:
                 continue
-            kept += 1
+            due.append((path, record, job))
+        try:
+            listings = self._listings(site, [record for _, record, _ in due])
+        except NotConnected:
+            return len(due)
+        for (path, record, job), listed in zip(due, listings, strict=True):
             try:
-                self._one(site, path, record, None if _unknown(job) else job)
+                self._one(site, path, record, None if _unknown(job) else job, listed)
             except NotConnected:
-                return kept
+                return len(due)
             except RunError:
                 continue
             except (HostError, OSError):
                 # Its folder there is gone, or cannot be read: what is here is all there is.
                 if job is None or job.state.ended:
                     self._done(path)
+        return len(due) + self._keep_passes(site, watched)
+
+    def _listings(self, site: Site, records: Sequence[JobRecord]) -> Sequence[Listing | None]:
+        """Return what is in each run's folder there, all by one command; None is asked for later.
+
+        Raises `NotConnected`.
+        """
+        asked_later = [None] * len(records)
+        if site.shared or len(records) < 2:
+            return asked_later
+        try:
+            return list_folders(site.host, [(one.run_dir, one.log) for one in records])
+        except NotConnected:
+            raise
+        except HostError:
+            return asked_later
+
+    def _keep_passes(self, site: Site, watched: Watched) -> int:
+        """Bring what labellers found here, record passes that are complete, return how many."""
+        assert watched.jobs is not None
+        kept = 0
+        for job_id, path in watched.passes.items():
+            job, record = watched.jobs.job(job_id), watched.records.get(job_id)
+            new = record is None or record.submitted_at > watched.jobs.taken_at - _FRESH_S
+            if (new and _unknown(job)) or (job is not None and job.state is LEFT):
+                continue
+            kept += 1
+            with suppress(BatmanError, OSError):  # the next time, or by hand: nothing is lost
+                mirror = PassMirror(site, PassFolder(path))
+                state = mirror.heed(None if _unknown(job) else job)
+                if state.over and state.complete:
+                    take_pass(mirror, state, path.parent.parent)
         return kept
 
     def live(self) -> bool:
@@ -107,12 +149,15 @@ class RunKeeper:
                     with suppress(SubmitError, SubmitUnknown):
                         recover(site, Run(path))
 
-    def _one(self, site: Site, path: Path, record: JobRecord, job: Job | None) -> None:
+    def _one(
+        self, site: Site, path: Path, record: JobRecord, job: Job | None, listed: Listing | None
+    ) -> None:
         mirror = self._mirrors.get(path)
         if mirror is None or mirror.record.token != record.token:
             mirror = self._mirrors[path] = Mirror(site, Run(path))
             link_log(mirror, self._workspace)
-        mirror.refresh()
+        # A listing is of the job that was known then: another has a log of its own.
+        mirror.refresh(listed=listed if mirror.record.log == record.log else None)
         if mirror.follow_successor():
             link_log(mirror, self._workspace)
             return  # the next answer tells of that one

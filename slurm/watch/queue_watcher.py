@@ -60,7 +60,7 @@ class ClusterWatch:
         if attention is None and not self.live:
             return False
         self.poller.attention = attention or "hidden"
-        return self.poller.due_in <= 0 and self._asking.acquire(blocking=False)
+        return self._queue.due_in <= 0 and self._asking.acquire(blocking=False)
 
     def look(self, told: Callable[[ClusterWatch, Watched], None]) -> None:
         """Ask, call `told` with what is known now, and mirror our runs. It blocks: for a thread."""
@@ -106,6 +106,11 @@ class QueueWatcher:
         self._clusters: dict[str, ClusterWatch] = {}
         self._shown: ClusterWatch | None = None
         self._viewer: Viewer | None = None
+
+    @property
+    def looked_at(self) -> list[ClusterWatch]:
+        """The clusters that somebody has looked at."""
+        return list(self._clusters.values())
 
     def show(self, profile: Profile, viewer: Viewer) -> ClusterWatch:
         """Let `viewer` hear of the cluster `profile` from now on, and of no other.

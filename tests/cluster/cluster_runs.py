@@ -102,7 +102,7 @@ class Lab:
         self.host = open_host(self.profile)
         self.site = open_site(self.host, self.profile, self.workspace)
 
-    def config(self, **values: object) -> TrainingConfig:
+    def config(self, **values: Any) -> TrainingConfig:
         return parse_config({"model": "tiny", "epochs": 2, **values})
 
     def plan(
@@ -118,7 +118,7 @@ class Lab:
         resources = replace(resources, extra=(*resources.extra, *unchecked))
         return plan_submission(self.site, runs, resources, **more)
 
-    def ready(self, **values: object) -> Run:
+    def ready(self, **values: Any) -> Run:
         return ready_run(self.workspace, self.config(**values))
 
     def submit(self, run: Run, wanted: JobRequest = USUAL, **more: Any) -> JobRecord:
@@ -138,7 +138,8 @@ class Lab:
             return mirror.run.state() in states
 
         try:
-            wait_for(f"state {' or '.join(states)}", there, seconds)
+            # A look is a dozen processes on the cluster, which is this machine.
+            wait_for(f"state {' or '.join(states)}", there, seconds, pause=0.5)
         except TimeoutError:
             log = mirror.run.log_file
             raise AssertionError(

@@ -65,7 +65,10 @@ def lab(
     cluster: Cluster, home: Path, tmp_path: Path, code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Lab]:
     """A laptop and a cluster whose trainer takes a second."""
-    monkeypatch.setattr("slurm.submit.submit.CODE", code)
+    monkeypatch.setattr("slurm.submit.sending.CODE", code)
+    # How often a minute a server is logged in to is asked in test_bare_cluster; here it would only
+    # be waited for.
+    monkeypatch.setattr("slurm.hosts.login.limit._WINDOW_S", 1.0)
     python = quick_python(tmp_path / "env 'a'")
     scratch = tmp_path / f"scratch {NASTY}"
     workspace = Workspace(tmp_path / "laptop")

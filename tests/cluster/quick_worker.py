@@ -38,7 +38,7 @@ def main() -> int:
     write_worker(run)
     assert config.dataset_dir(run).joinpath("train", "_annotations.coco.json").is_file()
     last = run / "checkpoint_last.pth"
-    start = resume = config.resume if config.resume and not last.is_file() else last
+    resume = config.resume if config.resume and not last.is_file() else last
     step = int(resume.read_text()) if resume.is_file() else 0
     start = step
     events = EventWriter(run / "events.jsonl")

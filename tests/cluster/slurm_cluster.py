@@ -29,6 +29,28 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 
 # Node name → (GPU type, how many). The types are those of the guide's and the example profile.
 NODES = {"n1": ("h100-96", 4), "n2": ("a100-40", 4)}
+# The same nodes where GPUs come in parts: as shards, in MIG slices, by MPS.
+PARTS = {
+    "n1": "gpu:h100-96:4,shard:16 Feature=gpu_mem_96,rack1,GPU_GEN:HPR",
+    "n2": "gpu:a100-40:1,gpu:a100_1g.5gb:3,mps:100 Feature=gpu_mem_40,rack2",
+}
+PARTS_CONF = """NodeName=n1 Name=gpu Type=h100-96 File=DEV/n1-nvidia[0-3]
+NodeName=n1 Name=shard Count=16 File=DEV/n1-nvidia[0-3]
+NodeName=n2 Name=gpu Type=a100-40 File=DEV/n2-nvidia0
+NodeName=n2 Name=gpu Type=a100_1g.5gb File=DEV/n2-nvidia[1-3]
+NodeName=n2 Name=mps Count=100 File=DEV/n2-nvidia0
+"""
+# A site's rule: `urgent` has no GPUs for who asks by --gres.
+RULE = """
+function slurm_job_submit(job, partitions, uid)
+  if job.partition == "urgent" and job.tres_per_node ~= nil then
+    slurm.log_user("ask for GPUs by --gpus here")
+    return slurm.ERROR
+  end
+  return slurm.SUCCESS
+end
+function slurm_job_modify(job, before, partitions, uid) return slurm.SUCCESS end
+"""
 # Partition → its time limit in minutes. What is urgent puts others back into the queue, or ends
 # them in gpu-long.
 PARTITIONS = {"gpu": 180, "gpu-long": 4320, "brief": 1, "urgent": 180}
@@ -59,22 +81,25 @@ def answers(port: int) -> bool:
     return False
 
 
-def wait_for(what: str, ready: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_for(
+    what: str, ready: Callable[[], bool], seconds: float = 60.0, pause: float = 0.1
+) -> None:
     """Wait until `ready()` is true; raise `TimeoutError` that says what did not come."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not happen in {seconds:g} s")
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 class Cluster:
     """The running daemons. `close()` ends them and removes the folder."""
 
-    def __init__(self, accounting: bool = True) -> None:
+    def __init__(self, accounting: bool = True, parts: bool = False) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="bat-", dir="/tmp"))
         self.root.chmod(0o755)
         self.accounting = accounting
+        self.parts = parts
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.ports = {name: free_port() for name in ("ctld", "dbd", "db", "ssh", *NODES)}
         self.token = secrets.token_hex(8)
@@ -157,7 +182,8 @@ class Cluster:
             "ProctrackType=proctrack/linuxproc", "TaskPlugin=task/none", "MpiDefault=none",
             "JobAcctGatherType=jobacct_gather/linux", "JobAcctGatherFrequency=task=2",
             "SelectType=select/cons_tres", "SelectTypeParameters=CR_Core_Memory",
-            "GresTypes=gpu", "SlurmdParameters=config_overrides", "ReturnToService=2",
+            f"GresTypes=gpu{',mps,shard' if self.parts else ''}",
+            "SlurmdParameters=config_overrides", "ReturnToService=2",
             "JobRequeue=1", "MinJobAge=10", "KillWait=5", "SchedulerParameters=sched_interval=1",
             "PreemptType=preempt/partition_prio", "PreemptMode=REQUEUE",
             "OverTimeLimit=0", "MaxJobCount=20000", "MaxArraySize=10001",
@@ -176,14 +202,23 @@ class Cluster:
                 # With munge this "password" is the socket's place.
                 f"AccountingStoragePass={self.munge_socket}",
                 "AccountingStorageTRES=gres/gpu",
+                # As sites have it: accounts and qualities of service count, and so does age.
+                "AccountingStorageEnforce=associations,qos",
+                "PriorityType=priority/multifactor",
+                "PriorityWeightAge=1000",
+                "PriorityWeightFairshare=10000",
+                "PriorityWeightPartition=2000",
+                "Licenses=matlab:2",
             ]
         else:
             lines.append("AccountingStorageType=accounting_storage/none")
         lines += [
             f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={self.ports[name]}"
-            f" CPUs=16 RealMemory=256000 Gres=gpu:{kind}:{count}"
+            f" CPUs=16 RealMemory=256000"
+            f" Gres={PARTS[name] if self.parts else f'gpu:{kind}:{count}'}"
             for name, (kind, count) in NODES.items()
         ]
+        lines += ["JobSubmitPlugins=lua"] if self.parts else []
         lines += [
             f"PartitionName={name} Nodes={','.join(NODES)} MaxTime={limit} DefaultTime={limit}"
             f" State=UP Default={'YES' if name == 'gpu' else 'NO'}"
@@ -204,7 +239,9 @@ class Cluster:
             gres.append(
                 f"NodeName={node} Name=gpu Type={kind} File={devices}/{node}-nvidia[0-{count - 1}]"
             )
-        (self.root / "gres.conf").write_text("\n".join(gres) + "\n")
+        text = PARTS_CONF.replace("DEV", str(devices)) if self.parts else "\n".join(gres) + "\n"
+        (self.root / "gres.conf").write_text(text)
+        (self.root / "job_submit.lua").write_text(RULE)
         self._write_conf()
         self.start("slurmctld", "-D", "-f", str(self.conf))
         for node in NODES:

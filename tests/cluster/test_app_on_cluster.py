@@ -108,7 +108,7 @@ async def test_a_login_asks_in_dialogs_in_the_servers_order(
 
         def look() -> bool:
             forget_asks(screen.cluster.poller)
-            return "f5 connects again" in screen_text(app)
+            return "F5 connects again" in screen_text(app)
 
         await until(pilot, look, seconds=WAIT)
         assert app.screen is screen
@@ -116,7 +116,7 @@ async def test_a_login_asks_in_dialogs_in_the_servers_order(
         await pilot.press("f5")
         await asked(pilot, app, "Password:", "hunter2")
         await asked(pilot, app, "Verification code:", "492817")
-        await until(pilot, lambda: "f5 connects" not in screen_text(app), seconds=WAIT)
+        await until(pilot, lambda: "F5 connects" not in screen_text(app), seconds=WAIT)
         assert code_server.logins == 2
     known = (tmp_path / "home" / ".ssh" / "known_hosts").read_text()
     assert known.count(code_server.host_key.get_base64()) == 1
@@ -170,7 +170,7 @@ async def test_a_cluster_is_added_and_shown_from_the_app(
 
 
 def _profiles() -> list[Profile]:
-    from slurm.site.profiles import list_profiles
+    from slurm.site.profile_files import list_profiles
 
     return [load_profile(name) for name in list_profiles()]
 
@@ -188,7 +188,7 @@ async def test_submitted_from_the_form_watched_told_and_cloned(
     monkeypatch.setattr(TrainScreen, "drafts", {project: {"model": "tiny", "epochs": "3"}})
     told: list[str] = []
     app = FrozenApp(workspace.root)
-    app.run_ends.write_to_terminal = told.append  # type: ignore[method-assign]
+    app.run_ends.write_to_terminal = told.append  # type: ignore[assignment]
     async with app.run_test(size=(120, 40)) as pilot:
         app.open_train(project)
         await until(pilot, lambda: isinstance(app.screen, TrainScreen), seconds=WAIT)
@@ -211,16 +211,18 @@ async def test_submitted_from_the_form_watched_told_and_cloned(
         screen = app.screen
         (run,) = workspace.list_runs()
 
-        def there(done: bool) -> bool:
+        def back(done: bool) -> bool:
             if screen.cluster is not None:
                 forget_asks(screen.cluster.poller)
             app.run_ends.look()
             return done
 
-        await until(pilot, lambda: there(bool(told)), seconds=WAIT)
+        await until(pilot, lambda: back(bool(told)), seconds=WAIT)
+        assert screen.chosen is not None
+        assert screen.chosen.run == run, "the cursor is on what was submitted"
         assert Run(run).state() == "finished"
         best = run / "best.pth"
-        await until(pilot, lambda: there(best.is_file()), seconds=WAIT)
+        await until(pilot, lambda: back(best.is_file()), seconds=WAIT)
         assert best.read_bytes() == b"weights" * 1000, "it came back by itself"
         assert any(text.startswith("\a") for text in told)
         assert len(told) == 1

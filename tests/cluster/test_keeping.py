@@ -114,3 +114,32 @@ def test_a_run_whose_folder_there_is_gone_is_not_asked_for_again(kept: Kept) -> 
     kept.look()
     assert kept.kept == 0
     assert not kept.keeper.live()
+
+
+def test_of_a_finished_run_the_log_is_read_without_slurm_and_a_requeue_changes_nothing(
+    kept: Kept,
+) -> None:
+    lab, cluster = kept.lab, kept.lab.cluster
+    run = lab.ready(project=lab.workspace.project_path("cells"), epochs=2)
+    record = lab.submit(run)
+    kept.until(run, "finished")
+    best, events = (run.path / "best.pth").read_bytes(), run.events_file.read_bytes()
+    # SLURM lets a job that is over be put back into the queue.
+    wait_for("its end", lambda: cluster.try_call("scontrol", "requeue", record.job_id))
+
+    def over_again() -> bool:
+        told = cluster.try_output("scontrol", "show", "job", record.job_id)
+        return "Restarts=1" in told and "JobState=COMPLETED" in told
+
+    wait_for("the end of its second start", over_again)
+    kept.until(run, "finished")
+    assert (run.path / "best.pth").read_bytes() == best
+    assert run.events_file.read_bytes() == events
+    cluster.stop("slurmctld")
+    try:
+        read = lab.batman("jobs", "logs", record.job_id)
+        assert "quick worker from step 0" in read.stdout, read.stderr
+        assert read.returncode == 0
+    finally:
+        cluster.start("slurmctld", "-D", "-f", str(cluster.conf))
+        wait_for("idle nodes", lambda: cluster.nodes_in("idle") == 2)

@@ -21,7 +21,7 @@ from slurm.queue.queue import ask_queue
 from slurm.site.discover import discover
 from slurm.site.profiles import Profile, ProfileError, make_profile
 from slurm.site.site import open_host
-from slurm.sync.tar_stream import pack_folder
+from slurm.sync.pack import pack_folder
 from slurm.sync.upload import send
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="no OpenSSH client here")

@@ -10,16 +10,14 @@ from pathlib import Path
 import pytest
 from slurm_cluster import Cluster, free_port, wait_for
 
-from core.common.files import write_json
-from core.common.workspace import Workspace
 from slurm.hosts import HostError, LocalHost
-from slurm.job.record import JobRecord, write_record
+from slurm.job.record import JobRecord
 from slurm.queue.arrays import job_lines, why
-from slurm.queue.job_actions import JobActionError, act
+from slurm.queue.job_actions import JobActionError, act, known_jobs
 from slurm.queue.job_detail import JobLog, job_use, log_files, show_job
+from slurm.queue.job_status import ask_job
 from slurm.queue.jobs import Job
 from slurm.queue.queue import QueueSnapshot, ask_queue
-from slurm.watch.cluster_jobs import QueueWatch
 
 NASTY = "a|b 'x' $(touch hacked) ; \\ \"é\" StdOut=/etc/passwd"
 
@@ -54,10 +52,14 @@ def submit(cluster: Cluster, *options: str, script: str) -> str:
 
 
 def wait_job(
-    host: On, job_id: str, ready: Callable[[Job], bool], seconds: float = 40
+    host: On,
+    job_id: str,
+    ready: Callable[[Job], bool],
+    seconds: float = 40,
+    before: QueueSnapshot | None = None,
 ) -> QueueSnapshot:
     """Ask until the job is as wanted, and return the answer."""
-    found: list[QueueSnapshot] = []
+    found: list[QueueSnapshot] = [] if before is None else [before]
 
     def there() -> bool:
         found.append(ask_queue(host, before=found[-1] if found else None))
@@ -77,7 +79,9 @@ def test_running_waiting_and_ended_jobs_with_any_name(
         script="echo hello; sleep 300",
     )  # fmt: skip
     bad = submit(cluster, script="no-such-command; exit 3")
-    never = submit(cluster, "-p", "brief", "--time=10", script="true")
+    killed = submit(cluster, script="exit 137")
+    asked = ("-p", "brief", "--time=10", "--gres=gpu:h100-96:2", "-c", "3")
+    never = submit(cluster, *asked, script="true")
     wait_job(host, running, lambda job: job.state.running)
     found = wait_job(host, bad, lambda job: job.exit_code is not None)
     job = found.job(running)
@@ -87,6 +91,8 @@ def test_running_waiting_and_ended_jobs_with_any_name(
     assert (found.accounting, found.errors, found.user) == (True, {}, "root")
     failed = found.job(bad)
     assert (failed.state.name, failed.exit_code, why(failed)) == ("FAILED", 3, "exit code 3")
+    found = wait_job(host, killed, lambda job: job.exit_code is not None, before=found)
+    assert found.job(killed).exit_code == 137
     assert found.job(never).why.startswith("it asks for more time than its partition gives")
 
     def pools() -> dict[str, tuple[int, int]]:
@@ -104,6 +110,21 @@ def test_running_waiting_and_ended_jobs_with_any_name(
     assert JobLog(host, str(log)).poll() == ["hello"]
     assert not Path("hacked").exists()
     assert show_job(host, "99999") is None
+    # Accounting has it as 9; who knew better does not forget it.
+    cluster.call("scancel", never)
+    forgotten: dict[str, list[Job]] = {killed: [], never: []}
+    wait_for("squeue to forget", lambda: known_jobs(host, [killed, never]) == forgotten)
+    later, anew = ask_queue(host, before=found), ask_queue(host)
+    assert later.job(killed).exit_code == 137
+    assert why(anew.job(killed)).startswith("exit code 9, or 137: signal 9 (SIGKILL")
+    # Nobody but accounting knows of them: all that is shown of a job is there.
+    told, unstarted = anew.job(killed), anew.job(never)
+    assert (told.account, told.qos, told.partition) == ("root", "normal", "gpu")
+    assert told.node_list in ("n1", "n2")
+    assert (unstarted.state.name, unstarted.qos, unstarted.partition) == (
+        "CANCELLED", "normal", "brief",
+    )  # fmt: skip
+    assert (unstarted.gpu_count, unstarted.cpus, unstarted.node_list) == (2, 3, "")
 
 
 def test_an_array_folds_and_its_tasks_are_held_released_and_cancelled(
@@ -114,6 +135,11 @@ def test_an_array_folds_and_its_tasks_are_held_released_and_cancelled(
     (line,) = [line for line in job_lines(found.jobs) if line.id == array]
     assert (line.counts, line.state_words) == ((4, 1, 0, 0), "1 run 4 wait")
     rest = next(job.id for job in found.jobs if job.id.startswith(f"{array}_["))
+    act(host, "hold", [array])  # scontrol ends with 1 and tells of no error for each task
+    found = wait_job(host, f"{array}_4", lambda job: "JobHeld" in job.reason)
+    assert found.job(f"{array}_0").why == "", "it runs, whoever holds the array"
+    act(host, "release", [array])
+    wait_job(host, f"{array}_4", lambda job: "JobHeld" not in job.reason)
     act(host, "hold", [rest])
     held = wait_job(host, f"{array}_4", lambda job: "JobHeld" in job.reason)
     ids = [job.id for job in held.jobs if job.array_id == array and job.state.waiting]
@@ -126,6 +152,17 @@ def test_an_array_folds_and_its_tasks_are_held_released_and_cancelled(
     found = wait_job(host, f"{array}_0", lambda job: job.state.ended)
     (line,) = [line for line in job_lines(found.jobs) if line.id == array]
     assert line.state_words.endswith("cancelled")
+    # When squeue has forgotten it, accounting still tells of tasks that never began.
+    wait_for("squeue to forget", lambda: known_jobs(host, [array]) == {array: []})
+    later = wait_job(host, f"{array}_4", lambda job: job.accounted, before=found)
+    (line,) = [line for line in job_lines(later.jobs) if line.id == array]
+    assert line.state_words == "5 cancelled", "each that never began is counted, and once"
+    assert later.job(f"{array}_4").state.name == "CANCELLED"
+    record = JobRecord(
+        cluster="here", host="", token="t", run_dir="", log="", marker="",
+        submitted_at=time.time(), job_id=f"{array}_4",
+    )  # fmt: skip
+    assert ask_job(host, record).state.name == "CANCELLED"
     with pytest.raises(JobActionError, match="Invalid job id"):
         act(host, "hold", ["99999", array])
 
@@ -134,7 +171,8 @@ def test_a_requeued_job_waits_again_and_is_not_taken_for_ended(cluster: Cluster,
     job_id = submit(cluster, "--requeue", script="sleep 300")
     wait_job(host, job_id, lambda job: job.state.running)
     act(host, "requeue", [job_id])
-    found = wait_job(host, job_id, lambda job: job.state.waiting)
+    found = wait_job(host, job_id, lambda job: job.state.waiting and job.restarts == 1)
+    assert found.job(job_id).why.startswith("put back into the queue 1 time")
     again = ask_queue(host, before=found)
     assert not again.job(job_id).state.ended
     assert sum(job.id == job_id for job in again.jobs) == 1
@@ -173,7 +211,7 @@ def test_what_a_running_job_uses(cluster: Cluster, host: On, tmp_path: Path) -> 
     ("body", "error"),
     [
         ("sleep 60", "squeue did not answer in 1 s"),
-        ("echo 'squeue: [bold] no' >&2; exit 1", "squeue: squeue: [bold] no"),
+        ("echo 'squeue: [bold] no' >&2; exit 1", "squeue: [bold] no"),
     ],
 )
 def test_a_squeue_that_hangs_or_fails_leaves_the_rest(
@@ -225,50 +263,6 @@ def test_the_persons_own_formats_change_nothing(cluster: Cluster, host: On) -> N
         "SINFO_FORMAT": "%n", "SACCT_FORMAT": "JobID", "SLURM_TIME_FORMAT": "relative",
     }  # fmt: skip
     assert ask_queue(host).job(job_id).submitted > 1_000_000_000
-
-
-def test_without_accounting_ends_are_known_by_our_records(tmp_path: Path) -> None:
-    from slurm_cluster import why_not
-
-    if why_not():
-        pytest.skip(why_not() or "")
-    cluster = Cluster(accounting=False)
-    try:
-        host = On(cluster)
-        ours = submit(cluster, script="exit 7")
-        run = tmp_path / "runs" / "ours"
-        run.mkdir(parents=True)
-        write_json(run / "training_config.json", {})
-        write_record(
-            run,
-            JobRecord(
-                cluster="bat", host="", token="t", run_dir=str(run), log="", marker="",
-                submitted_at=time.time(), job_id=ours,
-            ),
-        )  # fmt: skip
-        now = [0.0]
-        watch = QueueWatch(host, "bat", Workspace(tmp_path), poll_s=15, clock=lambda: now[0])
-
-        def ended() -> bool:
-            now[0] += 400
-            job = watch.poll().jobs.job(ours)
-            return job is not None and job.state.ended
-
-        wait_for("the end", ended)
-        assert watch.poller.view.snapshot.accounting is False
-        assert watch.poller.view.snapshot.errors == {}
-        # MinJobAge: the cluster forgets it, and a new look from scratch still knows.
-        wait_for(
-            "forgetting", lambda: f"{ours} " not in cluster.try_output(
-                "squeue", "-h", "-t", "all", "-o", "%i "), 90,
-        )  # fmt: skip
-        fresh = QueueWatch(host, "bat", Workspace(tmp_path), poll_s=15).poll()
-        assert fresh.view.snapshot.job(ours) is None
-        job = fresh.jobs.job(ours)
-        # Its exit code is from squeue, which told of it for as long as it knew it.
-        assert (job.state.name, job.name, job.exit_code) == ("FAILED", "ours", 7)
-    finally:
-        cluster.close()
 
 
 def test_over_ssh_it_is_one_command(cluster: Cluster, ssh_home: Path) -> None:

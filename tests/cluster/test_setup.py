@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from json_shapes import holds
 from slurm_cluster import Cluster, wait_for
 
 from slurm.setup.check import MODULES
@@ -146,6 +147,7 @@ def test_what_does_not_work_there_is_not_taken(setup: Setup) -> None:
     stamp = (made / ".complete").stat().st_mtime_ns
     again = setup("--no-gpu", "--json")
     assert again.returncode == 0, again.stderr
+    holds("clusters setup", again.stdout)
     assert (made / ".complete").stat().st_mtime_ns == stamp
     assert load_profile("hpc").python == str(made)
 

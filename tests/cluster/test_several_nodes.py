@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from cluster_runs import ROOT, Lab, known_host, make_profile, make_project
+from installed import needs
 from slurm_cluster import Cluster, wait_for
 
 from core.common.workspace import Workspace
@@ -18,7 +18,7 @@ from core.training.run.run import Run
 from slurm.job.record import read_record
 from slurm.site.profiles import GpuType
 
-pytest.importorskip("rfdetr")
+pytestmark = needs("rfdetr")
 
 
 def test_two_nodes_train_one_run_that_goes_on_after_a_requeue(

@@ -7,12 +7,14 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from slurm_cluster import Cluster, wait_for
 
 from slurm.hosts import HostError
 from slurm.hosts.host_key import HostKeyChanged
+from slurm.hosts.pump import Clock
 from slurm.hosts.ssh import NotConnected, SshHost
 from slurm.hosts.ssh_config import aliases
 from slurm.hosts.ssh_login import LoginFailed
@@ -33,6 +35,9 @@ class Person:
     def trust(self, host: str, kind: str, fingerprint: str) -> bool:
         self.asked.append(f"{host} {kind} {fingerprint}")
         return self.trusts
+
+    def wait(self, why: str, seconds: float) -> bool:
+        return False
 
 
 @pytest.fixture
@@ -99,6 +104,22 @@ def test_codes_outputs_and_large_input(host: SshHost) -> None:
     assert done.text.split()[0] == hashlib.sha256(data).hexdigest()
     assert host.run(["cat"], stdin=data).stdout == data
     assert host.run(["no-such-command"]).code == 127
+
+
+def test_a_command_s_time_begins_after_the_login(
+    host: SshHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login may have to wait for most of a minute, longer than many a command may take."""
+    there: list[bool] = []
+
+    def clock(*args: Any, **options: Any) -> Clock:
+        there.append(host.connected)
+        return Clock(*args, **options)
+
+    monkeypatch.setattr("slurm.hosts.ssh.Clock", clock)
+    assert host.run(["true"]).code == 0
+    assert host.stream(["true"]).code == 0
+    assert there == [True, True]
 
 
 def test_a_command_that_hangs_ends_on_the_host_too(host: SshHost, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from cluster_runs import NASTY, NASTY_CLASSES, Lab, make_project
 from slurm_cluster import wait_for
 
+from core.common.errors import RunError
 from core.training.live.follow import RunFollower
 from core.training.run.events import Failed, Started, Stopped, read_events
 from core.training.run.run import Run
@@ -32,7 +33,7 @@ def test_a_run_goes_there_and_comes_back(lab: Lab, tmp_path: Path) -> None:
     seen: list[str] = []
     records = submit(lab.site, lab.plan(run), lambda at: seen.append(at.stage))
     assert {"hashing", "sending data set", "sending code"} <= set(seen)
-    assert run.state() == "preparing"
+    assert run.state() == "queued"
     mirror = lab.mirror(run)
     lab.until(mirror, "finished")
     record = records[0]
@@ -54,6 +55,14 @@ def test_a_run_goes_there_and_comes_back(lab: Lab, tmp_path: Path) -> None:
     shown = lab.batman("jobs", "show", record.job_id, "--json")
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["state"] == "COMPLETED"
+    hours = json.loads(lab.batman("jobs", "hours", "--json").stdout)
+    (cost,) = hours["runs"]
+    assert (cost["run"], cost["project"], cost["gpus"]) == (run.name, NASTY, 1)
+    assert cost["hours"] == run.summary().seconds / 3600 > 0
+    (summed,) = hours["sums"]
+    assert summed == {
+        "project": NASTY, "month": cost["month"], "gpu_hours": cost["hours"], "runs": 1
+    }  # fmt: skip
     logs = lab.batman("jobs", "logs", record.job_id)
     assert "quick worker from step 0" in logs.stdout, logs.stderr
     # A second run on the same data sends the data no more.
@@ -75,7 +84,7 @@ def test_a_run_that_goes_on_keeps_its_folder_and_its_curve(lab: Lab) -> None:
     more = lab.ready(resume=run.path, epochs=3)
     assert more.path == run.path
     second = lab.submit(run)
-    assert run.state() == "preparing"
+    assert run.state() == "queued"
     lab.until(lab.mirror(run), "finished")
     assert second.run_dir == first.run_dir
     snapshot = RunFollower(run.path).poll()
@@ -91,10 +100,14 @@ def test_a_run_that_goes_on_keeps_its_folder_and_its_curve(lab: Lab) -> None:
     assert list(RunFollower(run.path).poll().series.step) == list(range(1, 17))
 
 
-def test_a_job_that_fails_in_its_first_line_says_why(lab: Lab, tmp_path: Path) -> None:
+def test_a_job_that_fails_in_its_first_line_says_why_and_gives_its_name_back(
+    lab: Lab, tmp_path: Path
+) -> None:
     project = make_project(lab.workspace, "p")
-    run = lab.ready(project=project)
+    night = lab.workspace.runs_dir / "night"
+    run = lab.ready(project=project, output_dir=night)
     python = tmp_path / "env 'a'" / "bin" / "python"
+    working = python.read_text()
     python.write_text("#!/bin/sh\necho 'no module named torch' >&2; exit 1\n")
     lab.submit(run)
     mirror = lab.mirror(run)
@@ -108,6 +121,22 @@ def test_a_job_that_fails_in_its_first_line_says_why(lab: Lab, tmp_path: Path) -
     # It is said once, however often one looks.
     mirror.look()
     assert len(read_events(run.events_file.read_bytes())[0]) == len(events)
+    # Put right, it is submitted under the same name, as if that job had never been.
+    python.write_text(working)
+    again = lab.ready(project=project, output_dir=night)
+    kept = lab.workspace.logs_dir / "not-begun" / "night-1"
+    assert (again.path, again.worker(), again.events_file.exists()) == (night, None, False)
+    assert "no module named torch" in (kept / "train.log").read_text()
+    assert read_record(kept) == mirror.record
+    assert any(str(kept) in note for note in again.config().notes)
+    record = lab.submit(again)
+    lab.until(lab.mirror(again), "finished")
+    assert record.run_dir != mirror.record.run_dir
+    events = read_events(again.events_file.read_bytes())[0]
+    assert not any(isinstance(event, Failed) for event in events)
+    # What trained keeps its name.
+    with pytest.raises(RunError, match="already holds a run"):
+        lab.ready(project=project, output_dir=night)
 
 
 def test_a_trainer_that_dies_without_a_word_is_no_running_one(lab: Lab, tmp_path: Path) -> None:
@@ -134,7 +163,7 @@ def test_a_cancelled_job_is_stopped_waiting_or_not(lab: Lab, tmp_path: Path) -> 
     queued = lab.submit(waiting, extra)
     other = lab.mirror(waiting)
     other.look()
-    assert waiting.state() == "preparing"
+    assert (waiting.state(), waiting.summary().wait.why) == ("queued", "it starts at a set time")
     lab.cluster.call("scancel", record.job_id, queued.job_id)
     lab.until(mirror, "stopped")
     lab.until(other, "stopped")
@@ -197,8 +226,8 @@ def test_a_lost_answer_is_found_again_and_nothing_is_submitted_twice(
 def test_what_slurm_refuses_leaves_no_job_behind(lab: Lab) -> None:
     project = make_project(lab.workspace, "p")
     run = lab.ready(project=project)
-    with pytest.raises(SubmitError, match=r"did not take the job: .*[Ff]eature"):
-        lab.submit(run, JobRequest(gpu="h100-96", cpus=1, extra=("--constraint=nosuch",)))
+    with pytest.raises(SubmitError, match=r"did not take the job: .*[Ll]icense"):
+        lab.submit(run, JobRequest(gpu="h100-96", cpus=1, extra=("--licenses=nosuch",)))
     assert read_record(run.path) is None
     record = lab.submit(run)
     assert record.job_id
@@ -208,7 +237,7 @@ def test_what_slurm_refuses_leaves_no_job_behind(lab: Lab) -> None:
 def test_a_cut_in_the_middle_of_sending_loses_and_doubles_nothing(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("slurm.sync.upload.CHUNK", 128 * 1024)
+    monkeypatch.setattr("slurm.sync.by_files.CHUNK", 128 * 1024)
     project = make_project(lab.workspace, "p", train=120, valid=60)
     run = lab.ready(project=project)
     assert run.config().dataset is not None
@@ -296,6 +325,7 @@ def test_a_sweep_is_one_array_with_a_cap(lab: Lab) -> None:
     runs = [lab.workspace.run_path(entry["run"]) for entry in told]
     chosen = {(Run(path).config().lr, Run(path).config().batch_size) for path in runs}
     assert chosen == {(1e-3, 2), (1e-3, 4), (5e-4, 2), (5e-4, 4)}
+    assert {Run(path).config().sweep for path in runs} == {f"{runs[0].name}-sweep"}
     assert "--array=0-3%2" in (runs[0] / "job.sh").read_text()
     for path in runs:
         lab.until(lab.mirror(Run(path)), "finished")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from cluster_runs import ROOT, Lab, known_host, make_profile, make_project
+from installed import needs
+from json_shapes import holds
 from slurm_cluster import Cluster, wait_for
 
 from core.common.workspace import Workspace
@@ -19,7 +20,7 @@ from core.training.run.run import Run
 from slurm.job.attempts import read_attempts
 from slurm.job.record import read_record
 
-pytest.importorskip("rfdetr")
+pytestmark = needs("rfdetr")
 TINY = ["--model", "tiny", "--cpus", "2", "--seed", "7", "--val-images", "2", "--patience", "0"]
 
 
@@ -96,7 +97,7 @@ def test_over_ssh_past_the_time_limit_it_is_one_run(
         "--partition=brief", "--mem=3G", "--epochs=1000", "--json", *TINY,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    (told,) = json.loads(done.stdout)
+    (told,) = holds("submit", done.stdout)
     run = Run(Path(told["path"]))
     there = Path(told["run_dir"])
     watch = subprocess.Popen(

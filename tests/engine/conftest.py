@@ -1,16 +1,14 @@
-"""Two trained runs that all of the engine's tests share, whichever worker of xdist has them."""
+"""Trained runs that all of the engine's tests share, whichever worker of xdist has them."""
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
-import os
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_models import train_learned
+from engine_models import copy_of, look_with, run_demo
+from engine_once import changed, once
 from engine_runs import Runs
 
 
@@ -28,22 +26,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return Runs(tmp_path_factory.mktemp("engine"))
 
 
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Path]) -> Path:
-    """Return what `make` made of an empty folder, made by the worker that came first.
-
-    The others wait for it; where it failed, the next tries again. A test may not change it.
-    """
-    base = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent  # the session's folder, above that of each worker
-    folder, made = base / name, base / f"{name}.made"
-    with (base / f"{name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.is_file():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            made.write_text(str(make(folder)))
-    return Path(made.read_text())
+@pytest.fixture(autouse=True)
+def _no_trainer_stays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """End what a test that failed has left running: it would take its processor from the others."""
+    yield
+    if "runs" in request.fixturenames:
+        runs: Runs = request.getfixturevalue("runs")
+        runs.end_all()
 
 
 def train_six_epochs(folder: Path) -> Path:
@@ -61,6 +50,28 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that has learned its shapes, for what comes after training; nobody may change it."""
-    return once(tmp_path_factory, "engine-learned", train_learned)
+def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of `batman demo`, which nobody may change."""
+    return once(tmp_path_factory, "engine-demo", run_demo)
+
+
+@pytest.fixture(scope="session")
+def looked_with(demonstrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of it with the ONNX that a look makes; nobody may change it."""
+    return once(tmp_path_factory, "engine-looked-with", lambda to: look_with(demonstrated, to))
+
+
+@pytest.fixture(scope="module")
+def learned(looked_with: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has learned its shapes, a copy for the tests of one module.
+
+    What looks with a run writes in its folder.
+    """
+    return copy_of(looked_with, tmp_path_factory.mktemp("learned"))
+
+
+@pytest.fixture(autouse=True)
+def _shared_runs_stay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail the test, or one beside it, that changes what others share and may rely on."""
+    yield
+    assert changed(tmp_path_factory) == []

@@ -42,6 +42,7 @@ class Runs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.started: list[WarmTrainer] = []
         self.dataset = folder / "dataset"
         make_shapes(self.dataset, train=64, valid=24, test=8, messy=False)
         for split in ("train", "valid", "test"):
@@ -69,15 +70,29 @@ class Runs:
         TrainingConfig(dataset=info, **{**SETTINGS, **settings}).save(run / "training_config.json")
         return run
 
+    def end_all(self) -> None:
+        """End the trainers that still run: those of a test that failed before it waited."""
+        while self.started:
+            trainer = self.started.pop()
+            if trainer.poll() is None:
+                trainer.end()
+
     def copy(self, run: Path, name: str) -> Path:
         shutil.rmtree(self.folder / name, ignore_errors=True)
         return Path(shutil.copytree(run, self.folder / name))
 
-    def start(self, run: Path, command: Sequence[str] = (), *, warm: bool = True) -> Any:
-        """Start a trainer, or `command`; one that is not `warm` is the real command."""
+    def start(
+        self, run: Path, command: Sequence[str] = (), *, warm: bool = True, script: str = ""
+    ) -> Any:
+        """Start a trainer, or `command`; one that is not `warm` is the real command.
+
+        A `script` is a warm trainer that a test has changed: it calls `worker.main` itself.
+        """
         env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "passive"}
         if warm and not command:
-            return WarmTrainer(run, run / "train.log", env)
+            trainer = WarmTrainer(run, run / "train.log", env, script)
+            self.started.append(trainer)
+            return trainer
         with (run / "train.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, *(command or TRAINER), str(run)],
@@ -88,8 +103,8 @@ class Runs:
                 start_new_session=True,
             )
 
-    def train(self, run: Path, command: Sequence[str] = (), *, warm: bool = True) -> int:
-        return int(self.start(run, command, warm=warm).wait(timeout=240))
+    def train(self, run: Path, command: Sequence[str] = (), **how: Any) -> int:
+        return int(self.start(run, command, **how).wait(timeout=240))
 
     def interrupt(
         self,

@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,7 +124,7 @@ def closed_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
     root = tmp_path_factory.mktemp("canaries")
     for name in ("work", "home", "config/clusters", "cache", "bin", "data", "tmp"):
         (root / name).mkdir(parents=True)
@@ -232,7 +231,9 @@ def test_proxies_and_a_run_that_fails(stand: Stand) -> None:
 
 
 def test_a_job_of_a_cluster(stand: Stand) -> None:
-    words = ("submit", "--project", "p", "--model", "tiny", "--epochs", "1", "--mlflow")
+    words: tuple[str, ...] = (
+        "submit", "--project", "p", "--model", "tiny", "--epochs", "1", "--mlflow",
+    )  # fmt: skip
     run = stand.new_run("job")
     words = (*words, "--cluster", "here", "--gpu", "cpu", "--cpus", "2", "--output-dir", str(run))
     assert stand.batman("dry run", *words, "--dry-run") == 0, stand.printed

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from json_shapes import holds
 
 from cli.common import run_module
 from cli.exits import Exit
@@ -20,7 +21,7 @@ def workspace(tmp_path: Path, learned: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The current folder, a workspace with the guide's run and image in it."""
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "my_training_run").symlink_to(learned)
-    image = next((learned.parent / "dataset" / "test").glob("*.png"))
+    image = next((learned / "dataset" / "test").glob("*.png"))
     # The guide's name; what a file is, its content says.
     (tmp_path / "test_image.jpg").write_bytes(image.read_bytes())
     monkeypatch.chdir(tmp_path)
@@ -30,7 +31,7 @@ def workspace(tmp_path: Path, learned: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_guides_inference(workspace: Path, capsys: Capture) -> None:
     words = shlex.split("--run my_training_run --input test_image.jpg --confidence 0.5")
     assert run_module("inference", [*words, "--json"]) == Exit.OK
-    result = json.loads(capsys.readouterr().out)
+    result = holds("infer", capsys.readouterr().out)[-1]
     assert result["images"] == 1
     assert result["classes"] == ["disc", "square"]
     assert Path(result["annotated"], "test_image.jpg").is_file()
@@ -63,15 +64,12 @@ def test_evaluate_prints_what_it_found(workspace: Path, capsys: Capture) -> None
     assert main([*words, "--dataset", "nowhere"]) == Exit.WRONG
 
 
-def test_the_demo_learns_its_shapes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["demo", "--no-tui"]) == Exit.OK, capsys.readouterr()
-    out = capsys.readouterr().out
-    results = json.loads((tmp_path / "demo/runs/shapes-tiny-1/results.json").read_text())
+def test_the_demo_learns_its_shapes(demonstrated: Path) -> None:
+    out = (demonstrated.parents[2] / "said.txt").read_text()
+    assert demonstrated.parts[-3:] == ("demo", "runs", "shapes-tiny-1")
+    results = json.loads((demonstrated / "results.json").read_text())
     assert results["best"]["map50"] >= 0.8
     assert sorted(results["classes"]) == ["disc", "square"]
     assert "--source disc Disc disk --target disc" in out
     assert "What to try next" in out
-    assert (tmp_path / "demo/runs/shapes-tiny-1/evaluation/test/evaluation.json").is_file()
+    assert (demonstrated / "evaluation/test/evaluation.json").is_file()

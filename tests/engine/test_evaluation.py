@@ -15,6 +15,9 @@ from PIL import Image
 from core.common.errors import BatmanError, Cancelled
 from core.common.progress import Progress
 from core.evaluation import EvaluationOptions, EvaluationResult, evaluate
+from core.evaluation.display import mixups
+from core.evaluation.wrong_images import MISTAKES, images_showing
+from core.models.find import ONNX, TORCH
 from core.processes.job import run_job
 from core.training.run.run import Run
 
@@ -28,12 +31,12 @@ def evaluated(learned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("which", ["learned", "trained"])
+@pytest.mark.parametrize(("which", "backend"), [("learned", ONNX), ("trained", TORCH)])
 def test_the_metrics_are_those_of_training(
-    which: str, request: pytest.FixtureRequest, tmp_path: Path
+    which: str, backend: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     run = request.getfixturevalue(which)
-    result = evaluate(EvaluationOptions(run, output=tmp_path / "out"))
+    result = evaluate(EvaluationOptions(run, output=tmp_path / "out", backend=backend))
     results = Run(run).results()
     assert results is not None
     best = results["best"]
@@ -105,6 +108,15 @@ def test_the_worst_images_are_drawn_worst_first(learned: Path, evaluated: Path) 
         assert found == sum(box.right for box in image.truth)
         with Image.open(evaluated / image.picture) as picture:
             assert min(picture.size) >= 384
+    # All others with a mistake are kept too, so that each of a confusion can be listed.
+    most = max(mixups(result.confusion), key=lambda mixup: mixup.count)
+    showing, whole = images_showing(evaluated, result, most)
+    assert whole
+    assert 0 < len(showing) <= most.count
+    every = json.loads((evaluated / MISTAKES).read_bytes())
+    assert [image["image_id"] for image in every[: len(wrong)]] == [
+        image.image_id for image in result.worst
+    ]
     drawn = {path.name for path in (evaluated / "worst").iterdir()}
     assert drawn == {Path(image.picture).name for image in result.worst}
     for name in ("pr_curves.png", "confusion_matrix.png"):
@@ -156,5 +168,5 @@ def test_a_child_process_evaluates(learned: Path, tmp_path: Path) -> None:
     out, seen = tmp_path / "test", list[Progress]()
     options = EvaluationOptions(learned, "test", output=out)
     assert run_job("core.evaluation", options, seen.append) == {"folder": str(out)}
-    assert Progress("predicting", 12, 12) in seen
+    assert Progress("predicting", 24, 24) in seen
     assert EvaluationResult.load(out).split == "test"

@@ -86,8 +86,8 @@ def script(folder: Path, name: str, text: str) -> list[str]:
 def test_out_of_memory_goes_on_with_half_the_batch(runs: Runs, tmp_path: Path) -> None:
     """After the first epoch eight images no longer fit: 2 × 4 from its checkpoint on."""
     run = runs.make("oom", epochs=2)
-    command = script(tmp_path, "small_gpu.py", OUT_OF_MEMORY.replace("LIMIT", str(STEPS + 2)))
-    process = runs.start(run, command)
+    (small_gpu,) = script(tmp_path, "small_gpu.py", OUT_OF_MEMORY.replace("LIMIT", str(STEPS + 2)))
+    process = runs.start(run, script=small_gpu)
     assert process.wait(timeout=240) == 0, (run / "train.log").read_text()[-3000:]
     events = events_of(run)
     oom = next(e for e in events if isinstance(e, ev.Oom))
@@ -149,7 +149,7 @@ def test_weights_of_another_model_and_what_is_none_are_named(trained: Path, tmp_
 
 def test_a_loss_that_is_not_a_number_ends_with_an_explanation(runs: Runs, tmp_path: Path) -> None:
     run = runs.make("nan", epochs=2)
-    assert runs.train(run, script(tmp_path, "poison.py", NOT_A_NUMBER)) == 1
+    assert runs.train(run, script=script(tmp_path, "poison.py", NOT_A_NUMBER)[0]) == 1
     events = events_of(run)
     last = events[-1]
     assert isinstance(last, ev.Failed)
@@ -160,7 +160,7 @@ def test_a_loss_that_is_not_a_number_ends_with_an_explanation(runs: Runs, tmp_pa
 def test_a_full_disk_loses_nothing_that_was_told(runs: Runs, tmp_path: Path) -> None:
     """An epoch without its checkpoint is not told, and the one before it is whole."""
     run = runs.make("disk", epochs=3)
-    assert runs.train(run, script(tmp_path, "full_disk.py", FULL_DISK)) == 1
+    assert runs.train(run, script=script(tmp_path, "full_disk.py", FULL_DISK)[0]) == 1
     events = events_of(run)
     last = events[-1]
     assert isinstance(last, ev.Failed)

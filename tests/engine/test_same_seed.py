@@ -46,6 +46,12 @@ def shown(loader: Any, epoch: int = 0, most: int = 6) -> list[str]:
     return [digest for _, batch in zip(range(most), loader, strict=False) for digest in of(batch)]
 
 
+def random_numbers() -> list[int]:
+    """Where NumPy's own generator stands."""
+    state: Any = np.random.get_state()
+    return list(state[1].tolist())
+
+
 def of(batch: Any) -> Iterator[str]:
     pictures, targets = batch
     for at, target in enumerate(targets):
@@ -57,11 +63,11 @@ def test_how_many_processes_load_changes_no_picture(many_sizes: TrainingConfig) 
     import torch
 
     alone = loader(many_sizes)
-    state = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+    state = torch.get_rng_state(), random.getstate(), random_numbers()
     first, second = shown(alone), shown(alone, epoch=1)
     assert shown(alone) == first
     # What the model draws from is left where it was, but for the loader's own one draw an epoch.
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == state[1:]
+    assert (random.getstate(), random_numbers()) == state[1:]
     for workers in (1, 2):
         several = loader(many_sizes.with_changes(workers=workers))
         assert shown(several) == first

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine_runs import CLASSES, STEPS, events_of
@@ -124,7 +125,7 @@ def test_validation_images_show_the_best_epochs(trained: Path) -> None:
     assert {int(path.name[6:10]) for path in pictures} == best
     with Image.open(pictures[0]) as picture:
         assert picture.size == (128, 128)
-        colours = picture.convert("RGB").getcolors(128 * 128)
+        colours: Any = picture.convert("RGB").getcolors(128 * 128)
         assert colours is not None
         # The white frame around the truth is on it.
         assert any(min(colour) > 200 for _, colour in colours)

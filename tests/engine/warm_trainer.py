@@ -10,9 +10,11 @@ exec when memory runs out. Tests about how a trainer starts take the real comman
 from __future__ import annotations
 
 import atexit
+import contextlib
 import multiprocessing
 import multiprocessing.process
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -28,11 +30,12 @@ _made: list[ForkServerContext] = []
 class WarmTrainer:
     """A trainer in a process of its own, with the methods of `subprocess.Popen` that tests use."""
 
-    def __init__(self, run: Path, log: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, run: Path, log: Path, env: Mapping[str, str], script: str = "") -> None:
+        """Begin `python -m core.training.worker RUN`, or `python SCRIPT RUN`."""
         log.touch()
         # As a daemon it does not outlive the session of tests, should one of them fail.
         self._process = _context().Process(
-            target=_train, args=(str(run), str(log), dict(env)), daemon=True
+            target=_train, args=(str(run), str(log), dict(env), script), daemon=True
         )
         self._process.start()
         assert self._process.pid is not None
@@ -46,8 +49,13 @@ class WarmTrainer:
         return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end. One that takes longer than `timeout` is ended, with what it started.
+
+        Python waits for its daemons when it ends: a trainer that hangs would hang the session.
+        """
         self._process.join(timeout)
         if self._process.exitcode is None:
+            self.end()
             raise subprocess.TimeoutExpired("core.training.worker", timeout or 0.0)
         return self._process.exitcode
 
@@ -60,6 +68,13 @@ class WarmTrainer:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill it and all processes of its session, and wait until it is gone."""
+        with contextlib.suppress(ProcessLookupError):  # before it has a session of its own
+            os.killpg(self.pid, signal.SIGKILL)
+        self.kill()
+        self._process.join()
 
 
 def _context() -> ForkServerContext:
@@ -82,7 +97,7 @@ def _nothing() -> None:
     pass
 
 
-def _train(run: str, log: str, env: dict[str, str]) -> None:
+def _train(run: str, log: str, env: dict[str, str], script: str) -> None:
     os.setsid()
     multiprocessing.process.current_process()._config["daemon"] = False  # it starts loaders
     with Path(log).open("ab") as file, Path(os.devnull).open("rb") as nothing:
@@ -92,13 +107,18 @@ def _train(run: str, log: str, env: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(env)
     os.chdir(run)
-    words = ["-m", "core.training.worker", run]
-    sys.argv = [words[1], run]
+    words = [script, run] if script else ["-m", "core.training.worker", run]
+    sys.argv = words[-2:]
     sys.orig_argv = [sys.executable, *words]
 
     from core.training.log.train_log import drop_unsaid
     from core.training.worker.main import main
 
+    if script:
+        with contextlib.ExitStack() as ends:
+            ends.callback(drop_unsaid)
+            ends.callback(atexit._run_exitfuncs)
+            runpy.run_path(script, run_name="__main__")
     code = main([run])
     atexit._run_exitfuncs()  # a forked process does not by itself
     drop_unsaid()

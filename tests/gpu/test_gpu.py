@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def make_run(folder: Path, dataset: Path, **settings: object) -> Path:
+def make_run(folder: Path, dataset: Path, **settings: Any) -> Path:
     run = folder / "run"
     run.mkdir()
     info = DatasetInfo(

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from harness import settled
+from parsed_styles import parsed_styles as parsed_styles  # every test of this folder has it
 from sample_data import make_workspace
+from still_loop import still_loop as still_loop  # every pilot of this folder waits by it
 from textual.pilot import Pilot
 
 from batman_tui.app import BatmanApp

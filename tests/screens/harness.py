@@ -33,7 +33,7 @@ class FrozenApp(BatmanApp):
         return NOW
 
 
-async def until(pilot: Pilot[int], done: Callable[[], object], *, seconds: float = 20) -> None:
+async def until(pilot: Pilot[Any], done: Callable[[], object], *, seconds: float = 20) -> None:
     """Wait until `done()` is true; fail after `seconds`."""
     end = monotonic() + seconds
     while not done():
@@ -43,13 +43,12 @@ async def until(pilot: Pilot[int], done: Callable[[], object], *, seconds: float
     await pilot.pause()
 
 
-async def settled(pilot: Pilot[int]) -> None:
+async def settled(pilot: Pilot[Any]) -> None:
     """Wait until no worker runs and every message was handled."""
     await pilot.pause()
     while [worker for worker in pilot.app.workers if not worker.is_finished]:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.005)
         await pilot.pause()
-    await pilot.pause()
 
 
 def screen_text(app: BatmanApp) -> str:

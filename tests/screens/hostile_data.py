@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from evaluation_data import make_evaluation
 from job_data import FakeCluster, job
+from prediction_data import make_predictions
 from run_data import finished, make_run, running
 from sample_data import make_project
 
@@ -75,6 +76,11 @@ def make_failed_run(root: Path) -> Path:
     events = running("failed", 2)
     failed = Failed(t=events[-1].t + 1, kind="data", message=EVIL, hint=EVIL, traceback=EVIL)
     return make_run(root, "failed", [*events, failed])
+
+
+def make_hostile_predictions(root: Path) -> Path:
+    """Write predictions whose folder, pictures and classes are hostile; return the folder."""
+    return make_predictions(root, name=EVIL, classes=[EVIL, f"other {EVIL}", "two\nlines"])
 
 
 def hostile_cluster() -> FakeCluster:

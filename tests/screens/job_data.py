@@ -37,7 +37,8 @@ def job(
         "StartTime": "N/A" if start is None else str(start), "TimeUsed": used,
         "TimeLimit": "10:00:00", "NumNodes": "1", "NumCPUs": "8", "NumTasks": "1",
         "MinMemory": "64G", "tres-per-node": gpus, "NodeList": node, "PriorityLong": "1000",
-        "exit_code": "0", "WorkDir": "/scratch/selina", "Comment": comment, "Name": name,
+        "exit_code": "0", "RestartCnt": "0", "WorkDir": "/scratch/selina",
+        "Comment": comment, "Name": name,
     }  # fmt: skip
     return [told.get(field, "N/A") for field in _SQUEUE]
 
@@ -57,15 +58,15 @@ JOBS = [
     job("48242", "PENDING", "later", reason="JobHeldUser"),
 ]  # fmt: skip
 OTHERS = [job("48100", "RUNNING", "protein", used="1-02:00:00", node="g01", user="bruce")]
+TRES = "billing=8,cpu=8,gres/gpu=1,mem=64G,node=1"
 ENDED = [
     ["48190", "48190", "COMPLETED", "0:0", "gpu-long", "selina", "vision", str(T - 90000),
-     str(T - 80000), str(T - 70000), "10000", "600", "1", "8", "64G",
-     "billing=8,cpu=8,gres/gpu=1,mem=64G,node=1", "g04", "1000", "None", "/scratch/selina",
-     "", "site-small-1"],
+     str(T - 80000), str(T - 70000), "10000", "600", "1", "8", "8", "64G",
+     TRES, TRES, "g04", "normal", "1000", "None", "/scratch/selina", "", "site-small-1"],
     ["48195", "48195", "FAILED", "3:0", "gpu-long", "selina", "vision", str(T - 50000),
-     str(T - 40000), str(T - 39980), "20", "600", "1", "8", "64G",
-     "billing=8,cpu=8,gres/gpu=1,mem=64G,node=1", "g04", "1000", "NonZeroExitCode",
-     "/scratch/selina", "", "broken-config"],
+     str(T - 40000), str(T - 39980), "20", "600", "1", "8", "8", "64G",
+     TRES, TRES, "g04", "normal", "1000", "NonZeroExitCode", "/scratch/selina", "",
+     "broken-config"],
 ]  # fmt: skip
 NODES = [
     ["g04", "gpu-long", "gpu:h100-96:2(S:0)", "gpu:h100-96:1(IDX:0)", "mixed", "16/48/0/64",
@@ -98,11 +99,13 @@ class FakeCluster:
         self.others = list(OTHERS)
         self.ended = list(ENDED)
         self.nodes = list(NODES)
+        self.features: dict[str, str] = {}
         self.broken: dict[str, str] = {}
         self.error: HostError | None = None
         self.asked = 0
         self.commands: list[tuple[list[str], str]] = []
         self.refuse = ""
+        self.fetched: list[str] = []
         # What sbatch --test-only says of each type of GPU, in the order of their names.
         self.starts = [
             f"sbatch: Job 9 to start at {int(time.time()) + 5430} using 8 processors on nodes g11",
@@ -134,6 +137,10 @@ class FakeCluster:
             return Completed(tuple(argv), 0, "".join(said).encode(), b"")
         if argv[-1] == "HOME":
             return Completed(tuple(argv), 0, b"/home/selina\0", b"")
+        if argv[0] == "find":
+            below = [path for path in self.files if path.startswith(f"{argv[1]}/")]
+            rows = [f"{len(self.files[path])} {Path(path).name}\0" for path in below]
+            return Completed(tuple(argv), 0 if below else 1, "".join(rows).encode(), b"")
         if argv[:3] == ["scontrol", "show", "job"]:
             found = next(
                 (row for row in self.jobs if row[0] == argv[-1] or row[1] == argv[-1][:5]), None
@@ -143,11 +150,14 @@ class FakeCluster:
             log = f"{LOGS}/{found[0]}.log"
             text = SHOW.format(id=found[0], name=found[-1], log=log)
             return Completed(tuple(argv), 0, text.encode(), b"")
+        if argv[:3] == ["scontrol", "write", "batch_script"]:
+            return Completed(tuple(argv), 0, b"#!/bin/bash\necho it's [bold]\n", b"")
         code = 1 if self.refuse else 0
         return Completed(tuple(argv), code, b"", self.refuse.encode())
 
     def _facts(self, mark: str) -> str:
-        rows = "".join(mark.join(row) + mark + "\n" for row in self.nodes)
+        nodes = [[*row[:10], self.features.get(row[0], "(null)")] for row in self.nodes]
+        rows = "".join(mark.join(row) + mark + "\n" for row in nodes)
         parts = {
             "version": "slurm 23.11.4\n", "user": "selina\n", "nodes": rows,
             "default": "gpu-long*\ngpu\n",
@@ -159,7 +169,15 @@ class FakeCluster:
         return "".join(f"{mark} {name}\n{text}" for name, text in parts.items())
 
     def _queue(
-        self, mark: str, who: str, _jobs: str, _nodes: str, since: str, sep: str, _fields: str
+        self,
+        mark: str,
+        who: str,
+        _jobs: str,
+        _nodes: str,
+        since: str,
+        sep: str,
+        _fields: str,
+        line: str,
     ) -> str:
         def section(name: str, rows: list[list[str]], with_: str, last: str = "") -> str:
             if name in self.broken:
@@ -170,6 +188,7 @@ class FakeCluster:
         rows = [*self.jobs, *self.others] if who == "all" else self.jobs
         text = section("user", [["selina"]], "") + section("squeue", rows, sep, sep)
         text += section("sinfo", self.nodes, mark, mark)
+        text += section("line", [["48240", "3", "14"]], " ") if line else ""
         return text + (section("sacct", self.ended, sep) if since else "")
 
     def read(self, path: str, offset: int, limit: int) -> bytes:
@@ -186,7 +205,11 @@ class FakeCluster:
         raise AssertionError("nothing is copied")
 
     def get(self, remote: str, local: Path) -> None:
-        raise AssertionError("nothing is copied")
+        if self.error is not None:
+            raise self.error
+        self.fetched.append(remote)
+        local.parent.mkdir(parents=True, exist_ok=True)
+        local.write_bytes(self.files[remote])
 
 
 def command_line(argv: list[str]) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 import random
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from sample_data import NOW
@@ -31,7 +32,7 @@ CLASSES = {"person [front]": 0.71, "hard hat": 0.55, "crane_hook": 0.33, "[/x] v
 STEPS_PER_EPOCH = 60
 
 
-def config(root: Path, **changes: object) -> TrainingConfig:
+def config(root: Path, **changes: Any) -> TrainingConfig:
     """Settings of a prepared run of the project `building-site`."""
     info = DatasetInfo(
         dir=Path("dataset"),
@@ -54,7 +55,7 @@ def config(root: Path, **changes: object) -> TrainingConfig:
     return TrainingConfig.model_validate(values)
 
 
-def started(name: str, *, epoch: int = 0, t: float = BEGAN, **changes: object) -> Started:
+def started(name: str, *, epoch: int = 0, t: float = BEGAN, **changes: Any) -> Started:
     """The first event of a run, or of its going on after `epoch`."""
     values: dict[str, object] = {
         "t": t,

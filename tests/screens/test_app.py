@@ -2,21 +2,60 @@
 
 from __future__ import annotations
 
+import gc
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 from harness import FrozenApp, screen_text, settled, until, words_on
 from textual.command import CommandPalette
+from textual.css.stylesheet import Stylesheet
 from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import TextArea
 
 from batman_tui import keys, settings
 from batman_tui.classes.screen import ClassesScreen
+from batman_tui.keys import ACTIONS
 from batman_tui.projects.screen import ProjectsScreen
 from batman_tui.widgets.dialogs.help import HelpScreen
 from batman_tui.widgets.dialogs.text_dialog import TextDialog
-from batman_tui.widgets.frame.keybar import MOST_WHEN_NARROW, KeyBar
+from batman_tui.widgets.frame.keybar import KeyBar
 from core.common.errors import ProjectError
+
+
+@pytest.mark.parametrize("theme", ["batman-dark", "batman-light"])
+async def test_the_first_frame_is_styled_once(
+    workspace: Path, opened, monkeypatch: pytest.MonkeyPatch, theme: str
+) -> None:
+    read, styled = [], []
+    reparse, restyle = Stylesheet.reparse, Screen.update_node_styles
+
+    def counted(sheet: Stylesheet) -> None:
+        read.append(sheet)
+        reparse(sheet)
+
+    def noted(screen: Screen[None], animate: bool = True) -> None:
+        styled.append(len(screen.children))
+        restyle(screen, animate)
+
+    monkeypatch.setattr(Stylesheet, "reparse", counted)
+    monkeypatch.setattr(Screen, "update_node_styles", noted)
+    gc.disable()  # as the command line leaves it
+    try:
+        app = FrozenApp(workspace, theme=theme)
+        async with opened(app, (120, 40)) as pilot:
+            await until(pilot, lambda: "RBC" in screen_text(app))
+            assert gc.isenabled(), "the first frame is there"
+            assert read == [], "every style sheet is read anew"
+            assert len([inside for inside in styled if inside]) <= 1, "once by Textual itself"
+            assert app.screen.has_class("-wide", "-high")
+            assert app.has_class(f"-theme-{theme}", f"-{theme.removeprefix('batman-')}-mode")
+            assert app.screen.styles.background.hex == app.theme_variables["background"]
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 async def test_views_keep_what_was_open_in_them(workspace: Path, opened) -> None:
@@ -55,8 +94,21 @@ async def test_the_key_bar_fits_and_ends_with_help(workspace: Path, opened, widt
         line = bar.render().plain
         assert len(line) <= width - 2
         assert line.endswith("F1 Help")
-        shown = len([part for part in line.split("  ") if part.strip()])
-        assert shown <= MOST_WHEN_NARROW if width < 100 else shown > MOST_WHEN_NARROW
+        shown = [part.split(" ", 1)[-1] for part in line.split("  ") if part.strip()]
+        offered = [
+            ACTIONS[binding.id]
+            for _, binding, _, _ in app.screen.active_bindings.values()
+            if binding.show and binding.id in ACTIONS
+        ]
+        left = [action for action in offered if action.label not in shown]
+        gap = re.search("( +)F1 Help$", line)
+        assert gap
+        # None was left out that would have had room, and what matters most stands first.
+        assert all(len(gap[1]) - 2 < len(action.keys.split(",")[0]) + len(action.label) + 3
+                   for action in left if action.keys.isalpha())  # fmt: skip
+        order = [action.footer for word in shown for action in offered if action.label == word]
+        assert order == sorted(order)
+        assert {"Mark", "Merge", "Rename", "Undo", "Filter"} <= {*shown}
 
 
 async def test_a_click_on_a_key_presses_it(workspace: Path, opened) -> None:
@@ -129,12 +181,16 @@ async def test_the_theme_is_kept_and_the_rest_of_the_file_stays(workspace: Path,
 
 
 async def test_keys_can_be_changed_and_help_and_bar_say_so(workspace: Path, opened) -> None:
-    app = FrozenApp(workspace, keys={"projects.new": "f7", "projects.nwe": "f8", "app.help": ""})
+    app = FrozenApp(
+        workspace,
+        keys={"projects.new": "f7", "projects.nwe": "f8", "app.theme": "", "app.help": "f10"},
+    )
     async with opened(app, (120, 40)) as pilot:
         notes = [note.message for note in app._notifications]
         assert any("did you mean 'projects.new'" in note for note in notes)
-        assert any("'app.help' has no key" in note for note in notes)
-        assert "f7 New" in screen_text(app)
+        assert any("'app.theme' has no key" in note for note in notes)
+        assert "F7 New" in screen_text(app)
+        assert screen_text(app).rstrip().endswith("F10 Help")
         await pilot.press("n")
         await settled(pilot)
         assert isinstance(app.screen, ProjectsScreen)
@@ -268,3 +324,44 @@ async def test_a_key_whose_widget_vanishes_does_not_stop_the_others(
         await until(
             pilot, lambda: isinstance(app.screen, ProjectsScreen) and app.screen.table.cursor == 2
         )
+
+
+async def test_a_note_that_still_stands_there_is_not_said_twice(tmp_path: Path, opened) -> None:
+    app = FrozenApp(tmp_path)
+    async with opened(app) as pilot:
+        await pilot.press("enter", "enter", "v", "d")
+        await settled(pilot)
+        assert [note.message for note in app._notifications] == [
+            "No projects here yet. Press i to import a data set into a new one, n to create an"
+            " empty one."
+        ]
+
+
+async def test_a_dialog_has_help_of_its_own(tmp_path: Path, opened) -> None:
+    app = FrozenApp(tmp_path)
+    async with opened(app, (120, 40)) as pilot:
+        await pilot.press("n", "f1")
+        await settled(pilot)
+        assert isinstance(app.screen, HelpScreen)
+        text = words_on(app)
+        assert "Help: New project" in text
+        assert text.index("dialog.cancel") < text.index("Move cursor left"), "its own keys first"
+        assert "F1" not in app.screen.query_one(KeyBar).render().plain, "not on the help itself"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert "New project" in words_on(app)
+        assert not isinstance(app.screen, HelpScreen)
+
+
+async def test_a_text_has_the_lines_it_needs_and_its_keys_are_in_view(
+    tmp_path: Path, opened
+) -> None:
+    app = FrozenApp(tmp_path)
+    async with opened(app) as pilot:
+        for text, lines in (("one line", 1), ("\n".join(map(str, range(99))), 15)):
+            app.push_screen(TextDialog("Text", text, file=tmp_path / "x", lead="What it is."))
+            await settled(pilot)
+            await until(pilot, lambda n=lines: app.screen.query_one(TextArea).size.height == n)
+            assert "w Write to file" in words_on(app)
+            await pilot.press("escape")
+            await settled(pilot)

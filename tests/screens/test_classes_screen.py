@@ -11,12 +11,13 @@ from sample_data import HOSTILE, make_project
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
+from batman_tui.classes.crops import ClassCrops
 from batman_tui.classes.history import HistoryPanel
 from batman_tui.classes.merge import MergeDialog
 from batman_tui.classes.screen import ClassesScreen
 from batman_tui.classes.suggest import SuggestDialog
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
-from core.data.classes import list_classes, rename
+from core.data.classes import add, list_classes, rename
 from core.data.store import Project
 
 
@@ -45,7 +46,8 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
 async def test_shows_counts_and_shares(workspace: Path, opened) -> None:
     app = FrozenApp(workspace)
     async with opened(app) as pilot:
-        await opened_on(pilot, workspace / "data/projects/blood-cells")
+        screen = await opened_on(pilot, workspace / "data/projects/blood-cells")
+        assert screen.query_one(ClassCrops).display, "three classes leave most of 24 lines black"
         lines = [line.strip("│ ").split() for line in screen_text(app).splitlines()]
         assert ["RBC", "4,153", "364", "85.0%", "━" * 14] in lines
         assert any(line[:2] == ["Platelets", "361"] and line[3] == "7.4%" for line in lines if line)
@@ -156,6 +158,31 @@ async def test_renames_and_keeps_the_cursor_on_the_class(workspace: Path, opened
         assert counts(path)["zebra cell"] == 361
         assert screen.table.cursor_row.row.name == "zebra cell"
         assert screen.table.cursor == 2
+        await press(pilot, "A", *"RBC")
+        assert "is there already" in words_on(app)
+        await press(pilot, "ctrl+u", *"hook", "enter")
+        assert screen.table.cursor_row.row.name == "hook"
+        assert counts(path) == {"RBC": 4153, "WBC": 372, "zebra cell": 361, "hook": 0}
+        await press(pilot, "u")
+        assert "hook" not in counts(path)
+
+
+async def test_what_was_read_before_a_change_does_not_take_its_class_from_the_cursor(
+    workspace: Path, opened
+) -> None:
+    path = workspace / "data/projects/blood-cells"
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        screen = await opened_on(pilot, path)
+        # Where a change ends, and what was read before it is shown only then.
+        screen._goto = "hook"
+        screen.post_message(screen.Loaded(screen.rows, [], None))
+        await settled(pilot)
+        with Project.open(path) as project:
+            add(project, "hook")
+        screen.reload()
+        await settled(pilot)
+        assert screen.table.cursor_row.row.name == "hook"
 
 
 async def test_renaming_onto_a_class_asks_to_merge_instead(workspace: Path, opened) -> None:
@@ -270,6 +297,8 @@ async def test_a_wide_terminal_shows_the_history_by_itself(workspace: Path, open
     app = FrozenApp(workspace)
     async with opened(app, (120, 40)) as pilot:
         screen = await opened_on(pilot, workspace / "data/projects/blood-cells")
+        assert not screen.query_one(HistoryPanel).display, "an import alone is no history"
+        await press(pilot, "space", "down", "space", "m", "enter")
         assert screen.query_one(HistoryPanel).display
 
 

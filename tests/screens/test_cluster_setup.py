@@ -14,9 +14,11 @@ from batman_tui.cluster.profile_dialog import ClusterDialog
 from batman_tui.cluster.setup_dialog import SetupDialog
 from batman_tui.connections import use_host
 from batman_tui.widgets.dialogs.text_dialog import TextDialog
+from batman_tui.widgets.form.field import Field
 from batman_tui.widgets.panel.log_view import LogView
 from core.common.errors import BatmanError, Cancelled
 from core.common.progress import Progress
+from slurm.hosts.ssh_login import LoginFailed
 from slurm.setup.check import Check, Said
 from slurm.setup.look import Python, There
 from slurm.setup.setup import Options, Setup
@@ -116,6 +118,14 @@ async def test_nothing_is_done_until_it_is_said(tmp_path: Path, opened, room: Ro
         await until(pilot, lambda: not app.screen.is_modal)
         assert room.began == 0
         assert load_profile("vega").python == ""
+        # What only ssh itself can do, it is offered for.
+        app.push_screen(ClusterDialog(load_profile("vega")))
+        await until(pilot, lambda: "^s saves what was changed" in words_on(app))
+        failed = LoginFailed("vega did not let us in.", "Check the key.")
+        failed.by_ssh = "PKCS11Provider is followed by ssh itself only"
+        app.screen.post_message(ClusterDialog.Answered(load_profile("vega"), None, failed))
+        await until(pilot, lambda: "only: Via is the system's ssh now" in words_on(app))
+        assert app.screen.query_one("#field-via", Field).text == "ssh"
 
 
 async def test_it_is_watched_cancelled_and_done(tmp_path: Path, opened, room: Room) -> None:

@@ -154,7 +154,7 @@ async def test_curves_results_settings_and_classes(three: Path, opened) -> None:
         while screen.metric.key != "loss":
             await pilot.press("v")
             await settled(pilot)
-        await pilot.press("L", "x")
+        await pilot.press("L", "X")
         await settled(pilot)
         assert plot.chart.log
         assert plot.chart.x_axis == "time"
@@ -214,7 +214,7 @@ async def test_runs_without_anything_yet(tmp_path: Path, opened) -> None:
         text = screen_text(app)
         assert "Nothing of this was measured yet" in text
         assert "same settings" in text
-        await pilot.press("v", "x", "c")
+        await pilot.press("v", "X", "c")
         await settled(pilot)
 
 
@@ -238,6 +238,8 @@ def test_runs_with_tags_and_marks(three: Path, snap_compare, size: tuple[int, in
         screen = await listed(pilot, app)
         await pilot.press("space", "space", "k", "k")
         await until(pilot, lambda: len(screen.table.marks) == 2)
+        plots = screen.query(Plot)
+        await until(pilot, lambda: all(len(plot.chart.curves) == 2 for plot in plots))
         await settled(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=ready)

@@ -18,11 +18,12 @@ from textual.worker import Worker, WorkerState
 
 from batman_tui.evaluate.background import BackgroundEvaluation
 from batman_tui.evaluate.screen import EvaluationScreen
+from batman_tui.pictures.picture_screen import PictureScreen
+from batman_tui.pictures.viewer import Viewer
 from batman_tui.run.screen import RunScreen
 from batman_tui.runs.screen import RunsScreen
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
 from batman_tui.widgets.panel.panel import Panel
-from batman_tui.widgets.picture.picture import Picture
 from batman_tui.widgets.plot.plot import Plot
 from batman_tui.widgets.table.table import VirtualTable
 from core.common.errors import Cancelled, RunError
@@ -142,7 +143,7 @@ async def test_without_an_evaluation_it_says_how_to_get_one(run: Path, opened) -
     app = FrozenApp(run.parents[1])
     async with opened(app) as pilot:
         screen = await shown(pilot, run)
-        assert "No evaluation on valid yet: e makes one." in screen_text(app)
+        assert "No evaluation on valid yet: E makes one." in screen_text(app)
         await pilot.press("s")
         await settled(pilot)
         assert screen.split == "test"
@@ -320,22 +321,30 @@ async def test_walking_through_the_worst_images(run: Path, opened) -> None:
     async with opened(app, (120, 40)) as pilot:
         screen = await shown(pilot, run)
         await pilot.press("left_square_bracket")
-        picture = screen.query_one(Picture)
-        key = ("valid", made.finished_at, 4)
-        await until(pilot, lambda: picture.shown == key)
+        picture = screen.viewer
+        await until(pilot, lambda: picture.seen == ("valid", made.finished_at, 4))
         text = screen_text(app)
         assert "site-[4].jpg 1 of 4" in text
-        assert "missed: hard hat" in text
-        assert "too many: crane_hook 0.60" in text
-        assert "▀" in text
+        assert "too many ■ crane_hook 4" in text
+        assert "missed ■ hard hat 1" in text
+        assert "━" in text
+        await pilot.press("w")
+        await until(pilot, lambda: "only wrong" in screen_text(app))
         await pilot.press("j")
-        await until(pilot, lambda: picture.shown == ("valid", made.finished_at, 3))
+        await until(pilot, lambda: picture.seen == ("valid", made.finished_at, 3))
         await pilot.press("z")
-        await settled(pilot)
-        assert "Too many" not in screen_text(app)
-        await pilot.press("n", "z")
-        await until(pilot, lambda: picture.shown == ("valid", made.finished_at, 2))
+        await until(pilot, lambda: isinstance(app.screen, PictureScreen))
+        whole = app.screen.query_one(Viewer)
+        await until(pilot, lambda: whole.seen == 3)
+        assert whole.look.only_wrong
+        assert "site-[3].jpg  2 of 4" in screen_text(app)
+        await pilot.press("n")
+        await until(pilot, lambda: whole.seen == 2)
+        await pilot.press("w", "z")
+        await until(pilot, lambda: picture.seen == ("valid", made.finished_at, 2))
+        # The table went along, and so did what is to be seen.
         assert "site-[2].jpg 3 of 4" in screen_text(app)
+        assert not picture.look.only_wrong
 
 
 async def test_images_that_are_gone(run: Path, opened) -> None:
@@ -345,7 +354,7 @@ async def test_images_that_are_gone(run: Path, opened) -> None:
     async with opened(app, (120, 40)) as pilot:
         screen = await shown(pilot, run)
         await pilot.press("left_square_bracket")
-        await until(pilot, lambda: "004.jpg" in screen.query_one(Picture)._said)
+        await until(pilot, lambda: "004.jpg" in screen.viewer._said)
         assert "site-[4].jpg" in screen_text(app)
 
 
@@ -379,7 +388,7 @@ def test_the_panes(run: Path, snap_compare, size: tuple[int, int], keys: tuple[s
         await pilot.press(*keys)
         await settled(pilot)
         if screen.tab == "images":
-            await until(pilot, lambda: screen.query_one(Picture).shown)
+            await until(pilot, lambda: screen.viewer.seen)
         await settled(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=ready)

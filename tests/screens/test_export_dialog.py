@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,10 +16,13 @@ from test_snapshots import SIZES, Compare, scene
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from batman_tui.projects.export_dialog import FORMATS, ExportDialog
+from batman_tui.projects import export_dialog
+from batman_tui.projects.export_dialog import ExportDialog
 from core.common.errors import Cancelled
-from core.data import exporters
+from core.data.exporters.registry import FORMATS
 from core.data.importers import Progress
+from core.data.labels.review import review_images
+from core.data.store import Project
 
 
 async def dialog_on(pilot: Pilot[int], project: Path) -> ExportDialog:
@@ -33,7 +37,7 @@ def can_start(dialog: ExportDialog) -> bool:
     return not dialog.query_one("#ok", Button).disabled
 
 
-@pytest.mark.parametrize("number", range(len(FORMATS)), ids=[item.key for item in FORMATS])
+@pytest.mark.parametrize("number", range(len(FORMATS)), ids=[item.name for item in FORMATS])
 async def test_every_format_is_written(
     workspace: Path, opened: Callable[..., Any], number: int
 ) -> None:
@@ -43,7 +47,7 @@ async def test_every_format_is_written(
         dialog = await dialog_on(pilot, project)
         await pilot.press(*["f3"] * number)
         await settled(pilot)
-        out = workspace / "exports" / f"site-{FORMATS[number].key}"
+        out = workspace / "exports" / f"site-{FORMATS[number].name}"
         assert dialog.query_one("#folder", Input).value == str(out)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app.screen is not dialog)
@@ -54,6 +58,24 @@ async def test_every_format_is_written(
     if number == 0:
         value = json.loads((out / "train" / "_annotations.coco.json").read_bytes())
         assert value["annotations"]
+
+
+async def test_only_what_was_reviewed(workspace: Path, opened: Callable[..., Any]) -> None:
+    path = make_pictures(workspace / "data" / "projects" / "site")
+    with Project.open(path) as project:
+        kept = [row[0] for row in project.db.execute("SELECT id FROM v_images LIMIT 2")]
+        review_images(project, kept, "done")
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, path)
+        await pilot.press("shift+tab", "right")
+        assert "only those that are reviewed" in words_on(app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.screen is not dialog)
+        assert "that were not reviewed left out" in words_on(app)
+    out = workspace / "exports" / f"site-{FORMATS[0].name}"
+    files = [json.loads(file.read_bytes()) for file in out.glob("*/_annotations.coco.json")]
+    assert sum(len(each["images"]) for each in files) == 2
 
 
 async def test_a_folder_with_something_in_it_is_refused(
@@ -94,13 +116,16 @@ async def test_escape_stops_it(
 ) -> None:
     project = make_pictures(workspace / "data" / "projects" / "site")
 
-    def slow(_project: Any, _out: Path, *, progress: Any, cancelled: Callable[[], bool]) -> None:
+    def slow(
+        _project: Any, _out: Path, *, progress: Any, cancelled: Callable[[], bool], **_more: Any
+    ) -> None:
         progress(Progress("images", 3, 9))
         while not cancelled():
             Event().wait(0.01)
         raise Cancelled("Stopped.")
 
-    monkeypatch.setattr(exporters, "export_coco", slow)
+    slowly = (replace(FORMATS[0], write=slow), *FORMATS[1:])
+    monkeypatch.setattr(export_dialog, "FORMATS", slowly)
     app = FrozenApp(workspace)
     async with opened(app) as pilot:
         dialog = await dialog_on(pilot, project)

@@ -42,3 +42,24 @@ async def test_only_what_a_person_changes_is_told() -> None:
         await pilot.pause()
         assert app.told[4:] == [("model", "base"), ("model", "tiny")]
         assert (epochs.text, model.text) == ("30", "tiny")
+
+
+async def test_letters_find_an_option_in_the_open_list() -> None:
+    app = FormApp()
+    async with app.run_test() as pilot:
+        model = app.query(Field)[1]
+        model.editor.focus()
+        await pilot.press("enter", "l", "a", "enter")
+        assert app.told == [("model", "large")]
+
+
+async def test_a_letter_takes_the_next_option_that_begins_with_it() -> None:
+    app = FormApp()
+    async with app.run_test() as pilot:
+        model = app.query(Field)[1]
+        model.editor.focus()
+        await pilot.press("t", "B", "l")
+        assert [text for _, text in app.told] == ["tiny", "base", "large"]
+        # Nothing else begins so: the letters turn, as they do in lists.
+        await pilot.press("l", "h", "x")
+        assert [text for _, text in app.told[3:]] == ["tiny", "large"]

@@ -17,8 +17,9 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Label
 
 from batman_tui.widgets.picture import graphics
-from batman_tui.widgets.picture.graphics import ACCENTS, Mode, choose, kitty_frame, sixel
-from batman_tui.widgets.picture.overlays import draw_sixels, graphics_of
+from batman_tui.widgets.picture.graphics import ACCENTS, kitty_frame, sixel
+from batman_tui.widgets.picture.modes import Mode, choose
+from batman_tui.widgets.picture.overlays import draw_overlays, graphics_of
 from batman_tui.widgets.picture.picture import Picture
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -34,6 +35,9 @@ KITTY = {"TERM": "xterm-kitty", "COLORTERM": "truecolor"}
         ({"TERM": "foot-extra"}, "sixel"),
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, "sixel"),
         ({"TERM": "xterm-256color"}, "blocks"),
+        ({"TERM": "alacritty"}, "quadrants"),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, "quadrants"),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "7600", "TMUX": "/tmp/x"}, "blocks"),
         ({}, "blocks"),
         ({**KITTY, "NO_COLOR": "1"}, "blocks"),
         # Inside of these the variables may be those of a terminal that is long gone.
@@ -46,10 +50,12 @@ KITTY = {"TERM": "xterm-kitty", "COLORTERM": "truecolor"}
 def test_only_terminals_known_to_have_pixels_get_them(env: Mapping[str, str], mode: str) -> None:
     assert choose("auto", env, headless=False, web=False) == mode
     assert choose("auto", env, headless=True, web=False) == "blocks"
-    assert choose("auto", env, headless=False, web=True) == "blocks"
+    assert choose("auto", env, headless=False, web=True) == "browser"
     assert choose("blocks", env, headless=False, web=False) == "blocks"
     assert choose("sixel", env, headless=False, web=False) == "sixel"
     assert choose("kitty", env, headless=False, web=True) == "blocks"
+    for cells in ("quadrants", "sextants", "octants"):
+        assert choose(cells, env, headless=False, web=True) == cells
     colours = "blocks" if "NO_COLOR" in env else "kitty"
     assert choose("kitty", env, headless=False, web=False) == colours
 
@@ -195,12 +201,12 @@ class Gallery(App[None]):
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         super()._display(screen, renderable)
-        if screen is self.screen and self.graphics == "sixel":
-            draw_sixels(self, renderable)
+        if screen is self.screen and self.graphics in ("kitty", "sixel"):
+            draw_overlays(self, renderable)
 
     def on_mount(self) -> None:
         assert self._driver is not None
-        self._driver.write = self.note  # type: ignore[method-assign]
+        self._driver.write = self.note  # type: ignore[assignment]
 
     def note(self, text: str) -> None:
         # Textual itself sets the shape of the pointer.

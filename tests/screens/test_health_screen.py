@@ -70,10 +70,17 @@ async def test_a_finding_is_explained_with_an_example(
         screen.table.move_to("box-past-edge")
         await settled(pilot)
         picture = screen.query_one("#finding-details").picture  # type: ignore[attr-defined]
-        await until(pilot, lambda: picture.shown == 7)
+        await until(pilot, lambda: picture.seen == 7)
         assert "1 box past the edge of the image" in screen_text(app)
         assert "Fix (f)" in screen_text(app)
         assert "example 1 of 1" in screen_text(app)
+        await pilot.press("p", "n", "X")
+        await settled(pilot)
+        assert [note.message for note in app._notifications] == [
+            "Only findings of look-alikes have pairs to lay side by side.",
+            "The finding has no other example.",
+            "No check is running; r checks again.",
+        ]
 
 
 async def test_examples_are_leafed_through(app: FrozenApp, pictures: Path, opened) -> None:
@@ -81,9 +88,9 @@ async def test_examples_are_leafed_through(app: FrozenApp, pictures: Path, opene
         screen = await opened_on(pilot, pictures)
         picture = screen.query_one("#finding-details").picture  # type: ignore[attr-defined]
         await press(pilot, "n", "n", "N")
-        await until(pilot, lambda: picture.shown == 10)
+        await until(pilot, lambda: picture.seen == 10)
         await press(pilot, "h", "h")
-        await until(pilot, lambda: picture.shown == 15)
+        await until(pilot, lambda: picture.seen == 15)
 
 
 async def test_a_fix_asks_is_one_step_and_is_taken_back(
@@ -150,7 +157,7 @@ async def test_reading_can_be_stopped_and_what_was_seen_stays(
         assert isinstance(screen, HealthScreen)
         await until(pilot, lambda: screen.report is not None)
         assert "image-missing" in kinds(screen)
-        await pilot.press("x")
+        await pilot.press("X")
         await until(pilot, ended.is_set)
         assert not screen.running
         assert "files not read" in screen_text(app)
@@ -203,6 +210,7 @@ async def test_nothing_wrong_is_said(tmp_path: Path, opened) -> None:
         assert "Nothing is wrong with the data. Looked at 4 images and 6 annotations" in words_on(
             app
         )
+        assert not screen.query_one("#finding-details").display, "there is none to tell of"
 
 
 async def test_what_reading_found_stays_while_files_are_read_again(

@@ -10,8 +10,9 @@ import pytest
 from harness import FrozenApp, screen_text, settled, until, words_on
 from PIL import Image
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, Select
+from textual.widgets import Button, Input, ProgressBar, Select
 
+from batman_tui.imports import from_disk
 from batman_tui.imports.import_dialog import ImportDialog
 from batman_tui.projects.screen import ProjectsScreen
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
@@ -70,13 +71,15 @@ async def test_imports_and_tells_what_was_not_right(empty: Path, tmp_path: Path,
     app = app_for(empty)
     async with opened(app) as pilot:
         dialog = await dialog_on(pilot, make_coco(tmp_path / "set"))
-        assert "This looks like COCO." in words_on(app)
+        assert "This looks like COCO: by the names of its files." in words_on(app)
         await pilot.press("enter")
         await until(pilot, lambda: dialog.phase == "report")
         await settled(pilot)
         text = words_on(app)
         assert "6 images, 6 annotations, 2 classes" in text
         assert "2 records were not right" in text
+        assert "w Write to file" in text, "the keys are in view at 80 × 24"
+        assert dialog.query_one("#problems").size.height == 3, "a heading and two rows: no more"
         assert app.busy == {}
         await pilot.press("w")
         await settled(pilot)
@@ -102,7 +105,9 @@ async def test_says_what_the_project_has_already(empty: Path, tmp_path: Path, op
         await until(pilot, lambda: "import 1, 6 images" in words_on(app))
         assert dialog.way.ready, "it can still be taken in once more"
         dialog.query_one("#path", Input).value = str(make_coco(tmp_path / "other"))
-        await until(pilot, lambda: "This looks like COCO." in words_on(app))
+        await until(
+            pilot, lambda: "This looks like COCO: by the names of its files." in words_on(app)
+        )
 
 
 async def test_the_format_follows_what_lies_at_the_path(
@@ -116,6 +121,13 @@ async def test_the_format_follows_what_lies_at_the_path(
         dialog = await dialog_on(pilot, tmp_path / "yolo")
         kinds = dialog.query_one("#kind", Select)
         assert kinds.value == "YOLO"
+        dialog.query_one("#path", Input).value = str(tmp_path / "yolo" / "no")
+        await settled(pilot)
+        assert kinds.value == "COCO", "what a part of the path held says nothing of the whole"
+        kinds.value = "Open Images"
+        dialog.query_one("#path", Input).value = str(tmp_path / "yolo" / "none")
+        await settled(pilot)
+        assert kinds.value == "Open Images", "what a person chose stays"
         dialog.query_one("#path", Input).value = str(tmp_path / "voc")
         await settled(pilot)
         assert kinds.value == "Pascal VOC"
@@ -142,6 +154,8 @@ async def test_nothing_is_started_before_there_is_something(empty: Path, opened)
             await pilot.press("enter", "ctrl+s")
             await settled(pilot)
             assert dialog.phase == "form"
+            why = "There is nothing at this path yet." if typed else "type where it lies"
+            assert why in [note.message for note in app._notifications][-1], "and it says why"
             await pilot.press("escape")
             await settled(pilot)
 
@@ -186,6 +200,7 @@ async def test_shows_how_far_it_is_and_can_be_stopped(
         await pilot.press("enter")
         await until(pilot, lambda: "Images 3 of 12" in words_on(app))
         assert "25%" in words_on(app)
+        assert "esc Stop" in words_on(app), "the keys say what Escape does now"
         await pilot.press("escape")
         await until(pilot, lambda: dialog.phase == "form")
         assert "the project is as it was" in words_on(app)
@@ -202,6 +217,10 @@ async def test_leaving_during_an_import_asks_first(
         dialog = await dialog_on(pilot, make_coco(tmp_path / "set"))
         await pilot.press("enter")
         await until(pilot, lambda: dialog.phase == "running")
+        # What the bar is drawn with has the id of the whole, `bar`, too: a rule for it meant both.
+        await until(pilot, lambda: dialog.query_one("#bar Bar").region.height == 1)
+        around = dialog.query_one(ProgressBar).region
+        assert around.contains_region(dialog.query_one("#bar Bar").region)
         await pilot.press("ctrl+q")
         await pilot.pause()
         assert isinstance(app.screen, ConfirmDialog)
@@ -261,3 +280,66 @@ async def test_asks_before_it_goes_on_with_what_looks_like_a_mistake(
         assert "all empty" in words_on(app)
     with Project.open(empty) as project:
         assert project.summary().images == 4
+
+
+async def test_pictures_that_lie_elsewhere_are_found_in_the_folder_that_is_typed(
+    empty: Path, tmp_path: Path, opened
+) -> None:
+    made = make_coco(tmp_path / "set")
+    pictures = tmp_path / "pictures"
+    (made / "train").rename(pictures)
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    (pictures / "_annotations.coco.json").rename(labels / "instances.json")
+    app = app_for(empty)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, labels)
+        assert "Pictures in" in words_on(app)
+        line = dialog.query_one("#pictures", Input)
+        line.value = str(pictures / "nowhere")
+        await settled(pilot)
+        assert dialog.query_one("#ok", Button).disabled
+        line.value = str(pictures)
+        await settled(pilot)
+        dialog.query_one("#kind", Select).value = "YOLO"
+        await settled(pilot)
+        assert "Pictures in" not in words_on(app)
+        dialog.query_one("#kind", Select).value = "COCO"
+        await settled(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: dialog.phase == "report")
+        assert "6 images, 6 annotations" in words_on(app)
+
+
+async def test_all_formats_that_lie_there_are_named(empty: Path, tmp_path: Path, opened) -> None:
+    made = make_coco(tmp_path / "set")
+    (made / "labels").mkdir()
+    (made / "labels" / "0.txt").write_text("0 0.5 0.5 0.2 0.2\n", encoding="utf-8")
+    box = "<bndbox><xmin>1</xmin></bndbox>"
+    (made / "0.xml").write_text(f"<annotation><object>{box}</object></annotation>", "utf-8")
+    app = app_for(empty)
+    async with opened(app) as pilot:
+        await dialog_on(pilot, made)
+        assert (
+            "This looks like COCO: by the names of its files. YOLO and Pascal VOC lie here too."
+            in words_on(app)
+        )
+
+
+async def test_what_was_typed_last_is_looked_at_before_it_is_judged(
+    empty: Path, tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_coco(tmp_path / "set")
+    looked: list[Path] = []
+    found = from_disk.find_out
+    monkeypatch.setattr(from_disk, "find_out", lambda path: looked.append(path) or found(path))
+    app = app_for(empty)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, "")
+        line = dialog.query_one("#path", Input)
+        for end in range(len(str(source)) - 8, len(str(source)) + 1):
+            line.value = str(source)[:end]
+            await pilot.pause()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: dialog.phase == "report")
+        assert looked == [source], "not every beginning of it, nor a refusal"

@@ -16,10 +16,12 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, RadioSet
 
 from batman_tui.imports.import_dialog import ImportDialog
+from batman_tui.label.screen import LabelScreen
 from core.common.errors import ImportFailed
 from core.data import importers
 from core.data.importers import ImportReport
 from core.data.importers.services import coco_zoo, roboflow
+from core.data.importers.video import child
 from core.data.store import Project
 
 KEY = "rf_s3cret"
@@ -32,12 +34,13 @@ class Asked:
         self.args: tuple[Any, ...] = ()
         self.options: dict[str, Any] = {}
         self.error = error
+        self.annotations = 7
 
     def __call__(self, project: Project, *args: Any, progress: Any, cancelled: Any, **options: Any):
         self.args, self.options = args, options
         if self.error is not None:
             raise self.error
-        return ImportReport(1, "x", "elsewhere", 3, 7, ["car", "bus"], [])
+        return ImportReport(1, "x", "elsewhere", 3, self.annotations, ["car", "bus"], [])
 
 
 async def way_on(pilot: Pilot[int], number: int) -> ImportDialog:
@@ -101,6 +104,7 @@ async def test_roboflow_takes_the_key_and_shows_it_nowhere(
     async with opened(app, (120, 40)) as pilot:
         dialog = await way_on(pilot, 2)
         assert not can_start(dialog)
+        assert "Still empty: Workspace, Project" in dialog.missing()
         await fill(pilot, rf_space="gotham", rf_project="cells", rf_version="0")
         assert not can_start(dialog)
         await fill(pilot, rf_version="4")
@@ -134,7 +138,8 @@ async def test_videos_at_an_interval(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = Asked()
-    monkeypatch.setattr(importers, "import_video", asked)
+    asked.annotations = 0
+    monkeypatch.setattr(child, "import_video_in_child", asked)
     app = app_for(empty)
     async with opened(app) as pilot:
         dialog = await way_on(pilot, 3)
@@ -167,6 +172,10 @@ async def test_videos_at_an_interval(
         assert asked.options == {
             "every_s": None, "every_frames": 30, "skip_similar": True, "anyway": False,
         }  # fmt: skip
+        # What comes next after a video is labelling it.
+        assert "l begins to draw them" in words_on(app)
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(app.screen, LabelScreen))
 
 
 def original(folder: Path) -> Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +13,37 @@ import pytest
 from asking import forget_asks
 from harness import FrozenApp, screen_text, settled, until, words_on
 from job_data import LOGS, FakeCluster, T, command_line, job, jobs_app
-from run_data import make_run, running
+from PIL import Image
+from run_data import make_run, running, started
 from sample_data import SITE, make_project
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
+from batman_tui.evaluate.screen import EvaluationScreen
+from batman_tui.jobs.hours_dialog import HoursDialog
 from batman_tui.jobs.screen import JobsScreen
+from batman_tui.pictures.viewer import Viewer
 from batman_tui.run.screen import RunScreen
 from batman_tui.settings import load
 from batman_tui.train.screen import TrainScreen
 from batman_tui.widgets.dialogs.asker import AnswerDialog, ScreenAsker
 from batman_tui.widgets.dialogs.columns_dialog import ColumnsDialog
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
+from batman_tui.widgets.dialogs.pick import PickDialog
+from batman_tui.widgets.dialogs.text_dialog import TextDialog
 from batman_tui.widgets.panel.facts import Facts
 from batman_tui.widgets.panel.log_view import LogView
+from batman_tui.widgets.table.table import VirtualTable
 from core.common.files import write_json
+from core.training.run.events import Step
 from core.training.run.run import Run
 from slurm.hosts import Completed, HostError, NeedsPerson
 from slurm.job.reasons import _BRIEF, reason_brief, reason_words
 from slurm.job.record import JobRecord, write_record
 from slurm.queue.job_actions import targets
+from slurm.queue.job_filter import kept_filters
+from slurm.queue.jobs import Job
+from slurm.watch.pins import pinned_jobs
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -250,6 +263,26 @@ async def test_details_and_log_of_the_job_with_the_cursor(tmp_path: Path, opened
         assert screen.table.has_focus
 
 
+async def test_the_log_follows_to_the_task_that_runs_now(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    for task in (1, 2):
+        host.files[f"{LOGS}/48233_{task}.log"] = f"of task {task}\n".encode()
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        screen.table.move_to("48233")
+        await until(pilot, lambda: "of task 1" in screen_text(app))
+        host.jobs = [
+            job("48233_2", "RUNNING", "sweep-lr", used="0:02", start=T, node="g05", array="48233",
+                task="2"),
+            job("48233_[3-9%2]", "PENDING", "sweep-lr", array="48233", task="3-9%2"),
+        ]  # fmt: skip
+        await look(pilot, screen, host)
+        await until(pilot, lambda: "of task 2" in screen_text(app))
+        assert "of task 1" not in screen_text(app)
+        assert screen.table.cursor_key == "48233"
+
+
 async def test_filter_sort_and_unfold(tmp_path: Path, opened) -> None:
     app = jobs_app(tmp_path, FakeCluster())
     async with opened(app, (120, 40)) as pilot:
@@ -258,6 +291,14 @@ async def test_filter_sort_and_unfold(tmp_path: Path, opened) -> None:
         await pilot.pause()
         assert list(screen.table.visible_keys) == ["48240", "48241", "48242"]
         assert "3 of 8" in screen_text(app)
+        await pilot.press("slash", "ctrl+u", *"state=pending reason:held")
+        await pilot.pause()
+        assert list(screen.table.visible_keys) == ["48242"]
+        await pilot.press("enter", "w", *"mine", "enter")
+        await until(pilot, lambda: kept_filters() == {"mine": "state=pending reason:held"})
+        await pilot.press("slash", "ctrl+u", *"-@mine id=4824*", "enter")
+        await pilot.pause()
+        assert list(screen.table.visible_keys) == ["48240", "48241"]
         await pilot.press("slash", "escape")
         screen.table.sort_by("id")
         assert list(screen.table.visible_keys) == sorted(screen.table.visible_keys)
@@ -317,7 +358,8 @@ async def test_hold_release_and_requeue_go_where_they_make_sense(tmp_path: Path,
         await pilot.pause()
         await pilot.press("R")
         await settled(pilot)
-        assert "goes on from its last checkpoint" in words_on(app)
+        said = " ".join(str(line.content) for line in app.screen.query(Static))
+        assert "goes on from its last checkpoint" in said
         await pilot.press("y")
         await until(pilot, lambda: "Requeued 1 job." in screen_text(app))
         await pilot.press("h", "y")
@@ -366,7 +408,7 @@ async def test_out_of_reach_shows_the_last_answer_with_its_age(tmp_path: Path, o
         text = words_on(app)
         assert "✖ The connection to [vega] was cut." in text
         assert "Shown is what was known 5 min ago." in text
-        assert "f5 connects again" in text
+        assert "F5 connects again" in text
         assert "as of 5 min ago" in line_of(app, "vega  ")
         assert "site-small-2" in screen_text(app)
         # Usable all the same.
@@ -386,9 +428,30 @@ async def test_a_squeue_that_fails_is_said_and_the_rest_is_fresh(tmp_path: Path,
         screen = await listed(pilot, app)
         host.broken["squeue"] = "slurm_load_jobs error: Unable to contact slurm controller"
         await look(pilot, screen, host)
-        assert "▲ squeue: slurm_load_jobs error" in screen_text(app)
+        assert "▲ squeue: Unable to contact" in screen_text(app)
         assert "site-small-2" in screen_text(app)
         assert "as of just now" in line_of(app, "vega  ")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_without_jobs_what_is_free_is_shown(
+    tmp_path: Path, opened, size: tuple[int, int]
+) -> None:
+    host = FakeCluster()
+    host.jobs, host.ended, jobs = [], [], list(host.jobs)
+    app = jobs_app(tmp_path, host)
+    async with opened(app, size) as pilot:
+        await pilot.press("3")
+        await until(pilot, lambda: "h100-96" in screen_text(app))
+        screen = app.screen
+        assert isinstance(screen, JobsScreen)
+        host.jobs = jobs
+        await look(pilot, screen, host)
+        await until(pilot, lambda: screen.details.tab == "job")
+        assert "State" in screen_text(app), "with jobs, it is the one with the cursor"
+        screen.details.tab = "free"
+        await look(pilot, screen, host)
+        assert screen.details.tab == "free", "what a person chose stays"
 
 
 async def test_never_reached(tmp_path: Path, opened) -> None:
@@ -441,6 +504,10 @@ async def test_enter_opens_the_run_straight_from_the_cluster(tmp_path: Path, ope
         ),
     )  # fmt: skip
     host.files[f"{LOGS}/ours.log"] = b"ours\n"
+    there, drawn = "/scratch/selina/runs/x/val_images", BytesIO()
+    Image.new("RGB", (64, 48), (90, 40, 60)).save(drawn, "JPEG")
+    for epoch in (2, 3):
+        host.files[f"{there}/epoch_{epoch:04}_site-7.jpg"] = drawn.getvalue()
     app = jobs_app(tmp_path, host)
     async with opened(app, (120, 40)) as pilot:
         screen = await listed(pilot, app)
@@ -452,6 +519,30 @@ async def test_enter_opens_the_run_straight_from_the_cluster(tmp_path: Path, ope
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run)
         assert str(app.screen.path) == "/scratch/selina/runs/x"
         assert app.screen.run.epoch > 0
+        # What has come of it here is evaluated here; before that it is said.
+        await pilot.press("E")
+        await until(pilot, lambda: "The model is not here yet" in screen_text(app))
+        (run / "best.pth").write_bytes(b"weights")
+        app.screen._look()
+        await until(pilot, lambda: "E Evaluate" in screen_text(app))
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, EvaluationScreen))
+        assert app.screen.path == run
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        # Its pictures come when one looks at them, and only those that are not here.
+        assert host.fetched == []
+        app.screen.details.tab = "pictures"
+        pictures = app.screen.query_one("#val-pictures", VirtualTable)
+        await until(pilot, lambda: pictures.row_count == 2)
+        newest, older = (f"{there}/epoch_{epoch:04}_site-7.jpg" for epoch in (3, 2))
+        assert host.fetched == [newest, older]
+        viewer = app.screen.query_one(Viewer)
+        here = run / "val_images" / "epoch_0003_site-7.jpg"
+        await until(pilot, lambda: viewer.seen == here)
+        app.screen._tab_opened("pictures")
+        await settled(pilot)
+        assert host.fetched == [newest, older]
         host.error = HostError("gone")
         app.screen._look()
         await settled(pilot)
@@ -692,6 +783,192 @@ def test_out_of_reach(tmp_path: Path, snap_compare, size: tuple[int, int]) -> No
         await look(pilot, screen, host)
         screen.details.tab = "free"
         await until(pilot, lambda: "was cut" in screen_text(app))
+        await settled(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=ready)
+
+
+async def test_what_is_shown_can_be_taken(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    host.files[f"{LOGS}/48210.log"] = b"epoch 1\nepoch [2]\n"
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        assert app.screen.text == "#!/bin/bash\necho it's [bold]"
+        await pilot.press("w", "escape")
+        assert (tmp_path / "logs" / "job-48210.sh").read_text().startswith("#!/bin/bash")
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        text = app.screen.text
+        assert "job: 48210  site-small-2" in text
+        assert "| 48213 | harbour-base \\[night\\] |" in text
+        await pilot.press("c", "escape")
+        assert app.clipboard == text
+        await pilot.press("Y")
+        rows = list(csv.reader((tmp_path / "exports" / "jobs-vega.csv").open()))
+        assert [row[0] for row in rows] == ["job", *screen.table.visible_keys]
+        await until(pilot, lambda: "epoch [2]" in screen_text(app))
+        await pilot.press("l")
+        await until(pilot, lambda: app.focused is screen.details.log_panel.view)
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        assert app.screen.text == "epoch 1\nepoch [2]"
+        await pilot.press("escape", "escape", "S")
+        # A terminal that cannot be given away: the command is told instead.
+        await until(pilot, lambda: "cannot be given to a shell" in words_on(app))
+        assert "batman jobs shell 48210 --cluster vega" in words_on(app)
+
+
+async def test_a_shell_goes_to_the_node_that_is_chosen(
+    tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = FakeCluster()
+    host.jobs = [
+        job("48300", "RUNNING", "wide", used="1:00", start=T - 60, node="g[04-05]"),
+        *(
+            job(f"48310_{task}", "RUNNING", "array", used="1:00", start=T - 60, node=node,
+                array="48310", task=str(task))
+            for task, node in ((1, "g11"), (2, "g12"))
+        ),
+        job("48320", "PENDING", "later"),
+    ]  # fmt: skip
+    called: list[tuple[str, str]] = []
+
+    def open_shell(app: object, profile: object, job: Job, node: str) -> str:
+        called.append((job.id, node))
+        return "It has ended."
+
+    monkeypatch.setattr("batman_tui.jobs.taking.open_shell", open_shell)
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        for row, keys, place in (
+            ("48300", ("down", "enter"), ("48300", "g05")),
+            ("48310", ("down", "enter"), ("48310_2", "g12")),
+            ("48310", ("escape",), None),
+        ):
+            called.clear()
+            screen.table.move_to(row)
+            await pilot.press("S")
+            await until(pilot, lambda: isinstance(app.screen, PickDialog))
+            await pilot.press(*keys)
+            await until(pilot, lambda: app.screen is screen)
+            assert called == ([place] if place else [])
+        screen.table.move_to("48320")
+        await settled(pilot)
+        await pilot.press("S")
+        await until(pilot, lambda: "Only a running job has a node" in screen_text(app))
+
+
+async def test_pinned_jobs_stay_on_top_whatever_the_order(tmp_path: Path, opened) -> None:
+    app = jobs_app(tmp_path, FakeCluster())
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        table = screen.table
+        usual = list(table.visible_keys)
+        for wanted in ("48233", "48190"):
+            table.move_to(wanted)
+            await pilot.press("p")
+        rest = [key for key in usual if key not in ("48233", "48190")]
+        # Both in the order that they had; the cursor stays on its job.
+        assert table.visible_keys == ["48233", "48190", *rest]
+        assert table.cursor_key == "48190"
+        assert "▴ 48190" in line_of(app, "48190")
+        table.sort_by("id", reverse=True)
+        assert table.visible_keys[:3] == ["48233", "48190", "48242"]
+        table.sort_by(None)
+        # Of an array that is pinned every task is on top.
+        await pilot.press("f")
+        assert [key.partition("_")[0] for key in table.visible_keys[:3]] == [
+            "48233", "48233", "48190",
+        ]  # fmt: skip
+        await pilot.press("f")
+        table.move_to("48190")
+        await pilot.press("p")
+        assert table.visible_keys == ["48233", *(key for key in usual if key != "48233")]
+    # Another session knows, and what is marked is pinned together.
+    again = jobs_app(tmp_path, FakeCluster())
+    async with opened(again, (120, 40)) as pilot:
+        screen = await listed(pilot, again)
+        assert screen.table.visible_keys[0] == "48233"
+        screen.table.marks = {"48241", "48233"}
+        await pilot.press("p")
+        assert set(screen.table.visible_keys[:2]) == {"48241", "48233"}
+        assert pinned_jobs("vega") == {"48241", "48233"}
+        screen.table.marks = {"48241", "48233"}
+        await pilot.press("p")
+        assert screen.table.visible_keys == usual
+        assert pinned_jobs("vega") == frozenset()
+
+
+def cost_runs(root: Path) -> None:
+    """Two runs of a project and one of another that clusters trained, and one that never began."""
+    for name, project, gpus, month in (
+        ("cells-1", "cells", 2, 0), ("cells-2", "cells", 1, 40), ("yard [1]", "yard=1", 4, 0),
+        ("new", "cells", 1, 0),
+    ):  # fmt: skip
+        began = T - 3600 - month * 86400
+        step = Step(
+            t=began + 1800, epoch=1, step=1, loss=1.0, lr=1e-4, images_per_s=1.0, step_s=1.0,
+            data_s=0.1, rss_mb=100.0, elapsed=1800.0,
+        )  # fmt: skip
+        run = make_run(
+            root, name, [] if name == "new" else [started(name, t=began), step],
+            project=root / "data" / "projects" / project,
+        )  # fmt: skip
+        write_record(
+            run,
+            JobRecord(
+                cluster="vega", host="", token=name, run_dir=f"/s/{name}", log="", marker="",
+                submitted_at=began - 60, job_id=f"5{gpus}", gpu="h100-96", num_gpus=gpus,
+            ),
+        )  # fmt: skip
+
+
+async def test_gpu_hours_by_project_and_month_and_of_each_run(tmp_path: Path, opened) -> None:
+    cost_runs(tmp_path)
+    app = jobs_app(tmp_path, FakeCluster())
+    async with opened(app, (80, 24)) as pilot:
+        await listed(pilot, app)
+        await pilot.press("H")
+        await until(pilot, lambda: isinstance(app.screen, HoursDialog) and app.screen.costs)
+        await settled(pilot)
+        assert "3 runs, 3.50 GPU hours" in words_on(app)
+        rows = [line.split() for line in screen_text(app).splitlines()]
+        assert [row[2:5] for row in rows if "1.00" in row] == [["cells", "1", "1.00"]]
+        assert [row[2:5] for row in rows if "2.00" in row] == [["yard=1", "1", "2.00"]]
+        await pilot.press("Y")
+        file = tmp_path / "exports" / "gpu-hours.csv"
+        titles, *sums = csv.reader(file.open())
+        assert titles == ["month", "project", "runs", "gpu hours"]
+        assert [row[1:] for row in sums] == [
+            ["yard=1", "1", "2.00"], ["cells", "1", "1.00"], ["cells", "1", "0.50"],
+        ]  # fmt: skip
+        assert sums[0][0] > sums[2][0], "the latest month first"
+        await pilot.press("space", "Y")
+        assert sorted(row[0] for row in csv.reader(file.open())) == [
+            "cells-1", "cells-2", "run", "yard [1]",
+        ]  # fmt: skip
+        assert "2×h100-96" in line_of(app, "cells-1")
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        assert "| yard \\[1\\] | yard=1 |" in app.screen.text
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_gpu_hours_and_pins(tmp_path: Path, snap_compare, size: tuple[int, int]) -> None:
+    cost_runs(tmp_path)
+    app = jobs_app(tmp_path, FakeCluster())
+
+    async def ready(pilot: Pilot[int]) -> None:
+        screen = await listed(pilot, app)
+        screen.table.move_to("48233")
+        # The job's details are asked for where the cursor rests.
+        await until(pilot, lambda: "\n│ log " in screen_text(app) or size[1] < 40)
+        await pilot.press("p", "H")
+        await until(pilot, lambda: isinstance(app.screen, HoursDialog) and app.screen.costs)
         await settled(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=ready)

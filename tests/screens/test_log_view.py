@@ -52,7 +52,12 @@ async def test_search_goes_round_and_finds_new_lines() -> None:
     app = LogApp()
     async with app.run_test(size=(40, 10)) as pilot:
         app.log_view.append(f"{'Loss [x]' if n % 10 == 0 else 'other'} {n}" for n in range(100))
-        app.log_view.search = "loss [X]"
+        view = app.log_view
+        assert view.why_not("next_match", ()) == "Nothing is searched for: / searches the log."
+        view.search = "nowhere"
+        assert view.why_not("previous_match", ()) == "'nowhere' is nowhere in the log."
+        view.search = "loss [X]"
+        assert view.why_not("next_match", ()) == view.why_not("top", ()) == ""
         await pilot.pause()
         assert app.found[-1] == (10, 10), "the newest match first"
         assert "Loss [x] 90" in app.rows()

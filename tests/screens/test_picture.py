@@ -1,4 +1,4 @@
-"""Pictures made of half blocks, and the widget that shows them."""
+"""The widget that shows a picture: made in a thread, once for a size."""
 
 from __future__ import annotations
 
@@ -6,32 +6,42 @@ import threading
 
 from harness import screen_text, until
 from PIL import Image
+from rich.console import Console
 from textual.app import App, ComposeResult
+from textual.filter import ANSIToTruecolor
 
-from batman_tui.widgets.picture.picture import Picture, half_blocks
+from batman_tui.widgets.picture.mosaic import mosaic, strips
+from batman_tui.widgets.picture.picture import Picture
 from core.common.errors import ProjectError
 
-RED, BLUE = (255, 0, 0), (0, 0, 255)
+RED = (255, 0, 0)
 
 
-def test_a_cell_is_two_pixels() -> None:
-    image = Image.new("RGB", (2, 2), RED)
-    image.paste(BLUE, (0, 1, 2, 2))
-    (line,) = half_blocks(image)
-    assert line.text == "▀▀"
-    (segment,) = line
-    assert segment.style.color.triplet == RED
-    assert segment.style.bgcolor.triplet == BLUE
+def test_styles_with_their_escape_codes_are_drawn_as_those_without() -> None:
+    image = Image.effect_noise((8, 7), 90).convert("RGBA")
+    image.paste((0, 0, 0, 0), (2, 1, 5, 5))
+    image.paste((0, 0, 0, 0), (6, 0, 7, 7))
+    console = Console(color_system="truecolor", force_terminal=True)
+    cells = mosaic(image, fine=True)
+    fast, slow = strips(cells, true_colour=True), strips(cells)
+    assert [line.render(console) for line in fast] == [line.render(console) for line in slow]
 
 
-def test_an_odd_line_and_what_is_clear_have_no_colour_below() -> None:
-    image = Image.new("RGBA", (3, 3), (0, 0, 0, 0))
-    image.paste(RED, (0, 1, 1, 2))
-    image.paste(BLUE, (1, 2, 2, 3))
-    upper, lower = half_blocks(image)
-    assert upper.text == "▄  "
-    assert lower.text == " ▀ "
-    assert next(iter(lower)).style.bgcolor is None
+def test_a_terminal_of_256_colours_gets_such() -> None:
+    console = Console(color_system="256", force_terminal=True)
+    (line,) = strips(mosaic(Image.new("RGB", (1, 2), RED), fine=True))
+    assert line.render(console).startswith("\x1b[38;5;196")
+
+
+async def test_a_picture_goes_through_no_filter_that_leaves_it_as_it_is() -> None:
+    app = Gallery()
+    async with app.run_test(size=(40, 10)) as pilot:
+        kinds = [type(each) for each in app.picture.get_line_filters()]
+        assert ANSIToTruecolor in kinds, "the words in its place may have the terminal's colours"
+        app.picture.show("a", lambda _: Image.new("RGB", (6, 4), RED))
+        await until(pilot, lambda: app.picture.shown == "a")
+        left = [type(each) for each in app.picture.get_line_filters()]
+        assert left == [kind for kind in kinds if kind is not ANSIToTruecolor]
 
 
 class Gallery(App[None]):

@@ -71,3 +71,18 @@ def test_classes_with_pictures(
     assert snap_compare(
         app_of(pictures), terminal_size=size, run_before=scene(pictures, "classes", *keys)
     )
+
+
+def test_a_picture_on_the_whole_screen(snap_compare: Compare, pictures: Path) -> None:
+    play = scene(pictures, "images", *["j"] * 11, "z", "plus", "2")
+    assert snap_compare(app_of(pictures), terminal_size=(80, 24), run_before=play)
+
+
+def test_thumbnails(snap_compare: Compare, pictures: Path) -> None:
+    async def play(pilot: Pilot[int]) -> None:
+        await scene(pictures, "images", "space", "space", "t")(pilot)
+        await until(pilot, lambda: pilot.app.screen.settled)  # type: ignore[attr-defined]
+        await pilot.press("down", "right")
+        await settled(pilot)
+
+    assert snap_compare(app_of(pictures), terminal_size=(120, 40), run_before=play)

@@ -62,6 +62,8 @@ async def test_without_data_it_says_what_comes_as_it_is() -> None:
     async with app.run_test(size=(60, 12)) as pilot:
         await pilot.pause()
         assert "Nothing [yet]" in app.text()
+        assert app.plot.why_not("cursor", ()) == "Nothing [yet]."
+        assert app.plot.why_not("hide_cursor", ()) == ""
         await pilot.press("plus", "c", "right", "n", "0")
         assert app.plot.view is None
         assert app.plot.cursor is None
@@ -70,7 +72,11 @@ async def test_without_data_it_says_what_comes_as_it_is() -> None:
 async def test_zoom_and_pan_by_key() -> None:
     app = PlotApp(chart())
     async with app.run_test(size=(80, 20)) as pilot:
+        assert app.plot.why_not("reset", ()) == "All of it is shown."
+        assert app.plot.why_not("left", ()).startswith("All of it is shown: + looks closer")
+        assert app.plot.why_not("next_mark", ()) == ""
         await pilot.press("plus")
+        assert app.plot.why_not("left", ()) == app.plot.why_not("zoom_out", ()) == ""
         x0, x1 = app.plot.view
         assert x1 == 1000, "without a cursor it zooms on the newest"
         assert x1 - x0 == pytest.approx(499.5)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
+import pytest
 from harness import FrozenApp, screen_text, settled, until, words_on
+from run_data import finished, make_run
 from sample_data import HOSTILE, make_project
+from textual.widgets import Input, Static
 
 from batman_tui.classes.screen import ClassesScreen
+from batman_tui.imports.import_dialog import ImportDialog
 from batman_tui.projects.details import ProjectDetails
 from batman_tui.projects.screen import ProjectsScreen
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog, PromptDialog
+from core.common.errors import BatmanError
 from core.data.store import Project
 
 
@@ -40,8 +47,13 @@ async def test_lists_every_project_with_its_counts(workspace: Path, opened) -> N
 async def test_an_empty_workspace_says_what_to_do(tmp_path: Path, opened) -> None:
     app = FrozenApp(tmp_path)
     async with opened(app) as pilot:
-        assert "Press n to create one" in screen_text(app)
-        await pilot.press("enter", "t", "i", "d")
+        assert "Press i to import a data set into a new one" in words_on(app)
+        assert "In a shell, batman demo shows" in words_on(app)
+        assert "Details" not in screen_text(app), (
+            "there is nothing to tell of: the list has its room"
+        )
+        assert app.screen.query_one("#projects-body").has_class("-alone")
+        await pilot.press("enter", "t", "d")
         await settled(pilot)
         assert isinstance(app.screen, ProjectsScreen), "keys that need a project do nothing"
 
@@ -60,6 +72,53 @@ async def test_the_details_follow_the_cursor(workspace: Path, opened) -> None:
         await pilot.press("j", "j")
         await settled(pilot)
         assert "Nothing in it yet. Press i" in screen_text(app)
+
+
+async def test_it_says_how_far_a_project_is_and_what_is_next(workspace: Path, opened) -> None:
+    path = workspace / "data" / "projects" / "building-site"
+    for number, best in ((1, 0.4), (2, 0.5)):
+        make_run(workspace, f"site-{number}", finished(f"site-{number}"), project=path)
+        results = workspace / "runs" / f"site-{number}" / "results.json"
+        results.write_text(f'{{"best": {{"epoch": 1, "map50_95": {best}, "map50": 0.8}}}}')
+    with Project.open(path) as project:
+        project.db.execute(
+            "UPDATE images SET review = 'done', reviewed_at = '2030-01-01' WHERE id <= 370"
+        )
+    app = FrozenApp(workspace)
+    async with opened(app, (120, 40)) as pilot:
+        await pilot.press("j")
+        await settled(pilot)
+        text = screen_text(app)
+        line = next(line for line in text.splitlines() if "19,052" in line)
+        assert "1,050 · 290 · 140" in line
+        assert "25.0%" in line
+        assert "0.5" in line.split("25.0%")[1], "the best of its runs"
+        for said in ("370 of 1,480", "Next", "Train again: 370 pictures", "2 runs", "site-2"):
+            assert said in text
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "Train again: 370" in screen_text(app))
+
+
+async def test_what_is_known_of_projects_is_shown_without_opening_them(
+    workspace: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in workspace.glob("data/projects/*/project.db"):
+        os.utime(file, (10**9, 10**9))
+    async with opened(FrozenApp(workspace)) as pilot:
+        await settled(pilot)
+    was_opened: list[Path] = []
+    real = Project.open
+
+    def noted(path: Path) -> Project:
+        was_opened.append(path)
+        return real(path)
+
+    monkeypatch.setattr(Project, "open", noted)
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        await settled(pilot)
+        assert "19,052" in screen_text(app)
+    assert {path.name for path in was_opened} == {"blood-cells"}, "the one with the cursor"
 
 
 async def test_where_it_is_low_the_list_has_the_room(workspace: Path, opened) -> None:
@@ -119,13 +178,14 @@ async def test_the_name_is_judged_as_it_is_typed(workspace: Path, opened) -> Non
     async with opened(app) as pilot:
         await pilot.press("n", *"blood-cells")
         await pilot.pause()
-        assert "There is a project with that name already" in screen_text(app)
+        wrong = app.screen.query_one("#wrong", Static)
+        assert "There is a project with that name already" in str(wrong.content)
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, PromptDialog), "Enter is refused"
         await pilot.press("/")
         await pilot.pause()
-        assert "holds a character files cannot have" in words_on(app)
+        assert "holds a character files cannot have" in str(wrong.content)
         await pilot.press("backspace", "2")
         await pilot.pause()
         assert "It will be at" in screen_text(app)
@@ -214,3 +274,44 @@ async def test_the_first_project_can_be_walked_to_at_once(tmp_path: Path, opened
         await pilot.press("k")
         await settled(pilot)
         assert projects_of(app).chosen.path.name == "a"
+
+
+async def test_keys_typed_before_the_import_dialog_is_there_are_for_it(
+    tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow disk a project takes its time; who knows the way types the path at once."""
+    create, go_on = Project.create, threading.Event()
+
+    def slowly(path: Path) -> Project:
+        assert go_on.wait(20)
+        return create(path)
+
+    monkeypatch.setattr(Project, "create", slowly)
+    app = FrozenApp(tmp_path)
+    async with opened(app) as pilot:
+        await settled(pilot)
+        for key in ["i", *"cells", "enter", *"diagram"]:
+            app.simulate_key(key)
+        await until(pilot, lambda: any(w.group == "changing" for w in app.workers))
+        await pilot.pause()
+        assert isinstance(app.screen, ProjectsScreen), "it waits, and so do the keys"
+        go_on.set()
+        await until(pilot, lambda: isinstance(app.screen, ImportDialog))
+        await until(pilot, lambda: getattr(app.focused, "value", "") == "diagram")
+        await settled(pilot)
+
+
+async def test_keys_go_on_when_a_project_cannot_be_made(
+    tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> Project:
+        raise BatmanError("The disk is full.")
+
+    monkeypatch.setattr(Project, "create", refuse)
+    app = FrozenApp(tmp_path)
+    async with opened(app) as pilot:
+        await settled(pilot)
+        for key in ["i", *"cells", "enter", "n", *"other"]:
+            app.simulate_key(key)
+        await until(pilot, lambda: isinstance(app.screen, PromptDialog))
+        await until(pilot, lambda: app.screen.query_one(Input).value == "other")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from harness import FrozenApp, screen_text, settled, until
@@ -29,9 +32,11 @@ from batman_tui.widgets.dialogs.text_dialog import TextDialog
 from batman_tui.widgets.panel.log_view import LogView
 from batman_tui.widgets.plot.plot import Plot
 from core.training.launch import local
+from core.training.live.tail import LocalFiles
 from core.training.run.events import encode_event
 from core.training.run.run import Run
-from core.training.run.worker_process import read_worker, write_worker
+from core.training.run.wait import Wait
+from core.training.run.worker_process import expect_worker, read_worker, write_worker
 
 NAME = "building-site-small-3"
 
@@ -136,6 +141,23 @@ async def test_an_empty_run_says_what_comes(tmp_path: Path, opened) -> None:
         assert "preparing" in text
         assert "Loading the model and the data" in text
         assert "The log is empty so far" in text
+        # One whose job waits is no run that loads, whatever the cluster calls its folder.
+        expect_worker(path, "hpc")
+        wait = Wait(
+            job="48210", cluster="hpc", since=time.time() - 750, why="others are [first]", place=3,
+            line=14, restarts=2, seen_at=time.time() + 60,
+        )  # fmt: skip
+        record = {"cluster": "hpc", "job_id": "48210", "wait": msgspec.to_builtins(wait)}
+        (path / "job.json").write_text(json.dumps(record))
+        there = tmp_path / "there" / f"{NAME}-5f3a"
+        shutil.copytree(path, there, ignore=shutil.ignore_patterns("job.json"))
+        app.push_screen(RunScreen(there, LocalFiles(), own=path))
+        await until(pilot, lambda: "queued for 12m" in screen_text(app))
+        text = screen_text(app)
+        assert "others are [first]" in text
+        assert "place 3 of 14   put back 2 times   job 48210 on hpc" in text
+        assert "It waits in the cluster's queue" in text
+        assert "5f3a" not in text
 
 
 async def test_a_folder_that_goes_away_does_not_end_the_app(tmp_path: Path, opened) -> None:
@@ -214,9 +236,9 @@ async def test_keys_change_what_is_plotted(tmp_path: Path, opened) -> None:
         await pilot.press("L")
         assert loss.chart.log
         assert not measure.chart.log, "a score has no logarithmic axis"
-        await pilot.press("x")
+        await pilot.press("X")
         assert loss.chart.curves[0].x[-1] == pytest.approx(505 / 60)
-        await pilot.press("x")
+        await pilot.press("X")
         assert loss.chart.x_axis == "time"
         assert loss.chart.extent() == measure.chart.extent()
         await pilot.press("plus")
@@ -324,7 +346,7 @@ async def test_closing_the_app_leaves_training_running(tmp_path: Path, opened, s
 
 async def test_a_stopped_run_goes_on(tmp_path: Path, opened, sleeper) -> None:
     path = make_run(tmp_path, NAME, stopped(NAME))
-    (path / "checkpoint_last.pth").write_bytes(b"weights")
+    (path / "checkpoint_last.pth").write_bytes(b"\x80\x02 weights")
     app = FrozenApp(tmp_path, run=path)
     async with opened(app) as pilot:
         screen = await shown(pilot, app)
@@ -358,7 +380,7 @@ async def test_a_run_that_was_only_prepared_can_be_started(tmp_path: Path, opene
 
 async def test_a_finished_run_is_asked_for_more_epochs(tmp_path: Path, opened, sleeper) -> None:
     path = make_run(tmp_path, NAME, finished(NAME))
-    (path / "checkpoint_last.pth").write_bytes(b"weights")
+    (path / "checkpoint_last.pth").write_bytes(b"\x80\x02 weights")
     app = FrozenApp(tmp_path, run=path)
     async with opened(app) as pilot:
         screen = await shown(pilot, app)

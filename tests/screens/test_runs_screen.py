@@ -234,12 +234,12 @@ async def test_marked_runs_are_drawn_together(workspace_with_runs: Path, opened)
 
 async def test_a_small_terminal_keeps_the_list(workspace_with_runs: Path, opened) -> None:
     app = FrozenApp(workspace_with_runs)
-    async with opened(app) as pilot:
+    async with opened(app, (80, 16)) as pilot:
         screen = await listed(pilot, app)
         preview = screen.query_one(RunsPreview)
         assert not preview.display
         assert legends(app) == {"preview-loss": [], "preview-map50_95": []}
-        await pilot.resize_terminal(120, 40)
+        await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: bool(legends(app)["preview-loss"]))
         assert preview.display
 

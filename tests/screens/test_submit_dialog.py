@@ -32,7 +32,7 @@ def app_with(tmp_path: Path, host: FakeCluster) -> FrozenApp:
     profile = Profile(name="vega", host="selina@vega.example")
     save_profile(profile)
     app = FrozenApp(tmp_path)
-    use_host(app, profile, host)
+    use_host(app, profile, host)  # type: ignore[arg-type]
     return app
 
 
@@ -76,6 +76,39 @@ async def test_the_soonest_stands_first_and_what_cannot_be_is_said(tmp_path: Pat
         assert "#SBATCH --gres=gpu:h100-96:2" in script
 
 
+async def test_features_and_shares_are_offered_where_there_are_any(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    host.nodes = [[*row] for row in host.nodes[:3]]
+    host.nodes[2][2] = "gpu:a100-40:4,shard:a100-40:16"
+    host.features = {"g04": "gpu_mem_96,rack1", "g05": "gpu_mem_96,rack2", "g11": "gpu_mem_40"}
+    host.starts = [f"sbatch: Job 9 to start at {n} using 8 processors on nodes g" for n in "321"]
+    app = app_with(tmp_path, host)
+    async with opened(app, (80, 24)) as pilot:
+        dialog = SubmitDialog(VALUES)
+        await asked(pilot, app, dialog)
+        assert [row.gpu for row in dialog.query_one(VirtualTable).rows()] == [
+            "shard:a100-40", "h100-96", "a100-40",
+        ]  # fmt: skip
+        assert "1 × shard:a100-40, in gpu-long" in words_on(app)
+        share = dialog.query_one("#field-share", Field)
+        assert share._said == "of 4; empty: 1"
+        say(dialog, "share", "5")
+        await until(pilot, lambda: "One GPU has 4 shares of shard:a100-40" in words_on(app))
+        say(dialog, "share", "2")
+        await until(pilot, lambda: "2 × shard:a100-40" in words_on(app))
+        await pilot.press("down")
+        await until(pilot, lambda: "1 × h100-96" in words_on(app))
+        assert not share.display
+        assert dialog.query_one("#field-constraint", Field)._said == "gpu_mem_96, rack1, rack2"
+        say(dialog, "constraint", "rack3")
+        await until(pilot, lambda: "No node has the feature 'rack3'" in words_on(app))
+        say(dialog, "constraint", "rack2")
+        await until(pilot, lambda: "on nodes with rack2" in words_on(app))
+        assert dialog._order is not None
+        asks = dialog._order.resources
+        assert (asks.gres, asks.constraint, asks.share) == ("gpu:h100-96", "rack2", 0)
+
+
 async def test_a_cluster_out_of_reach_can_be_asked_again(tmp_path: Path, opened) -> None:
     host = FakeCluster()
     host.error = NotConnected("The connection was cut.", "Wait.")
@@ -116,10 +149,16 @@ async def test_a_known_cluster_is_shown_and_changed(tmp_path: Path, opened) -> N
         await until(pilot, lambda: "is no time" in words_on(app))
         app.screen.query_one("#field-time", Field).editor.value = "12h"
         app.screen.query_one("#field-prelude", Field).editor.value = "module load a ;; b 'c;d'"
+        app.screen.query_one("#field-binds", Field).editor.value = "data"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "no absolute path" in words_on(app))
+        app.screen.query_one("#field-binds", Field).editor.value = "/data ;; /projects/a b"
+        app.screen.query_one("#field-gpu_option", Field).editor.value = "gpus"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: not isinstance(app.screen, ClusterDialog))
     profile = load_profile("vega")
     assert (profile.time, profile.prelude) == ("12h", ["module load a", "b 'c;d'"])
+    assert (profile.binds, profile.gpu_option) == (["/data", "/projects/a b"], "gpus")
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -132,7 +132,9 @@ async def test_filters_by_every_word_whatever_the_case() -> None:
     async with app.run_test(size=(40, 12)) as pilot:
         app.table.filter("hook CRANE")
         assert list(app.table.visible_keys) == [1, 3]
+        assert app.table.why_not("cursor_down", ()) == ""
         app.table.filter("nothing like it")
+        assert app.table.why_not("cursor_down", ()) == "No row matches the filter."
         app.table.nothing = "No match."
         await pilot.pause()
         assert app.table.cursor_key is None

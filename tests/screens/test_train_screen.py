@@ -9,13 +9,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import pytest
 from harness import FrozenApp, screen_text, settled, until, words_on
+from PIL import Image
+from rich.cells import cell_len
 from sample_data import SITE, make_project
+from textual.widgets import Static
 
 from batman_tui.run.screen import RunScreen
-from batman_tui.train import training_facts
+from batman_tui.train import augmentation_dialog, training_facts
+from batman_tui.train.augmentation_dialog import AugmentationDialog
 from batman_tui.train.model_table import ModelDialog
 from batman_tui.train.screen import TrainScreen
 from batman_tui.train.start_dialog import StartDialog
@@ -23,11 +29,15 @@ from batman_tui.train.training_facts import TrainingFacts
 from batman_tui.widgets.dialogs.text_dialog import TextDialog
 from batman_tui.widgets.form.field import Field
 from batman_tui.widgets.panel.facts import Facts
+from core.common.errors import Cancelled
 from core.common.hardware import GIB, Gpu
+from core.common.progress import Progress
 from core.common.workspace import Workspace
 from core.data.importers import import_coco
 from core.data.store import Project
 from core.demo.shapes import make_shapes
+from core.processes import job
+from core.training.config.augmentation import PRESETS
 from core.training.config.form import SECTIONS
 from core.training.config.options import TrainingConfig
 from core.training.launch import local
@@ -109,7 +119,7 @@ async def test_shows_what_will_be_trained(site: Path, opened, size: tuple[int, i
     async with opened(app, size) as pilot:
         screen = await opened_form(pilot, app, site)
         text = words_on(app)
-        for part in ("Model", "base", "Epochs", "Learning rate", "34 more with F4"):
+        for part in ("Model", "base", "Epochs", "Learning rate", "37 more with F4"):
             assert part in text, part
         facts = screen.query_one(Facts)
         assert facts.said("Data").startswith("1,480 images: 1,050 train, 290 valid, 140 test.")
@@ -292,12 +302,12 @@ async def test_an_older_count_does_not_replace_a_newer_one(
     assign, counted = training_facts.assign_project_splits, TrainingFacts.Counted
     begun, go, ended = threading.Event(), threading.Event(), threading.Event()
 
-    def slow_at_first(project: Project, *wanted):
+    def slow_at_first(project: Project, *wanted, **more):
         if begun.is_set():
-            return assign(project, *wanted)
+            return assign(project, *wanted, **more)
         begun.set()
         assert go.wait(30)
-        return assign(project, *wanted)
+        return assign(project, *wanted, **more)
 
     def made(*values):
         if go.is_set():
@@ -309,7 +319,7 @@ async def test_an_older_count_does_not_replace_a_newer_one(
     async with opened(app, (120, 40)) as pilot:
         app.open_train(site)
         await until(pilot, lambda: isinstance(app.screen, TrainScreen) and begun.is_set())
-        screen = app.screen
+        screen: Any = app.screen
         await pilot.press("f4")
         await until(pilot, lambda: screen.query("#field-splits"))
         await retype(pilot, screen, "splits", "0.8/0.2/0")
@@ -346,7 +356,7 @@ async def test_starts_a_run_and_shows_it(real: Path, opened, worker: list[int]) 
         field(screen, "model").editor.value = "tiny"
         await settled(pilot)
         await retype(pilot, screen, "epochs", "4")
-        await pilot.press("f5")
+        await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, RunScreen))
         path = root / "runs" / "shapes-tiny-1"
         record = read_worker(path)
@@ -377,11 +387,11 @@ async def test_a_refused_start_leaves_nothing_behind(
         writer = EventWriter(run.events_file)
         writer.write(Stopped(epoch=1, step=1, reason="SIGTERM"))
         writer.close()
-        (run.path / "checkpoint_last.pth").touch()
+        (run.path / "checkpoint_last.pth").write_bytes(b"\x80\x02")
         before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
         config = TrainingConfig(resume=run.path, epochs=30, seed=7)
     monkeypatch.setattr(local, "require_trainer", lambda: None)
-    monkeypatch.setattr(local.subprocess, "Popen", refuse)
+    monkeypatch.setattr("subprocess.Popen", refuse)
     app = FrozenApp(root)
     async with opened(app) as pilot:
         app.push_screen(StartDialog(config))
@@ -405,7 +415,7 @@ async def test_starting_can_be_cancelled(
         # Preparing waits here until it is cancelled, however fast the machine is.
         dialog = app.screen_stack[-1]
         while isinstance(dialog, StartDialog) and not dialog._worker.is_cancelled:
-            pass
+            sleep(0.005)
         return check(*args, **kwargs)
 
     monkeypatch.setattr(dataset, "check_images", slowly)
@@ -433,3 +443,87 @@ async def test_the_equivalent_command_is_the_same_training(site: Path, opened) -
         assert "--lr 0.0003" in command
         assert "--image-size 512" in command
         assert (config.lr, config.image_size) == (3e-4, 512)
+
+
+async def test_an_augmentation_is_chosen_by_what_it_does(
+    site: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def draw(module: str, options: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        asked.append(options)
+        Image.new("RGB", (320, 160), (200, 40, 40)).save(options["output"])
+        return {"file": options["output"], "rows": 2, "columns": 4, "names": []}
+
+    monkeypatch.setattr(augmentation_dialog, "run_job", draw)
+    monkeypatch.setattr(local, "require_trainer", lambda: None)
+    app = FrozenApp(site.parents[2])
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await pilot.press("f12")
+        await until(pilot, lambda: isinstance(app.screen, AugmentationDialog))
+        dialog = app.screen
+        assert dialog.table.cursor_key == "default"
+        assert "quarter turns" in words_on(app)
+        dialog.table.move_to("aerial")
+        await pilot.press("space")
+        await until(pilot, lambda: "aerial" in dialog._sheets and dialog.phase == "form")
+        await until(pilot, lambda: dialog.sheet.settled)
+        assert asked[0]["config"]["augmentation"] == "aerial"
+        await pilot.press("space")
+        assert len(asked) == 1, "it was made already"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.reading.config is not None
+        assert screen.reading.config.augmentation == "aerial"
+        await until(pilot, lambda: screen.query("#field-augmentation"))
+        assert field(screen, "augmentation").text == "aerial"
+
+
+async def test_a_few_steps_are_taken_to_know_the_time(
+    site: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, on = threading.Event(), threading.Event()
+    took = {"train_s": 0.5, "valid_s": 0.1, "memory": 3e9, "batch": 2, "steps": 5, "device": "cpu"}
+
+    def take(module: str, options: Any, report: Any, cancelled: Any, **_: Any) -> dict[str, Any]:
+        report(Progress("training steps", 3, 6))
+        going.set()
+        while not on.wait(0.01):
+            if cancelled():
+                raise Cancelled("Measuring was stopped.")
+        return took
+
+    monkeypatch.setattr(job, "run_job", take)
+    monkeypatch.setattr(local, "require_trainer", lambda: None)
+    app = FrozenApp(site.parents[2])
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, site)
+        facts = screen.query_one(TrainingFacts)
+        await pilot.press("f5")
+        await until(pilot, lambda: "training steps 3 of 6" in words_on(app))
+        await pilot.press("f5")
+        await until(pilot, lambda: not facts.measuring)
+        assert "measured by" not in words_on(app)
+        on.set()
+        await pilot.press("f5")
+        await until(pilot, lambda: "measured by 5 steps" in words_on(app))
+        assert "3.0 GB" in words_on(app)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_no_hint_of_an_option_is_cut(site: Path, opened, size: tuple[int, int]) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app, size) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await pilot.press("f4")
+        await until(pilot, lambda: screen.query("#field-augmentation"))
+        await settled(pilot)
+        for preset in ("", *PRESETS):
+            screen.form.type("augmentation", preset)
+            for batch in ("4", "auto"):
+                screen.form.type("batch_size", batch)
+                screen._refresh()
+                for of in screen.query(Field):
+                    said = of.query_one(".field--hint", Static)
+                    assert cell_len(str(said.visual)) <= said.size.width, of.option

@@ -14,6 +14,7 @@ from batman_tui.run.screen import RunScreen
 from batman_tui.train import training_facts
 from batman_tui.train.screen import TrainScreen
 from batman_tui.train.training_facts import TrainingFacts
+from batman_tui.widgets.plot.plot import Plot
 
 SIZES = [(80, 24), (120, 40)]
 NAME = "building-site-small-3"
@@ -64,6 +65,12 @@ def test_the_list_of_runs(tmp_path: Path, snap_compare, size: tuple[int, int]) -
         await settled(pilot)
         await until(pilot, lambda: pilot.app.screen.table.row_count == 3)
         pilot.app.screen.table.sort_by("name")
+        plots = pilot.app.screen.query(Plot)
+        drawn = {"[c]-3"}
+        await until(
+            pilot,
+            lambda: all({curve.name for curve in plot.chart.curves} == drawn for plot in plots),
+        )
         await settled(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=ready)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from import_data import png, put, voc_xml
 
@@ -152,14 +153,15 @@ def _corners(box: Box) -> Box:
 
 
 def _image(path: Path, picture: Drawn) -> None:
-    put(path, png(*picture.size))
+    # What follows a PNG's end is passed over: no two pictures are the same file.
+    put(path, png(*picture.size) + str(path).encode())
 
 
 def _csv(random: Random, rows: list[list[object]]) -> bytes:
     """Write a table in one of the dialects of Excel and others."""
     text = io.StringIO()
     delimiter = random.choice(",;\t")
-    quoting = random.choice((csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
+    quoting: Any = random.choice((csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
     end = random.choice(("\n", "\r\n"))
     csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=end).writerows(rows)
     encoding = random.choice(("utf-8", "utf-8-sig", "utf-16"))
@@ -492,7 +494,8 @@ def florence(folder: Path, random: Random) -> Expected:
 def coco(folder: Path, random: Random) -> Expected:
     pictures = draw(random)
     for split in {picture.split for picture in pictures}:
-        images, annotations = [], []
+        images: list[Any] = []
+        annotations: list[Any] = []
         for number, picture in enumerate(pictures, random.choice((0, 1, 900))):
             if picture.split == split:
                 _image(folder / split / f"{picture.stem}.png", picture)

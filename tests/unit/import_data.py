@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image
 
+from core.data.importers.import_named import import_named
 from core.data.store import Project
 
 WIDTH, HEIGHT = 64, 48
@@ -24,7 +25,8 @@ def png(width: int = WIDTH, height: int = HEIGHT) -> bytes:
 
 def put(path: Path, data: bytes | str | None = None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    raw = png() if data is None else data
+    # What follows a PNG's end is passed over: no two pictures are the same file.
+    raw = png() + str(path).encode() if data is None else data
     path.write_bytes(raw.encode() if isinstance(raw, str) else raw)
     return path
 
@@ -110,6 +112,21 @@ def boxes(project: Project) -> list[tuple[Any, ...]]:
             " ORDER BY v_images.split, v_images.name, v_annotations.id"
         )
     ]
+
+
+def taken(folder: Path, place: Path) -> list[tuple[Any, ...]]:
+    """Image name, split, class and box of all that a new project at `place` takes of a set."""
+    with Project.create(place) as project:
+        import_named(project, folder)
+        return sorted(
+            map(
+                tuple,
+                project.db.execute(
+                    "SELECT v_images.name, ifnull(split, ''), class_name, x, y, w, h"
+                    " FROM v_annotations JOIN v_images ON v_images.id = image_id"
+                ),
+            )
+        )
 
 
 def state(project: Project) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "slurm", "cli", "batman_tui", "themes", "web")
+PACKAGES = ("batman", "core", "slurm", "cli", "batman_tui", "themes", "web")
 MOST_MODULES = 14
 MOST_LINES = 450
 # Names that told readers the wrong thing or nothing, and what stands there instead.
@@ -39,6 +39,9 @@ MISLEADING = {
     "place": "copy_images",
     "growing": "tail_copy",
     "heavy": "job",
+    "ended": "run_ends",
+    "secret_sources": "find_secrets",
+    "server": "app_server",
 }
 # `batman_tui.services` is what the app offers to screens, as Textual's own term for it is.
 ALLOWED = {"batman_tui/services.py"}
@@ -82,7 +85,7 @@ def circles(edges: dict[str, set[str]]) -> list[set[str]]:
             elif other in stack:
                 low[name] = min(low[name], index[other])
         if low[name] == index[name]:
-            group = set()
+            group: set[str] = set()
             while not group or name not in group:
                 group.add(stack.pop())
             if len(group) > 1:
@@ -114,6 +117,16 @@ def test_folders_and_modules_stay_small() -> None:
         assert lines <= MOST_LINES, f"{path.relative_to(ROOT)} has {lines} lines: two ideas?"
     wide = {str(folder.relative_to(ROOT)): n for folder, n in folders.items() if n > MOST_MODULES}
     assert not wide, "split these folders by the field's terms"
+
+
+def test_no_two_modules_of_the_tests_share_a_name() -> None:
+    """Pytest imports the tests' modules by their bare names: of two alike it finds only one."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        if path.name not in ("conftest.py", "__init__.py"):
+            found.setdefault(path.name, []).append(str(path.relative_to(ROOT)))
+    assert len(found) > 100, "the tests were not found"
+    assert [paths for paths in found.values() if len(paths) > 1] == []
 
 
 @pytest.mark.parametrize("name", sorted(MISLEADING))

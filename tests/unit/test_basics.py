@@ -47,6 +47,7 @@ def test_numbers_read_well() -> None:
     assert [plural(1, "image"), plural(1200, "image"), plural(2, "box")] == [
         "1 image", "1,200 images", "2 boxes",
     ]  # fmt: skip
+    assert [duration(x) for x in (0, 0.02, 0.44, 0.9, 0.99)] == ["0s", "0.1s", "0.4s", "0.9s", "1s"]
     assert [duration(x) for x in (8, 125, 11220, 187200)] == ["8s", "2m 05s", "3h 07m", "2d 04h"]
     assert [size(x) for x in (512, 1500, 2.5e9, 3e12)] == ["512 B", "1.5 kB", "2.5 GB", "3.0 TB"]
 

@@ -132,11 +132,11 @@ def test_a_copy_of_two_moments_is_read_by_its_model(run: Path) -> None:
     assert reached(run, 5).map50_95 == 0.7
 
     from core.evaluation.evaluate import _trained
-    from core.export.export import _training
+    from core.export.facts import training_of
 
     assert _trained(run) == 0.7
-    assert _training(run / checkpoints.BEST)["best_epoch"] == 5
-    assert _training(run / checkpoints.BEST)["metrics"]["map50_95"] == 0.7
+    assert training_of(run / checkpoints.BEST)["best_epoch"] == 5
+    assert training_of(run / checkpoints.BEST)["metrics"]["map50_95"] == 0.7
 
 
 def test_what_a_model_says_is_read_without_torch(run: Path) -> None:
@@ -153,3 +153,30 @@ def test_what_a_model_says_is_read_without_torch(run: Path) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.split("\n")[0] == "2 {'map': 0.5} 0.5"
+
+
+def test_patience_counts_epochs_where_not_each_is_validated(tmp_path: Path) -> None:
+    recorder = pytest.importorskip("core.training.worker.recorder")
+    from types import SimpleNamespace
+
+    from core.training.config.effective_batch import Batching
+
+    config = TrainingConfig(model="tiny", epochs=8, eval_interval=3, patience=5)
+    evaluation: Any = SimpleNamespace(per_class=[])
+    stop: Any = SimpleNamespace(reason=None)
+    run = recorder.RunRecorder(
+        tmp_path, config, Batching(1, 1, 1), stop, lambda _: None, evaluation=evaluation
+    )
+    trainer: Any = SimpleNamespace(current_epoch=2, global_step=3, world_size=1)
+    for epoch, value, behind, over in ((3, 0.5, 0, False), (6, 0.4, 3, False), (8, 0.3, 6, True)):
+        trainer.current_epoch = epoch - 1
+        trainer.callback_metrics = {"val/mAP_50_95": value, "val/mAP_50": value}
+        run.on_validation_end(trainer, None)
+        assert run.state.since_best == behind
+        assert run._out_of_patience(trainer) is over
+    # After the last epoch there is a validation, whatever the interval.
+    run._meter = SimpleNamespace(begin=lambda: None)
+    for epoch, interval in ((7, 3), (8, 1)):
+        trainer.check_val_every_n_epoch, trainer.current_epoch = 3, epoch - 1
+        run.on_train_epoch_start(trainer, None)
+        assert trainer.check_val_every_n_epoch == interval

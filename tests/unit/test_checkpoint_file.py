@@ -7,16 +7,19 @@ import types
 from pathlib import Path
 
 import pytest
+from installed import needs
 
 from core.common.errors import RunError
 from core.models.checkpoint_file import load_checkpoint
 from core.models.pytorch import read_content
 from core.training.run.checkpoints import read_info
 
-torch = pytest.importorskip("torch")
+pytestmark = needs("torch")
 
 
 def test_what_a_file_is_is_said_and_no_unsafe_way_advised(tmp_path: Path) -> None:
+    import torch
+
     good, foreign, none, cut = (tmp_path / f"{name}.pth" for name in ("good", "own", "no", "cut"))
     torch.save({"model": {"a": torch.arange(40_000)}, "odd": 1}, good)
     torch.save({"model": types.SimpleNamespace(a=1)}, foreign)

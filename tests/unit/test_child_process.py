@@ -158,6 +158,7 @@ def test_every_child_is_started_in_this_one_way() -> None:
         "core/export/write.py",  # the folder of programs beside it
         "cli/app/demo.py",
         "cli/app/serve.py",
+        "cli/answers/kept.py",  # which Python an answer was made by
         "slurm/site/site.py",  # the interpreter of jobs on this machine
         "slurm/setup/wheelhouse.py",  # the name in an error
     }

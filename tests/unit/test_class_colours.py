@@ -27,7 +27,7 @@ from core.evaluation import pictures
 from core.evaluation.display import colours_of, draw
 from core.evaluation.result import Box, Confusion, EvaluationResult, WorstImage
 from core.inference.drawing import draw_predictions
-from core.models import Prediction
+from core.models.detector import Prediction
 from core.training.config.options import TrainingConfig
 from core.training.launch.dataset import prepare_run
 from core.training.worker.val_images import ValImages
@@ -59,10 +59,10 @@ def project(tmp_path: Path) -> Project:
             row = {"path": name, "name": name, "width": WIDTH, "height": HEIGHT}
             image = change.insert("images", {"import_id": imported, **row})
             x, y, w, h = BOX
-            label = labels[(0, 1, 3, 4)[number % 4]]
+            drawn = labels[(0, 1, 3, 4)[number % 4]]
             change.insert(
                 "annotations",
-                {"image_id": image, "label_id": label, "x": x, "y": y, "w": w, "h": h},
+                {"image_id": image, "label_id": drawn, "x": x, "y": y, "w": w, "h": h},
             )
     return made
 

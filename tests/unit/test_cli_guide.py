@@ -97,7 +97,7 @@ def test_roboflows_workspace_is_not_ours(guide: str) -> None:
     "config",
     [
         TrainingConfig(),
-        TrainingConfig(model="tiny", project="p q", ema=True, from_scratch=True),
+        TrainingConfig(model="tiny", project=Path("p q"), ema=True, from_scratch=True),
         TrainingConfig(
             batch_size="auto",
             workers=0,
@@ -106,7 +106,7 @@ def test_roboflows_workspace_is_not_ours(guide: str) -> None:
             multi_scale=False,
             lr=3e-5,
             eval_batch_size=3,
-            resume="runs/x",
+            resume=Path("runs/x"),
             precision="bf16",
         ),
     ],

@@ -13,6 +13,7 @@ from test_original_layout import original
 from cli.exits import Exit
 from cli.main import main
 from core.data.store import Project
+from core.processes.installation import how_to_install
 
 Capture = pytest.CaptureFixture[str]
 
@@ -114,7 +115,7 @@ def test_without_the_package_for_videos_nothing_is_made(
     (tmp_path / "a.mp4").touch()
     words = ["import", "video", str(tmp_path / "a.mp4"), "--project", "p", "--create"]
     assert main(words) == Exit.WRONG
-    assert "pip install 'batman-tui[video]'" in capsys.readouterr().err
+    assert how_to_install("batman-tui[video]") in capsys.readouterr().err
     assert not (workspace / "data/projects/p" / "project.db").exists()
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from cli import common, main
+from cli.answers.printing import say_json
 from cli.exits import Exit
-from cli.output import say, say_json, say_table
-from cli.parser import BatmanParser
+from cli.output import say, say_table
+from cli.parser import _MEANT, BatmanParser, meant_options
 from core.common.errors import BatmanError
 
 ROOT = Path(__file__).parents[2]
@@ -201,7 +202,8 @@ def test_no_command_loads_torch_or_textual_to_be_parsed(module: str) -> None:
     done = _python(
         "-c",
         f"import json, sys, argparse, cli.{module} as m\n"
-        "from cli.parser import BatmanParser\nm.add_arguments(BatmanParser())\n"
+        "from cli.parser import BatmanParser\nm.add_arguments(parser := BatmanParser())\n"
+        "[list(a.choices.values()) for a in parser._actions if isinstance(a.choices, dict)]\n"
         f"print(json.dumps([m for m in {heavy!r} if m in sys.modules]))",
     )
     assert done.stderr == ""
@@ -236,3 +238,52 @@ def test_every_option_has_help_and_every_parser_is_ours(name: str) -> None:
             if not isinstance(action, argparse._SubParsersAction):
                 assert action.help, f"{parser.prog} {action.dest}"
         assert parser.format_help()
+
+
+def _parser(command: str) -> BatmanParser:
+    loaded = importlib.import_module(f"cli.{main.COMMANDS[command].module}")
+    parser = BatmanParser(prog=command)
+    loaded.add_arguments(parser)
+    return parser
+
+
+def test_the_option_that_is_named_is_the_one_that_was_meant() -> None:
+    """By what it means, how it begins, the words in it, at last by its spelling."""
+    train = _parser("train").options()
+    assert {"--output-dir", "--no-augment", "--image-size", "--lr"} <= {*train}
+    for word, option in {
+        "--name": "--output-dir",
+        "--run-name": "--output-dir",
+        "--imgsz": "--image-size",
+        "--batch": "--batch-size",
+        "--learning_rate": "--lr",
+        "--weights": "--pretrained",
+        "--early-stopping": "--patience",
+        "--gpus": "--num-gpus",
+        "--epo": "--epochs",
+        "--Epochs": "--epochs",
+        "--patiance": "--patience",
+        "--no-aug": "--no-augment",
+        "--aug": "--augment",
+    }.items():
+        assert meant_options(word, train)[:1] == [option], word
+    for word in ("--optimizer", "--email", "--verbose", "-x", "--"):
+        assert meant_options(word, train) == [], word
+    infer = _parser("infer").options()
+    assert meant_options("--conf-thres", infer) == ["--confidence"]
+    assert meant_options("--source", infer) == ["--input"]
+    assert meant_options("--tracking", infer) == ["--track"]
+
+
+def test_whatever_is_suggested_for_another_word_is_an_option_somewhere() -> None:
+    """A suggestion of an option that no command has any more would say nothing."""
+    parsers = [_parser(name) for name in main.COMMANDS]
+    there: set[str] = set()
+    while parsers:
+        parser = parsers.pop()
+        there |= {option.removeprefix("--") for option in parser.options()}
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+    named = {name for names in _MEANT.values() for name in names}
+    assert named <= there, named - there

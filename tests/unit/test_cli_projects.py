@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -42,7 +43,7 @@ def project(workspace: Path, shapes: Path, capsys: Capture) -> Path:
     return workspace / "data" / "projects" / "p"
 
 
-def _json(capsys: Capture, *words: str) -> list | dict:
+def _json(capsys: Capture, *words: str) -> Any:
     assert main([*words, "--json"]) == Exit.OK
     return json.loads(capsys.readouterr().out)
 
@@ -324,6 +325,18 @@ def test_merge_rename_delete_undo_redo_history(project: Path, capsys: Capture) -
     assert len(out.splitlines()) == 2
 
 
+def test_classes_without_labels_are_added_in_one_step(project: Path, capsys: Capture) -> None:
+    before = _names(capsys)
+    adding = ["classes", "add", "--project", "p", "--name"]
+    assert main([*adding, "hook", " vest "]) == Exit.OK
+    assert "Added the classes hook, vest" in capsys.readouterr().out
+    assert main([*adding, "crane", "hook"]) == Exit.WRONG
+    assert "There is a class 'hook' already" in capsys.readouterr().err
+    assert set(_names(capsys)) == {*before, "hook", "vest"}
+    assert main(["classes", "undo", "--project", "p"]) == Exit.OK
+    assert _names(capsys) == before
+
+
 def test_renaming_onto_a_class_offers_the_merge(project: Path, capsys: Capture) -> None:
     words = ["classes", "rename", "--project", "p", "--old-name", "disk", "--new-name", "disc"]
     assert main(words) == Exit.WRONG
@@ -384,3 +397,31 @@ def test_the_module_takes_the_same_words(project: Path, capsys: Capture) -> None
     direct = capsys.readouterr().out
     assert main(["classes", "list", "--project", "p"]) == Exit.OK
     assert capsys.readouterr().out == direct
+
+
+def test_versions_as_they_are_typed(project: Path, tmp_path: Path, capsys: Capture) -> None:
+    version = ["project", "version"]
+    assert main([*version, "create", "p", "as imported", "--note", "why"]) == Exit.OK
+    with Project.open(project) as opened:
+        before = opened.summary()
+    assert main(["classes", "merge", "--project", "p", "--source", "Disc", "--target", "disc"]) == 0
+    capsys.readouterr()
+    (listed,) = _json(capsys, *version, "list", "p")
+    assert (listed["name"], listed["note"], listed["state"]) == ("as imported", "why", 1)
+    assert listed["now"] == "The project has moved on by 1 change."
+    told = _json(capsys, *version, "diff", "p", "as imported")
+    assert isinstance(told, dict)
+    assert (told["classes_removed"], told["pictures_added"]) == (["Disc"], 0)
+    assert told["reclassed"] == told["per_class"]["Disc"][0] > 0
+    assert main([*version, "diff", "p", "1", "now"]) == Exit.OK
+    assert "classes gone: Disc" in capsys.readouterr().out
+    assert main([*version, "export", "p", "as imported", str(tmp_path / "then")]) == Exit.OK
+    written = json.loads((tmp_path / "then/train/_annotations.coco.json").read_text())
+    assert "Disc" in [each["name"] for each in written["categories"]]
+    assert main([*version, "restore", "p", "as imported"]) == Exit.OK
+    with Project.open(project) as opened:
+        assert opened.summary().classes == before.classes
+    assert main([*version, "export", "p", "1", str(tmp_path / "x"), "--format", "yol"]) == 2
+    assert "'yolo'" in capsys.readouterr().err
+    assert main([*version, "delete", "p", "as imported"]) == Exit.OK
+    assert main([*version, "restore", "p", "as imported"]) == Exit.WRONG

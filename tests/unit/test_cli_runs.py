@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from json_shapes import holds
 
 from cli.exits import Exit
 from cli.main import main
 from core.demo.shapes import make_shapes
 from core.evaluation import EvaluationOptions
+from core.evaluation.result import Confusion, EvaluationResult
 from core.training.config.options import DatasetInfo, TrainingConfig
 from core.training.run.events import (
     Epoch,
@@ -45,7 +48,7 @@ events.write(Started(run=run.name, pid=1, host="here", model="tiny", epochs=2, e
     steps_per_epoch=2, batch_size=8, grad_accum=1, effective_batch=8, image_size=128,
     classes=["a", "b"], device="cpu"))
 def stop(*_):
-    (run / "checkpoint_last.pth").write_bytes(b"weights")
+    (run / "checkpoint_last.pth").write_bytes(bytes([0x80, 2]))
     events.write(Stopped(epoch=1, step=2, reason="asked to stop"))
     sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
@@ -60,7 +63,7 @@ events.write(Finished(epoch=2, step=4, best_epoch=1, best_map50_95=0.25, best_ma
 """
 
 
-def started(epoch: int = 0, step: int = 0, **more: object) -> Started:
+def started(epoch: int = 0, step: int = 0, **more: Any) -> Started:
     return Started(
         run="r",
         pid=1,
@@ -287,6 +290,14 @@ def test_training_is_followed_to_its_end(
     assert "Finished after 2 epochs in 1m 05s" in out
     config = Run(workspace / "runs" / "mine").config()
     assert (config.model, config.epochs, config.lr) == ("tiny", 2, 1e-3)
+    # For a program the same are events, a line each, and nothing is between them.
+    assert main([*words, "--output-dir", "runs/other", "--json"]) == Exit.OK
+    told = holds("train", capsys.readouterr().out)
+    assert [event["type"] for event in told if event["type"] != "progress"] == [
+        *("run", "started", "step", "step", "validation", "finished", "ended"),
+    ]
+    assert (told[-1]["state"], told[-1]["exit_code"]) == ("finished", 0)
+    assert told[-1]["best"]["map50"] == 0.5
     # The folder is taken now.
     assert main([*words, "--output-dir", "runs/mine"]) == Exit.WRONG
     assert "already holds a run" in capsys.readouterr().err
@@ -376,7 +387,7 @@ def test_the_guides_fine_tuning_makes_a_new_run(
 ) -> None:
     previous = make_run(workspace, "previous_run", started(), *epoch(1, 0.2), finished(0.2))
     checkpoint = previous.path / "checkpoint_epoch_25.pth"
-    checkpoint.touch()
+    checkpoint.write_bytes(b"\x80\x02")  # how files of old torch begin
     words = (
         f"train --project data/projects/{project}"
         " --resume runs/previous_run/checkpoint_epoch_25.pth"
@@ -399,7 +410,7 @@ def test_a_dry_resume_shows_the_runs_own_settings(
 ) -> None:
     stopped = Stopped(epoch=1, step=12, reason="you")
     run = make_run(workspace, "r", started(), *epoch(1, 0.2), stopped)
-    (run.path / "checkpoint_last.pth").touch()
+    (run.path / "checkpoint_last.pth").write_bytes(b"\x80\x02")
     run.save_config(run.config().with_changes(project=workspace / "data/projects" / project))
     before = (run.path / "training_config.json").read_bytes()
     assert main(["train", "--resume", "r", "--epochs", "9", "--dry-run"]) == Exit.OK
@@ -439,12 +450,22 @@ def test_dry_run_writes_nothing(workspace: Path, project: str, capsys: Capture) 
 
 
 @pytest.mark.parametrize(
+    "words", [["disc,square"], ["disc", "square"], ["disc,", "square"], ["disc|square"]]
+)
+def test_classes_to_train_on_are_given_as_one_text_or_a_word_each(
+    words: list[str], workspace: Path, project: str, stand_in: Path, capsys: Capture
+) -> None:
+    assert main(["train", "--filter-classes", *words, "--project", "cats", "--dry-run"]) == Exit.OK
+    assert "disc, square" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         ([], "--project"),
         (["--project", "cats", "--epochs", "many"], "epochs: must be a whole number"),
         (["--project", "cats", "--model", "bse"], "Did you mean 'base'"),
-        (["--project", "cats", "--batch-sze", "4"], "did you mean '--batch-size' or"),
+        (["--project", "cats", "--batch-sze", "4"], "did you mean '--batch-size'"),
         (["--project", "cats", "--split-policy", "randm"], "did you mean 'random'?"),
         (["--project", "cats", "--splits", "50/20/10"], "splits: the shares add up to 80"),
         (["--project", "cats", "--classes", "disc"], "--filter-classes"),
@@ -511,13 +532,30 @@ def test_the_demo_goes_the_whole_way_twice(
     assert runs == [f"{workspace}/demo/runs/{name}-tiny-1" for name in ("shapes", "shapes-2")]
 
 
+_NOTHING_FOUND = EvaluationResult(
+    checkpoint="best.pth", model="tiny", resolution=128, dataset="d", split="test", images=1,
+    annotations=1, predictions=0, classes=["disc"], max_detections=500, map50_95=0, map50=0,
+    map75=0, ar=None, coco100={}, confidence=0.3, precision=0, recall=0, f1=0, per_class=[],
+    sizes=[], confusion=Confusion(labels=[], matrix=[]), worst=[], device="cpu", seconds=1.0,
+    images_per_s=1.0, finished_at=1.0,
+)  # fmt: skip
+
+
 def test_the_demos_commands_are_good_commands(
-    workspace: Path, stand_in: Path, evaluated: list[EvaluationOptions], capsys: Capture
+    workspace: Path,
+    stand_in: Path,
+    evaluated: list[EvaluationOptions],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
 ) -> None:
     """Whoever types what the demo shows gets the same project."""
-    assert main(["demo", "--no-tui"]) == Exit.OK
-    out = capsys.readouterr().out
-    shown = [line.split()[2:] for line in out.splitlines() if line.startswith("  $ batman --work")]
+    monkeypatch.setattr("cli.app.demo.EvaluationResult.load", lambda folder: _NOTHING_FOUND)
+    assert main(["demo", "--json"]) == Exit.OK
+    told = capsys.readouterr()
+    assert [event["type"] for event in holds("demo", told.out)[-2:]] == ["ended", "evaluation"]
+    shown = [
+        line.split()[2:] for line in told.err.splitlines() if line.startswith("  $ batman --work")
+    ]
     for words in shown:
         if words[2] in ("import", "classes") and "undo" not in words:
             again = [word if word != "shapes" else "again" for word in words]

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked import begin
 
 from cli.output import say_error
 from cli.progress import Stages
@@ -29,22 +30,10 @@ _CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 def on_terminal(*words: str, cwd: Path, columns: int = 120, **more: str) -> tuple[int, str]:
     """Run `batman` on a pseudo-terminal and return its exit code and all it wrote."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", *words],
-        cwd=cwd,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "TERM": "xterm-256color",
-            "COLUMNS": str(columns),
-            "LINES": "40",
-            **more,
-        },
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
+    env = {
+        **os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "40", **more,
+    }  # fmt: skip
+    child = begin(words, env, theirs, theirs, stdin=theirs, cwd=cwd)
     os.close(theirs)
     written = b""
     while True:
@@ -56,7 +45,7 @@ def on_terminal(*words: str, cwd: Path, columns: int = 120, **more: str) -> tupl
             break
         written += part
     os.close(ours)
-    return process.wait(timeout=60), written.decode()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), written.decode()
 
 
 def plain(text: str) -> str:

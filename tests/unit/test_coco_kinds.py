@@ -13,7 +13,7 @@ from import_data import boxes, coco, put, put_coco
 from core.common.errors import ImportFailed
 from core.data.importers import import_coco
 from core.data.importers.balance.words import rows
-from core.data.importers.id_map import IdMap, Seen
+from core.data.importers.coco.id_map import IdMap, Seen
 from core.data.store import Project
 from core.evaluation.ground_truth import read_truth
 

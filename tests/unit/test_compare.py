@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,17 +15,16 @@ from cli.exits import Exit
 from cli.main import main
 from core.common.errors import ConfigError
 from core.plots.compare import (
-    METRICS,
     Overlay,
     by_epoch,
     class_rows,
     differences,
     leaders,
     letter,
-    metric_named,
     next_metric,
     outcomes,
 )
+from core.plots.compared_metrics import METRICS, metric_named
 from core.plots.run_charts import Options
 from core.training.config.options import DatasetInfo, TrainingConfig
 from core.training.live.follow import RunFollower, RunSnapshot
@@ -45,7 +45,7 @@ BEGAN = 1_000_000.0
 
 
 def run_folder(
-    root: Path, name: str, scores: list[dict[str, float]], *, losses: float = 1.0, **changes: object
+    root: Path, name: str, scores: list[dict[str, float]], *, losses: float = 1.0, **changes: Any
 ) -> Path:
     """A run with an epoch of three steps for each of `scores`, AP by class."""
     path = root / "runs" / name
@@ -171,7 +171,8 @@ def test_values_by_epoch(runs: list[RunSnapshot]) -> None:
 
 def test_curves_of_several_runs_in_one_chart(runs: list[RunSnapshot]) -> None:
     overlay = Overlay()
-    for x_axis, ends in (("step", (6, 9)), ("epoch", (2, 3)), ("time", (6, 9))):
+    axes: list[tuple[Any, Any]] = [("step", (6, 9)), ("epoch", (2, 3)), ("time", (6, 9))]
+    for x_axis, ends in axes:
         chart = overlay.chart(runs, METRICS["map50_95"], Options(x_axis=x_axis))
         assert [curve.name for curve in chart.curves] == ["A", "B"], "the new run has none"
         assert tuple(float(curve.x[-1]) for curve in chart.curves) == ends

@@ -12,6 +12,7 @@ from core.common.errors import ImportFailed
 from core.data.importers.formats.tools.cvat import read_cvat
 from core.data.importers.import_named import import_named
 from core.data.importers.report import Watch
+from core.data.labels.tracks.view import list_tracks, track_boxes
 from core.data.store import Project
 
 LABELS = (
@@ -97,7 +98,12 @@ def test_images_with_shapes_of_every_kind(project: Project, tmp_path: Path) -> N
     ]
     report = import_named(project, source, "cvat")
     assert (report.images, report.splits) == (2, {"train": 1, "valid": 1})
-    assert report.counts() == {"shape taken as a box": 5, "no box": 2, "missing image": 1}
+    assert report.counts() == {
+        "shape taken as a box": 5,
+        "no box": 2,
+        "missing image": 1,
+        "same picture in two splits": 1,
+    }
     shapes = project.db.execute("SELECT segmentation FROM annotations").fetchall()
     assert [text for (text,) in shapes if text] == [
         "[[45.0,15.0,45.0,35.0,35.0,35.0,35.0,15.0]]",
@@ -135,6 +141,26 @@ def test_tracks_between_key_frames_and_outside(tmp_path: Path) -> None:
     assert data.problems.counts == {"no box": 1}, "the frame between two polygons is told"
     assert {picture.grp for picture in data.images} == {"t.mp4"}
     assert len(data.images) == 6
+
+
+def test_tracks_of_a_video_are_those_of_the_project(project: Project, tmp_path: Path) -> None:
+    drawn = box(16, 2).replace('keyframe="1"', 'keyframe="0"')
+    tracks = (
+        f'<track id="0" label="car">{box(10, 0)}{box(16, 20)}{box(16, 21)}</track>'
+        f'<track id="7" label="dog">{box(13, 1)}{drawn}</track>'
+    )
+    pictures = [f"images/frame_{n:06d}.PNG" for n in (10, 13, 16)]
+    import_named(project, put(tmp_path / "set", video(tracks, step=3), *pictures), "cvat")
+    car, dog = list_tracks(project, "t.mp4")
+    assert (car.class_name, car.labels, car.sources) == (
+        "car", 3, {"import": 2, "interpolation": 1},
+    )  # fmt: skip
+    assert (dog.class_name, dog.labels, dog.sources) == (
+        "dog", 2, {"import": 1, "interpolation": 1},
+    )  # fmt: skip
+    assert [box.key for box in track_boxes(project, car.id)] == [True, False, True]
+    project.undo()
+    assert list_tracks(project) == []
 
 
 def test_a_turned_track_turns_the_shorter_way(tmp_path: Path) -> None:

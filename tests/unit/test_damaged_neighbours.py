@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -109,8 +110,11 @@ def test_the_record_of_a_job(
     workspace: Workspace, capsys: Capture, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The list of jobs names it: its job stands there without its run."""
-    watched = SimpleNamespace(lines=lambda **_: [])
-    monkeypatch.setattr("cli.cluster.jobs.look", lambda _: (None, watched, QueueSnapshot()))
+    watch, watched = (
+        SimpleNamespace(cluster="vega"),
+        SimpleNamespace(lines=lambda **_: []),
+    )
+    monkeypatch.setattr("cli.cluster.jobs.look", lambda _: (watch, watched, QueueSnapshot()))
     assert main(["jobs", "list"]) == 0
     assert "job.json" not in said(capsys)
     replace(workspace.run_path("bad") / "job.json", put)
@@ -240,7 +244,7 @@ def test_the_newest_model_is_not_looked_for_behind_a_closed_door(
     os.utime(workspace.run_path("good") / "events.jsonl", (1, 1))
     real = os.stat
 
-    def stat(path: object, **how: object) -> os.stat_result:
+    def stat(path: Any, **how: Any) -> os.stat_result:
         if "/bad/best.pth" in os.fspath(path) if not isinstance(path, int) else False:
             raise PermissionError(13, "Permission denied", path)
         return real(path, **how)  # type: ignore[arg-type]

@@ -134,7 +134,7 @@ def test_a_model_file_may_stand_where_the_run_does(
         raise BatmanError("far enough")
 
     monkeypatch.setattr("cli.model.evaluate.evaluate_in_child", evaluated)
-    monkeypatch.setattr("core.training.launch.local.require_trainer", lambda: None)
+    monkeypatch.setattr("core.models.backend.require_model", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.onnx").touch()
     assert main(["evaluate", "model.onnx", "--split", "test"]) == Exit.WRONG

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+import test_orientation_everywhere as orientation
 
 from core.data.exporters.coco import categories_of
 from core.data.importers.coco.records import category
@@ -17,7 +18,7 @@ from core.evaluation.display import protocol, protocol_in_short
 from core.evaluation.ground_truth import Truth, read_truth
 from core.evaluation.result import SIZES, EvaluationResult
 from core.inference.records import RecordWriter
-from core.models import Prediction
+from core.models.detector import Detector, Floats, Pixels, Prediction
 
 IMAGES = [{"id": 1, "file_name": "a.png", "width": 200, "height": 200},
           {"id": 2, "file_name": "b.png", "width": 200, "height": 200}]  # fmt: skip
@@ -36,7 +37,7 @@ def truth(folder: Path, annotations: list[dict[str, Any]], **changes: Any) -> Tr
     return read_truth(folder.parent, "valid", ["boom", "hook"])
 
 
-def note(box: list[float], category: int = 1, image: int = 1, **more: Any) -> dict[str, Any]:
+def note(box: list[float], category: Any = 1, image: Any = 1, **more: Any) -> dict[str, Any]:
     return {"image_id": image, "category_id": category, "bbox": box, **more}
 
 
@@ -103,7 +104,6 @@ def test_objects_at_the_ends_of_a_size_are_counted_as_pycocotools_does(tmp_path:
 
 
 def test_crowds_count_neither_way_in_the_confusion_matrix(tmp_path: Path) -> None:
-    pytest.importorskip("supervision")
     from core.evaluation.coco import measure
     from core.evaluation.confusion import confusion
 
@@ -161,3 +161,87 @@ def test_the_protocol_is_named_and_both_values_where_they_differ(at_100: float, 
     assert short.startswith("mAP: up to 500 detections an image and class, as rfdetr; COCO's 100: ")
     assert short.endswith("0.2528" if at_100 < 0.26 else "the same")
     assert len(short) <= 78, "fits where a terminal is 80 wide"
+
+
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_a_model_is_measured_on_what_was_labelled(tmp_path: Path, tag: int) -> None:
+    """Also on pictures that are mirrored or on their head: their size does not tell."""
+    pytest.importorskip("rfdetr", reason="needs the train extra")
+    from core.evaluation.evaluate import predict_split
+
+    class White(Detector):
+        """Finds the white box, and draws the picture as it sees it."""
+
+        def forward(self, batch: Pixels) -> tuple[Floats, Floats]:
+            boxes, logits = (
+                np.zeros((len(batch), 1, 4), np.float32),
+                np.full((len(batch), 1, 2), -9.0),
+            )
+            for place, image in enumerate(batch):
+                rows, columns = np.where((image > 200).all(axis=2))
+                x0, y0, x1, y1 = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+                boxes[place, 0] = np.array([x0 + x1, y0 + y1, 2 * (x1 - x0), 2 * (y1 - y0)]) / 480
+                logits[place, 0, 0] = 4.0
+            return boxes, logits.astype(np.float32)
+
+    orientation.coco(tmp_path, tag, ".png", orientation.SIZE)
+    detector = White(
+        tmp_path / "m.pth", classes=["white"], model_size="none", resolution=240, num_select=1,
+        device="cpu", batch_size=2,
+    )  # fmt: skip
+    (found,) = predict_split(detector, read_truth(tmp_path, "valid", ["white"]))
+    assert found["bbox"] == pytest.approx(orientation.BOX, abs=1.0)
+
+
+def test_training_measures_what_rfdetr_does_and_says_what_was_right() -> None:
+    """The averages of rfdetr's own metric, and the matches that it finds in a second pass."""
+    coco_map = pytest.importorskip("rfdetr.training.coco_map")
+    import torch
+    from rfdetr.evaluation import matching
+
+    from core.training.worker.coco_validation import CocoMetric
+
+    draw = np.random.default_rng(3)
+    kwargs = {"class_metrics": True, "max_detection_thresholds": [1, 10, 500]}
+    ours, theirs = CocoMetric(**kwargs), coco_map.OnePassCocoMeanAveragePrecision(**kwargs)
+    theirs.iou_thresholds = np.linspace(0.5, 0.95, 10).tolist()
+    theirs.rec_thresholds = np.linspace(0.0, 1.0, 101).tolist()
+    empty = ours.compute()
+    assert float(empty["map"]) == -1.0
+    assert ours.matches == {}
+    ours.reset()
+    second = matching.init_matching_accumulator()
+    for image in range(24):
+        there = draw.integers(0, 6) if image else 0  # the first has nothing in it
+        corners = draw.uniform(0, 300, (there, 2))
+        boxes = np.concatenate([corners, corners + draw.uniform(30, 150, (there, 2))], axis=1)
+        near = draw.integers(0, there, 40) if there else np.zeros(0, int)
+        found = {
+            "boxes": torch.tensor(boxes[near] + draw.normal(0, 3, (len(near), 4))).float(),
+            "scores": torch.tensor(draw.random(len(near))).float(),
+            # 9 is a class that there is no object of.
+            "labels": torch.tensor(draw.choice([0, 3, 4, 9], len(near)), dtype=torch.int64),
+        }
+        target = {
+            "boxes": torch.tensor(boxes).float(),
+            "labels": torch.tensor(draw.choice([0, 3, 4], there), dtype=torch.int64),
+        }
+        matching.merge_matching_data(
+            second, matching.build_matching_data([found], [target], 0.5, "bbox")
+        )
+        target["iscrowd"] = torch.tensor(draw.random(there) < 0.2).long()
+        for metric in (ours, theirs):
+            metric.update([found], [target])
+    one, other = ours.compute(), theirs.compute()
+    assert one.keys() == other.keys()
+    for name, value in other.items():
+        assert torch.allclose(one[name], value, rtol=0, atol=1e-6), name
+    # Without its crowds, what is right is the same as rfdetr's second pass says.
+    ours.groundtruth_crowds = [torch.zeros_like(crowd) for crowd in ours.groundtruth_crowds]
+    ours._computed = None
+    ours.compute()
+    for number, of in ours.matches.items():
+        assert of.objects == second[number]["total_gt"]
+        order, again = np.argsort(-of.scores), np.argsort(-np.asarray(second[number]["scores"]))
+        assert of.scores[order] == pytest.approx(np.asarray(second[number]["scores"])[again])
+        assert of.right[order].tolist() == np.asarray(second[number]["matches"])[again].tolist()

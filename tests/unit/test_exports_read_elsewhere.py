@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from import_data import coco, png, put, put_yolo
+from import_data import coco, png, put, put_yolo, taken
 
 from core.data.exporters import export_coco, export_voc, export_yolo
+from core.data.exporters.tools.createml import export_createml
+from core.data.exporters.tools.labelme import export_labelme
 from core.data.importers import import_coco, import_yolo
 from core.data.store import Project
 from core.evaluation.evaluate import count_sizes
@@ -35,7 +37,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ],
             annotations=[
                 {"id": 1, "image_id": 1, "category_id": 3, "bbox": [1.5, 2.25, 20, 10],
-                 "area": 111},
+                 "area": 111, "batman": {"source": "model", "model": "m", "score": 0.7}},
                 {"id": 2, "image_id": 1, "category_id": 9, "bbox": [10, 10, 40, 20],
                  "segmentation": triangles},
                 {"id": 3, "image_id": 1, "category_id": 3, "bbox": [0, 0, 64, 48], "iscrowd": 1,
@@ -47,12 +49,18 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
             put(folder / "set" / split / f"{split} {name}")
         for image in value["images"]:
             image["file_name"] = f"{split} {image['file_name']}"
+            image["batman"] = {"review": "done", "group": "a video"}
         put(folder / "set" / split / "_annotations.coco.json", json.dumps(value))
     with Project.create(folder / "p") as project:
         assert import_coco(project, folder / "set").counts() == {}
         export_coco(project, folder / "coco")
+        written = json.loads((folder / "coco/valid/_annotations.coco.json").read_text())
+        assert {record["batman"]["review"] for record in written["images"]} == {"done"}
+        assert "batman" in written["annotations"][0]
         export_yolo(project, folder / "yolo")
         export_voc(project, folder / "voc")
+        export_createml(project, folder / "createml")
+        export_labelme(project, folder / "labelme")
     return folder
 
 
@@ -98,6 +106,23 @@ def test_supervision_reads_yolo_and_voc_without_the_crowd(out: Path) -> None:
     }  # fmt: skip
 
 
+def test_supervision_reads_createml_and_labelme_as_we_do(out: Path, tmp_path: Path) -> None:
+    """A second reader of the tools' files: supervision's, and ours of the same ones."""
+    sv = pytest.importorskip("supervision")
+    for split in ("train", "valid"):
+        folder = out / "createml" / "images" / split
+        file = next(folder.glob("*.json"))
+        read = seen(sv.DetectionDataset.from_createml(str(folder), str(file)))
+        assert read == {f"{split} a.png": [BOX, PARTS], f"{split} b.png": []}
+        folder = out / "labelme" / "images" / split
+        assert seen(sv.DetectionDataset.from_labelme(str(folder), str(folder))) == read
+        for kind in ("createml", "labelme"):
+            ours = taken(out / kind / "images" / split, tmp_path / f"{kind} {split}")
+            assert [(name, [x, y, x + w, y + h]) for _, _, name, x, y, w, h in ours] == sorted(
+                read[f"{split} a.png"]
+            )
+
+
 def test_rfdetr_reads_what_it_trains_on_and_the_crowd_for_its_validation(out: Path) -> None:
     datasets = pytest.importorskip("rfdetr.datasets.coco")
     folder = out / "coco" / "valid"
@@ -122,7 +147,7 @@ def test_polygons_of_yolo_decide_the_size_in_an_evaluation(tmp_path: Path) -> No
            "valid/labels/b.txt": "0 0.3 0.3 0.4 0.4\n"},
     )  # fmt: skip
     for split, name in (("train", "a.png"), ("valid", "b.png")):
-        put(folder / split / "images" / name, png(100, 100))
+        put(folder / split / "images" / name, png(100, 100) + name.encode())
     with Project.create(tmp_path / "p") as project:
         assert import_yolo(project, folder).counts() == {}
         export_coco(project, tmp_path / "out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_a_project_without_images_is_something_to_put_right() -> None:
         ({"epochs": "1x"}, ""),
     ],
 )
-def test_steps(typed: dict[str, str], steps: str) -> None:
+def test_steps(typed: dict[str, Any], steps: str) -> None:
     assert lines(**typed)["Steps"] == Line(steps)
 
 

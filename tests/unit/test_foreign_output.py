@@ -16,9 +16,9 @@ from test_start_run import workspace as workspace
 from cli.main import main
 from core.common.errors import RunError
 from core.common.workspace import Workspace
+from core.training.launch.foreign_output import refuse_foreign
 from core.training.launch.prepare_run import ready_run
 from core.training.run import checkpoints
-from core.training.run.foreign_output import refuse_foreign
 
 RFDETR_SETTINGS = {"train_config": {}, "model_config": {}, "class_names": ["a"], "num_classes": 1}
 
@@ -139,6 +139,20 @@ def test_what_is_nobodys_output_is_refused_before_the_start(
     words = ["train", "--project", "cells", "--resume", str(folder / name), "--dry-run"]
     assert main(["--workspace", str(workspace.root), *words]) == 2
     assert what in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_wrong_file_in_a_run_of_ours_is_refused_by_the_dry_run_too(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace.root)
+    run = ready_run(workspace, chosen(workspace))
+    settings = run.path / "training_config.json"
+    with pytest.raises(RunError, match="cannot be read as a checkpoint"):
+        ready_run(workspace, chosen(workspace, resume=settings))
+    words = ["train", "--project", "cells", "--resume", str(settings), "--dry-run"]
+    assert main(["--workspace", str(workspace.root), *words]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "'training_config.json' cannot be read as a checkpoint" in told
 
 
 def test_one_among_the_runs_is_known_by_its_name(workspace: Workspace) -> None:

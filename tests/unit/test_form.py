@@ -163,3 +163,16 @@ def test_beside_an_image_size_stands_what_the_model_makes_of_it() -> None:
     assert size_choices("base", "616") == "multiples of 56"
     assert size_choices("nano", "1") == "trains at 64: multiples of 32"
     assert size_choices("nano", "large") == size_choices("nonesuch", "640") == ""
+
+
+@pytest.mark.parametrize("model", ["base", "tiny", "nano", "large"])
+@pytest.mark.parametrize("gpus", [[], [A100]])
+def test_typing_the_suggested_batch_again_changes_nothing(model: str, gpus: list[Gpu]) -> None:
+    form = Form(Path("p"), gpus)
+    form.type("model", model)
+    before = form.read()
+    form.type("batch_size", "")
+    form.type("batch_size", before.texts["batch_size"])
+    after = form.read()
+    assert after.effective_batch == before.effective_batch
+    assert after.texts["grad_accum"] == before.texts["grad_accum"]

@@ -158,7 +158,7 @@ def test_a_tracks_number_is_no_part_of_a_box(tmp_path: Path) -> None:
     put(tmp_path / "data.yaml", "train: images\nnames: [car]\n")
     data = read_yolo(tmp_path, Watch())
     assert data.columns()[2].tolist() == [[24, 12, 16, 24]] * 2
-    assert data.problems.counts == {}
+    assert data.problems.counts == {"more than a box": 1}
     assert not data.segmentation
 
 

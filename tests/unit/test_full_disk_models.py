@@ -19,7 +19,6 @@ import pytest
 from mounts import fill, small_disk
 from PIL import Image
 
-import core.models
 from core.common.errors import DiskFull, RunError
 from core.common.full_disk import naming_full_disk
 from core.common.temporary import folder_beside
@@ -27,6 +26,7 @@ from core.evaluation import EvaluationOptions
 from core.evaluation import __main__ as evaluation_child
 from core.inference import InferenceOptions, infer
 from core.inference.records import RecordWriter
+from core.models.backend import Opened
 from core.models.detector import Detector
 from core.processes.job import raised_failure, serve_job, told_failure
 
@@ -55,7 +55,7 @@ def detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OneBox:
         device="cpu", batch_size=4,
     )  # fmt: skip
     found.path.touch()
-    monkeypatch.setattr(core.models, "load_detector", lambda *_, **__: found)
+    monkeypatch.setattr("core.models.backend.open_model", lambda *_, **__: Opened(found, []))
     return found
 
 

@@ -46,10 +46,11 @@ def draw_coco(folder: Path, random: Random) -> list[Note]:
     found: list[Note] = []
     first = random.choice((0, 1, 10**7))
     for split in random.sample(SPLITS, random.randint(1, 3)):
-        images, notes = [], []
+        images: list[Any] = []
+        notes: list[Any] = []
         for place in range(random.randint(1, 3)):
             name, (width, height) = f"{stems.pop()}.png", random.choice(SIZES)
-            put(folder / split / name, png(width, height))
+            put(folder / split / name, png(width, height) + f"{split} {name}".encode())
             images.append(
                 {"id": key(first + place), "file_name": name, "width": width, "height": height}
             )

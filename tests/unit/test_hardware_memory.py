@@ -144,7 +144,8 @@ def test_what_is_recommended_fits() -> None:
 
 def test_saving_memory_allows_more() -> None:
     base = recommend(TrainingConfig(), memory_gib=23.6).batch_size
-    for saving in ({"multi_scale": False}, {"gradient_checkpointing": True}):
+    savings: list[dict[str, Any]] = [{"multi_scale": False}, {"gradient_checkpointing": True}]
+    for saving in savings:
         assert recommend(TrainingConfig(**saving), memory_gib=23.6).batch_size > base
     assert recommend(TrainingConfig(precision="fp32"), memory_gib=23.6).batch_size < base
 

@@ -506,7 +506,8 @@ def test_twins_are_those_of_every_pair_compared(project: Project, maker: Maker) 
                 jitter = tuple(value + chance.uniform(-1.2, 1.2) for value in base)
                 name = chance.choice(["cell", "cell", "platelet"])
                 boxes.append((maker.box(image, jitter, name), image, jitter, name))  # type: ignore[arg-type]
-    same, other = set(), set()
+    same: set[Any] = set()
+    other: set[Any] = set()
     for at, (one, image, box, name) in enumerate(boxes):
         for two, image2, box2, name2 in boxes[at + 1 :]:
             if image == image2 and iou(box, box2) > TWIN_IOU:

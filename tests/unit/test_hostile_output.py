@@ -8,11 +8,10 @@ import json
 import os
 import pty
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked import begin
 
 from core.common.invisible_characters import unseen
 from core.data.store import Project
@@ -82,31 +81,23 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def printed(root: Path, words: list[str], terminal: bool) -> str:
-    """Run `batman` as a process and return all that it prints, errors too."""
+    """Run `batman` in a process of its own and return all that it prints, errors too."""
     project = str(root / "data" / "projects" / EVIL)
     argv = [word.replace("{project}", project) for word in words]
     env = {**os.environ, "BATMAN_CONFIG_DIR": str(root / "config"), "COLUMNS": "200"}
-    command = [sys.executable, "-m", "cli.main", "--workspace", str(root), *argv]
-    if not terminal:
-        done = subprocess.run(
-            command, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60
-        )
-        return (done.stdout + done.stderr).decode()
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        command, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
-    ) as child:
-        os.close(theirs)
-        got = b""
-        while True:
-            try:
-                more = os.read(ours, 65536)
-            except OSError:  # The other end is closed: how Linux says it.
-                break
-            if not more:
-                break
-            got += more
-        child.wait(60)
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    child = begin(["--workspace", str(root), *argv], env, theirs, theirs)
+    os.close(theirs)
+    got = b""
+    while True:
+        try:
+            more = os.read(ours, 65536)
+        except OSError:  # The other end is closed: how Linux says it of a terminal.
+            break
+        if not more:
+            break
+        got += more
+    os.waitpid(child, 0)
     os.close(ours)
     return got.decode()
 

@@ -18,7 +18,7 @@ from core.data.health import before_training, check, one_line
 from core.data.health.report import finding_images
 from core.data.images.class_colours import class_colour
 from core.data.images.exif_orientation import turned
-from core.data.images.filter import find_images, parse_filter, unfinished
+from core.data.images.filter import filter_problems, find_images, parse_filter, unfinished
 from core.data.images.rows import Box, delete_images, image_boxes, image_lines
 from core.data.images.thumbnails import (
     Crop,
@@ -103,6 +103,9 @@ def project(tmp_path: Path) -> Iterator[Project]:
         ("split:elsewhere", []),
         ("import:2", [9, 10, 11, 12]),
         ("import:two", []),
+        ("video:video", [1, 2, 3, 4]),
+        ("video:video split:none", [2]),
+        ("video:vid", []),
         ("is:unlabelled", [1, 5, 7, 11]),
         ("is:unlabelled import:1 0", [1, 5, 7]),
         ("is:unlabeled", [1, 5, 7, 11]),
@@ -173,6 +176,42 @@ def test_a_class_with_quotes_is_found_as_a_choice_of_the_screen(project: Project
 )
 def test_keys_without_a_value_are_found(text: str, key: str | None) -> None:
     assert unfinished(text) == key
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "way"),
+    [
+        ("clas:crane", "There is no 'clas:' in a filter.", "Did you mean 'class'?"),
+        (
+            "cam:3.jpg",
+            "There is no 'cam:' in a filter.",
+            "a name that holds it: name:cam:3.jpg",
+        ),
+        ("class:cranne", "The project has no class 'cranne'.", "Did you mean 'crane'?"),
+        ("split:vaild", "There is no split 'vaild'.", "Did you mean 'valid'?"),
+        ("import:9", "The project has no import '9'.", "It has 1"),
+        ("is:unlabled", "'is:unlabled' says nothing of an image.", "'unlabelled'"),
+        ("source:modle", "No label comes from 'modle'.", "Did you mean 'model'?"),
+        ("score:high", "'high' is no score.", "score:<0.6"),
+        ("finding:leakge", "The check found no 'leakge'.", "Did you mean 'leakage'?"),
+    ],
+)
+def test_what_a_filter_cannot_mean_is_said(
+    project: Project, text: str, message: str, way: str
+) -> None:
+    ((said, hint),) = filter_problems(project, text, ("leakage", "class-scarce"))
+    assert said == message
+    assert way in hint
+
+
+def test_terms_that_can_be_meant_have_no_problem(project: Project) -> None:
+    good = (
+        "class:CRA split:v import:1 is:un source:m score:>=0.3 finding:leakage model:any "
+        "12:30.jpg name:cam:3 class: C:9"
+    )
+    assert list(filter_problems(project, good, ("leakage",))) == []
+    assert list(filter_problems(project, "finding:anything")) == []
+    assert parse_filter("name:cam:3 frame").words == ("cam:3", "frame")
 
 
 def test_orders(project: Project) -> None:
@@ -373,6 +412,28 @@ def test_a_crop_shows_the_box(tmp_path: Path, kind: str) -> None:
     tall = crop(Crop(file, (80, 60), (20, 10, 5, 20)), (20, 20), margin=0)
     assert tall.size == (5, 20)
     assert near(tall.getpixel((2, 10)), RED)
+
+
+@pytest.mark.parametrize("side", [20, 160])
+def test_a_crop_has_its_box_drawn_around_what_it_is_on(tmp_path: Path, side: int) -> None:
+    image = Image.new("RGB", (800, 600), GREEN)
+    image.paste(RED, (200, 100, 400, 300))
+    file = tmp_path / "a.png"
+    image.save(file)
+    blue = (0, 0, 255)
+    shown = crop(Crop(file, (800, 600), (200, 100, 200, 200), blue), (side, side))
+    middle = side // 2
+    row = [shown.getpixel((x, middle)) for x in range(side)]
+    # A quarter of the box at each side: the box begins at a sixth.
+    edge = round(side / 6)
+    assert blue in row[max(0, edge - 5) : edge + 1]
+    assert blue in row[side - edge - 1 : side - edge + 5]
+    assert near(row[0], GREEN), "what is outside of the box is seen"
+    assert all(near(pixel, RED) for pixel in row[edge + 2 : side - edge - 2]), "nothing is hidden"
+    # A box that the picture ends at: its sides are drawn at the edge.
+    whole = crop(Crop(file, (800, 600), (0, 0, 800, 600), blue), (side, side))
+    for at in ((0, whole.height // 2), (whole.width - 1, whole.height // 2), (middle, 0)):
+        assert near(whole.getpixel(at), blue)
 
 
 def test_what_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:

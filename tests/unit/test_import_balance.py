@@ -113,7 +113,7 @@ def test_a_set_that_is_well_is_told_in_one_sentence(project: Project, tmp_path: 
     assert all_well(report.balance)
     assert in_short(report.balance) == (
         "All that lay there came in: 6 pictures (2 without an object), 5 label files (1 empty),"
-        " 4 objects; 2 other files: 1 .md, 1 .txt."
+        " 4 objects; 2 other files: README.md, labels/notes.txt."
     )
     assert warnings(report.balance) == []
 
@@ -154,6 +154,19 @@ def test_a_licence_beside_a_file_of_coco_is_no_label_file(project: Project, tmp_
     report = import_coco(project, source)
     assert part(report, "labels") == (0, 0, {})
     assert report.balance["other"] == {"without ending": 1}
+    assert in_short(report.balance).endswith("1 other file: LICENSE.")
+
+
+def test_of_many_other_files_some_are_named(project: Project, tmp_path: Path) -> None:
+    source = coco_set(tmp_path / "set", many(6))
+    for number in range(5):
+        put(source / f"logs/{number}.log", "x")
+    for name in ("a.cfg", "b.cfg", "LICENSE"):
+        put(source / name, "x")
+    report = import_coco(project, source)
+    assert rows(report.balance)[-1].rest == "5 .log (logs/0.log, …), 2 .cfg (a.cfg, …), LICENSE"
+    kept = {key: value for key, value in report.balance.items() if key != "other_names"}
+    assert rows(kept)[-1].rest == "5 .log, 2 .cfg, 1 without ending", "an import of before"
 
 
 def test_objects_that_do_not_come_in_are_counted_by_reason(

@@ -20,7 +20,9 @@ from core.data import classes
 from core.data.importers import import_coco
 from core.data.store import Project
 
-KILLS = 110
+# At any moment; more of them, up to so many, until each kind of moment was met often enough.
+KILLS = 18
+MOST_KILLS = 300
 IMAGES = 60
 
 
@@ -46,13 +48,25 @@ def seen(project: Project) -> tuple[Any, ...]:
     )
 
 
-def killed(act: Callable[[Callable[[], None]], None], steps: int, delay: float) -> None:
-    """Run `act` in a child and kill it `delay` seconds after it has called back `steps` times."""
+def killed(act: Callable[..., None], steps: int, delay: float | None) -> None:
+    """Run `act` in a child and kill it `delay` seconds after it has called back `steps` times.
+
+    Without a delay the child waits for its end in that very call.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        called = 0
+
+        def step() -> None:
+            nonlocal called
+            called += 1
+            os.write(writer, b".")
+            if delay is None and called == steps:
+                signal.pause()
+
         try:
-            act(lambda: os.write(writer, b".") and None)
+            act(step)
             signal.pause()
         finally:
             os._exit(1)
@@ -60,7 +74,7 @@ def killed(act: Callable[[Callable[[], None]], None], steps: int, delay: float) 
     while steps > 0:
         steps -= len(os.read(reader, steps))
     # The moment of the kill is the random thing under test, not something to wait for.
-    end = time.perf_counter() + delay
+    end = time.perf_counter() + (delay or 0)
     while time.perf_counter() < end:
         pass
     os.kill(child, signal.SIGKILL)
@@ -87,13 +101,24 @@ def test_kill_9_while_importing(tmp_path: Path, files: Any) -> None:
     with Project.open(fresh(-1)) as whole:
         before = seen(whole)
         ticks: list[float] = []
-        import_coco(whole, source, progress=lambda _: ticks.append(time.perf_counter()))
+        written: list[bool] = []
+
+        def tick(_: object) -> None:
+            written.append(journal_of(whole.path))
+            ticks.append(time.perf_counter())
+
+        import_coco(whole, source, progress=tick)
         pause = max(b - a for a, b in pairwise([*ticks, time.perf_counter()]))
         after = seen(whole)
+    assert written == sorted(written), "from one step on, all are inside the transaction"
+    assert sum(written) > 2
 
     outcomes: Counter[str] = Counter()
     path = fresh(0)
-    for number in range(1, KILLS // 2 + 1):
+    rare = {"before": 5, "after": 5, "rolled back": 5, "files": 3}
+    for number in range(1, MOST_KILLS + 1):
+        if number > len(ticks) + KILLS and all(outcomes[kind] > rare[kind] for kind in rare):
+            break
         if outcomes["moved"]:
             # A whole move took the sources: everything from the start.
             outcomes["moved"] = 0
@@ -104,13 +129,22 @@ def test_kill_9_while_importing(tmp_path: Path, files: Any) -> None:
                 import_coco(mine, source, files=files, progress=lambda _: step())
             step()
 
-        # On the way, around the commit that follows the last tick, and just after the end.
-        steps = rng.choice([rng.randint(0, len(ticks) - 1), len(ticks), len(ticks), len(ticks) + 1])
-        killed(act, steps, rng.uniform(0, pause))
+        if number <= len(ticks):
+            # At each step, exactly.
+            steps, delay = number, None
+        else:
+            # On the way, around the commit that follows the last tick, and just after the end.
+            on_the_way = rng.randint(0, len(ticks) - 1)
+            steps = (on_the_way, len(ticks), len(ticks) + 1)[number % 3]
+            delay = rng.uniform(0, pause)
+        killed(act, steps, delay)
         journal = journal_of(path)
+        if delay is None:
+            assert journal == written[steps - 1]
         with Project.open(path) as left:
             state = seen(left)
             assert state in (before, after)
+            assert state == before or delay is not None, "no step is behind the commit"
             check(left)
             outcomes["after" if state == after else "before"] += 1
             outcomes["rolled back"] += journal
@@ -150,7 +184,9 @@ def test_kill_9_while_merging_what_was_imported(tmp_path: Path) -> None:
                 classes.merge(mine, ["hook", "boom"], "both")
                 mine.undo()
 
-    for _ in range(KILLS // 2):
+    for number in range(MOST_KILLS):
+        if number >= KILLS and rolled_back > 5 and len(states) == 2:
+            break
         killed(act, 1, rng.uniform(0, 0.06))
         rolled_back += journal_of(path)
         with Project.open(path) as left:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,7 +159,11 @@ def test_coco_masks_without_boxes(project: Project, tmp_path: Path, compressed: 
         counts = mask["counts"].decode() if compressed else runs
         shapes.append({"counts": counts, "size": [48, 64]})
     expected = [box for box in expected if box[2]]
-    broken = ({"counts": "P", "size": [48, 64]}, {"counts": [1, 9], "size": [2, 2]}, {"counts": []})
+    broken: tuple[Any, ...] = (
+        {"counts": "P", "size": [48, 64]},
+        {"counts": [1, 9], "size": [2, 2]},
+        {"counts": []},
+    )
     annotations = [
         {"id": number, "image_id": 1, "category_id": 1, "segmentation": shape}
         for number, shape in enumerate([*shapes, *broken], 1)
@@ -276,9 +281,8 @@ def test_yolo_boxes_are_of_the_upright_picture(project: Project, tmp_path: Path)
     for split, name in (("train", "turned"), ("val", "straight")):
         folder = source / "images" / split
         folder.mkdir(parents=True)
-        Image.effect_noise((64, 48), 99).convert("RGB").save(
-            folder / f"{name}.jpg", **({"exif": exif} if name == "turned" else {})
-        )
+        more: dict[str, Any] = {"exif": exif} if name == "turned" else {}
+        Image.effect_noise((64, 48), 99).convert("RGB").save(folder / f"{name}.jpg", **more)
         put(source / "labels" / split / f"{name}.txt", "0 .5 .25 .5 .5\n")
     put(source / "data.yaml", "train: images/train\nval: images/val\nnames: [cat]\n")
     import_yolo(project, source)

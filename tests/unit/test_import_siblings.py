@@ -91,7 +91,7 @@ OTHERS: list[tuple[str, list[str], str]] = [
     ("DOTA", [DOTA] * 2, "they are DOTA's"),
     ("pixels", ["0 20 20 9 9\n"] * 3, "are pixels"),
     ("most of another list", [BOX] * 2 + ["3 .5 .5 .5 .5\n"] * 4, "Only 2 of 6 objects"),
-    ("counted from 1", ["1 .5 .5 .5 .5\n"] * 4, "4 unknown category"),
+    ("of another list", ["3 .5 .5 .5 .5\n"] * 4, "4 unknown category"),
 ]
 
 
@@ -106,7 +106,7 @@ def test_a_few_boxes_that_are_another_formats_stop(
     assert message in stopped.value.message
     assert project.summary().images == 0
     if "category" in message:
-        assert "there is no class 1" in stopped.value.advice
+        assert "there is no class 3" in stopped.value.advice
         assert "count from 1" in stopped.value.advice
 
 

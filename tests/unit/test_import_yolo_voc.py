@@ -111,7 +111,7 @@ def test_a_polygon_gives_its_box_and_is_kept(project: Project, tmp_path: Path) -
 LINES: list[tuple[str, str | bytes, dict[str, int], int]] = [
     ("empty", "", {}, 0),
     ("blank lines and a byte order mark", "\ufeff0 .5 .5 .1 .1\n\n  \n", {}, 1),
-    ("confidence", "0 .5 .5 .1 .1 0.93", {}, 1),
+    ("confidence", "0 .5 .5 .1 .1 0.93", {"more than a box": 1}, 1),
     ("class 0.0", "0.0 .5 .5 .1 .1", {}, 1),
     ("words", "hook .5 .5 .1 .1", {"bad line": 1}, 0),
     ("too few", "0 .5 .5 .1", {"bad line": 1}, 0),
@@ -142,7 +142,7 @@ def test_a_bad_line_is_reported(
     check(project)
 
 
-@pytest.mark.parametrize("labels", [png(), b"\xff\xfe0\x00", "0 .5 .5 .1 .1\0"])
+@pytest.mark.parametrize("labels", [png(), b"\xff\xfe\x00\xd8", "0 .5 .5 .1 .1\0"])
 def test_labels_that_are_no_text_leave_the_image_out(
     project: Project, tmp_path: Path, labels: Any
 ) -> None:

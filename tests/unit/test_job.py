@@ -32,7 +32,7 @@ from core.common.progress import Progress
 from core.processes.job import serve_job
 """
 
-Write = Callable[[str], str]
+Write = Callable[..., str]
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ raise Cancelled("It was stopped.")
 def test_one_that_somebody_else_stopped(working: Write, number: int) -> None:
     module = working(WAITS)
     with pytest.raises(Cancelled, match="It was stopped"):
-        run_job(module, {}, lambda _: os.kill(*processes_of(module), number))
+        run_job(module, {}, lambda _: os.kill(processes_of(module)[0], number))
     with pytest.raises(KeyboardInterrupt):
         run_child(working(f"os.kill(os.getpid(), {int(number)})\n{WAITS}"), {}, quiet=True)
 
@@ -206,7 +206,7 @@ def test_whatever_goes_wrong_here_ends_it(working: Write) -> None:
 
 
 def test_an_evaluation_is_such_a_job(working: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation_process, "require_trainer", lambda: None)
+    monkeypatch.setattr("core.models.backend.require_model", lambda *_: None)
     monkeypatch.setattr(evaluation_process, "MODULE", "some_child")
     working("return {'folder': f\"/{options['target']}/{options['split']}\"}")
     assert EvaluationProcess(Path("run"), "test").run(lambda _: None) == Path("/run/test")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from import_data import png
 from tool_data import RECTANGLE, annotation, put, read, result, rows, task
 
 
@@ -94,3 +95,27 @@ def test_label_studio_has_several_pictures_in_one_task(tmp_path: Path) -> None:
     data = read("label-studio", put(tmp_path, {"p.json": tasks, "a.png": None, "b.png": None}))
     assert rows(data) == [("b.png", "car", (20, 20, 60, 40))]
     assert len(data.images) == 2
+
+
+# What `mask2rle` of label-studio-sdk 2.1.2 makes of 6 rows of 10 pixels, of which columns 3 to 6 of
+# rows 2 to 4 are set, and column 8 of row 4.
+BRUSH = [
+    *(0, 0, 0, 240, 57, 27, 254, 91, 0, 191, 255, 133, 192),
+    *(47, 255, 225, 112, 11, 255, 241, 128, 71, 255, 138, 192, 0),
+]  # fmt: skip
+
+
+def test_a_brush_is_the_box_around_its_pixels(tmp_path: Path) -> None:
+    size = {"original_width": 10, "original_height": 6}
+    brushes = [
+        result("brushlabels", format="rle", rle=BRUSH) | size,
+        result("brushlabels", format="rle", rle=BRUSH[:9]) | size,
+        result("brushlabels", format="rle", rle=BRUSH),
+        result("brushlabels", format="rle", rle=["a", 300]) | size,
+    ]
+    folder = put(tmp_path, {"p.json": [task("a.png", annotation(*brushes))]})
+    (folder / "a.png").write_bytes(png(10, 6))
+    data = read("label-studio", folder)
+    assert rows(data) == [("a.png", "car", (3, 2, 6, 3))]
+    assert data.area == {0: 13}
+    assert data.problems.counts == {"shape taken as a box": 1, "no box": 3}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tool_data import READERS, labelme, put, read, rows, shape
+from import_data import png
+from tool_data import labelme, put, read, rows, shape
 
 from core.common.errors import ImportFailed
 from core.data.importers.import_named import import_named
-from core.data.importers.report import Watch
 from core.data.store import Project
 
 
@@ -71,15 +72,50 @@ def test_labelme_finds_a_picture_that_was_renamed_with_its_file(tmp_path: Path) 
     assert data.problems.counts == {"other file": 1, "unreadable annotation file": 1}
 
 
-def test_labelme_whose_pictures_are_inside_says_how_to_get_them(
-    project: Project, tmp_path: Path
-) -> None:
+def test_a_copy_within_that_is_no_picture_is_told(project: Project, tmp_path: Path) -> None:
     embedded = labelme(shape("rectangle", (1, 2), (3, 4)), imageData="iVBORw0KGgo=")
     folder = put(tmp_path / "set", {"a.json": embedded})
     with pytest.raises(ImportFailed, match="None of the 1 picture") as told:
         import_named(project, folder, "labelme")
+    assert "the copy within is no picture" in told.value.message
     assert "Export the pictures" in told.value.hint
-    missing = READERS["labelme"](
-        put(folder, {"b.json": labelme(imagePath="b.png"), "b.png": None}), Watch()
+
+
+def test_the_picture_within_a_file_is_taken_where_there_is_none_beside(
+    project: Project, tmp_path: Path
+) -> None:
+    inside = base64.b64encode(png(200, 100) + b"9").decode()
+    there = base64.b64encode(png(200, 100) + b"7").decode()
+    box = shape("rectangle", (1, 2), (31, 42))
+    folder = put(
+        tmp_path / "set",
+        {
+            "train/a.json": labelme(box, imagePath="..\\old\\a.jpg", imageData=inside),
+            "val/a.json": labelme(box, imagePath="a.jpg", imageData=inside),
+            "val/b.json": labelme(box, imagePath="b.png", imageData=there),
+            "val/b.png": None,
+        },
     )
-    assert "labelme_export_json" in next(iter(missing.balance.unmet.values()))
+    report = import_named(project, folder)
+    assert (report.images, report.annotations) == (3, 3)
+    assert report.splits == {"train": 1, "valid": 2}
+    assert report.counts() == {
+        "picture within the label file": 2,
+        "same picture in two splits": 1,
+    }
+    found = project.db.execute("SELECT name, path FROM v_images ORDER BY path").fetchall()
+    assert [name for name, _ in found] == ["a.jpg.png", "a.jpg.png", "b.png"]
+    pictures = [project.image_file(path).read_bytes() for _, path in found]
+    assert pictures == [
+        (png(200, 100) + b"9"),
+        (png(200, 100) + b"9"),
+        (folder / "val/b.png").read_bytes(),
+    ]
+    assert not list(project.images_dir.glob("incoming*"))
+
+
+def test_a_picture_within_a_file_cannot_be_left_in_place(project: Project, tmp_path: Path) -> None:
+    inside = base64.b64encode(png(200, 100)).decode()
+    folder = put(tmp_path / "set", {"a.json": labelme(imagePath="a.png", imageData=inside)})
+    with pytest.raises(ImportFailed, match="leave out --reference"):
+        import_named(project, folder, files="reference")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from slurm.hosts import Host, HostError, LocalHost
+from slurm.setup.files import try_files
 
 
 @pytest.fixture
@@ -65,3 +67,44 @@ def test_files_are_read_from_an_offset_and_copied_whole(host: Host, tmp_path: Pa
     assert sorted(entry.name for entry in tmp_path.rglob("*")) == [
         "back", "copy", "events.jsonl", "there",
     ]  # fmt: skip
+
+
+def test_a_file_that_is_tried_goes_and_comes_back_as_it_was(tmp_path: Path) -> None:
+    assert try_files(LocalHost(), str(tmp_path)) == "files are here"
+
+    class Jailed(LocalHost):
+        """SFTP is shut into a folder that commands do not know."""
+
+        def put(self, local: Path, remote: str) -> None:
+            super().put(local, str(tmp_path / "jail" / Path(remote).name))
+
+    with pytest.raises(HostError, match="not what commands find there") as caught:
+        try_files(Jailed(), str(tmp_path))
+    assert 'via = "ssh"' in caught.value.hint
+
+    class Talking(LocalHost):
+        def read(self, path: str, offset: int, limit: int) -> bytes:
+            return b"Hello\n" + super().read(path, offset, limit)[6:]
+
+    with pytest.raises(HostError, match="did not come back as it was sent"):
+        try_files(Talking(), str(tmp_path))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["jail"]
+
+
+def test_a_stream_has_time_as_long_as_it_moves(tmp_path: Path) -> None:
+    def slowly():
+        for number in range(4):
+            time.sleep(0.15)
+            yield b"%d\n" % number
+
+    got = bytearray()
+    done = LocalHost().stream(["cat"], source=slowly(), sink=got.extend, idle=0.4)
+    assert (done.code, bytes(got)) == (0, b"0\n1\n2\n3\n")
+    with pytest.raises(HostError, match=r"did not answer in 0\.2 s"):
+        LocalHost().stream(["sleep", "60"], idle=0.2)
+
+    def full(data: bytes) -> None:
+        raise OSError("no room here")
+
+    with pytest.raises(OSError, match="no room here"):
+        LocalHost().stream(["echo", "x"], sink=full)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,15 +17,16 @@ from core.common.errors import BatmanError, ClassError, ConfigError, ExportFaile
 from core.common.workspace import Workspace
 from core.evaluation import EvaluationResult
 from core.evaluation.ground_truth import read_truth
-from core.evaluation.metrics import Matches, at, best_common, best_f1
 from core.export import ExportOptions, check_classes, export
 from core.export.card import model_card
 from core.export.formats import FORMATS, require_formats
 from core.inference.infer import limits
 from core.inference.inputs import Names, find_sources
 from core.inference.records import RecordWriter
-from core.models import Prediction, find_checkpoint, latest_run, load_detector
-from core.models.detector import choose_classes, decode, normalise
+from core.metrics.thresholds import Matches, at, best_common, best_f1
+from core.models.detector import Prediction, choose_classes, decode, normalise
+from core.models.find import find_checkpoint, latest_run
+from core.models.load import load_detector
 from core.models.prefetch import in_batches
 from core.models.runtimes import _place
 
@@ -393,7 +395,7 @@ def test_a_format_names_the_package_that_it_misses(monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr("sys.platform", "darwin" if name == "coreml" else "linux")
         with pytest.raises(ExportFailed, match="not installed") as raised:
             require_formats(["pth", name])
-        assert raised.value.hint.startswith("Install with: pip install ")
+        assert raised.value.hint.startswith("Install with: ")
     monkeypatch.setattr("sys.platform", "linux")
     with pytest.raises(ExportFailed, match="on macOS only"):
         require_formats(["coreml"])
@@ -422,7 +424,9 @@ def test_exported_models_are_found_and_need_what_lies_beside_them(tmp_path: Path
 
 def test_outputs_are_told_apart_by_name_or_by_number() -> None:
     def order(*names: str) -> list[str]:
-        outputs = [{"name": name, "index": place} for place, name in enumerate(names)]
+        outputs: list[dict[str, Any]] = [
+            {"name": name, "index": place} for place, name in enumerate(names)
+        ]
         return [output["name"] for output in sorted(outputs, key=_place)]
 
     assert order("labels", "dets") == ["dets", "labels"]

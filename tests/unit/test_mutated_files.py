@@ -15,10 +15,10 @@ from mutated_formats import FORMATS
 
 # A project is made or a video decoded for each case of these, and torch reads the last.
 FEW = {
-    **dict.fromkeys(("coco", "yolo", "voc", "zip", "original", "project.db"), 25),
+    **dict.fromkeys(("coco", "yolo", "voc", "zip", "original", "project.db"), 20),
     "video": 8, "checkpoint": 12,
 }  # fmt: skip
-CASES = 120
+CASES = 50
 # Here one kind of end is all that is to be expected: what is broken is left out line by line or
 # told beside the rest, or nothing of a film is left.
 LENIENT = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_suggestions_for_many_classes_are_complete() -> None:
         ("zero\u200bwidth", "snake", "zerowidth"),
     ],
 )
-def test_conventions(name: str, convention: str, expected: str) -> None:
+def test_conventions(name: str, convention: Any, expected: str) -> None:
     assert convert(name, convention) == expected
     assert convert(expected, convention) == expected, "applying it again changes nothing"
 

@@ -42,7 +42,7 @@ def stopped_run(path: Path) -> Run:
     )
     run.save_config(TrainingConfig(model="tiny", dataset=data))
     for name in ("checkpoint_last.pth", "checkpoint_epoch_1.pth", "best.pth"):
-        (path / name).write_bytes(b"weights")
+        (path / name).write_bytes(b"\x80\x02 weights")
     writer = EventWriter(run.events_file)
     writer.write(Stopped(t=9.0, epoch=1, step=5, reason="SIGTERM"))
     writer.close()

@@ -15,7 +15,7 @@ from core.training.config.options import parse_config
 from core.training.run.events import EventWriter, Failed, Finished, Started
 from core.training.run.run import Run
 from core.training.run.worker_process import write_worker
-from core.training.run_list.ended import EndWatch, claim, end_of_run
+from core.training.run_list.run_ends import EndWatch, claim, end_of_run
 
 NASTY = "a\x1b]0;title\x07b;c\nd $(touch hacked)"
 

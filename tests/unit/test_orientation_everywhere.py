@@ -33,7 +33,7 @@ TAGS = range(1, 9)
 BACK = {5: 5, 6: 8, 7: 7, 8: 6}
 SIZE = (60, 80)
 BOX = (10, 20, 30, 20)
-EXPORTS = (export_coco, export_yolo, export_voc, export_csv, export_kitti)
+EXPORTS: tuple[Any, ...] = (export_coco, export_yolo, export_voc, export_csv, export_kitti)
 
 
 def shown(size: tuple[int, int] = SIZE) -> Image.Image:
@@ -112,7 +112,7 @@ def white(image: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[int, ...]:
     return left, top, int(columns.max()) - left + 1, int(rows.max()) - top + 1
 
 
-MAKERS = {
+MAKERS: dict[str, tuple[Any, Any, Any]] = {
     "yolo": (yolo, import_yolo, None),
     "coco": (coco, import_coco, SIZE),
     "coco without sizes": (coco, import_coco, None),
@@ -215,7 +215,8 @@ def test_the_first_bytes_tell_as_much_as_pillow(
     if tag is not None:
         exif[0x0112] = tag
     keeps = ending in (".jpg", ".png", ".webp")
-    shown().save(file, **({"exif": exif} if ending not in (".bmp", ".gif", ".ppm") else {}))
+    more: dict[str, Any] = {"exif": exif} if ending not in (".bmp", ".gif", ".ppm") else {}
+    shown().save(file, **more)
     expected = tag or 1 if keeps else 1
     assert turn_of_file(file, None) == (expected, expected)
 

@@ -88,7 +88,10 @@ def original(folder: Path) -> Path:
         put(folder / "frames" / str(video) / "frames.json", json.dumps(of))
         for record in of.values():
             name = record["image_path"].rpartition("/")[2]
-            put(folder / "frames" / str(video) / name, png(WIDTH, HEIGHT))
+            put(
+                folder / "frames" / str(video) / name,
+                png(WIDTH, HEIGHT) + f"{video} {name}".encode(),
+            )
     return folder
 
 
@@ -108,7 +111,7 @@ def load(folder: Path) -> dict[str, Any]:
             path = Path(record["image_path"])
             if not path.is_file():
                 path = listing.parent / path.name
-            assert path.read_bytes() == png(WIDTH, HEIGHT)
+            assert path.read_bytes().startswith(png(WIDTH, HEIGHT))
             loaded["frames"][key] = {k: v for k, v in record.items() if k != "image_path"}
     for record in loaded["annotations"].values():
         assert str(record["frame_id"]) in loaded["frames"]

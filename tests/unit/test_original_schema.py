@@ -362,11 +362,12 @@ def generated(folder: Path, seed: int) -> Path:
     videos += rng.sample(range(1, 40), rng.randint(0 if videos else 1, 3))
     imports: dict[str, Any] = {}
     frames: dict[str, int] = {}
+    more: Any
     for video in videos:
         entry = f"import_{-video}_20260128_103000"
         if video < 0:
             kind = rng.choice(["roboflow", "coco_zoo", "local_coco"])
-            more: dict[str, Any] = {
+            more = {
                 "roboflow": {"workspace": "w", "project": "p", "version": 2, "format": "coco"},
                 "coco_zoo": {"classes": names[:1], "split": "validation", "max_samples": None},
                 "local_coco": {"path": "/data/set"},
@@ -378,7 +379,7 @@ def generated(folder: Path, seed: int) -> Path:
             key = str(video * 1_000_000 + index)
             frames[key] = video
             path = folder / "frames" / str(video) / f"{int(key):08d}.png"
-            put(path, png(rng.choice([64, 65]), 48))
+            put(path, png(rng.choice([64, 65]), 48) + key.encode())
             listing[key] = {
                 "video_id": video, "frame_number": index * (1 if video < 0 else 12),
                 "timestamp": 0.0 if video < 0 else index * 0.4,

@@ -15,12 +15,13 @@ from PIL import Image
 from core.common.errors import ConfigError, ImportFailed
 from core.data.health import check as check_health
 from core.data.images import picture_files
-from core.data.images.picture_files import why_broken, why_unread
+from core.data.images.picture_files import open_picture, why_broken, why_unread
 from core.data.images.thumbnails import picture
 from core.data.importers import import_coco, import_voc, import_yolo
 from core.data.importers.dataset import DataSet, Picture
 from core.data.store import Project
 from core.inference.inputs import find_sources
+from core.processes.installation import how_to_install
 from core.training.config.options import TrainingConfig
 from core.training.launch.dataset import prepare
 from core.training.launch.image_check import check_image
@@ -158,17 +159,17 @@ def test_without_the_package_heic_is_named(
     assert report.images == 1
     assert report.counts() == {"unreadable image": 1}
     assert report.problems[0].where == "a.HEIC"
-    assert "pip install 'batman-tui[heic]'" in report.problems[0].detail
+    assert how_to_install("batman-tui[heic]") in report.problems[0].detail
     root = tmp_path / "coco"
     put(root / "a.heic")
     put(root / "b.png")
     report = import_coco(project, coco_of(root, "a.heic", "b.png"))
     assert (report.images, report.annotations) == (1, 1)
-    assert "batman-tui[heic]" in report.problems[0].detail
+    assert how_to_install("batman-tui[heic]") in report.problems[0].detail
     before = state(project), files_below(project.images_dir)
     with pytest.raises(ImportFailed, match="no image to import") as error:
         import_coco(project, coco_of(root, "a.heic"))
-    assert "batman-tui[heic]" in (error.value.hint or "")
+    assert how_to_install("batman-tui[heic]") in (error.value.hint or "")
     assert (state(project), files_below(project.images_dir)) == before
 
 
@@ -235,14 +236,13 @@ def test_several_pages_are_said(project: Project, tmp_path: Path, ending: str) -
     root = yolo(tmp_path / "set", "b.jpg")
     pages = [scene(seed) for seed in (5, 6, 7)]
     file = root / "images" / f"a.{ending}"
-    more = {"lossless": True} if ending == "webp" else {}
+    more: dict[str, Any] = {"lossless": True} if ending == "webp" else {}
     pages[0].save(file, save_all=True, append_images=pages[1:], **more)
     put(root / "labels" / "a.txt", "0 .5 .5 .25 .5\n")
     report = import_yolo(project, root)
     assert report.images == 2
-    if ending != "png":  # not opened one by one, a hundred thousand of them
-        assert report.counts() == {"several pages": 1}
-        assert "the first is taken" in report.problems[0].detail
+    assert report.counts() == {"several pages": 1}
+    assert "the first is taken" in report.problems[0].detail
     (finding,) = [f for f in check_health(project, 64).findings if f.kind == "image-several"]
     assert [project.image_file(row[0]).name for row in project.db.execute(
         "SELECT path FROM images WHERE id = ?", finding.ids
@@ -302,6 +302,21 @@ def test_heic_under_another_name_is_told(project: Project, tmp_path: Path) -> No
     # As where nothing has asked for the reader.
     told = "it is HEIC, whatever its ending says: rename it, or convert it to JPEG"
     assert why_broken(root / "a.jpg") == told
+
+
+def test_heic_under_another_name_is_refused_though_its_reader_is_there(
+    project: Project, tmp_path: Path
+) -> None:
+    """Once a HEIC was read, Pillow would open it whatever its ending."""
+    root = yolo(tmp_path / "set", "b.jpg", "c.heic")
+    put(root / "images" / "a.jpg", heic(tmp_path / "x.heic").read_bytes())
+    put(root / "labels" / "a.txt", "0 .5 .5 .25 .5\n")
+    open_picture(tmp_path / "x.heic").close()
+    report = import_yolo(project, root)
+    assert report.images == 2
+    told = [p.detail for p in report.problems if p.kind == "unreadable image"]
+    assert told == ["it is HEIC, whatever its ending says: rename it, or convert it to JPEG"]
+    assert check_image(root / "images" / "a.jpg").problem == told[0]
 
 
 @pytest.mark.parametrize(

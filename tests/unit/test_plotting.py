@@ -8,8 +8,8 @@ import pytest
 from core.plots import ticks
 from core.plots.braille import pack, raster
 from core.plots.chart import Chart, Curve, Ink, Mark, Picture, zoom
-from core.plots.curves import Spans, spans
 from core.plots.paint import paint
+from core.plots.thin_and_smooth import Spans, spans
 
 
 def text_of(picture: Picture) -> str:

@@ -17,6 +17,7 @@ from core.data.importers.clip_box import MIN_SIDE, clip
 from core.data.store import Project
 from core.training.config.options import DatasetInfo, TrainingConfig
 from core.training.launch.dataset import Progress, file_name, prepare, prepare_run
+from core.training.launch.dataset_rows import meant_classes
 from core.training.launch.image_check import check_image, check_images
 
 Box = tuple[str, float, float, float, float]
@@ -260,6 +261,23 @@ def test_chosen_classes_only(maker: Maker, project: Project, tmp_path: Path) -> 
     assert "'a'" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("wanted", "meant"),
+    [
+        (["a,b"], ["a", "b"]),
+        (["a, b"], ["a", "b"]),
+        (["a|c,d"], ["a", "c,d"]),
+        (["c,d", "a"], ["c,d", "a"]),
+        (["a,x"], ["a,x"]),
+        (["a,a", "a"], ["a"]),
+    ],
+)
+def test_names_between_commas_are_classes_unless_one_is_called_so(
+    wanted: list[str], meant: list[str]
+) -> None:
+    assert meant_classes(wanted, ["a", "b", "c,d"]) == meant
+
+
 def test_nothing_to_learn_from(project: Project, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no images"):
         prepare(project, CONFIG, tmp_path / "out")
@@ -310,7 +328,7 @@ def test_the_fingerprint_tells_content_apart(
     assert print_of() == first
     assert len(first) == 64
     assert print_of(TrainingConfig(model="base", epochs=3, lr=1e-5)) == first
-    seen = {first, print_of(TrainingConfig(seed=7)), print_of(TrainingConfig(filter_classes="a"))}
+    seen = {first, print_of(TrainingConfig(seed=7)), print_of(TrainingConfig(filter_classes=["a"]))}
     with project.change("move", "a box") as change:
         change.update("annotations", 1, {"x": 1.5})
     seen.add(print_of())

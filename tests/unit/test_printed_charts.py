@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Printed:
     return show
 
 
-def chart(*ys: Sequence[float], **more: object) -> Chart:
+def chart(*ys: Sequence[float], **more: Any) -> Chart:
     """Return a chart of curves `a`, `b` … over 0, 1, 2 …"""
     curves = tuple(
         Curve("abcdef"[n], np.arange(len(y), dtype=float), np.array(y, dtype=float), colour=n)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from json_shapes import holds
 
 from cli.exits import Exit
 from cli.main import main
@@ -105,7 +106,7 @@ def test_probing_remembers_and_suggests(
     monkeypatch.setattr(probe, "require_trainer", lambda: None)
     monkeypatch.setattr(probe, "run_child", child)
     assert main(["probe", "--model", "nano", "--image-size", "390", "--json"]) == Exit.OK
-    answer = json.loads(capsys.readouterr().out)
+    answer = holds("probe", capsys.readouterr().out)
     assert (answer["largest_batch"], answer["image_size"], answer["remembered"]) == (9, 384, True)
     assert (answer["batch_size"], answer["grad_accum"]) == (8, 2)
     assert (asked[0]["model"], asked[0]["image_size"]) == ("nano", 384)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from import_data import png
@@ -75,7 +76,7 @@ def test_points_of_darwin_are_left_out_aloud_and_objects_keep_their_places(tmp_p
     assert [row[2] for row in rows(data)] == [(1, 2, 3, 4)]
     assert told(data) == [
         ("no box", "a point: nose"),
-        ("no box", "a mask of pixels without a box, which the brush draws"),
+        ("no box", "a mask whose pixels are in no raster layer of this picture"),
     ]
     assert data.problems.listed[1].where.endswith("annotation 2")
 
@@ -197,7 +198,7 @@ def test_a_table_of_all_beside_those_of_the_splits_gives_each_box_once(tmp_path:
 
 
 def test_the_same_labels_in_two_files_stop_an_import(tmp_path: Path) -> None:
-    region = {
+    region: dict[str, Any] = {
         "shape_attributes": {"name": "rect", "x": 2, "y": 3, "width": 10, "height": 8},
         "region_attributes": {"class": "fox"},
     }
@@ -216,3 +217,21 @@ def test_a_point_of_label_studio_is_called_one(tmp_path: Path) -> None:
     nose = result("keypointlabels", label="nose", x=22.5, y=31.7, width=0.18)
     folder = put(tmp_path, {"a.json": [task("a.png", annotation(nose))], "a.png": None})
     assert ("no box", "a point") in told(read("label-studio", folder))
+
+
+def test_a_class_of_labelme_may_be_called_so(tmp_path: Path) -> None:
+    """As rafaelpadilla/review_object_detection_metrics has it, `data/database/detections`."""
+    plane = {"class": "aeroplane", "points": [[29, 9], [20, 13]], "shape_type": "rectangle"}
+    value = {"imagePath": "a.png", "imageWidth": 200, "imageHeight": 100, "imageData": ""}
+    folder = put(tmp_path, {"a.json": value | {"shapes": [plane]}, "a.png": None})
+    assert rows(read("labelme", folder)) == [("a.png", "aeroplane", (20, 9, 9, 4))]
+
+
+def test_ids_of_open_images_may_be_file_names_and_its_decimals_commas(tmp_path: Path) -> None:
+    """As the same repository has it, `data/database/gts/openimages_format`."""
+    header = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsGroupOf\n"
+    line = 'a.png,,train,,"0,526",1,"0,0955223881","0,8805970149",,\n'
+    put(tmp_path, {"all_bounding_boxes.csv": header + line, "a.png": None})
+    data = read("open-images", tmp_path)
+    assert rows(data) == [("a.png", "train", (105.2, 9.55, 94.8, 78.51))]
+    assert told(data) == []

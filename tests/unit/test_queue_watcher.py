@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,8 @@ import pytest
 from asking import forget_asks
 
 from core.common.workspace import Workspace
-from slurm.hosts import HostError
-from slurm.queue.poll import Attention
+from slurm.hosts import HostError, NeedsPerson, NotConnected
+from slurm.queue.poll import LEAST_GAP_S, Attention
 from slurm.site.profiles import Profile
 from slurm.watch.cluster_jobs import Watched
 from slurm.watch.queue_watcher import ClusterWatch, QueueWatcher
@@ -24,10 +26,12 @@ class Away:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.error = HostError("No route to host.")
+        self.last_answer: float | None = None
 
     def run(self, argv: object, **options: object) -> Any:
         self.asked += 1
-        raise HostError("No route to host.")
+        raise self.error
 
 
 class Looker:
@@ -46,12 +50,12 @@ class House:
     """A watcher whose threads are run by hand."""
 
     def __init__(self, root: Path) -> None:
-        self.hosts = {name: Away() for name in ("vega", "rigel")}
+        self.hosts: dict[str, Any] = {name: Away() for name in ("vega", "rigel")}
         self.threads: list[Callable[[], None]] = []
         self.viewer = Looker()
         self.watcher = QueueWatcher(
             Workspace(root),
-            lambda profile: self.hosts[profile.host],  # type: ignore[return-value]
+            lambda profile: self.hosts[profile.host],
             self.threads.append,
         )
 
@@ -113,3 +117,33 @@ def test_a_changed_profile_is_heeded(house: House) -> None:
     assert (before.poller.interval, after.poller.interval) == (20, 90)
     house.watcher.tick()
     assert house.asked()["vega"] == 1, "the one before is not asked any more"
+
+
+def test_one_sign_of_life_hurries_the_queue_and_nothing_else_does(house: House) -> None:
+    cluster = house.watcher.show(VEGA, house.viewer)
+    host = house.hosts["vega"]
+
+    def fail(times: int) -> float:
+        for _ in range(times):
+            forget_asks(cluster.poller)
+            assert cluster.claim("watching")
+            cluster.look(lambda *_: None)
+        return cluster.poller.due_in
+
+    host.error = HostError("squeue hangs.")
+    assert fail(3) > 150
+    host.last_answer = time.time() + 1
+    assert not cluster.claim("watching")
+    assert cluster.poller.due_in > 150, "a queue that hangs is left alone"
+    host.error, host.last_answer = NotConnected("No route to host."), None
+    assert fail(1) > 250
+    assert not cluster.claim("watching")
+    assert cluster.poller.due_in > 250
+    host.last_answer = time.time() + 1
+    assert not cluster.claim("watching")
+    assert cluster.poller.due_in <= LEAST_GAP_S
+    host.error, host.last_answer = NeedsPerson("It wants a code."), None
+    fail(1)
+    host.last_answer = time.time() + 1
+    assert not cluster.claim("watching"), "who has to log in is asked by nobody"
+    assert cluster.poller.due_in == math.inf

@@ -65,7 +65,9 @@ def run(workspace: Workspace) -> Run:
     results = {"epochs_trained": 20, "best_epoch": 18, "best": best}
     (run.path / "results.json").write_text(json.dumps(results))
     for name in (BEST, LAST, "checkpoint_epoch_10.pth", "checkpoint_epoch_20.pth"):
-        (run.path / name).write_bytes(name.encode())
+        (run.path / name).write_bytes(
+            b"\x80\x02" + name.encode()
+        )  # so began what torch.save writes
     return run
 
 
@@ -157,7 +159,7 @@ def test_going_back_makes_a_new_run_that_names_its_origin(workspace: Workspace, 
     assert "stays as it is" in config.notes[0]
     assert files(run) == before
     # And that run goes on in its own folder, and keeps its origin.
-    (new.path / LAST).touch()
+    (new.path / LAST).write_bytes(b"\x80\x02")
     assert resume_run(new, epochs=40).config().origin == config.origin
 
 
@@ -172,7 +174,7 @@ def test_the_guides_new_run_names_its_origin(workspace: Workspace, run: Run) -> 
     assert (config.epochs, config.lr) == (50, 1e-5)
     assert str(config.origin) == f"checkpoint_epoch_10.pth of {run.name}"
     foreign = workspace.root / "theirs.pth"
-    foreign.write_bytes(b"PK\x03\x04")  # so begins what torch.save writes
+    foreign.write_bytes(b"\x80\x02")  # so began what torch.save writes
     settings = plan_settings(workspace, TrainingConfig(resume=foreign, project=config.project))[1]
     assert settings.origin == Origin(run=None, checkpoint=foreign)
 

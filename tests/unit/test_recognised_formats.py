@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import table_samples
 from import_data import png
 from tool_data import LABELME, SETS
 from tool_data import put as files
@@ -17,6 +18,8 @@ from cli.exits import Exit
 from cli.main import main
 from core.common.errors import ImportFailed
 from core.data.importers.detect_format import KINDS, guess_kind, recognise
+from core.data.importers.formats.look import Look
+from core.data.importers.formats.lying_together import lying_together
 from core.data.importers.import_named import import_named
 from core.data.store import Project
 
@@ -34,8 +37,6 @@ UNREAD = {
         "</annotation>",
         "CVAT for images",
     ),
-    "train/cells.tfrecord": ("\0", "COCO"),
-    "train.record-00000-of-00002": ("\0", "CSV"),
     "output.manifest": ('{"source-ref":"s3://a","x":{},"x-metadata":{}}\n', "COCO"),
 }
 
@@ -196,3 +197,27 @@ def test_what_nothing_is_recognised_in_lists_the_formats(project: Project, tmp_p
         import_named(project, tmp_path / "gone")
     with pytest.raises(ImportFailed, match="There is no format"):
         import_named(project, tmp_path / "set", "nothing")
+
+
+def test_every_format_of_the_samples_lies_alone(tmp_path: Path) -> None:
+    made = {name: value for name, value in vars(table_samples).items() if name.startswith("put_")}
+    for name, make in made.items():
+        found = lying_together(Look(make(tmp_path / name)))
+        assert found == [guess_kind(tmp_path / name)]
+    for name, set_ in SETS.items():
+        assert lying_together(Look(files(tmp_path / name, set_))) == [name]
+
+
+def test_a_folder_with_three_formats_names_all_of_them(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "three sets"
+    table_samples.put_coco(folder)
+    table_samples.put_voc(folder)
+    table_samples.put_yolo(folder)
+    assert lying_together(Look(folder)) == ["coco-dir", "yolo", "voc"]
+    report = import_named(project, folder, "auto")
+    told = {p.where: p.detail for p in report.problems if p.kind == "another format"}
+    taken = guess_kind(folder)
+    assert set(told) == {"COCO", "YOLO", "Pascal VOC"} - {
+        kind.title for kind in KINDS if kind.name == taken
+    }
+    assert f"batman import voc '{folder}'" in told["Pascal VOC"]

@@ -39,7 +39,7 @@ def _no_process(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr(local, "_NEEDED", ("sys",))
-    monkeypatch.setattr(local.subprocess, "Popen", refuse)
+    monkeypatch.setattr("subprocess.Popen", refuse)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_once_a_trainer_is_there_the_run_stays(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(local, "_NEEDED", ("sys",))
-    monkeypatch.setattr(local.subprocess, "Popen", note)
+    monkeypatch.setattr("subprocess.Popen", note)
     monkeypatch.setattr(local, "write_worker", full)
     with pytest.raises(RunError, match="cannot be written to: No space"):
         start_local(workspace, chosen(workspace))

@@ -91,7 +91,7 @@ class Service:
             "projects": [{"id": "acme/cranes"}, {"id": "acme/trucks"}],
         }  # fmt: skip
         site.files["/export.zip"] = export()
-        site.pages = {
+        pages: dict[str, Any] = {
             "/": lambda asked: (200, {"workspace": "acme"}),
             "/acme": lambda asked: (200, {"workspace": workspace}),
             "/acme/cranes": lambda asked: (
@@ -99,7 +99,7 @@ class Service:
             "/acme/cranes/1": lambda asked: (200, {"version": self.versions[0]}),
             "/acme/cranes/1/coco": self._export,
         }  # fmt: skip
-        site.pages = {path: self._checked(page) for path, page in site.pages.items()}
+        site.pages = {path: self._checked(page) for path, page in pages.items()}
 
     def _export(self, asked: Asked) -> tuple[int, Any]:
         if self.waits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,39 @@ def test_the_second_look_opens_no_file(
     assert looked == [], "a look at an old run at rest is one at its folder"
     assert second is first
     assert index.list(part=lambda rows: None) is first
+
+
+def test_who_comes_while_somebody_looks_hears_what_is_read(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_index, "_FIRST", 2)
+    index = RunIndex(workspace)
+    looking, heard = threading.Event(), threading.Event()
+    parts: list[list[str]] = []
+    read = Run.summary
+
+    def slow(run: Run) -> Any:
+        looking.set()
+        assert run.name != "r0" or heard.wait(30), "the look ends before anybody has heard of it"
+        return read(run)
+
+    def part(rows: Any) -> None:
+        parts.append([row.name for row in rows])
+        heard.set()
+
+    for number in range(5):  # r0 is the oldest, and comes last
+        os.utime(workspace.run_path(f"r{number}"), (1e9 + number, 1e9 + number))
+    monkeypatch.setattr(Run, "summary", slow)
+    first = threading.Thread(target=index.list)
+    first.start()
+    assert looking.wait(30)
+    whole = index.list(part=part)
+    first.join()
+    assert parts[0] != [row.name for row in whole]
+    assert len(whole) == 5
+    parts.clear()
+    index.list(fresh=True)
+    assert parts == [], "it is told no more when it is through"
 
 
 def test_another_process_reads_only_what_changed(workspace: Workspace, reads: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ from core.training.run.summary import RunSummary
 from core.training.run_list.filter import read_filter, require_filter, sort_runs
 
 
-def summary(name: str, **values: object) -> RunSummary:
+def summary(name: str, **values: Any) -> RunSummary:
     given: dict[str, object] = {"path": Path(name), "state": "finished", "model": "base", **values}
     config = given.pop("config", None)
     if isinstance(config, TrainingConfig):

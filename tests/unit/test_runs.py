@@ -20,6 +20,7 @@ from core.common.errors import BatmanError, ConfigError, DiskFull, RunError
 from core.common.files import write_json
 from core.common.workspace import Workspace
 from core.processes.child_process import python_environment
+from core.processes.installation import how_to_install
 from core.training.config.options import DatasetInfo, TrainingConfig
 from core.training.launch import local
 from core.training.launch.local import launch_local, require_trainer
@@ -368,7 +369,7 @@ def test_one_broken_run_does_not_break_the_list(workspace: Workspace, run: Run) 
 
 def test_resuming_readies_the_same_folder(workspace: Workspace, run: Run) -> None:
     write(run, started(), Stopped(epoch=1, step=10, reason="SIGTERM"))
-    (run.path / "checkpoint_last.pth").touch()
+    (run.path / "checkpoint_last.pth").write_bytes(b"\x80\x02")
     again = planned(workspace, TrainingConfig(resume=run.path, epochs=40, lr=1e-5))
     config = again.config()
     assert again.path == run.path
@@ -380,7 +381,7 @@ def test_resuming_readies_the_same_folder(workspace: Workspace, run: Run) -> Non
 def test_resuming_by_name_and_by_checkpoint(workspace: Workspace, run: Run) -> None:
     write(run, started(), Stopped(epoch=5, step=50, reason="SIGTERM"))
     for name in ("checkpoint_last.pth", "checkpoint_epoch_5.pth"):
-        (run.path / name).touch()
+        (run.path / name).write_bytes(b"\x80\x02")  # how files of old torch begin
     named = planned(workspace, TrainingConfig(resume=Path(run.name)))
     assert named.config().resume == run.path / "checkpoint_last.pth"
     chosen = planned(
@@ -421,7 +422,7 @@ def test_what_cannot_be_resumed(
     with pytest.raises(RunError, match="no checkpoint"):
         resume_run(run, run.path / "checkpoint_epoch_99.pth")
     write(run, started(), validation(20, 0.5), finished(20))
-    (run.path / "checkpoint_last.pth").touch()
+    (run.path / "checkpoint_last.pth").write_bytes(b"\x80\x02")
     with pytest.raises(RunError, match="all of its 20 epochs") as caught:
         resume_run(run)
     assert caught.value.hint.endswith("such as 40.")
@@ -466,13 +467,13 @@ def test_a_run_from_anothers_checkpoint_that_is_lost_early_begins_there_again(
 ) -> None:
     """Not from the published weights, without a word."""
     start = run.path / "checkpoint_epoch_5.pth"
-    start.touch()
+    start.write_bytes(b"\x80\x02")  # how files of old torch begin
     new, config = plan_run(workspace, TrainingConfig(resume=start, output_dir=Path("runs/new")))
     new.save_config(config)
     write(new, started())
     again = resume_run(new, epochs=30).config()
     assert (again.resume, again.epochs) == (start, 30)
-    (new.path / "checkpoint_last.pth").touch()
+    (new.path / "checkpoint_last.pth").write_bytes(b"\x80\x02")
     assert resume_run(new).config().resume == new.path / "checkpoint_last.pth"
 
 
@@ -480,7 +481,7 @@ def test_a_new_run_that_could_not_go_on_from_a_checkpoint_gets_no_folder(
     workspace: Workspace, run: Run
 ) -> None:
     write(run, started(), validation(20, 0.5), finished(20))
-    (run.path / "checkpoint_last.pth").touch()
+    (run.path / "checkpoint_last.pth").write_bytes(b"\x80\x02")
     for changes, said in (
         ({"epochs": 20}, "all of its 20 epochs"),
         ({"epochs": 3}, "--epochs is 3"),
@@ -581,7 +582,7 @@ def test_training_that_is_not_installed(run: Run, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(local, "_NEEDED", ("sys", "no_such_torch"))
     with pytest.raises(RunError, match="no_such_torch is missing") as caught:
         require_trainer()
-    assert "uv sync --extra train" in caught.value.hint
+    assert how_to_install("batman-tui[train]") in caught.value.hint
     with pytest.raises(RunError):
         launch_local(run)
     assert run.worker() is None

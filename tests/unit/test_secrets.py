@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.common.text import clean
-from core.privacy.secret_sources import found_secrets, passwords_of
+from core.privacy.find_secrets import found_secrets, passwords_of
 from core.privacy.secrets import learn, redact, redact_forms, redact_json, redact_tree, refresh
 from core.training.config.options import TrainingConfig
 from core.training.run.events import EventWriter, Failed, Warning_, read_events

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from batman_tui.train.fact_lines import fact_lines
 from core.common.errors import ConfigError
+from core.processes.installation import how_to_install
+from core.training.config.form import Form, description
 from core.training.config.options import DatasetInfo, TrainingConfig
 from core.training.loggers.wandb_mlflow import IDS_FILE, Services, require_services
 from core.training.run.events import Epoch, Step, Validation, Warning_
 
+_ROOT = Path(__file__).parents[2]
 STEP = Step(
     t=1.5, epoch=1, step=7, loss=None, loss_cls=0.5, loss_box=0.25, loss_giou=0.125, lr=1e-4,
     images_per_s=9.0, step_s=1.0, data_s=0.1, gpu_mem_mb=0.0, rss_mb=1.0,
@@ -94,6 +98,10 @@ class Mlflow:
         self.runs[key]["status"] = status
 
 
+def no_warning(warning: Warning_) -> None:
+    pytest.fail(str(warning))
+
+
 @pytest.fixture
 def wandb(monkeypatch: pytest.MonkeyPatch) -> Wandb:
     module = Wandb()
@@ -162,7 +170,7 @@ def test_a_resumed_run_goes_on_in_the_same_curve(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:word@flow.example")
     for outcome in ("failed", "stopped"):
-        services = Services(config(wandb=True, mlflow=True), tmp_path, pytest.fail)
+        services = Services(config(wandb=True, mlflow=True), tmp_path, no_warning)
         services.write(STEP)
         services.close(outcome)  # type: ignore[arg-type]
     assert wandb.codes == [1, 0]
@@ -174,7 +182,7 @@ def test_a_resumed_run_goes_on_in_the_same_curve(
     assert "word" not in (tmp_path / IDS_FILE).read_text()
     # A run that was deleted there is made anew.
     mlflow.runs.clear()
-    Services(config(mlflow=True), tmp_path, pytest.fail)
+    Services(config(mlflow=True), tmp_path, no_warning)
     assert len(mlflow.runs) == 1
 
 
@@ -205,4 +213,27 @@ def test_a_missing_package_is_named_before_anything_starts(
     for name in ("wandb", "mlflow"):
         with pytest.raises(ConfigError, match=f"--{name} was given") as raised:
             require_services(config(**{name: True}))
-        assert f"pip install {name}" in raised.value.hint
+        assert how_to_install(name) in raised.value.hint
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_the_form_says_how_a_missing_package_is_installed_here(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    assert "not installed" not in description(name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert description(name) == "not installed; yes tells how"
+    form = Form(Path("cells"), typed={name: "yes"})
+    note = fact_lines(form.read(), form.typed, None, "")["Note"]
+    assert how_to_install(name) in note.text
+    assert note.wrong
+    form.type(name, "no")
+    assert not fact_lines(form.read(), form.typed, None, "")["Note"].wrong
+
+
+def test_no_text_names_one_installer() -> None:
+    """Batman may have been installed by uv, pipx or pip: `how_to_install` knows."""
+    for room in ("core", "cli", "batman_tui"):
+        for path in (_ROOT / room).rglob("*.py"):
+            if path.name != "installation.py":
+                assert "pip install" not in path.read_text("utf-8"), path

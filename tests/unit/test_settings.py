@@ -64,7 +64,10 @@ def test_reads_every_setting(tmp_path: Path) -> None:
         ("zzz = 1", "unknown entry 'zzz'"),
         ("theme = 3", "theme must be a text in quotes"),
         ('animations = "no"', "animations must be true or false"),
-        ('pictures = "ascii"', "pictures must be one of auto, kitty, sixel, blocks"),
+        (
+            'pictures = "ascii"',
+            "pictures must be one of auto, kitty, sixel, octants, sextants, quadrants, blocks",
+        ),
         ('files = "steal"', "files must be one of link, copy, move, reference"),
         ("keys = 3", "keys must map action names to keys"),
         ("[keys]\na = 3", "keys must map action names to keys"),

@@ -11,7 +11,7 @@ from test_slurm_queue import squeue_job
 from core.common.errors import BatmanError
 from slurm.hosts import Completed, HostError, LocalHost
 from slurm.job.states import parse_state
-from slurm.queue.job_actions import JobActionError, act, check_ids
+from slurm.queue.job_actions import JobActionError, act, check_ids, known_jobs
 from slurm.queue.job_detail import JobLog, job_use, log_files, parse_show_job, parse_use, show_job
 
 from test_slurm_queue import record  # isort: skip
@@ -80,7 +80,7 @@ def test_what_slurm_refuses_is_said_in_its_words() -> None:
     with pytest.raises(JobActionError) as caught:
         act(Recording(1, err=said), "hold", ["9998", "9999"])
     assert caught.value.message == (
-        "SLURM could not hold 2 jobs: Invalid job id specified for job 9998; slurm_suspend error:"
+        "SLURM could not hold 2 jobs: Invalid job id specified for job 9998;"
         " Invalid job id specified; Invalid job id specified for job 9999 (and 1 more)."
     )
 
@@ -186,3 +186,39 @@ def test_only_a_running_job_is_asked_what_it_uses() -> None:
     assert host.calls == []
     job_use(host, replace(squeue_job(2), state=parse_state("R")))
     assert host.calls[0][0][5] == "1_1"
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ("73_0-1: Job has already finished\n73_2-5: No error\n", ""),
+        ("73_2-5: No error\n74: Access denied\n", "74: Access denied"),
+        ("73_0: Job has already finished\n", "73_0: Job has already finished"),
+    ],
+)
+def test_what_scontrol_says_of_an_array_s_tasks(said: str, wrong: str) -> None:
+    host = Recording(1, err=said)
+    if not wrong:
+        assert act(host, "hold", ["73"]) == ["73"]
+        return
+    with pytest.raises(JobActionError) as refused:
+        act(host, "hold", ["73"])
+    assert refused.value.message.endswith(f": {wrong}.")
+
+
+def test_what_is_known_of_ids() -> None:
+    unknown = Recording(1, err="slurm_load_jobs error: Invalid job id specified\n")
+    assert known_jobs(unknown, ["99999"]) == {"99999": []}
+    assert unknown.calls[0][0][4] == "99999"
+    with pytest.raises(HostError, match="does not answer: no contact"):
+        known_jobs(Recording(1, err="no contact"), ["5"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "belongs"),
+    [("73", True), ("73_4", True), ("73_[2-9]", True), ("73_2", False), ("7", False),
+     ("73_[8-9]", False)],
+)  # fmt: skip
+def test_which_lines_an_id_names(asked: str, belongs: bool) -> None:
+    line = squeue_job(id="73_[4-6%2]", array_id="73", task="4-6%2")
+    assert line.belongs_to(asked) is belongs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return made
 
 
-def submitted(workspace: Workspace, name: str, job: str, **values: object) -> Run:
+def submitted(workspace: Workspace, name: str, job: str, **values: Any) -> Run:
     """Make the folder of a run that a job trains."""
     path = workspace.runs_dir / name
     path.mkdir(parents=True)

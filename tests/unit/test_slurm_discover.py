@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from slurm.hosts import LocalHost
-from slurm.site.discover import Facts, Place, discover, suggest_profile
+from slurm.site.discover import Facts, Place, discover
 from slurm.site.profiles import Profile
+from slurm.site.suggest import suggest_profile
 
 SINFO = """#!/bin/sh
 case "$*" in

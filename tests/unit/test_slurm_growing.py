@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from slurm.sync.mirror_state import FILE, MirrorState
 from slurm.sync.tail_copy import Grown, grow
 
 
-class There:
+class _There:
     """A host with one file, which can be cut off after so many bytes were read."""
 
     name = "there"
@@ -33,6 +34,9 @@ class There:
                 raise NotConnected("The connection was cut.")
             self.left -= len(data)
         return data
+
+
+There: Any = _There  # for a Host, of which it has what is asked here
 
 
 @pytest.fixture

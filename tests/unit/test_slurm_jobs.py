@@ -16,24 +16,25 @@ ASKED = "cpu=8,mem=1000M,node=1,billing=8,gres/gpu=2"
 SQUEUE = [
     ["1_[3-9%2]", "1", "3-9%2", "PENDING", "JobArrayTaskLimit", "gpu", "root", "root",
      "1795436054", "N/A", "N/A", "0:00", "3:00:00", "1", "8", "1", "1000M", ASKED, "N/A",
-     "gres:gpu:h100-96:2", "N/A", "N/A", "", "4294901759", "0", "/work/x", "bat:tok en", NASTY,
-     ""],
+     "gres:gpu:h100-96:2", "N/A", "N/A", "", "4294901759", "0", "0", "normal", "/work/x",
+     "bat:tok en", NASTY, ""],
     ["3", "3", "N/A", "PENDING", "BeginTime", "gpu", "root", "root", "1795436054", "1795439654",
      "1795450454", "0:00", "3:00:00", "2", "2", "2", "10M", "cpu=2,mem=20M,node=2,gres/gpu=2",
-     "N/A", "gres:gpu:1", "N/A", "N/A", "", "4294901757", "0", "/work/x", "(null)", "later", ""],
+     "N/A", "gres:gpu:1", "N/A", "N/A", "", "4294901757", "0", "2", "normal", "/work/x", "(null)",
+     "later", ""],
     ["1_1", "1", "1", "RUNNING", "None", "gpu", "root", "root", "1795436054", "1795436056",
      "1795446856", "0:02", "3:00:00", "1", "8", "1", "1000M", ASKED, "N/A", "gres:gpu:h100-96:2",
-     "N/A", "N/A", "n1", "4294901759", "0", "/work/x", "bat:tok en", NASTY,
-     ""],
+     "N/A", "N/A", "n1", "4294901759", "0", "0", "normal", "/work/x",
+     "bat:tok en", NASTY, ""],
 ]  # fmt: skip
+GIVEN = "billing=8,cpu=8,gres/gpu=2,mem=1000M,node=1"
 SACCT = [
     ["1_1", "4", "COMPLETED", "0:0", "gpu", "root", "root", "1795436054", "1795436056",
-     "1795436059", "3", "180", "1", "8", "1000M",
-     "billing=8,cpu=8,gres/gpu=2,mem=1000M,node=1", "n1", "4294901759", "None", "/work/x", "",
-     NASTY],
+     "1795436059", "3", "180", "1", "8", "8", "1000M", GIVEN, GIVEN, "n1", "normal", "4294901759",
+     "None", "/work/x", "", NASTY],
     ["7", "7", "CANCELLED by 1000", "0:15", "gpu", "root", "root", "1795436054", "Unknown",
-     "1795436059", "0", "", "2", "0", "1000M", "", "None assigned", "1", "None", "/work/x", "c",
-     "plain"],
+     "1795436059", "0", "", "2", "0", "3", "1000M", "", "billing=3,cpu=3,gres/gpu=2,node=2",
+     "None assigned", "high", "1", "None", "/work/x", "c", "plain"],
 ]  # fmt: skip
 
 
@@ -43,7 +44,7 @@ def printed(records: list[list[str]]) -> str:
 
 def test_squeue() -> None:
     rest, later, running = parse_squeue(printed(SQUEUE), SEP)
-    assert (rest.id, rest.array_id, rest.pending_tasks) == ("1_[3-9%2]", "1", 7)
+    assert (rest.id, rest.array_id, rest.tasks) == ("1_[3-9%2]", "1", 7)
     assert rest.state.waiting
     assert rest.why == "its array runs as many tasks at once as it may"
     assert (later.nodes, later.gpu_count, later.start, later.comment) == (2, 2, 1795439654, "")
@@ -60,7 +61,10 @@ def test_sacct() -> None:
     assert (done.end, done.time_limit, done.gpu_count, done.exit_code) == (1795436059, 10800, 2, 0)
     assert cancelled.state.name == "CANCELLED"
     assert (cancelled.start, cancelled.time_limit, cancelled.node_list) == (None, None, "")
-    assert cancelled.why == "ended by signal 15"
+    assert cancelled.why == "signal 15 (SIGTERM)"
+    assert (done.qos, cancelled.qos) == ("normal", "high")
+    # It never started: this is what it asked for.
+    assert (done.cpus, cancelled.cpus, cancelled.gpu_count) == (8, 3, 2)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,7 @@ def test_how_a_job_ended_is_known_without_accounting(
 
 def test_folders_and_comments_of_several_lines() -> None:
     record = list(SQUEUE[1])
-    record[25], record[26] = "/work/a\nb", "two\n\nlines"
+    record[27], record[28] = "/work/a\nb", "two\n\nlines"
     (job,) = parse_squeue(printed([record]), SEP)
     assert (job.work_dir, job.comment, job.name) == ("/work/a\nb", "two\n\nlines", "later")
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slurm.hosts import Completed, HostError
-from slurm.site.discover import Facts, Node, Partition, parse_nodes, suggest_gpus
+from slurm.site.discover import Facts, Node, parse_nodes
+from slurm.site.partitions import Partition
 from slurm.site.profiles import EXAMPLE_GPUS, GpuType, Profile
 from slurm.site.slurm_values import Gpus
-from slurm.submit.plan import CannotGive, plan
-from slurm.submit.request import JobRequest
+from slurm.site.suggest import suggest_gpus
+from slurm.submit.plan import plan
+from slurm.submit.request import CannotGive, JobRequest
 from slurm.submit.resources import resource_options
 from slurm.submit.start_estimate import soonest
 
 HOUR = 3600
 
 
-def node(name: str, kind: str, count: int, *partitions: str, used: int = 0, **more: object) -> Node:
+def node(name: str, kind: str, count: int, *partitions: str, used: int = 0, **more: Any) -> Node:
     given = {
         "name": name, "partitions": partitions, "gpus": (Gpus(kind, count),),
         "used": (Gpus(kind, used),) if used else (), "state": "mixed", "cpus": 64,
@@ -123,7 +126,7 @@ def test_without_a_table_the_cluster_makes_one() -> None:
     table = suggest_gpus(FACTS)
     assert table["h100-96"] == GpuType(
         gres="gpu:h100-96", partition="gpu-long", memory="256G", time="3-00:00:00", batch=16,
-        max_per_node=2,
+        max_per_node=2, gpu_memory=96,
     )  # fmt: skip
     assert table["h200-141"].partition == "gpu"
     got = plan(Profile(name="x"), JobRequest(gpu="h200-141"), FACTS, 8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from test_slurm_queue import squeue_job
@@ -55,7 +56,7 @@ def moving(world: World) -> None:
     """Have every answer differ from the one before."""
     ask = world.ask
 
-    def changed(**options: object) -> QueueSnapshot:
+    def changed(**options: Any) -> QueueSnapshot:
         world.jobs = (replace(world.jobs[0], reason=str(len(world.asked))),)
         return ask(**options)
 
@@ -110,7 +111,7 @@ def test_slower_when_nothing_changes(world: World) -> None:
 
 
 @pytest.mark.parametrize("attention", ["away", "hidden"])
-def test_slower_when_nobody_looks(world: World, attention: str) -> None:
+def test_slower_when_nobody_looks(world: World, attention: Any) -> None:
     moving(world)
     world.poller.attention = attention
     assert world.pass_time(120) == [60, 120]
@@ -196,7 +197,7 @@ def test_accounting_that_is_off_is_not_asked_again(world: World) -> None:
 
 
 def test_a_defect_is_not_taken_for_a_host_out_of_reach(world: World) -> None:
-    world.poller._ask = lambda **_: 1 / 0
+    world.poller._ask = lambda **_: 1 / 0  # type: ignore[assignment]
     world.now += 15
     with pytest.raises(ZeroDivisionError):
         world.poller.poll()

@@ -10,10 +10,11 @@ import pytest
 
 from cli.common import run_module
 from cli.exits import Exit
-from core.common.errors import BadName, BatmanError
+from core.common.errors import BadName
 from core.common.files import write_atomic
 from core.common.workspace import Workspace
 from slurm.hosts import Completed, HostError
+from slurm.site.profile_files import list_profiles, profile_file
 from slurm.site.profiles import (
     EXAMPLE_GPUS,
     GpuType,
@@ -21,16 +22,13 @@ from slurm.site.profiles import (
     ProfileError,
     check_sbatch_option,
     choose_profile,
-    list_profiles,
     load_profile,
     parse_time,
-    profile_file,
     remove_profile,
     save_profile,
     to_toml,
 )
 from slurm.site.site import open_site
-from slurm.submit.request import combinations
 
 NASTY = 'it\'s "x" $(y) \\ é \x7f#'[:-2].strip()
 
@@ -200,20 +198,3 @@ def test_an_editor_that_leaves_nonsense_changes_nothing(
     editor.write_text('#!/bin/sh\nsed -i \'s/^qos.*/qos = "long"/\' "$1"\n')
     assert clusters("edit", "hpc") == 0
     assert load_profile("hpc").qos == "long"
-
-
-def test_a_sweep_is_every_combination() -> None:
-    configs = combinations({"model": "tiny", "epochs": "3"}, ["lr=1e-4,5e-5", "--batch-size=2, 4"])
-    assert [(c.lr, c.batch_size) for c in configs] == [
-        (1e-4, 2), (1e-4, 4), (5e-5, 2), (5e-5, 4),
-    ]  # fmt: skip
-    assert all(config.epochs == 3 for config in configs)
-    assert len(combinations({"model": "tiny"}, [])) == 1
-    named = combinations({"output_dir": "out"}, ["model=base,medium"])
-    assert [str(config.output_dir) for config in named] == ["out/model=base", "out/model=medium"]
-
-
-@pytest.mark.parametrize("word", ["leaning=1", "lr", "lr=", "project=a,b", "lr=fast"])
-def test_a_sweep_that_makes_no_sense_is_refused(word: str) -> None:
-    with pytest.raises(BatmanError):
-        combinations({"model": "tiny"}, [word])

@@ -6,7 +6,9 @@ import gzip
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_slurm_jobs import NASTY, SACCT, SQUEUE
@@ -18,6 +20,7 @@ from slurm.job.reasons import reason_words
 from slurm.job.record import JobRecord, list_records, read_record, write_record
 from slurm.job.states import GONE, LEFT, parse_state
 from slurm.queue.arrays import job_lines, own_runs, why
+from slurm.queue.columns import JOB_COLUMNS
 from slurm.queue.jobs import Job, parse_sacct, parse_squeue
 from slurm.queue.our_jobs import keep_ends, with_records
 from slurm.queue.queue import QueueSnapshot, ask_queue, merge_jobs, split_sections, with_left
@@ -32,7 +35,7 @@ n3|cpu|(null)|(null)|idle|0/16/0/16|256000|UNLIMITED|down|
 """
 
 
-class Told:
+class _Told:
     """A host that answers with what `answer` makes of the marks it was given."""
 
     name = "told"
@@ -48,6 +51,9 @@ class Told:
         self.env = dict(env or {})
         data = self.answer(argv[4], argv[9], argv[8]).encode()
         return Completed(tuple(argv), 0, gzip.compress(data) if self.packed else data, b"")
+
+
+Told: Any = _Told  # for a Host, of which it has what is asked here
 
 
 def part(mark: str, name: str, out: str, code: int = 0, err: str = "") -> str:
@@ -131,7 +137,7 @@ def test_nothing_learnt_is_an_error() -> None:
     with pytest.raises(HostError, match="There is no SLURM on told") as caught:
         ask_queue(Told(none))
     assert "prelude" in caught.value.hint
-    with pytest.raises(HostError, match="does not answer: no output"):
+    with pytest.raises(HostError, match="does not answer: no reason given"):
         ask_queue(Told(lambda *_: "Welcome to the cluster\n"))
 
 
@@ -163,11 +169,11 @@ def test_free_gpus_by_type() -> None:
 # Ended jobs
 
 
-def squeue_job(row: int = 1, **changes: object) -> Job:
+def squeue_job(row: int = 1, **changes: Any) -> Job:
     return replace(parse_squeue(lines([SQUEUE[row]], SEP), SEP)[0], **changes)
 
 
-def sacct_job(**changes: object) -> Job:
+def sacct_job(**changes: Any) -> Job:
     return replace(parse_sacct(lines([SACCT[0]], SEP), SEP)[0], **changes)
 
 
@@ -182,6 +188,22 @@ def test_accounting_adds_the_exit_code_and_the_queue_the_gpu_type() -> None:
     (merged,) = merge_jobs([ended], [sacct_job()])
     assert merged.exit_code == 0
     assert [(g.type, g.count) for g in merged.gpus] == [("h100-96", 2)]
+
+
+def test_what_accounting_does_not_tell_of_an_end_stays_known(run_dir: Path) -> None:
+    ended = squeue_job(2, id="1_1", state=parse_state("FAILED"), restarts=2)
+    (merged,) = merge_jobs([ended], [sacct_job()])
+    (later,) = merge_jobs([], [sacct_job()], [merged])
+    assert (merged.restarts, later.restarts, later.qos) == (2, 2, "normal")
+    # Nobody looked meanwhile, and accounting counts neither restarts nor, as it is set up, GPUs.
+    ours = record(job_id="1_1", gpu="h100-96", num_gpus=2, restarts=3, exit_code=137)
+    bare = sacct_job(gpus=(), exit_code=9, state=parse_state("FAILED"))
+    (told,) = with_records(QueueSnapshot(jobs=(bare,)), [(run_dir, ours)], "vega").jobs
+    assert [(gpus.type, gpus.count) for gpus in told.gpus] == [("h100-96", 2)]
+    assert (told.restarts, told.exit_code) == (3, 137)
+    forgotten = record(job_id="8", state="TIMEOUT", restarts=1)
+    (told,) = with_records(QueueSnapshot(user="ada"), [(run_dir, forgotten)], "vega").jobs
+    assert (told.user, told.restarts) == ("ada", 1)
 
 
 def test_accounting_is_not_believed_of_live_jobs() -> None:
@@ -238,7 +260,7 @@ def run_dir(tmp_path: Path) -> Path:
     return path
 
 
-def record(**changes: object) -> JobRecord:
+def record(**changes: Any) -> JobRecord:
     return JobRecord(
         cluster="vega", host="", token="t", run_dir="/w/runs/site-1", log="/w/logs/job_7.log",
         marker="", submitted_at=1000.0, job_id="7", gpu="h100-96", num_gpus=2,
@@ -311,6 +333,15 @@ def test_an_array_is_one_line_or_every_task_by_itself() -> None:
     assert every[0].state_words == "waiting"
     killed = replace(bad, state=parse_state("CANCELLED by 0"))
     assert job_lines([done, killed])[0].state_words == "1 done 1 cancelled"
+    # squeue 22.05.8 of a task that was cancelled before it began: its end is its start.
+    never = replace(killed, id="1_6", task="6", start=1795949492, node_list="", time_used=0)
+    assert job_lines([never, done])[0].job is done, "what never ran has no log"
+    # Too long for its cells, it is told by signs and not cut.
+    seen = JOB_COLUMNS["state"].seen
+    now = datetime.now(UTC)
+    assert [seen(line, now) for line in folded] == ["●1 ○7 ✔1 ✖1", "○ waiting"]
+    assert seen(job_lines([done, killed])[0], now) == "✔1 ✖1"
+    assert seen(job_lines([replace(done, state=LEFT)], fold=False)[0], now) == "○ just left"
 
 
 @pytest.mark.parametrize(
@@ -318,7 +349,7 @@ def test_an_array_is_one_line_or_every_task_by_itself() -> None:
     [
         ({"reason": "JobArrayTaskLimit"}, ""),
         ({"reason": "NonZeroExitCode", "exit_code": 3}, "exit code 3"),
-        ({"reason": "None", "signal": 9, "exit_code": 0}, "signal 9"),
+        ({"reason": "None", "signal": 15, "exit_code": 0}, "signal 15 (SIGTERM)"),
         ({"reason": "NodeDown"}, "a node it needs is down"),
     ],
 )
@@ -358,3 +389,28 @@ def test_files_of_a_host_that_went_away_are_as_they_were(tmp_path: Path) -> None
     os.truncate(file, 0)
     assert (patient.size(str(file)), patient.read(str(file), 0, 9)) == (3, b"")
     assert patient.size("/never/seen") is None
+
+
+def test_what_slurm_says_does_not_name_its_command_twice() -> None:
+    # Printed by the commands of SLURM 22.05.8 without slurm.conf, and without a controller.
+    said = {
+        "squeue: fatal: Could not establish a configuration source\n": (
+            "Could not establish a configuration source"
+        ),
+        "squeue: error: Unable to contact slurm controller (connect failure)\n"
+        "slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n": (
+            "Unable to contact slurm controller (connect failure)"
+        ),
+        "sbatch: error: Batch job submission failed: Invalid qos specification\n": (
+            "Batch job submission failed: Invalid qos specification"
+        ),
+        "allocation failure: Invalid account or account/partition combination specified\n": (
+            "Invalid account or account/partition combination specified"
+        ),
+        "mkdir: cannot create directory '/data': Permission denied\n": (
+            "mkdir: cannot create directory '/data': Permission denied"
+        ),
+        " \n": "no reason given",
+    }
+    for errors, words in said.items():
+        assert Completed(("x",), 1, b"", errors.encode()).said == words

@@ -5,16 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 import pytest
 
 from core.common.errors import BatmanError
-from core.training.run.events import Checkpoint, EventWriter, Failed, Started, Stopped, read_events
+from core.training.run.events import (
+    Checkpoint,
+    EventWriter,
+    Failed,
+    Started,
+    Step,
+    Stopped,
+    read_events,
+)
 from core.training.run.run import Run
 from core.training.run.worker_process import expect_worker, read_worker
-from slurm.job.attempts import STUCK, Attempt, main, read_attempts, saved_step, stuck
+from slurm.job.attempts import STUCK, Attempt, _advice, main, read_attempts, saved_step, stuck
 from slurm.job.record import earlier_log
 from slurm.submit.resources import Resources
 from slurm.submit.script import JobSpec, build_script, sbatch_options, warning_lead
@@ -23,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 NASTY = '-n it\'s $(touch hacked) `touch hacked`; "x" \\ %j & * é'
 
 
-def resources(**values: object) -> Resources:
+def resources(**values: Any) -> Resources:
     given = {
         "gpu": "h100-96", "gres": "gpu:h100-96", "partition": "gpu", "memory": "256G",
         "time_s": 10800, "nodes": 1, "gpus_per_node": 4, "cpus_per_gpu": 8, "account": "",
@@ -32,7 +42,7 @@ def resources(**values: object) -> Resources:
     return Resources(**{**given, **values})  # type: ignore[arg-type]
 
 
-def spec(**values: object) -> JobSpec:
+def spec(**values: Any) -> JobSpec:
     given = {
         "name": "run-1", "token": "abc123", "run_dirs": ("/scratch/ada/runs/run-1",),
         "log_dir": "/scratch/ada/logs", "python": "/scratch/ada/env", "code": "/scratch/ada/code",
@@ -176,6 +186,7 @@ class Job:
         restarts: int = 0,
         begin: str = ":",
         check: str = ":",
+        work: Literal["train", "label"] = "train",
     ) -> None:
         self.folder = folder
         self.run = folder / "run $(touch hacked)"
@@ -189,7 +200,7 @@ class Job:
             python,
             f'if [ "$2 $3" = "slurm.attempts begin" ]; then {begin}\n'
             f'elif [ "$2 $3" = "slurm.attempts check" ]; then {check}\n'
-            'elif [ "$2" = core.training.worker ]; then\n'
+            'elif [ "$2" = core.training.worker ] || [ "$2" = core.autolabel ]; then\n'
             f'cd "$3"; {trainer}\nfi\nexec {sys.executable} "$@"',
         )
         self._script(
@@ -204,7 +215,7 @@ class Job:
         )
         made = spec(
             run_dirs=(str(self.run),), log_dir=str(folder / "logs"), python=str(folder / "env"),
-            code=str(ROOT), resources=resources(nodes=nodes),
+            code=str(ROOT), resources=resources(nodes=nodes), work=work,
         )  # fmt: skip
         self.script = folder / "job.sh"
         self.script.write_text(build_script(made).text)
@@ -267,6 +278,32 @@ def test_a_warned_trainer_writes_its_checkpoint_and_is_requeued(tmp_path: Path) 
     assert worker.again
     EventWriter(job.run / "events.jsonl").write(Stopped(epoch=1, step=4, reason="SIGUSR1"))
     assert Run(job.run).state() == "preparing"
+
+
+def test_a_warned_labeller_is_asked_to_stop_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Its own signal is TERM; the pictures that were looked at are its steps."""
+    stops = _STOPPABLE.format(signal="USR1").replace("USR1 TERM", "TERM")
+    offline = "echo offline $HF_HUB_OFFLINE $TRANSFORMERS_OFFLINE"
+    job = Job(tmp_path, f"{offline}; {stops}", work="label")
+    (job.run / "pass.json").write_text("{}")
+    lines = [f'{{"image":{number}}}\n' for number in (1, 2)]
+    (job.run / "found.jsonl").write_text("".join(lines) + '{"image":3')
+    assert job.start().wait(30) == 0
+    assert job.start().wait(30) == STUCK
+    assert "offline 1 1" in job.log
+    assert "saved" in job.log
+    assert [(a.what, a.step) for a in job.attempts()] == [("begin", 2), ("begin", 2)]
+    assert job.said.count("scontrol requeue 12") == 1
+    assert "without a new picture (still at 2)" in job.log
+    assert not (job.run / "events.jsonl").exists()
+
+
+def test_a_labeller_that_fails_fails_its_job(tmp_path: Path) -> None:
+    job = Job(tmp_path, "echo no weights >&2; exit 1", work="label")
+    (job.run / "pass.json").write_text("{}")
+    assert job.start().wait(30) == 1
+    assert [(a.what, a.code) for a in job.attempts()] == [("begin", None), ("end", 1)]
+    assert not (job.run / "events.jsonl").exists()
 
 
 def test_where_requeueing_is_forbidden_a_successor_goes_on(tmp_path: Path) -> None:
@@ -423,6 +460,12 @@ def test_the_second_restart_without_a_step_is_the_last(tmp_path: Path) -> None:
     assert job.said == "scontrol requeue 12\n"
     assert "without a new step" in job.log
     assert Run(job.run).state() == "failed"
+    # Warned before its first step, it wants to be warned later.
+    assert "or warn later with fewer signal_seconds" in job.log
+    trained = EventWriter(job.run / "events.jsonl")
+    trained.write(Step(t=time.time(), epoch=1, step=1, loss=1.0, lr=1e-4, images_per_s=1, step_s=1))
+    trained.close()
+    assert "or warn earlier with the profile's signal_seconds" in _advice(job.run)
 
 
 # What the job notes

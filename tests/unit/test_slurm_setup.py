@@ -8,6 +8,7 @@ import hashlib
 import subprocess
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_an_installed_batman_makes_the_same_wheel_as_a_checkout(tmp_path: Path) 
     assert own_wheel(tmp_path / "b", site_packages).read_bytes() == first.read_bytes()
 
 
-def install(**values: object) -> Install:
+def install(**values: Any) -> Install:
     usual: dict[str, object] = {
         "env": "/e/1", "tools": "/e/tools", "python": "/usr/bin/python3", "uv": "/bin/uv",
         "wheel": "/w/batman.whl", "extras": "train",

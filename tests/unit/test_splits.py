@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -168,6 +169,29 @@ def test_a_video_torn_by_the_import_is_told() -> None:
         imported=["train", "valid", "train", "train"],
     )
     assert any("1 group" in note for note in plan.notes)
+
+
+@pytest.mark.parametrize(
+    ("labelled", "valid"),
+    [
+        (range(20), {16, 17, 18, 19}),  # 15 of 85 parts
+        (range(5), {4, *range(5, 20)}),  # labelled no further yet
+        (range(18, 20), {19}),
+        ([], {16, 17, 18, 19}),
+    ],
+)
+def test_the_only_video_is_cut_in_time(labelled: Sequence[int], valid: set[int]) -> None:
+    pairs = [(at, 0) for at in labelled]
+    plan = assign_splits(range(20), pairs, shares=SHARES, seed=0, groups=["v"] * 20)
+    assert {at for at, split in plan.splits.items() if split == "valid"} == valid
+    assert plan.counts()["train"] == 20 - len(valid)
+    (note,) = plan.notes
+    assert f"its last {len(valid)} are valid" in note
+    imported = ["train"] * 20 + ["test"] * 4
+    both = assign_splits(
+        range(24), pairs, shares=SHARES, seed=0, groups=["v"] * 20 + ["w"] * 4, imported=imported
+    )
+    assert {at for at, split in both.splits.items() if split == "valid"} == valid
 
 
 def test_no_share_no_image() -> None:

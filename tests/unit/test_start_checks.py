@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from test_foreign_output import of_ultralytics, save
-from test_start_run import chosen
+from test_start_run import chosen, stopped
 from test_start_run import workspace as workspace
 
 from cli.main import main
@@ -132,7 +132,8 @@ def test_weights_that_cannot_be_read_are_refused_before_the_run_is_made(
 def test_weights_that_can_be_read_pass(workspace: Workspace, started: list[Run]) -> None:
     torch = pytest.importorskip("torch")
     path = workspace.root / "w.pth"
-    for content in ({"model": {}}, {"state_dict": {}, "loops": {}}):
+    contents: list[dict[str, Any]] = [{"model": {}}, {"state_dict": {}, "loops": {}}]
+    for content in contents:
         save(content, path)
         require_weights(chosen(workspace, pretrained=path))
     torch.save({"model": {}}, path, _use_new_zipfile_serialization=False)
@@ -199,6 +200,20 @@ def used_folder(workspace: Workspace) -> dict[str, Any]:
     folder.mkdir()
     (folder / "results.json").write_text("{}")
     return {"output_dir": folder}
+
+
+@pytest.mark.parametrize("head", [b"", b"<html>", b"PK\x03\x04 cut off"])
+def test_a_dry_run_refuses_a_run_whose_checkpoint_is_broken(
+    head: bytes, workspace: Workspace, started: list[Run]
+) -> None:
+    run = ready_run(workspace, chosen(workspace))
+    stopped(run)
+    (run.path / "checkpoint_last.pth").write_bytes(head)
+    config = TrainingConfig(resume=run.path)
+    for start in (would_start, start_local):
+        with pytest.raises(BatmanError, match=r"'checkpoint_last\.pth' cannot be read"):
+            start(workspace, config)
+    assert started == []
 
 
 @pytest.mark.parametrize(

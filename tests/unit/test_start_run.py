@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -48,12 +49,12 @@ def workspace(tmp_path: Path) -> Workspace:
     return space
 
 
-def chosen(workspace: Workspace, **more: object) -> TrainingConfig:
+def chosen(workspace: Workspace, **more: Any) -> TrainingConfig:
     return TrainingConfig(model="tiny", project=workspace.project_path("cells"), **more)
 
 
 def stopped(run: Run) -> None:
-    (run.path / "checkpoint_last.pth").touch()
+    (run.path / "checkpoint_last.pth").write_bytes(b"\x80\x02")
     writer = EventWriter(run.events_file)
     writer.write(Stopped(epoch=1, step=1, reason="SIGTERM"))
     writer.close()
@@ -105,7 +106,7 @@ def test_other_data_is_prepared_again(workspace: Workspace) -> None:
     ],
 )
 def test_what_no_checkpoint_can_go_on_with_is_said_before_anything_is_touched(
-    workspace: Workspace, changes: dict[str, object], said: str
+    workspace: Workspace, changes: dict[str, Any], said: str
 ) -> None:
     run = ready_run(workspace, chosen(workspace))
     stopped(run)

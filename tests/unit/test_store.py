@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,7 @@ def test_history_says_who_when_and_how_many(project: Project) -> None:
     assert entry.summary == "Merged Hook into hook (3 annotations)"
     assert entry.detail == {
         "renamed": {}, "merged": {"hook": ["Hook"]}, "dropped": [], "annotations": 3,
+        "joined": {"2": 1},
     }  # fmt: skip
     assert "@" in entry.who
     assert entry.at.tzinfo is not None
@@ -355,13 +357,15 @@ def test_delete_removes_the_folder(project: Project) -> None:
 
 
 def test_kill_9_at_any_moment_leaves_the_state_before_or_after(project: Project) -> None:
-    """120 children are killed while they merge and undo without pause."""
+    """Children are killed while they merge and undo without pause, until both ends were met."""
     fill(project, [f"class {n}" for n in range(40)], images=2)
     whole = counts(project)
     merged = {"all": (80, 80)}
     rng = random.Random(7)
-    seen: list[str] = []
-    for _ in range(120):
+    seen: Counter[str] = Counter()
+    for number in range(400):
+        if number >= 30 and min(seen["merged"], seen["whole"]) > 5:
+            break
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
@@ -385,9 +389,9 @@ def test_kill_9_at_any_moment_leaves_the_state_before_or_after(project: Project)
         with Project.open(project.path) as after:
             state = counts(after)
             assert state in (whole, merged)
-            seen.append("merged" if state == merged else "whole")
+            seen["merged" if state == merged else "whole"] += 1
             assert after.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-    assert set(seen) == {"merged", "whole"}, "the kills fell on both sides of the change"
+    assert min(seen["merged"], seen["whole"]) > 5, "the kills fell on both sides of the change"
 
 
 def test_a_row_changed_twice_in_one_call_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -425,3 +429,29 @@ def test_images_of_a_class_from_several_imports(tmp_path: Path) -> None:
         assert compare()["all"] == 3 + 3 + 2 + 4
         project.undo()
         assert set(compare()) == {"a", "b", "c", "d", "e"}
+
+
+@pytest.mark.parametrize("had", range(1, len(schema.MIGRATIONS)))
+def test_a_project_of_every_earlier_version_opens_with_all_it_had(
+    tmp_path: Path, had: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:had])
+        earlier.setattr("core.data.store.project.MIGRATIONS", schema.MIGRATIONS)
+        with Project.create(tmp_path / "old") as old:
+            fill(old, ["hook", "boom"])
+            classes.rename(old, "hook", "crane hook")
+            before = [line for line in dump(old) if line.startswith("INSERT")]
+    with Project.open(tmp_path / "old") as now:
+        assert now.db.execute("PRAGMA user_version").fetchone()[0] == len(schema.MIGRATIONS)
+        assert counts(now) == {"crane hook": (3, 3), "boom": (3, 3)}
+        columns = "source, model, score, edited, track, class_name"
+        (row,) = now.db.execute(f"SELECT DISTINCT {columns} FROM v_annotations WHERE image_id = 1")
+        assert tuple(row) == (None, None, None, 0, None, "crane hook")
+        assert now.undo() is not None
+        assert counts(now) == {"hook": (3, 3), "boom": (3, 3)}
+        assert now.redo() is not None
+        # Each row begins as it was; columns that came later follow.
+        after = dump(now)
+        for line in before:
+            assert any(new.startswith(line.removesuffix(");")) for new in after), line

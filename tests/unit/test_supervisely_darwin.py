@@ -6,6 +6,7 @@ import base64
 import io
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -121,3 +122,28 @@ def test_a_description_alone_holds_no_annotations(tmp_path: Path) -> None:
     files = {"meta.json": meta, "ds/img/a.png": None, "ds/ann/a.json": {"other": 1}}
     with pytest.raises(ImportFailed, match="no annotations of Supervisely"):
         read("supervisely", put(tmp_path, files))
+
+
+def test_darwins_masks_are_in_a_layer_of_their_own(tmp_path: Path) -> None:
+    def item(key: str, name: str, **more: Any) -> dict[str, Any]:
+        return {"id": key, "name": name, "mask": {}, **more}
+
+    # Two rows of the first mask over the whole width, then ten pixels of the second one in a row.
+    runs = [0, 5 * 200, 1, 400, 0, 30, 2, 10, 0, 200 * 100 - 1000 - 400 - 40]
+    layer = {
+        "dense_rle": runs,
+        "mask_annotation_ids_mapping": {"m1": 1, "m2": 2, "m3": 3},
+        "total_pixels": 20_000,
+    }
+    value = darwin_2(
+        item("m1", "car"),
+        item("m2", "dog", bounding_box=DARWIN_BOX),
+        item("m3", "dog"),
+        {"id": "r", "name": "__raster_layer__", "raster_layer": layer},
+    )
+    data = read("darwin", put(tmp_path, {"a.json": value, "a.png": None}))
+    assert rows(data) == [("a.png", "car", (0, 5, 200, 2)), ("a.png", "dog", (30, 7, 10, 1))]
+    assert data.problems.counts == {"shape taken as a box": 2, "no box": 1}
+    layer["dense_rle"] = [*runs, 1]
+    data = read("darwin", put(tmp_path, {"a.json": value}))
+    assert [row[2] for row in rows(data)] == [(36.02, 50.27, 67.61, 38.14)]

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from import_data import boxes, check, coco, png, put, put_coco
 
-from core.data.exporters import export_csv, export_kitti
+from core.data.exporters import export_csv, export_kitti, export_open_images
 from core.data.importers import import_coco
 from core.data.importers.commit import commit
 from core.data.importers.formats.tables.csv_boxes import read_csv
 from core.data.importers.formats.tables.kitti import read_kitti
+from core.data.importers.formats.tables.open_images import read_open_images
 from core.data.importers.report import Watch
 from core.data.store import Project
 
@@ -86,3 +87,33 @@ def test_kittis_lines_have_the_kits_fifteen_values(project: Project, tmp_path: P
     assert lines[0] == "boom 0 0 -10 1 2 11 14 -1 -1 -1 -1000 -1000 -1000 -10"
     assert (tmp_path / "out" / "training" / "label_2" / "b.txt").read_text() == ""
     assert (tmp_path / "out" / "validation" / "image_2" / "a~1.png").is_file()
+
+
+def test_open_images_has_groups_for_crowds_and_codes_for_classes(
+    project: Project, tmp_path: Path
+) -> None:
+    report = export_open_images(project, tmp_path / "out")
+    assert (report.images, report.annotations, report.left_out) == (4, 6, {})
+    with (tmp_path / "out" / "class-descriptions-boxable.csv").open(newline="") as file:
+        names = dict(csv.reader(file))
+    with (tmp_path / "out" / "train-annotations-bbox.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["ImageID"] for row in rows} == {"a"}
+    assert [row["IsGroupOf"] for row in rows] == ["0"] * 4 + ["1"]
+    assert {row["IsOccluded"] for row in rows} == {"-1"}
+    here = [
+        (names[row["LabelName"]], *(float(row[side]) for side in ("XMin", "XMax", "YMin", "YMax")))
+        for row in rows
+    ]
+    assert here[1] == ('light, "red"; old', 20.5 / 64, 50.625 / 64, 8.25 / 48, 38.25 / 48)
+    assert (tmp_path / "out" / "validation" / "a~1.png").is_file()
+    with Project.create(tmp_path / "back") as back:
+        again = commit(back, read_open_images(tmp_path / "out", Watch()))
+        check(back)
+        assert again.splits == {"train": 2, "valid": 2}
+        assert again.counts() == {"image without labels": 2}
+        crowds = "SELECT count(*) FROM annotations WHERE iscrowd = 1"
+        assert back.db.execute(crowds).fetchone() == project.db.execute(crowds).fetchone()
+        for one, other in zip(boxes(back), boxes(project), strict=True):
+            assert (one[0], one[2]) == (other[0], other[2])
+            assert one[3:] == pytest.approx(other[3:], abs=1e-6)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
-import select
 import shutil
 import signal
 import socket
 import sys
 import time
 import zipfile
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,8 +32,7 @@ from core.data.store import Project
 from core.training.config.options import TrainingConfig
 from core.training.launch.dataset import prepare
 
-KILLS = 15
-MOST_KILLS = 150
+KILLS = 25
 IMAGES = 80
 
 
@@ -43,23 +40,35 @@ def hidden(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob(".*"))
 
 
-def killed(act: Callable[[], object], delay: float) -> None:
-    """Run `act` in a child that is killed `delay` seconds after it began."""
+def steps_of(act: Callable[[], object], last: int | None = None) -> int:
+    """Run `act` in a child that is killed before its step `last`; return how many it began.
+
+    A step is whatever Python tells its audit hooks about files: opening, making, listing, renaming
+    and removing them (PEP 578).
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        began = 0
+
+        def step(event: str, args: object) -> None:
+            nonlocal began
+            if event == "open" or event.startswith("os."):
+                began += 1
+                if began == last:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
         try:
-            os.write(writer, b".")
+            sys.addaudithook(step)
             act()
+            os.write(writer, b"%d" % began)
         finally:
             os._exit(0)
     os.close(writer)
-    os.read(reader, 1)
-    # The moment of the kill is the random thing under test; the pipe ends if the child does before.
-    select.select([reader], [], [], delay)
-    os.close(reader)
-    os.kill(child, signal.SIGKILL)
+    with os.fdopen(reader, "rb") as told:
+        began = int(told.read() or last or 0)
     os.waitpid(child, 0)
+    return began
 
 
 def dataset(folder: Path) -> Path:
@@ -95,23 +104,24 @@ def swept_after_kills(
     act: Callable[[], object],
     reset: Callable[[], object],
     following: Callable[[], object],
-) -> Counter[str]:
-    """Kill `act` at moments spread over its length; count what lay there before `following`."""
-    rng = random.Random(folder.name)
+) -> int:
+    """Kill `act` before steps all over it, each time asking `following` to remove what is left.
+
+    Returns after how many kills something was.
+    """
     reset()
-    began = time.perf_counter()
-    act()
-    length = time.perf_counter() - began
-    found: Counter[str] = Counter()
-    for number in range(MOST_KILLS):
-        if number >= KILLS and found["left"] > 5:
-            break
+    act()  # so that everything is imported
+    reset()
+    steps = steps_of(act)
+    assert steps > 5
+    left = 0
+    for last in random.Random(folder.name).sample(range(1, steps + 1), min(KILLS, steps)):
         reset()
-        killed(act, rng.uniform(0, length))
-        found["left"] += bool(hidden(folder))
+        steps_of(act, last)
+        left += bool(hidden(folder))
         following()
         assert hidden(folder) == []
-    return found
+    return left
 
 
 def test_killed_deletions_are_finished_by_the_next_change(projects: Path, tmp_path: Path) -> None:
@@ -129,9 +139,7 @@ def test_killed_deletions_are_finished_by_the_next_change(projects: Path, tmp_pa
         with Project.open(projects / "other") as other, other.change("test", "a change") as change:
             change.insert("classes", {"name": f"{time.monotonic_ns()}"})
 
-    left = swept_after_kills(projects, lambda: Project.delete(projects / "p"), reset, following)[
-        "left"
-    ]
+    left = swept_after_kills(projects, lambda: Project.delete(projects / "p"), reset, following)
     assert left > 5, "some kills fell while files were being removed"
 
 
@@ -151,7 +159,7 @@ def test_killed_exports_are_removed_by_the_next_one(projects: Path, tmp_path: Pa
         lambda: export("a"),
         lambda: shutil.rmtree(out / "a", ignore_errors=True),
         following,
-    )["left"]
+    )
     assert left > 5
 
 
@@ -165,7 +173,7 @@ def test_killed_preparing_is_removed_by_the_next_and_the_data_set_is_whole(
         with Project.open(projects / "p") as project:
             prepare(project, config, run / "dataset")
 
-    left = swept_after_kills(run, act, lambda: None, act)["left"]
+    left = swept_after_kills(run, act, lambda: None, act)
     assert left > 5
     assert (run / "dataset" / "train" / "_annotations.coco.json").is_file()
 
@@ -186,7 +194,7 @@ def test_killed_imports_of_archives_are_removed_by_the_next(
         with Project.open(projects / "p") as project:
             import_coco(project, put_coco(tmp_path / "small"))
 
-    left = swept_after_kills(projects, act, lambda: None, following)["left"]
+    left = swept_after_kills(projects, act, lambda: None, following)
     assert left > 5
 
 
@@ -200,7 +208,7 @@ def test_a_folder_that_is_replaced_is_the_old_one_or_the_new_one(
         monkeypatch.setattr("core.common.temporary._exchange", lambda one, other: False)
 
     def replace() -> None:
-        for number in range(300):
+        for number in range(40):
             with folder_beside(target) as made:
                 for name in range(5):
                     (made / str(name)).write_text(str(number))
@@ -220,7 +228,7 @@ def test_a_folder_that_is_replaced_is_the_old_one_or_the_new_one(
         assert len(texts) == 5
         assert len(set(texts)) == 1
 
-    left = swept_after_kills(target.parent, replace, reset, following)["left"]
+    left = swept_after_kills(target.parent, replace, reset, following)
     assert left > 5
 
 
@@ -242,14 +250,14 @@ def test_killed_writing_of_a_file_is_removed_by_the_next(tmp_path: Path) -> None
     file = tmp_path / "work" / "notes.json"
 
     def act() -> None:
-        for number in range(200):
+        for number in range(20):
             write_json(file, {"note": "x" * 100_000, "number": number})
 
     def following() -> None:
         write_json(file.with_name("other.json"), 1)
         assert not file.exists() or json.loads(file.read_bytes())["note"]
 
-    assert swept_after_kills(file.parent, act, lambda: None, following)["left"] > 5
+    assert swept_after_kills(file.parent, act, lambda: None, following) > 5
 
 
 def test_living_work_is_left_alone(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def annotated(folder: Path, *, shapes: bool = False) -> Path:
         {"id": 2, "name": "boom"},
         {"id": 3, "name": "unused"},
     ]
-    boxes = [(1, 1, [10.123, 7.5, 20.25, 10.0]), (1, 2, [0, 0, 80, 60]), (2, 2, [1.5, 2.5, 3, 4])]
+    boxes = [(1, 1, [10.123, 7.5, 20.25, 10.0]), (1, 2, [0, 0, 80, 60]), (2, 2, [11.5, 2.5, 3, 4])]
     value["annotations"] = [
         {"id": n, "image_id": image, "category_id": label, "bbox": box, "area": 1, "iscrowd": 0}
         for n, (image, label, box) in enumerate(boxes, 1)

@@ -140,3 +140,63 @@ def test_vott_as_one_export_and_as_its_own_files(tmp_path: Path) -> None:
             "bad category": 1,
         }
     assert [label.name for label in one.labels] == ["car", "unused", "dog"]
+
+
+def via_3(**changes: Any) -> dict[str, Any]:
+    """A project as VIA 3 saves it: two pictures and a film."""
+    options = {"0": "car", "1": "dog"}
+    metadata = {
+        "1_a": {"vid": "1", "flg": 0, "z": [], "xy": [2, 10, 20, 40, 50], "av": {"1": "0"}},
+        "1_b": {"vid": "1", "flg": 0, "z": [], "xy": [3, 50, 50, 10], "av": {"1": "1"}},
+        "1_c": {"vid": "1", "flg": 0, "z": [], "xy": [4, 50, 50, 20, 10], "av": {"1": "1"}},
+        "1_d": {"vid": "1", "flg": 0, "z": [], "xy": [7, 1, 2, 9, 2, 5, 8], "av": {"1": "1"}},
+        "1_e": {"vid": "1", "flg": 0, "z": [], "xy": [8, 5, 1, 9, 4, 6, 8, 2, 3], "av": {}},
+        "1_f": {"vid": "1", "flg": 0, "z": [], "xy": [1, 5, 1], "av": {"1": "0"}},
+        "1_g": {"vid": "1", "flg": 0, "z": [], "xy": [], "av": {"2": "night"}},
+        "3_a": {"vid": "3", "flg": 0, "z": [1.5], "xy": [2, 1, 2, 3, 4], "av": {"1": "0"}},
+    }
+    value = {
+        "project": {"pid": "__VIA_PROJECT_ID__", "vid_list": ["1", "2", "3"], "pname": "x"},
+        "config": {"file": {"loc_prefix": {"1": "", "2": "", "3": "", "4": ""}}},
+        "attribute": {
+            "1": {"aname": "kind", "anchor_id": "FILE1_Z0_XY1", "type": 4, "options": options},
+            "2": {"aname": "time", "anchor_id": "FILE1_Z0_XY0", "type": 1, "options": {}},
+        },
+        "file": {
+            "1": {"fid": "1", "fname": "a.png", "type": 2, "loc": 1, "src": ""},
+            "2": {"fid": "2", "fname": "b.png", "type": 2, "loc": 1, "src": ""},
+            "3": {"fid": "3", "fname": "c.mp4", "type": 4, "loc": 1, "src": ""},
+        },
+        "metadata": metadata,
+        "view": {"1": {"fid_list": ["1"]}, "2": {"fid_list": ["2"]}, "3": {"fid_list": ["3"]}},
+    }
+    return value | changes
+
+
+def test_via_3_has_shapes_by_numbers_and_choices_by_ids(tmp_path: Path) -> None:
+    data = read("via", put(tmp_path, {"p.json": via_3(), "a.png": None, "b.png": None}))
+    assert rows(data) == [
+        ("a.png", "car", (10, 20, 40, 50)),
+        ("a.png", "dog", (40, 40, 20, 20)),
+        ("a.png", "dog", (30, 40, 40, 20)),
+        ("a.png", "dog", (1, 2, 8, 6)),
+        ("a.png", "object", (2, 1, 7, 7)),
+    ]
+    assert [picture.name for picture in data.images] == ["a.png", "b.png"]
+    assert len(data.segmentation) == 1
+    told = {problem.detail for problem in data.problems.listed if problem.kind == "no box"}
+    assert told == {
+        "1 region or time of films or sound: import their frames",
+        "a point without a box's numbers",
+    }
+    assert data.problems.counts["shape taken as a box"] == 3
+
+
+@pytest.mark.parametrize(
+    "changes", [{"metadata": {"1": 5, "2": {"vid": "1", "xy": ["a"]}}}, {"view": {"1": 3}}]
+)
+def test_a_project_of_via_3_with_wrong_types_is_no_defect(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    files = {"p.json": via_3(**changes), "a.png": None}
+    assert rows(read("via", put(tmp_path, files))) == []

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from import_data import check, files_below, put, state
 
-from core.common.errors import Cancelled, ImportFailed
+from core.common.errors import BatmanError, Cancelled, ImportFailed
 from core.common.temporary import name_beside
 from core.data.importers import import_video, list_imports
+from core.data.importers.video.child import import_video_in_child, require_video
 from core.data.store import Project
 
 RATE = 10
@@ -174,7 +175,80 @@ def test_a_group_is_of_one_video_whatever_its_name(project: Project, tmp_path: P
     import_video(project, second)
     # Other frames of the same video belong with the ones that are there.
     import_video(project, [second, first], every_frames=5)
-    assert [frame[0] for frame in frames(project)] == [
-        *("yard", "yard (2)"), *("yard (2)", "yard (2)"), *("yard", "yard"),
+    assert [frame[:2] for frame in frames(project)] == [
+        ("yard", "yard_000000.jpg"), ("yard (2)", "yard (2)_000000.jpg"),
+        ("yard (2)", "yard (2)_000005.jpg"), ("yard", "yard_000005.jpg"),
     ]  # fmt: skip
     check(project)
+
+
+def test_frames_taken_again_are_neither_doubled_nor_numbered_anew(
+    project: Project, tmp_path: Path
+) -> None:
+    video = film(tmp_path / "yard.avi", [1, 2, 3])
+    import_video(project, video)
+    before = project.db.execute("SELECT id, name, path, time FROM v_images").fetchall()
+    with project.change("splits.set", "set") as change:
+        change.update_many("images", ["split"], [(row["id"], "valid") for row in before])
+    with pytest.raises(ImportFailed, match="All 3 frames at this interval are in the project"):
+        import_video(project, video)
+    # Moved since, and known all the same; a copy of it is the same video too.
+    (tmp_path / "kept").mkdir()
+    moved = video.rename(tmp_path / "kept" / "night.avi")
+    put(tmp_path / "copy.avi", moved.read_bytes())
+    report = import_video(project, [moved, tmp_path / "copy.avi"], every_s=0.5)
+    assert (report.images, report.counts()) == (3, {"frames there already": 2})
+    assert [problem.detail for problem in report.problems] == ["3 frames", "6 frames"]
+    rows = project.db.execute("SELECT id, name, path, time, split FROM v_images ORDER BY id")
+    after = [tuple(row) for row in rows]
+    assert [row[:4] for row in after[:3]] == [tuple(row) for row in before]
+    assert {row[4] for row in after} == {"valid"}
+    names = [row[0] for row in project.db.execute("SELECT name FROM v_images ORDER BY time")]
+    assert names == [f"yard_{number:06d}.jpg" for number in (0, 5, 10, 15, 20, 25)]
+    check(project)
+
+
+def test_another_video_of_the_same_path_is_another_video(project: Project, tmp_path: Path) -> None:
+    video = film(tmp_path / "yard.avi", [1])
+    import_video(project, video)
+    film(video, [2])
+    import_video(project, video)
+    assert [group for group, _, _ in frames(project)] == ["yard", "yard (2)"]
+
+
+def test_frames_that_were_taken_out_come_in_again(project: Project, tmp_path: Path) -> None:
+    video = film(tmp_path / "yard.avi", [1, 2])
+    import_video(project, video)
+    with project.change("images.remove", "remove") as change:
+        change.update("images", 2, {"deleted": 1})
+    assert import_video(project, video).images == 1
+    assert [time for _, _, time in frames(project)] == [0, 1]
+
+
+def test_what_looks_like_a_frame_that_is_there_is_passed_over(
+    project: Project, tmp_path: Path
+) -> None:
+    video = film(tmp_path / "yard.avi", [1, 2])
+    import_video(project, video)
+    with pytest.raises(ImportFailed, match="All 2 frames"):
+        import_video(project, video, every_frames=5, skip_similar=True)
+
+
+def test_frames_taken_by_a_child_are_the_same(project: Project, tmp_path: Path) -> None:
+    video = film(tmp_path / "set" / "yard.avi", [1, 2])
+    (tmp_path / "set" / "junk.mp4").write_bytes(b"no video")
+    seen: list[str] = []
+    report = import_video_in_child(
+        project.path, [tmp_path / "set"], every_s=0.5, progress=lambda at: seen.append(at.stage)
+    )
+    assert [frame[1] for frame in frames(project)] == [f"yard_{n:06d}.jpg" for n in (0, 5, 10, 15)]
+    assert "frames of yard.avi" in seen
+    with Project.create(tmp_path / "other") as other:
+        assert report == import_video(other, [tmp_path / "set"], every_s=0.5)
+    with pytest.raises(ImportFailed, match="are in the project already"):
+        import_video_in_child(project.path, video, every_s=0.5)
+    with pytest.raises(Cancelled):
+        import_video_in_child(project.path, video, every_frames=1, cancelled=lambda: True)
+    check(project)
+    with pytest.raises(BatmanError, match=r"'junk.mp4' cannot be read as a video"):
+        require_video(tmp_path / "set" / "junk.mp4")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ SHAPES: list[tuple[float, float, float, float]] = [
 PROJECT = Path("/data/projects/cells")
 
 
-def config(**values: object) -> TrainingConfig:
+def config(**values: Any) -> TrainingConfig:
     return TrainingConfig(**{"project": PROJECT, "model": "base", "epochs": 20, **values})
 
 
@@ -56,7 +57,7 @@ def step(number: int, loss: float | None = 1.0, data: float = 0.01, epoch: int =
 
 
 def warnings(
-    events: Sequence[Event], settings: TrainingConfig | None = None, **options: object
+    events: Sequence[Event], settings: TrainingConfig | None = None, **options: Any
 ) -> list[Warning_]:
     dog = Watchdog(settings or config(), Path("/w/runs/r1"), **options)  # type: ignore[arg-type]
     return [warning for event in events for warning in dog.see(event)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from installed import needs
 
 from core.common.errors import ConfigError, RunError, WeightsMissing
 from core.data.images.class_colours import class_colours
@@ -271,7 +272,8 @@ def test_pictures_show_truth_and_confident_predictions(tmp_path: Path) -> None:
         drawn = picture.convert("RGB")
 
     def bright(x: int, y: int) -> bool:
-        return max(drawn.getpixel((x, y))) > 120
+        colour: Any = drawn.getpixel((x, y))
+        return max(colour) > 120
 
     assert bright(10, 35)  # left side of the true box
     assert bright(100, 50)  # left side of the predicted box
@@ -325,3 +327,32 @@ def test_what_the_best_model_is_worth(
     else:
         assert (state.best_epoch, state.best_value) == (said["epoch"], worth)
         assert state.since_best == (1 if said["epoch"] == 2 else 0)
+
+
+def test_what_was_imported_is_collected_at_the_end_as_ever() -> None:
+    """Libraries made with nanobind write into the log what is left over then."""
+    code = (
+        "import atexit, gc\n"
+        "from core.processes.garbage_collector import heavy_imports\n"
+        "atexit.register(lambda: print(gc.get_freeze_count()))\n"
+        "with heavy_imports():\n"
+        "    pass\n"
+        "print(gc.get_freeze_count() > 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "0"]
+
+
+@needs("rfdetr")
+def test_training_loads_no_signal_processing_and_leaves_it_whole() -> None:
+    code = (
+        "import sys\n"
+        "from core.processes.light_torchmetrics import import_torchmetrics\n"
+        "import_torchmetrics()\n"
+        "import pytorch_lightning\n"
+        "print('scipy.signal' in sys.modules, 'scipy.stats' in sys.modules)\n"
+        "import scipy\n"
+        "print(float(scipy.signal.medfilt([1, 9, 2])[1]), 'scipy.stats' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "2.0", "True"]

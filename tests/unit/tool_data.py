@@ -104,7 +104,7 @@ def task(image: str, *annotations: dict[str, Any], **changes: Any) -> dict[str, 
     } | changes
 
 
-RECTANGLE = {"x": 10.0, "y": 20.0, "width": 30.0, "height": 40.0, "rotation": 0}
+RECTANGLE: dict[str, Any] = {"x": 10.0, "y": 20.0, "width": 30.0, "height": 40.0, "rotation": 0}
 
 
 # VoTT 2

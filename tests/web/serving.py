@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +45,17 @@ class Served:
             return []
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    def visitors(self) -> list[psutil.Process]:
+        """The apps of its visitors alone, without those that have ended."""
+        if self.process.poll() is not None:
+            return []
+        found = []
+        for app in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):
+                if app.status() != psutil.STATUS_ZOMBIE:
+                    found.append(app)
+        return found
+
     def wait(self) -> int:
         """Wait for its end, add the rest of its output to `printed`, return its exit code."""
         assert self.process.stdout is not None
@@ -55,7 +67,12 @@ Start = Callable[..., Served]
 
 
 def serve(workspace: Path, home: Path, *options: str) -> Served:
-    """Start `run_dev.sh` at a free port in the folder `workspace`, and wait until it listens."""
+    """Start `run_dev.sh` at a free port in the folder `workspace`, and wait until it listens.
+
+    Unless `options` say otherwise, the bare address leads to the terminal app.
+    """
+    if "--first" not in options:
+        options = (*options, "--first", "app")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])

@@ -16,6 +16,7 @@ from serving import ROOT, Start
 
 from cli.main import main
 from core.common.workspace import Workspace
+from core.processes.installation import how_to_install
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,8 @@ from core.common.workspace import Workspace
         (["--port", "0"], "no port 0"),
         (["--port", "65536"], "no port 65536"),
         (["--visitors", "0"], "let in"),
+        (["--max-upload", "inf"], "'inf' is no finite number"),
+        (["--max-upload", "0"], "must be more than 0"),
         (["--allow-host", "https://batman.example.org/"], "not the name of a host"),
         (["--host", "192.0.2.1"], "--host localhost"),
         (["--socket", "/x"], "Others may enter"),
@@ -34,6 +37,12 @@ def test_what_is_refused(
 ) -> None:
     assert main(["serve", *options]) == 2
     assert wanted in capsys.readouterr().err
+
+
+def test_a_page_of_no_project(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, said in (("", "name cannot be empty"), ("nowhere", "no project at")):
+        assert main(["label", "--project", name]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,7 +58,7 @@ def test_without_the_extra(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["serve"]) == 2
-    assert "batman-tui[serve]" in capsys.readouterr().err
+    assert how_to_install("batman-tui[serve]") in capsys.readouterr().err
 
 
 async def test_on_every_address_all_names_of_the_machine_are_ours(start: Start) -> None:

@@ -18,8 +18,8 @@ from aiohttp import web
 from serving import Served, Start
 from yarl import URL
 
+from web.app_server import AppServer
 from web.door import Door
-from web.server import AppServer
 
 Session = aiohttp.ClientSession
 Socket = aiohttp.ClientWebSocketResponse
@@ -127,8 +127,8 @@ async def test_the_page_asks_nobody_else(running: Served) -> None:
         ("PUT", "/static/app.js", 405),
         ("GET", "/static/", 403),
         ("GET", "/textual/", 403),
-        ("GET", "/static/../server.py", 404),
-        ("GET", "/static/%2e%2e/server.py", 404),
+        ("GET", "/static/../app_server.py", 404),
+        ("GET", "/static/%2e%2e/app_server.py", 404),
         ("GET", "/static/..%2fserver.py", 404),
         ("GET", "/static/%2e%2e%2f%2e%2e%2fpyproject.toml", 404),
         ("GET", "/textual/..%2fserver.py", 404),
@@ -139,7 +139,7 @@ async def test_the_page_asks_nobody_else(running: Served) -> None:
         ("GET", "/download/..%2f..%2fetc%2fpasswd", 404),
         ("GET", "/etc/passwd", 404),
         ("GET", "/ws", 400),
-        ("GET", "/" + "x" * 20_000, 400),
+        pytest.param("GET", "/" + "x" * 20_000, 400, id="a path too long"),
     ],
 )
 async def test_what_a_visitor_does_not_get(
@@ -169,23 +169,64 @@ async def test_the_websocket_is_behind_the_door(running: Served) -> None:
     assert running.apps() == []
 
 
+# Draws a line as an app does, and stays until its input ends.
+SMALL = """
+import os, sys
+os.write(1, b"__GANGLION__\\nD\\0\\0\\0\\x08Projects")
+sys.stdin.buffer.read()
+"""
+
+
+@contextlib.asynccontextmanager
+async def serving(app: str) -> AsyncIterator[tuple[Door, str, int]]:
+    """Serve the Python source `app` to one visitor, in this process: the door, host and port."""
+    door = Door()
+    server = AppServer(door, [sys.executable, "-c", app], dict(os.environ), 1)
+    runner = web.AppRunner(server.app, access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    try:
+        yield door, host, port
+    finally:
+        await runner.cleanup()
+
+
+async def refused_message(browser: Socket, message: str) -> None:
+    """Send a message and see the websocket close because of it."""
+    await browser.send_str(message)
+    while (answer := await browser.receive()).type in (BINARY, TEXT):
+        pass
+    assert (answer.type, answer.data) == (aiohttp.WSMsgType.CLOSE, 1008)
+
+
 @pytest.mark.parametrize(
     "message",
     [
         "[]", "x", "{}", "7", '["stdin"]', '["stdin", 7]', '["resize", {"width": 80}]',
-        '["resize", [80, 24]]', "[" * 100_000, '["ping", null]',
+        '["resize", [80, 24]]', pytest.param("[" * 100_000, id="deep"), '["ping", null]',
     ],
 )  # fmt: skip
-async def test_a_message_that_no_page_sends_closes_the_websocket(
-    running: Served, message: str
-) -> None:
+async def test_a_message_that_no_page_sends_closes_the_websocket(message: str) -> None:
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with (
+        asyncio.timeout(60),
+        serving(SMALL) as (door, host, port),
+        Session(cookie_jar=jar) as session,
+    ):
+        async with session.get(door.link(f"http://{host}:{port}")) as answer:
+            assert answer.status == 200
+        async with session.ws_connect(f"http://{host}:{port}/ws") as browser:
+            await drawn(browser, b"Projects")
+            await refused_message(browser, message)
+        await children("GANGLION", 0)
+
+
+async def test_such_a_message_ends_the_app(running: Served) -> None:
     async with visiting(running) as session, terminal(session, running) as browser:
-        await drawn(browser, b"Projects")
+        await drawn(browser, b"night-watch")
         apps = running.apps()
-        await browser.send_str(message)
-        while (answer := await browser.receive()).type in (BINARY, TEXT):
-            pass
-        assert (answer.type, answer.data) == (aiohttp.WSMsgType.CLOSE, 1008)
+        await refused_message(browser, "[]")
         await gone(apps)
 
 
@@ -238,7 +279,7 @@ async def test_the_token_is_nowhere_but_in_the_link(start: Start, tmp_path: Path
             assert served.token not in str(process.environ())
     served.process.send_signal(signal.SIGINT)
     assert served.wait() == 0
-    assert "\n".join(served.printed).count(served.token) == 1
+    assert "\n".join(served.printed).count(served.token) == 2  # of the app and of the page
     for file in tmp_path.rglob("*"):
         if file.is_file():
             assert served.token.encode() not in file.read_bytes(), file
@@ -269,6 +310,42 @@ async def test_a_full_house_says_so_and_a_place_that_is_left_is_taken(start: Sta
             await drawn(browser, b"night-watch")
             assert len(served.apps()) == 1
         await gone(leaving)
+
+
+# Ends only when the file that it is told of is there.
+SLOW = (
+    SMALL
+    + """
+import pathlib, time
+while not pathlib.Path(os.environ["MAY_END"]).exists():
+    time.sleep(0.01)
+"""
+)
+
+
+async def test_who_is_slow_to_leave_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload of the only visitor, whose app takes longer to end than a place is waited for."""
+    monkeypatch.setattr("web.app_server._TURN_S", 0.02)
+    monkeypatch.setenv("MAY_END", str(tmp_path / "end"))
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with (
+        asyncio.timeout(60),
+        serving(SLOW) as (door, host, port),
+        Session(cookie_jar=jar) as session,
+    ):
+        async with session.get(door.link(f"http://{host}:{port}")) as answer:
+            assert answer.status == 200
+        async with session.ws_connect(f"http://{host}:{port}/ws") as browser:
+            await drawn(browser, b"Projects")
+            async with session.ws_connect(f"http://{host}:{port}/ws") as other:
+                assert (await ended(other))["title"] == "All places are taken"
+        async with session.ws_connect(f"http://{host}:{port}/ws") as again:
+            with pytest.raises(TimeoutError):  # ten times as long as who is not leaving is given
+                await again.receive(timeout=0.2)
+            (tmp_path / "end").touch()
+            await drawn(again, b"Projects")
 
 
 async def test_leaving_ends_the_app(running: Served) -> None:
@@ -362,42 +439,36 @@ while True:
 
 async def test_a_browser_that_does_not_read_holds_nothing_up() -> None:
     """A laptop asleep: its connection is there, what is sent to it is taken by nobody."""
-    door = Door()
-    server = AppServer(door, [sys.executable, "-c", FLOOD], dict(os.environ), 1)
-    runner = web.AppRunner(server.app, access_log=None, shutdown_timeout=5)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0]
     jar = aiohttp.CookieJar(unsafe=True)
     async with asyncio.timeout(60), Session(cookie_jar=jar) as session:
-        async with session.get(door.link(f"http://{host}:{port}")) as answer:
-            assert answer.status == 200
-        cookie = "; ".join(f"{item.key}={item.value}" for item in jar)
-        reader, writer = await asyncio.open_connection(host, port, limit=1 << 10)
-        writer.write(
-            f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: {cookie}\r\n"
-            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-        )
-        assert b"101" in await reader.readline()
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
-        [app] = await floods(1)
-        # It waits to be read: what it used of the processor no longer grows.
-        used = -1.0
-        while (now := sum(app.cpu_times()[:2])) != used:
-            used = now
-            await asyncio.sleep(0.5)
-        await runner.cleanup()
-        assert await floods(0) == []
+        async with serving(FLOOD) as (door, host, port):
+            async with session.get(door.link(f"http://{host}:{port}")) as answer:
+                assert answer.status == 200
+            cookie = "; ".join(f"{item.key}={item.value}" for item in jar)
+            reader, writer = await asyncio.open_connection(host, port, limit=1 << 10)
+            writer.write(
+                f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: {cookie}\r\n"
+                "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+            )
+            assert b"101" in await reader.readline()
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            [app] = await children("urandom", 1)
+            # It waits to be read: what it used of the processor no longer grows.
+            used = -1.0
+            while (now := sum(app.cpu_times()[:2])) != used:
+                used = now
+                await asyncio.sleep(0.5)
+        assert await children("urandom", 0) == []
         writer.transport.abort()
 
 
-async def floods(wanted: int) -> list[psutil.Process]:
-    """Wait until so many children of this process run `FLOOD`, and return them."""
+async def children(word: str, wanted: int) -> list[psutil.Process]:
+    """Wait until so many children of this process have `word` in their source, and return them."""
 
     def is_one(process: psutil.Process) -> bool:
         try:
-            return "urandom" in " ".join(process.cmdline())
+            return word in " ".join(process.cmdline())
         except psutil.Error:  # it has just ended
             return False
 

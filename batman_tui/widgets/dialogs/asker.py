@@ -92,6 +92,10 @@ class ScreenAsker:
         agreed: bool | None = self._show(dialog)
         return agreed is True
 
+    def wait(self, why: str, seconds: float) -> bool:
+        """Do not wait in a thread: the app goes on, and asks again when it is time."""
+        return False
+
     def _show(self, dialog: BatmanDialog[Answer]) -> Answer | None:
         answer: Future[Answer | None] = Future()
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static, TextArea
 
 from batman_tui.keys import ACTIONS, TITLES, room_title
-from batman_tui.widgets.frame.base import BatmanDialog
+from batman_tui.services import services_of
+from batman_tui.widgets.frame.base import BatmanDialog, BatmanScreen
 from batman_tui.widgets.frame.keybar import KeyBar
 from core.common.text import clean
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
 # A person who asks for help wants the screen's own keys first.
-_LAST = {TITLES["table"]: 1, TITLES["screen"]: 2, TITLES["app"]: 3}
+_LAST = {room_title(None): 1, TITLES["table"]: 1, TITLES["screen"]: 2, TITLES["app"]: 3}
+# Every widget of Textual's has keys that scroll it; a field of one line does not scroll.
+_SCROLLS = ("scroll_", "page_")
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,33 @@ class KeyHelp:
     id: str
 
 
+def help_on(screen: Screen[Any]) -> HelpScreen:
+    """Return the help for `screen` with its present focus."""
+    return HelpScreen(title_of(screen), getattr(screen, "HELP", ""), collect(screen))
+
+
+def title_of(screen: Screen[Any]) -> str:
+    """Return what `screen` calls itself: the end of its trail, or the title of its frame."""
+    if isinstance(screen, BatmanScreen) and screen.trail():
+        return screen.trail().rpartition(" › ")[2]
+    for dialog in screen.query(".dialog"):
+        if dialog.border_title:
+            return Content.from_markup(dialog.border_title).plain
+    return type(screen).__name__.removesuffix("Screen").removesuffix("Dialog")
+
+
 def collect(screen: Screen[object]) -> list[KeyHelp]:
     """Return the keys that work on `screen` with its present focus, grouped by section.
 
-    The focused widget's own come first, then the screen's, then the app's.
+    The screen's own come first, then those of a field or table in it, then the app's.
     """
     found: dict[tuple[str, str], tuple[Binding, list[str]]] = {}
     # A plain text field has keys of Textual's own, which are worth telling while one is in it.
     field = screen.focused if isinstance(screen.focused, (Input, TextArea)) else None
     for node, binding, _, _ in screen.active_bindings.values():
         ours = binding.id in ACTIONS
-        if ours or (node is field and binding.description):
+        typing = node is field and binding.description and not binding.action.startswith(_SCROLLS)
+        if ours or typing:
             place = (room_title(binding.id if ours else None), binding.id or binding.action)
             key = screen.app.get_key_display(binding)
             found.setdefault(place, (binding, []))[1].append(key)
@@ -58,6 +77,21 @@ def collect(screen: Screen[object]) -> list[KeyHelp]:
             order.append(line.section)
     order.sort(key=lambda section: _LAST.get(section, 0))
     return sorted(lines, key=lambda line: order.index(line.section))
+
+
+def listed(room: str, app: App[Any]) -> list[KeyHelp]:
+    """Return the keys of a room of the table of keys, whether they work now or not."""
+    lines = []
+    for action in ACTIONS.values():
+        if action.room == room:
+            one = action.binding()
+            keys = [
+                app.get_key_display(replace(one, key=key))
+                for key in services_of(app).settings.keys.get(action.id, action.keys).split(",")
+            ]
+            text = "  ".join(keys[:3])
+            lines.append(KeyHelp(room_title(action.id), text, action.help, action.id))
+    return lines
 
 
 class HelpScreen(BatmanDialog[None]):
@@ -83,7 +117,10 @@ class HelpScreen(BatmanDialog[None]):
             dialog.border_title = Content(clean(f"Help: {self._title}"))
             with VerticalScroll():
                 yield Static(self._text())
-            yield KeyBar()
+            yield KeyBar(help=False)
+
+    def action_help(self) -> None:
+        """Do nothing: this is it."""
 
     def _text(self) -> Content:
         parts: list[Content | str | tuple[str, str]] = []

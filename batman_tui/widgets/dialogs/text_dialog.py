@@ -29,8 +29,11 @@ class TextDialog(BatmanDialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("text")
     DEFAULT_CSS = """
     TextDialog {
-        & > .dialog { width: 110; height: 90%; padding: 0 1; }
-        TextArea { height: 1fr; border: none; padding: 0; background: $surface; }
+        & > .dialog { width: 110; height: auto; max-height: 90%; padding: 0 1; }
+        TextArea, TextArea:focus {
+            height: 1; border: none; padding: 0; background: $surface;
+        }
+        KeyBar { dock: none; margin: 1 0 0 0; }
         #lead { padding: 0 0 1 0; }
         &.-error > .dialog { border: round $error; border-title-color: $error; }
     }
@@ -56,6 +59,17 @@ class TextDialog(BatmanDialog[None]):
             area.cursor_blink = False
             yield area
             yield KeyBar()
+
+    def on_resize(self) -> None:
+        """Make the text as high as it is, and no higher than lets the keys be seen."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        dialog, area = self.query_one(".dialog"), self.query_one(TextArea)
+        lead = sum(line.outer_size.height for line in self.query("#lead"))
+        # The line of keys, and an empty one above it.
+        left = self.size.height * 9 // 10 - dialog.gutter.height - lead - 2
+        area.styles.height = max(1, min(area.wrapped_document.height, left))
 
     def action_copy(self) -> None:
         """Copy the selection, or all of it."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
-from textual import on
+from rich.text import Text
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
@@ -22,7 +22,7 @@ from core.common.text import clean
 
 
 class Choice(Select[str], inherit_bindings=False):
-    """A choice that is made with left and right, or from the list that Enter opens.
+    """A choice that is made with left and right, by a letter, or from the list that Enter opens.
 
     Up and down are left to the form, which moves between its fields with them.
     """
@@ -31,12 +31,29 @@ class Choice(Select[str], inherit_bindings=False):
 
     def __init__(self, options: Sequence[str], value: str) -> None:
         super().__init__(
-            [(Content(clean(option)), option) for option in options],
+            # Letters typed into the open list find an option by its `Text`, not by a `Content`.
+            [(Text(clean(option)), option) for option in options],
             value=value,
             allow_blank=False,
             compact=True,
         )
         self._names = list(options)
+
+    def on_key(self, event: events.Key) -> None:
+        """Go to the next option that begins with a typed letter, as the open list would.
+
+        A letter that begins no other option is left to what it means else: `l` and `h` turn.
+        """
+        letter = (event.character or "").casefold()
+        if self.expanded or not letter.isalpha():
+            return
+        at = self._names.index(str(self.value)) if self.value in self._names else -1
+        for name in (*self._names[at + 1 :], *self._names[: max(at, 0)]):
+            if name.casefold().startswith(letter):
+                self.value = name
+                event.stop()
+                event.prevent_default()
+                return
 
     def action_turn(self, by: int) -> None:
         """Take the next option, or the one before."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,9 +11,10 @@ from textual.widgets import Input
 
 from core.common.invisible_characters import restored, without_unseen
 from core.common.text import clean
+from core.late import late_pattern
 
 # A terminal sends \r for a line end that is pasted.
-_LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END = late_pattern(r"\r\n|\r|\n")
 
 
 class LineInput(Input):

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 from textual.widget import Widget
+from textual.widgets import Input
 from textual.worker import Worker, WorkerState
 
 from batman_tui.keys import ACTIONS, bindings
 from batman_tui.services import AppServices, services_of
+from batman_tui.widgets.frame.explains import Explains
 from batman_tui.widgets.frame.keybar import KeyBar
 from batman_tui.widgets.frame.topbar import TopBar
 
@@ -42,6 +44,10 @@ class Guarded:
         """What the app offers."""
         return services_of(self.app)  # type: ignore[attr-defined]
 
+    def key_label(self, binding: Binding) -> str:
+        """Return what the line of keys calls `binding` now."""
+        return binding.description
+
     async def _dispatch_message(self, message: Message) -> None:
         try:
             await super()._dispatch_message(message)  # type: ignore[misc]
@@ -54,7 +60,7 @@ class Guarded:
             self.batman.show_error(event.worker.error)
 
 
-class BatmanScreen(Guarded, Screen[None]):
+class BatmanScreen(Guarded, Explains, Screen[None]):
     """A whole screen: the top bar, what `body()` yields, and the keys.
 
     A subclass overrides `body` and `trail`, takes its `BINDINGS` from `keys.bindings`, and sets
@@ -104,17 +110,57 @@ class BatmanScreen(Guarded, Screen[None]):
         yield KeyBar()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the way back where there is nowhere to go."""
+        """Hide the way back where there is nowhere to go, and dim a filter with nothing to filter.
+
+        While one types in the filter its key is a letter.
+        """
         if action == "back":
             return self.app.screen_stack[0] is not self
+        if action == "filter":
+            lines = list(self.query("FilterInput"))
+            if self.focused in lines:
+                return False
+            # A list without a row shows a sentence instead, which says what to do: the filter, too,
+            # is behind it.
+            hidden = [any(getattr(node, "empty", "") for node in line.ancestors) for line in lines]
+            return None if hidden and all(hidden) else True
         return super().check_action(action, parameters)
 
     def action_back(self) -> None:
         """Close this screen."""
         self.app.pop_screen()
 
+    # Where one is, to come back to
 
-class BatmanDialog(Guarded, ModalScreen[Result]):
+    @property
+    def filter_here(self) -> str:
+        """What is typed into the screen's filter."""
+        return next((line.value for line in self.query("FilterInput").results(Input)), "")
+
+    @property
+    def row_here(self) -> object:
+        """The key of the row with the cursor in the screen's first table."""
+        return next(
+            (getattr(table, "cursor_key", None) for table in self.query("VirtualTable")), None
+        )
+
+    @property
+    def of_here(self) -> str:
+        """Which one of several the screen shows."""
+        return ""
+
+    def back_at(self, filter: str, row: object, of: str) -> None:
+        """Go back to where somebody was: the cursor follows when the row has been read."""
+        for line in self.query("FilterInput").results(Input):
+            line.value = filter
+            line.set_class(bool(filter), "-shown")
+            break
+        for table in self.query("VirtualTable"):
+            table.want(row)  # type: ignore[attr-defined]
+            break
+
+
+class BatmanDialog(Guarded, Explains, ModalScreen[Result]):
     """A small window over a screen; Escape closes it with `None`.
 
     A subclass yields one container with the class `dialog`, and a `KeyBar` inside it when it
@@ -140,7 +186,15 @@ class BatmanDialog(Guarded, ModalScreen[Result]):
     }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [ACTIONS["dialog.cancel"].binding()]
+    # A dialog hides the keys of the app, and its own need help as those of any screen.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ACTIONS["dialog.cancel"].binding(),
+        ACTIONS["app.help"].binding(),
+    ]
+
+    def action_help(self) -> None:
+        """Show the keys that work here."""
+        self.batman.action_help()
 
     def action_cancel(self) -> None:
         """Close; nothing is changed."""

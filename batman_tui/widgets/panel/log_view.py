@@ -17,12 +17,13 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from batman_tui.keys import bindings
+from batman_tui.widgets.frame.explains import Explains
 from core.common.text import clean
 
 KEEP = 20_000
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(Explains, ScrollView, can_focus=True):
     """A log that renders only the lines that are seen, and stays at its end unless scrolled away.
 
     Lines are data: no markup, and control characters are made visible. The oldest lines go when
@@ -107,6 +108,14 @@ class LogView(ScrollView, can_focus=True):
             self._go()
         self._tell()
         self.refresh()
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say that there is no match to go to."""
+        if action not in ("next_match", "previous_match") or self._matches:
+            return ""
+        if not self.search:
+            return "Nothing is searched for: / searches the log."
+        return f"'{clean(self.search)}' is nowhere in the log."
 
     def action_next_match(self) -> None:
         """Go to the next match; after the last comes the first."""

@@ -48,7 +48,7 @@ class Panel(Vertical):
         self._only_title = False
         self._focused_before: Widget | None = None
         self._empty = Static("", markup=False, classes="panel--empty")
-        super().__init__(*children, self._empty, id=id, classes=classes)
+        super().__init__(*children, id=id, classes=classes)
         self.set_reactive(Panel.heading, title)
         self.set_reactive(Panel.badge, badge)
         self.set_reactive(Panel.empty, empty)
@@ -56,7 +56,8 @@ class Panel(Vertical):
     def on_mount(self) -> None:
         """Show what the constructor was given."""
         self._title()
-        self.watch_empty("", self.empty)
+        if self.empty:
+            self.watch_empty("", self.empty)
 
     def watch_heading(self) -> None:
         """Show the new title."""
@@ -68,6 +69,8 @@ class Panel(Vertical):
 
     def watch_empty(self, before: str, empty: str) -> None:
         """Show the sentence, or the children again; the focus comes back to where it was."""
+        if empty and self._empty.parent is None:
+            self.mount(self._empty)
         self._empty.update(clean(empty))
         self.set_class(bool(empty), "-empty")
         if empty:
@@ -90,7 +93,9 @@ class Panel(Vertical):
 
     def _focus_again(self, widget: Widget) -> None:
         if widget.is_attached and self.screen.focused is None:
-            self.screen.set_focus(widget)
+            # A filter that nobody opened hides itself, and would take every key meanwhile.
+            inside = [widget, *self.query("*").results(Widget)]
+            self.screen.set_focus(next((w for w in inside if w.focusable and w.display), None))
 
     def _title(self) -> None:
         title = Content(clean(self.heading))

@@ -1,4 +1,4 @@
-"""Real pixels on terminals that have them: kitty's graphics protocol, or sixel; else half blocks.
+"""Real pixels on terminals that have them: kitty's graphics protocol, or sixel; else cells.
 
 Which of them is told by the environment and the settings. The terminal is never asked: an answer
 that is late, over SSH or through tmux, would be taken for typed keys.
@@ -20,21 +20,28 @@ import struct
 import sys
 import termios
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from itertools import cycle, product
-from typing import TYPE_CHECKING, Literal
+from math import ceil
+from typing import TYPE_CHECKING
 
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from core.common.progress import never
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Mode = Literal["kitty", "sixel", "blocks"]
+    from batman_tui.widgets.picture.marks import Mark
+    from batman_tui.widgets.picture.mosaic import Mosaic, Styles
+
 Pixels = tuple[int, int]
+Cell = tuple[float, float]
+"""The width and height of a cell in pixels, parts of one for a picture in fewer than it has."""
 
 USUAL_CELL: Pixels = (10, 20)
 """The size of a cell where the terminal does not say it."""
@@ -79,48 +86,41 @@ _NUMBERS: Iterator[tuple[int, int, int]] = cycle(
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Frame:
     """A picture as it is put on the terminal.
 
     `lines` are its cells, `send` is what to write once before they are shown, `free` what to write
     when they never will be again, `over` what to draw over them with the cursor at their start.
+    A picture in cells has them as `cells`, with the `styles` of its lines. A canvas keeps the
+    picture itself as `base`, the `marks` that are drawn into its lines, and the lines `under` a
+    sixel, and of one that was made in fewer pixels that it is `coarse`.
     """
 
     lines: list[Strip]
     send: str = ""
     free: str = ""
     over: str = ""
+    base: Image | None = None
+    marks: tuple[Mark, ...] = ()
+    cells: Mosaic | None = None
+    styles: Styles = field(default_factory=dict)
+    under: list[Strip] = field(default_factory=list)
+    coarse: bool = False
 
 
-def choose(wanted: str, env: Mapping[str, str], *, headless: bool, web: bool) -> Mode:
-    """Return how pictures are shown; `wanted` is the setting: auto, kitty, sixel or blocks.
+_told: list[Pixels] = []
 
-    By itself it is real pixels only where the environment is sure of them: kitty and Ghostty have
-    placeholders (and say so in TERM, which SSH carries along); foot, mlterm and WezTerm have
-    sixel. In tmux, screen and Zellij, which inherit the variables of some terminal, it is not.
-    """
-    if wanted == "sixel" and not web:
-        return "sixel"
-    # Which picture a cell is of is said by its colour.
-    if wanted == "kitty" and not web and not env.get("NO_COLOR"):
-        return "kitty"
-    if wanted != "auto" or headless or web or env.get("NO_COLOR"):
-        return "blocks"
-    if any(env.get(name) for name in ("TMUX", "STY", "ZELLIJ")):
-        return "blocks"
-    term, program = env.get("TERM", ""), env.get("TERM_PROGRAM", "")
-    if term in ("xterm-kitty", "xterm-ghostty") or (
-        term.startswith("xterm") and (env.get("KITTY_WINDOW_ID") or program == "ghostty")
-    ):
-        return "kitty"
-    if term.split("-")[0] in ("foot", "mlterm") or program == "WezTerm":
-        return "sixel"
-    return "blocks"
+
+def tell_cell(size: Pixels) -> None:
+    """Have `cell_pixels` return `size`: a browser's page says what its cells are."""
+    _told[:] = [size]
 
 
 def cell_pixels() -> Pixels:
     """Return the width and height of a cell in pixels, as the kernel knows them of the terminal."""
+    if _told:
+        return _told[0]
     stream = sys.__stdout__
     try:
         if stream is None or not stream.isatty():
@@ -134,12 +134,12 @@ def cell_pixels() -> Pixels:
     return width // columns, height // rows
 
 
-def kitty_frame(image: Image, cell: Pixels, *, true_colour: bool, in_tmux: bool) -> Frame | None:
+def kitty_frame(image: Image, cell: Cell, *, true_colour: bool, in_tmux: bool) -> Frame | None:
     """Return `image` (RGB or RGBA) as a picture for kitty; None when it has too many cells.
 
     `cell` is the size of a cell in pixels.
     """
-    columns, rows = -(-image.width // cell[0]), -(-image.height // cell[1])
+    columns, rows = ceil(image.width / cell[0]), ceil(image.height / cell[1])
     if max(columns, rows) > len(ACCENTS):
         return None
     levels = next(_NUMBERS)
@@ -149,17 +149,13 @@ def kitty_frame(image: Image, cell: Pixels, *, true_colour: bool, in_tmux: bool)
     else:
         number = 16 + 36 * levels[0] + 6 * levels[1] + levels[2]
     mode = "RGBA" if image.mode == "RGBA" else "RGB"
-    data = base64.standard_b64encode(zlib.compress(_limited(image.convert(mode)).tobytes(), 3))
-    size = _limited(image).size
+    few = _limited(image.convert(mode))
+    data, size = base64.standard_b64encode(zlib.compress(few.tobytes(), 1)), few.size
     head = (
         f"a=T,U=1,q=2,i={number},c={columns},r={rows},s={size[0]},v={size[1]}"
         f",f={32 if mode == 'RGBA' else 24},o=z"
     )
-    parts = [data[at : at + _CHUNK].decode() for at in range(0, len(data), _CHUNK)]
-    orders = [
-        f"\x1b_G{f'{head},' if at == 0 else 'q=2,'}m={int(at + 1 < len(parts))};{part}\x1b\\"
-        for at, part in enumerate(parts)
-    ]
+    orders = _in_parts(head, data)
     free = [f"\x1b_Ga=d,d=I,q=2,i={number}\x1b\\"]
     if in_tmux:
         orders, free = [_through_tmux(order) for order in orders], [_through_tmux(free[0])]
@@ -175,11 +171,47 @@ def kitty_frame(image: Image, cell: Pixels, *, true_colour: bool, in_tmux: bool)
     return Frame(lines, "".join(orders), free[0])
 
 
+def overlay_order(image: Image, cell: Pixels, at: tuple[int, int], number: int) -> str:
+    """Return what shows `image` (RGBA) over the cells from `at` on (column, line, from 0).
+
+    It is put in place of the one with the same number, without a moment between (kitty's "Terminal
+    graphics protocol": the same image and placement number replace; C=1 leaves the cursor).
+    """
+    columns, rows = -(-image.width // cell[0]), -(-image.height // cell[1])
+    data = base64.standard_b64encode(zlib.compress(image.tobytes(), 1))
+    head = (
+        f"a=T,q=2,C=1,z=1,i={number},p=1,c={columns},r={rows},s={image.width},v={image.height}"
+        ",f=32,o=z"
+    )
+    orders = _in_parts(head, data)
+    if in_tmux():
+        orders = [_through_tmux(order) for order in orders]
+    return f"\x1b7\x1b[{at[1] + 1};{at[0] + 1}H{''.join(orders)}\x1b8"
+
+
+def remove_order(number: int) -> str:
+    """Return what takes a picture of `overlay_order` away."""
+    order = f"\x1b_Ga=d,d=I,q=2,i={number}\x1b\\"
+    return _through_tmux(order) if in_tmux() else order
+
+
+def _in_parts(head: str, data: bytes) -> list[str]:
+    parts = [data[at : at + _CHUNK].decode() for at in range(0, len(data), _CHUNK)]
+    return [
+        f"\x1b_G{f'{head},' if at == 0 else 'q=2,'}m={int(at + 1 < len(parts))};{part}\x1b\\"
+        for at, part in enumerate(parts)
+    ]
+
+
 def _limited(image: Image) -> Image:
     shrink = (MOST_PIXELS / (image.width * image.height)) ** 0.5
     if shrink >= 1:
         return image
-    return image.resize((max(1, int(image.width * shrink)), max(1, int(image.height * shrink))))
+    # Kitty scales it up again: what a better filter keeps is not seen, and takes its time.
+    from PIL.Image import Resampling
+
+    size = (max(1, int(image.width * shrink)), max(1, int(image.height * shrink)))
+    return image.resize(size, Resampling.BILINEAR)
 
 
 def _through_tmux(order: str) -> str:
@@ -187,15 +219,33 @@ def _through_tmux(order: str) -> str:
     return "\x1bPtmux;" + order.replace("\x1b", "\x1b\x1b") + "\x1b\\"
 
 
-def sixel_frame(image: Image, cell: Pixels) -> Frame:
-    """Return `image` (RGB or RGBA) as a sixel over blank cells; `cell` is a cell's pixels."""
-    columns, rows = -(-image.width // cell[0]), -(-image.height // cell[1])
+def sixel_frame(image: Image, cell: Cell, stopped: Callable[[], bool] = never) -> Frame:
+    """Return `image` (RGB or RGBA) as a sixel over blank cells; `cell` is a cell's pixels.
+
+    It is not whole when `stopped` says so.
+    """
+    columns, rows = ceil(image.width / cell[0]), ceil(image.height / cell[1])
     blank = Strip([Segment(" " * columns)], columns)
-    return Frame([blank] * rows, over=sixel(image))
+    return Frame([blank] * rows, over=sixel(image, stopped))
 
 
-def sixel(image: Image) -> str:
-    """Return a picture (RGB or RGBA) as a sixel; what is more than half transparent is left out."""
+def browser_address(image: Image) -> str:
+    """Return `image` (RGB or RGBA) as the address of a picture that a page shows.
+
+    A JPEG without chroma subsampling, which would blur thin lines of boxes; else a PNG.
+    """
+    from io import BytesIO
+
+    file, kind = BytesIO(), "png" if image.mode == "RGBA" else "jpeg"
+    image.save(file, kind, **({} if kind == "png" else {"quality": 90, "subsampling": 0}))
+    return f"data:image/{kind};base64,{base64.standard_b64encode(file.getvalue()).decode()}"
+
+
+def sixel(image: Image, stopped: Callable[[], bool] = never) -> str:
+    """Return a picture (RGB or RGBA) as a sixel; what is more than half transparent is left out.
+
+    Nobody wants the rest of it when `stopped` says so.
+    """
     import numpy as np
     from PIL.Image import Quantize
 
@@ -212,6 +262,8 @@ def sixel(image: Image) -> str:
         parts = [round(part / 2.55) for part in palette[3 * colour : 3 * colour + 3]]
         out.append(f"#{colour};2;{parts[0]};{parts[1]};{parts[2]}")
     for top in range(0, height, 6):
+        if stopped():
+            break
         band = pixels[top : top + 6]
         bits = (1 << np.arange(len(band), dtype=np.uint8))[:, None]
         rows = []

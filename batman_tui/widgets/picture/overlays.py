@@ -1,4 +1,4 @@
-"""Sixels over the screen: drawn anew whenever the cells under them were painted."""
+"""What lies over the screen: sixels are drawn anew whenever the cells under them were painted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.geometry import Region
 
-from batman_tui.widgets.picture.graphics import Mode, choose
-from batman_tui.widgets.picture.picture import Picture
+from batman_tui.widgets.picture.modes import Mode, choose
 
 
 def graphics_of(app: App[Any], wanted: str) -> Mode:
@@ -20,14 +19,21 @@ def graphics_of(app: App[Any], wanted: str) -> Mode:
     return choose(wanted, os.environ, headless=app.is_headless, web=app.is_web)
 
 
-def draw_sixels(app: App[Any], update: object) -> None:
-    """Draw the sixels of the screen in front that lie where `update` was painted just now.
+def draw_overlays(app: App[Any], update: object) -> None:
+    """Draw what lies over the pictures in front where `update` was painted just now.
 
     Text painted on a sixel takes it away, so nothing is left of one that is gone: all there is to
     do is to draw those in sight.
     """
+    # Not before there is a picture: what draws them takes a while to be read.
+    from batman_tui.widgets.picture.browser import show_in_browser
+    from batman_tui.widgets.picture.picture import Picture
+
     driver = app._driver
     if driver is None:
+        return
+    if app.is_web:
+        show_in_browser(app)
         return
     for picture in app.screen.query(Picture):
         found = picture.over()

@@ -1,20 +1,20 @@
 """A picture on the terminal, made in a thread, kept by size.
 
-Two pixels a cell by half blocks, or the terminal's own where it has them; see `widgets.graphics`.
+In cells of two colours (`mosaic`), or in the terminal's own pixels where it has them (`graphics`).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual import on, work
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -23,13 +23,16 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from batman_tui.widgets.picture.graphics import (
+    Cell,
     Frame,
-    Mode,
+    browser_address,
     cell_pixels,
     in_tmux,
     kitty_frame,
     sixel_frame,
 )
+from batman_tui.widgets.picture.modes import PARTS, Glyphs, Mode
+from batman_tui.widgets.picture.mosaic import fitted_to, mosaic, strips
 from batman_tui.widgets.table.cells import fit
 from core.common.errors import BatmanError
 
@@ -48,49 +51,17 @@ Pixels = tuple[int, int]
 Make = Callable[[Pixels], "Image | None"]
 
 
-def half_blocks(image: Image) -> list[Strip]:
-    """Return the picture as lines of cells, each its upper and lower pixel; RGB or RGBA.
-
-    What is more than half transparent has no colour of its own.
-    """
-    data, (width, height) = image.convert("RGBA").tobytes(), image.size
-    styles: dict[tuple[bytes, bytes], Segment] = {}
-
-    def cell(top: bytes, bottom: bytes) -> Segment:
-        found = styles.get((top, bottom))
-        if found is None:
-            upper = Color.from_rgb(*top[:3]) if top[3] > 127 else None
-            lower = Color.from_rgb(*bottom[:3]) if bottom[3] > 127 else None
-            if upper is None and lower is None:
-                found = Segment(" ", Style())
-            elif upper is None:
-                found = Segment("▄", Style(color=lower))
-            else:
-                found = Segment("▀", Style(color=upper, bgcolor=lower))
-            styles[top, bottom] = found
-        return found
-
-    clear = bytes(4)
-    lines = []
-    for y in range(0, height, 2):
-        upper = range(y * width * 4, (y + 1) * width * 4, 4)
-        below = width * 4 if y + 1 < height else None
-        cells = [
-            cell(data[at : at + 4], clear if below is None else data[at + below : at + below + 4])
-            for at in upper
-        ]
-        lines.append(Strip(Segment.simplify(cells), width))
-    return lines
-
-
 class Picture(Widget):
     """Shows one picture, in the middle. `show` says which, and how to make it for a size.
 
     The picture is made in a thread, in the pixels that the widget has (by half blocks, a cell is
-    one wide and two high); the last ones are kept. What goes wrong is said in its place.
+    one wide and two high, by finer ones two and four); the last ones are kept. What goes wrong is
+    said in its place.
     """
 
     ALLOW_SELECT = False
+    fine = True
+    """Whether all shades of colours are kept; a picture that changes with keys has fewer."""
     DEFAULT_CSS = "Picture { width: 1fr; height: 1fr; color: $foreground-muted; }"
 
     @dataclass
@@ -106,6 +77,10 @@ class Picture(Widget):
         """Make it; `nothing` is said when there is no picture to show."""
         super().__init__(id=id)
         self.nothing = nothing
+        self.kept = KEPT
+        """How many pictures are kept, in case one comes back to them."""
+        self.wait_s = WAIT_S
+        """How long a picture must be asked for until it is made."""
         self.shown: Hashable = None
         """The key of the picture that is on the screen, None while there is none."""
         self._key: Hashable = None
@@ -113,6 +88,7 @@ class Picture(Widget):
         self._settled = True
         self._frame: Frame | None = None
         self._said = nothing
+        self._ground = Style.null()
         self._kept: OrderedDict[tuple[Hashable, Pixels], Frame] = OrderedDict()
         self._soon: Timer | None = None
         self._slow: Timer | None = None
@@ -157,9 +133,25 @@ class Picture(Widget):
         return getattr(self.app, "graphics", "blocks")
 
     @property
+    def true_colour(self) -> bool:
+        """Whether the terminal has true colour."""
+        return self.app.console.color_system == "truecolor"
+
+    @property
     def cell(self) -> Pixels:
-        """The pixels of a cell, width and height."""
-        return (1, 2) if self.mode == "blocks" else cell_pixels()
+        """The pixels of a cell, width and height; they are as wide as high.
+
+        Quadrants and sextants have fewer, higher parts, which are made of these.
+        """
+        if self.mode in PARTS:
+            return (1, 2) if self.mode == "blocks" else (2, 4)
+        return cell_pixels()
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """How a picture in cells is shown here; half blocks, where it is in pixels."""
+        mode = self.mode
+        return "blocks" if mode == "kitty" or mode == "sixel" or mode == "browser" else mode
 
     def _ask(self) -> None:
         for timer in (self._soon, self._slow):
@@ -175,7 +167,10 @@ class Picture(Widget):
             self._put(self._key, kept, "")
         elif min(self.pixels) > 0:
             self._settled = False
-            self._soon = self.set_timer(WAIT_S, self._start)
+            if self.wait_s:
+                self._soon = self.set_timer(self.wait_s, self._start)
+            else:
+                self._start()
             self._slow = self.set_timer(SLOW_S, self._say_slow)
 
     def _say_slow(self) -> None:
@@ -190,27 +185,39 @@ class Picture(Widget):
     def _work(self, key: Hashable, make: Make, size: Pixels, cell: Pixels) -> None:
         frame, error = None, ""
         try:
-            image = make(size)
+            image = make(self._asked(size))
             frame = None if image is None else self._framed(image, cell)
         except BatmanError as problem:
             error = problem.message
         if not get_current_worker().is_cancelled:
             self.post_message(self.Made(key, size, frame, error))
 
-    def _framed(self, image: Image, cell: Pixels) -> Frame:
-        """Return the picture for the terminal; runs in a thread."""
+    def _asked(self, size: Pixels) -> Pixels:
+        """Return for how many pixels a picture that is to fill `size` is made at first."""
+        return size
+
+    def _framed(self, image: Image, cell: Cell) -> Frame:
+        """Return the picture for the terminal; runs in a thread.
+
+        `cell` is the size of a cell in the picture's pixels.
+        """
         frame = None
         if self.mode == "kitty":
-            true_colour = self.app.console.color_system == "truecolor"
-            frame = kitty_frame(image, cell, true_colour=true_colour, in_tmux=in_tmux())
+            frame = kitty_frame(image, cell, true_colour=self.true_colour, in_tmux=in_tmux())
         elif self.mode == "sixel":
             frame = sixel_frame(image, cell)
         if frame is None:
-            image = image.resize(
-                (-(-image.width // cell[0]), 2 * -(-image.height // cell[1]))
-            ) if cell != (1, 2) else image  # fmt: skip
-            frame = Frame(half_blocks(image))
+            frame = self._in_cells(image, cell)
+            assert frame.cells is not None
+            frame.lines = strips(frame.cells, frame.styles, true_colour=self.true_colour)
+            if self.mode == "browser":
+                frame.over = browser_address(image)
         return frame
+
+    def _in_cells(self, image: Image, cell: Cell) -> Frame:
+        """Return the picture in cells, its lines still to be made; runs in a thread."""
+        cells = mosaic(fitted_to(image, cell, self.glyphs), self.glyphs, fine=self.fine)
+        return Frame([], cells=cells)
 
     @on(Made)
     def _made(self, message: Made) -> None:
@@ -218,7 +225,7 @@ class Picture(Widget):
         if message.frame is not None:
             self._write(message.frame.send)
             self._kept[message.key, message.size] = message.frame
-            self._drop(len(self._kept) - KEPT)
+            self._drop(len(self._kept) - self.kept)
         if (message.key, message.size) != (self._key, self.pixels) or self._make is None:
             return
         if self._slow is not None:
@@ -260,14 +267,36 @@ class Picture(Widget):
             return None
         return area.x, area.y, frame.over
 
+    @property
+    def cells(self) -> Pixels:
+        """How many columns and lines of cells the picture that is shown has."""
+        lines = self._frame.lines if self._frame is not None else []
+        return (lines[0].cell_length, len(lines)) if lines else (0, 0)
+
     def _corner(self, width: int, height: int) -> tuple[int, int]:
         """Return where a picture of that many cells begins, so that it is in the middle."""
         return max(0, (self.size.width - width) // 2), (self.size.height - height) // 2
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what the app does to colours, but for what leaves a picture's as they are.
+
+        They are true colours, each cell has a style of its own, and to look at all of them took a
+        third of the time of a repaint.
+        """
+        filters = super().get_line_filters()
+        if self._frame is None:
+            return filters
+        return [each for each in filters if not isinstance(each, ANSIToTruecolor)]
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return the lines in a part of the widget; its own style is worked out once for all."""
+        self._ground = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Return one line of the picture, or of what is said in its place."""
         width = self.size.width
-        style = self.rich_style
+        style = self._ground
         if self._frame is None:
             said = wrap(self._said, max(8, width)) if self._said else []
             return Strip([Segment(fit(said[y] if y < len(said) else "", width), style)], width)

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from core.common.text import clean
 from core.plots import ticks
 from core.plots.chart import COLOURS, GLYPHS, MARKERS, Chart, Curve, Picture
-from core.plots.curves import nearest
+from core.plots.thin_and_smooth import nearest
 
 Pieces = list[tuple[str, str]]
 # Of a long run of gaps at a curve's end, so many points are looked at for a value.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from rich.cells import cell_len
@@ -16,15 +15,16 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from batman_tui.keys import bindings
+from batman_tui.widgets.frame.explains import Explains
 from batman_tui.widgets.plot.colours import PLOT_CLASSES, PLOT_CSS, ink_styles
 from batman_tui.widgets.plot.legend import legend
 from core.common.text import clean
 from core.plots.chart import Chart, Curve, Ink, Picture, View, zoom
-from core.plots.curves import nearest
 from core.plots.paint import paint
+from core.plots.thin_and_smooth import nearest
 
 
-class Plot(Widget, can_focus=True):
+class Plot(Explains, Widget, can_focus=True):
     """Draws a `Chart` into its own cells and lets the keyboard move about in it.
 
     Setting `chart` redraws; its `view` is the widget's own business (`view`), so that new data
@@ -199,6 +199,23 @@ class Plot(Widget, can_focus=True):
         """Show the same part as another plot, without telling anyone."""
         self.view, self.cursor = view, cursor
 
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say that there is nothing to look at, to go to, or to move."""
+        if action == "hide_cursor":
+            return ""  # without a cursor the key is the screen's
+        if self.chart.extent() is None:
+            return f"{self.message}." if self.message else "There is nothing on the plot yet."
+        if action in ("next_mark", "previous_mark") and not self._ahead(action == "next_mark"):
+            where = "after" if action == "next_mark" else "before"
+            there = f"There is no mark {where} the cursor."
+            return there if self.chart.marks else "There are no marks on the plot."
+        whole = self.view is None
+        if action in ("zoom_out", "reset") and whole:
+            return "All of it is shown."
+        if action in ("left", "right", "far_left", "far_right") and whole and self.cursor is None:
+            return "All of it is shown: + looks closer, c reads values with a cursor."
+        return ""
+
     def action_zoom_in(self) -> None:
         """Show half as much, around the cursor, the newest data or the middle."""
         self._zoom(0.5)
@@ -340,14 +357,19 @@ class Plot(Widget, can_focus=True):
             return self.cursor
         return float(curve.x[min(max(index + by, 0), curve.x.size - 1)])
 
+    def _ahead(self, after: bool) -> list[float]:
+        """Return the places of marks after the cursor, or before it, in order."""
+        window = self._window()
+        if window is None:
+            return []
+        here = self.cursor if self.cursor is not None else (-1.0 if after else window[1])
+        places = sorted({mark.x for mark in self.chart.marks})
+        return [x for x in places if (x > here if after else x < here)]
+
     def _to_mark(self, direction: int) -> None:
         window, extent = self._window(), self.chart.extent()
-        if window is None or extent is None:
-            return
-        places: Sequence[float] = sorted({mark.x for mark in self.chart.marks})
-        here = self.cursor if self.cursor is not None else (window[1] if direction < 0 else -1.0)
-        ahead = [x for x in places if (x > here if direction > 0 else x < here)]
-        if not ahead:
+        ahead = self._ahead(direction > 0)
+        if window is None or extent is None or not ahead:
             return
         self.cursor = ahead[0] if direction > 0 else ahead[-1]
         if not window[0] <= self.cursor <= window[1]:

@@ -1,57 +1,33 @@
-"""A column of a table: where its values come from, how wide it is and how a value is written."""
+"""How the columns of a table share its width, and how a value is written in a cell."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from batman_tui.widgets.table.cells import bar, fit
+from core.common.lists.columns import Column as Column
 
 Row = TypeVar("Row")
 GAP = 2
 """Cells between two columns."""
 
 
-@dataclass(frozen=True)
-class Column(Generic[Row]):
-    """A column: a heading, how to get the value of a row, and how it is laid out.
+def heading(column: Column[Any], cells: int, arrow: str = "") -> str:
+    """Return the title in exactly `cells` cells, with the `arrow` of the order behind it."""
+    title = f"{column.title} {arrow}" if arrow and column.title else column.title
+    return fit(title, cells, "right" if column.kind in ("number", "percent") else "left")
 
-    `value` returns text, a number, or, for the kinds `bar` and `percent`, a share from 0 to 1.
-    Numbers are right aligned with thousands separators; None is shown as `–`. `width` is in
-    cells; None shares what is left, but has at least `least`. A column is left out while the
-    table is narrower than `from_width` cells. `sort` gives what to sort by when it is not the
-    value; `muted` paints it in the quiet colour; `keep` says which end of a text too long for it
-    stays, the end for paths; `shade` gives how strongly a cell is filled with
-    the theme's second colour, from 0 to 1.
-    """
 
-    key: str
-    title: str
-    value: Callable[[Row], Any]
-    kind: Literal["text", "number", "percent", "bar"] = "text"
-    width: int | None = None
-    least: int = 8
-    from_width: int = 0
-    sort: Callable[[Row], Any] | None = None
-    muted: bool = False
-    keep: Literal["start", "end"] = "start"
-    shade: Callable[[Row], float] | None = None
-
-    def heading(self, cells: int, arrow: str = "") -> str:
-        """Return the title in exactly `cells` cells, with the `arrow` of the order behind it."""
-        title = f"{self.title} {arrow}" if arrow and self.title else self.title
-        return fit(title, cells, "right" if self.kind in ("number", "percent") else "left")
-
-    def text(self, value: Any, cells: int) -> str:
-        """Return `value` as people read it in exactly `cells` cells."""
-        if value is None:
-            return fit("–", cells, "left" if self.kind == "text" else "right")
-        if self.kind == "bar":
-            return bar(value, cells)
-        if self.kind == "text":
-            return fit(str(value), cells, keep=self.keep)
-        return fit(f"{value:,}" if self.kind == "number" else f"{value:.1%}", cells, "right")
+def cell_text(column: Column[Any], value: Any, cells: int) -> str:
+    """Return `value` as people read it in exactly `cells` cells."""
+    if value is None:
+        return fit("–", cells, "left" if column.kind == "text" else "right")
+    if column.kind == "bar":
+        return bar(value, cells)
+    if column.kind == "text":
+        return fit(str(value), cells, keep=column.keep)
+    return fit(f"{value:,}" if column.kind == "number" else f"{value:.1%}", cells, "right")
 
 
 def lay_out(

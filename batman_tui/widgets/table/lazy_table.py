@@ -45,6 +45,13 @@ class LazyTable(VirtualTable[Row], Generic[Row]):
         super().__init__(columns, row_key, markable=True, id=id)
         self._sortable = tuple(sortable)
         self._asked: set[int] = set()
+        self._most = 0
+
+    @property
+    def wanted_lines(self) -> int:
+        """The lines that the heading and the most rows that there ever were need."""
+        self._most = max(self._most, self.row_count)
+        return 1 + self._most
 
     @property
     def row_count(self) -> int:

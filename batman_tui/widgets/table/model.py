@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from batman_tui.widgets.table.column import Column
@@ -31,6 +31,8 @@ class TableModel(Generic[Row]):
         """The keys of the rows that are shown, from top to bottom."""
         self.marks: set[Any] = set()
         """The keys of the marked rows, shown or not."""
+        self.pins: Collection[Any] = ()
+        """The keys of rows that stay above the others, whatever the order."""
         self.order = order
         """The key of the column that the rows are sorted by, and whether backwards."""
         self._search = search or (lambda row: str(columns[0].value(row)))
@@ -78,6 +80,11 @@ class TableModel(Generic[Row]):
         self._words, self._keep = text.casefold().split(), keep
         self._arrange()
 
+    def pin(self, keys: Collection[Any]) -> None:
+        """Keep the rows with these keys above the others, and no more those from before."""
+        self.pins = keys
+        self._arrange()
+
     def sort_by(self, key: str | None, *, reverse: bool = False) -> None:
         """Order the rows by a column; None is the order they were given in."""
         self.order = key, reverse
@@ -113,6 +120,8 @@ class TableModel(Generic[Row]):
             known = [key for key in keys if value(rows[key]) is not None]
             known.sort(key=lambda key: value(rows[key]), reverse=reverse)
             keys = known + [key for key in keys if value(rows[key]) is None]
+        if self.pins:
+            keys.sort(key=lambda key: key not in self.pins)
         self.show(keys)
 
     def _column(self, key: str | None) -> Column[Row] | None:

@@ -11,10 +11,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from batman_tui.widgets.table.cells import fit
-from batman_tui.widgets.table.column import GAP, Column, lay_out
+from batman_tui.widgets.table.column import GAP, Column, cell_text, heading, lay_out
 
 Row = TypeVar("Row")
 MARK = "● "
+PIN = "▴ "
 _SHADES = 8
 
 
@@ -45,7 +46,7 @@ class TablePainter(Generic[Row]):
         by, reverse = order
         arrow = "↓" if reverse else "↑"
         titles = [
-            column.heading(cells, arrow * (column.key == by)) for column, cells in self.layout
+            heading(column, cells, arrow * (column.key == by)) for column, cells in self.layout
         ]
         text = " " * self._marks + (" " * GAP).join(titles)
         return Strip([Segment(fit(text, width), self._style("table--header"))], width)
@@ -61,14 +62,15 @@ class TablePainter(Generic[Row]):
         mark = Segment(MARK if marked else " " * self._marks, self._style(*names))
         return Strip([mark, Segment(fit("…", width - self._marks), style)], width)
 
-    def row(self, row: Row, width: int, cursor: str, marked: bool) -> Strip:
-        """Return the line of `row`."""
+    def row(self, row: Row, width: int, cursor: str, marked: bool, pinned: bool = False) -> Strip:
+        """Return the line of `row`; a mark hides that it is pinned."""
         base = self._style("table--row", cursor) if cursor else self._style("table--row")
         segments: list[Segment] = []
         if self._marks:
             # On the cursor every colour but its own would be hard to see.
             style = base if cursor else self._style("table--row", "table--mark")
-            segments.append(Segment(MARK if marked else " " * self._marks, style))
+            sign = MARK if marked else PIN if pinned else " " * self._marks
+            segments.append(Segment(sign, style))
         for number, (column, cells) in enumerate(self.layout):
             if number:
                 segments.append(Segment(" " * GAP, base))
@@ -82,7 +84,7 @@ class TablePainter(Generic[Row]):
                 style = self._style("table--row", "table--mark")
             if column.shade is not None:
                 style = self._shaded(style, column.shade(row))
-            segments.append(Segment(column.text(value, cells), style))
+            segments.append(Segment(cell_text(column, value, cells), style))
         return Strip(segments).adjust_cell_length(width, base)
 
     def _style(self, *names: str) -> Style:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -16,6 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from batman_tui.keys import bindings
+from batman_tui.widgets.frame.explains import Explains
 from batman_tui.widgets.table.column import Column
 from batman_tui.widgets.table.model import TableModel
 from batman_tui.widgets.table.painter import TablePainter
@@ -25,7 +26,7 @@ __all__ = ["Column", "VirtualTable"]
 Row = TypeVar("Row")
 
 
-class VirtualTable(ScrollView, Generic[Row], can_focus=True):
+class VirtualTable(Explains, ScrollView, Generic[Row], can_focus=True):
     """Rows of any type with a cursor, marks, a filter and an order, which a `TableModel` keeps.
 
     `row_key` gives what a row is known by: the cursor and the marks stay on their keys when the
@@ -109,6 +110,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         """What to say when no row is visible."""
         self.painter: TablePainter[Row] = TablePainter(self, markable)
         self._markable = markable
+        self._wanted: Any = None
+        self._laid_out = 0
 
     # Rows
 
@@ -144,6 +147,18 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         """The row with the cursor, or None when no row is visible or it is not read yet."""
         return self.model.rows.get(self.cursor_key)
 
+    @property
+    def wanted_lines(self) -> int:
+        """The lines that the heading and all rows need, whatever the filter hides.
+
+        What is laid out by them does not move with every letter of a filter.
+        """
+        return 1 + max(self.row_count, 2 if self.nothing else 0)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return how high it is where the style sheet leaves that to the rows."""
+        return self.wanted_lines
+
     def row(self, key: Any) -> Row:
         """Return the row with `key`. Raises `KeyError`."""
         return self.model.rows[key]
@@ -171,6 +186,11 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         with self._arranging():
             self.model.filter(text, keep)
 
+    def pin(self, keys: Collection[Any]) -> None:
+        """Keep the rows with these keys above the others, and no more those from before."""
+        with self._arranging():
+            self.model.pin(keys)
+
     def sort_by(self, key: str | None, *, reverse: bool = False) -> None:
         """Order the rows by a column; None is the order they were given in."""
         with self._arranging():
@@ -188,7 +208,10 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         here, place = self.cursor_key, self.cursor
         yield
         self._resize()
-        self.set_reactive(VirtualTable.cursor, self.model.place(here, place))
+        key = here
+        if self._wanted is not None and self.model.shows(self._wanted):
+            key, self._wanted = self._wanted, None
+        self.set_reactive(VirtualTable.cursor, self.model.place(key, place))
         self._follow()
         self.refresh()
         if self.cursor_key != here:
@@ -239,6 +262,11 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self.cursor = self.model.place(key)
         return True
 
+    def want(self, key: Any) -> None:
+        """Put the cursor on the row with `key`: now, or when it is read, if nobody moves it."""
+        if key is not None and not self.move_to(key):
+            self._wanted = key
+
     def validate_cursor(self, place: int) -> int:
         """Keep the cursor on a row."""
         return max(0, min(place, len(self.model.visible) - 1))
@@ -247,10 +275,19 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         """Paint the two rows anew and keep the cursor in sight."""
         if before == after:
             return
+        self._wanted = None
         self._paint(before)
         self._paint(after)
         self._follow()
         self.post_message(self.Highlighted(self, self.cursor_key))
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say that there is no row to go to, or to sort."""
+        if self.model.visible:
+            return ""
+        if self.row_count:
+            return "No row matches the filter."
+        return self.nothing or "There is nothing in this list yet."
 
     def action_cursor_down(self) -> None:
         """Go to the next row."""
@@ -326,21 +363,27 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self.call_after_refresh(self._lay_out_again)
 
     def _lay_out_again(self) -> None:
-        self.painter.lay_out(self.columns, self.scrollable_content_region.width)
+        self._lay_out()
         self.refresh()
+
+    def _lay_out(self) -> None:
+        self.painter.lay_out(self.columns, self.scrollable_content_region.width)
 
     def _resize(self) -> None:
         width, height = self.scrollable_content_region.width, self.container_size.height
         size, before = Size(width, len(self.model.visible) + 1), self.virtual_size
         same_bar = (size.height > height) == (before.height > height)
-        if height and same_bar and size.width == before.width and not self.styles.auto_dimensions:
+        # Where the rows say how high it is, more or fewer of them move the rest of the screen.
+        grown = self.styles.auto_dimensions and self.wanted_lines != self._laid_out
+        self._laid_out = self.wanted_lines
+        if height and same_bar and size.width == before.width and not grown:
             # Nothing moves but the scrollbar's thumb: laying out the whole screen for every
             # letter of a filter would cost another frame.
             self.set_reactive(VirtualTable.virtual_size, size)
             self._scroll_update(size)
         else:
             self.virtual_size = size
-        self.painter.lay_out(self.columns, width)
+        self._lay_out()
 
     def notify_style_update(self) -> None:
         """Forget the colours of the theme before."""
@@ -358,6 +401,9 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return one line: the heading, or the row that is scrolled to line `y`."""
         width, keys = self.size.width, self.model.visible
+        if not self.painter.layout:
+            # The first frame is painted before a widget is told of its size.
+            self._lay_out()
         if y == 0:
             return self.painter.heading(width, self.model.order)
         place = self.scroll_offset.y + y - 1
@@ -370,4 +416,5 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     def paint_row(self, place: int, key: Any, width: int, cursor: str) -> Strip:
         """Return the line of the row with `key`, shown at `place`, as `TablePainter.row` does."""
-        return self.painter.row(self.model.rows[key], width, cursor, key in self.model.marks)
+        marked, pinned = key in self.model.marks, key in self.model.pins
+        return self.painter.row(self.model.rows[key], width, cursor, marked, pinned)

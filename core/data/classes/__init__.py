@@ -3,6 +3,7 @@
 from core.data.classes.edit import (
     ClassRow,
     Plan,
+    add,
     class_ids,
     delete,
     list_classes,
@@ -15,6 +16,7 @@ from core.data.classes.edit import (
 __all__ = [
     "ClassRow",
     "Plan",
+    "add",
     "class_ids",
     "delete",
     "list_classes",

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from core.common.errors import ClassError
 from core.common.invisible_characters import said_unseen
 from core.common.text import clean, did_you_mean, plural
+from core.data.classes.carry import carry, settle
 from core.data.store import Change, HistoryEntry, Project
 
 
@@ -108,7 +109,7 @@ def plan(project: Project, mapping: Mapping[str, str | None]) -> Plan:
     Names are stripped. Raises `ClassError` for an unknown old name or a blank new one.
     """
     ids = class_ids(project)
-    return _plan(project, ids, _cleaned(ids, mapping))
+    return _plan(project, ids, _cleaned(project, ids, mapping))
 
 
 def remap(
@@ -117,14 +118,15 @@ def remap(
     """Rename, merge and drop classes, all at once and in one step.
 
     `mapping` says old name → new name, or None to drop the class with its annotations. All of it
-    happens at the same time, so that two names can be swapped. Returns the history entry of `kind`,
-    which says what became of how many, after the words of `summary`; None when there was nothing to
-    do. Raises `ClassError` for unknown old names, with those most like them, for blank new
-    ones, and for new ones that hold characters nobody sees (`core.common.invisible_characters`).
+    happens at the same time, so that two names can be swapped. What models propose for a class that
+    joins another goes with it. Returns the history entry of `kind`, which says what became of how
+    many, after the words of `summary`; None when there was nothing to do. Raises `ClassError` for
+    unknown old names, with those most like them, for blank new ones, and for new ones that hold
+    characters nobody sees (`core.common.invisible_characters`).
     """
     with project.change(kind, summary or "change classes") as change:
         ids = class_ids(project)
-        wanted = _cleaned(ids, mapping)
+        wanted = _cleaned(project, ids, mapping)
         what = _plan(project, ids, wanted)
         # Whoever keeps a name, or gets it alone or first, keeps the class; the others join it.
         holders: dict[str, str] = {name: name for name in ids if wanted.get(name, name) == name}
@@ -132,10 +134,17 @@ def remap(
             if new is not None:
                 holders.setdefault(new, old)
         leaving = [old for old, new in wanted.items() if new is None or holders[new] != old]
+        joined: dict[int, int] = {}
         for old in leaving:
             new = wanted[old]
-            _point_labels(project, change, ids[old], None if new is None else ids[holders[new]])
+            to = None if new is None else ids[holders[new]]
+            _point_labels(project, change, ids[old], to)
+            if to is not None:
+                carry(project, change, ids[old], to)
+                joined[ids[old]] = to
             change.delete("classes", ids[old])
+        for to in dict.fromkeys(joined.values()):
+            settle(project, change, to)
         moving = [(ids[old], new) for new, old in holders.items() if new != old]
         # By way of a name nobody has: names are unique at every moment, and may be swapped.
         taken = {new for _, new in moving} & set(ids)
@@ -147,8 +156,27 @@ def remap(
         done = _sentence(what)
         if summary:
             done = f"{summary}: {done[:1].lower()}{done[1:]}"
-        project.describe(change, done, _detail(what))
+        # Numbers too: what was begun before, such as a labeller's pass, knows its classes by them.
+        project.describe(change, done, {**_detail(what), "joined": joined})
     return project.entry(change.history_id)
+
+
+def add(project: Project, name: str, *more: str) -> tuple[int, HistoryEntry]:
+    """Make classes that have no annotations yet, in one step; return the first's id and the entry.
+
+    Raises `ClassError` for a name that is blank, holds characters nobody sees, or is there.
+    """
+    names = list(dict.fromkeys(each.strip() for each in (name, *more)))
+    said = f"class {clean(names[0])}" if len(names) == 1 else f"classes {_listed(names)}"
+    numbers = []
+    with project.change("classes.add", f"Added the {said}") as change:
+        there = class_ids(project)
+        for each in names:
+            if each in there:
+                raise ClassError(f"There is a class '{clean(each)}' already.", "Use that one.")
+            _refuse_new(each)
+            numbers.append(change.insert("classes", {"name": each}))
+    return numbers[0], project.entry(change.history_id)
 
 
 def merge(project: Project, sources: Sequence[str], target: str) -> HistoryEntry | None:
@@ -190,7 +218,7 @@ def delete(
     if not names:
         raise ClassError("No class was named.", "Name at least one class to delete.")
     if reassign_to is not None:
-        _cleaned(class_ids(project), {reassign_to: reassign_to})
+        _cleaned(project, class_ids(project), {reassign_to: reassign_to})
     return remap(project, dict.fromkeys(names, reassign_to), kind="classes.delete")
 
 
@@ -204,7 +232,9 @@ def _named(project: Project) -> str:
     return project.name if project.path.parent.name == "projects" else str(project.path)
 
 
-def _cleaned(ids: Mapping[str, int], mapping: Mapping[str, str | None]) -> dict[str, str | None]:
+def _cleaned(
+    project: Project, ids: Mapping[str, int], mapping: Mapping[str, str | None]
+) -> dict[str, str | None]:
     cleaned: dict[str, str | None] = {}
     for raw_old, raw_new in mapping.items():
         old, new = raw_old.strip(), None if raw_new is None else raw_new.strip()
@@ -212,17 +242,24 @@ def _cleaned(ids: Mapping[str, int], mapping: Mapping[str, str | None]) -> dict[
             asked = did_you_mean(old, ids)
             raise ClassError(
                 f"There is no class '{clean(old)}'.",
-                asked[:1].upper() + asked[1:] or "See `batman classes list` for the names.",
+                asked[:1].upper() + asked[1:]
+                or f"See their names: batman classes list {_said('--project', _named(project))}",
             )
-        if new == "" or (new is not None and "\0" in new):
-            raise ClassError("A class needs a name.", "Give a name that is not blank.")
-        if new is not None and new not in ids and (hidden := said_unseen(new)):
-            raise ClassError(
-                f"The name '{clean(new)}' holds what nobody sees: {hidden}.",
-                "Give a name without it.",
-            )
+        if new is not None:
+            _refuse_new(new, known=new in ids)
         cleaned[old] = new
     return cleaned
+
+
+def _refuse_new(name: str, *, known: bool = False) -> None:
+    """Raise `ClassError` for a name that no class can be given; a `known` one may be odd."""
+    if name == "" or "\0" in name:
+        raise ClassError("A class needs a name.", "Give a name that is not blank.")
+    if not known and (hidden := said_unseen(name)):
+        raise ClassError(
+            f"The name '{clean(name)}' holds what nobody sees: {hidden}.",
+            "Give a name without it.",
+        )
 
 
 def _plan(project: Project, ids: Mapping[str, int], wanted: Mapping[str, str | None]) -> Plan:
@@ -256,10 +293,13 @@ def _sentence(what: Plan) -> str:
         named = sources[0] if count == 1 else plural(count, "class")
         parts.append(f"merged {named} into {where}")
     if what.dropped:
-        shown = ", ".join(what.dropped[:3]) + (", …" if len(what.dropped) > 3 else "")
-        parts.append(f"deleted {plural(len(what.dropped), 'class')}: {shown}")
+        parts.append(f"deleted {plural(len(what.dropped), 'class')}: {_listed(what.dropped)}")
     text = ", ".join(parts)
     return f"{text[:1].upper()}{text[1:]} ({plural(what.annotations, 'annotation')})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(clean(name) for name in names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def _detail(what: Plan) -> dict[str, Any]:

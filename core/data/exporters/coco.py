@@ -2,7 +2,8 @@
 
 Category ids count from 1 in the order of names; image and annotation ids are those of the project,
 so that they differ between splits too. `area` is the one that the data set gave, else that of the
-polygons or the mask, else of the box.
+polygons or the mask, else of the box. Where boxes are from and what was reviewed stands under the
+key `batman` (`core.data.importers.coco.own_keys`).
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from core.common.files import FileMode
 from core.common.progress import Progress
 from core.data.exporters.snapshot import ExportReport, Snapshot, at_one_moment, staged
 from core.data.importers.boxes import Box
 from core.data.importers.coco.layout import ROBOFLOW
+from core.data.importers.coco.own_keys import OfBox, OfImage
 from core.data.importers.coco.shape_area import object_area
-from core.data.importers.garbage_collector import paused
 from core.data.importers.report import Watch
 from core.data.store import Project
+from core.processes.garbage_collector import paused
 
 _encode = msgspec.json.Encoder().encode
 _EMPTY = msgspec.Raw(b"[]")
@@ -32,6 +35,7 @@ class _Image(msgspec.Struct, gc=False):
     file_name: str
     width: int
     height: int
+    batman: OfImage | UnsetType = UNSET
 
 
 class _Annotation(msgspec.Struct, gc=False):
@@ -42,6 +46,7 @@ class _Annotation(msgspec.Struct, gc=False):
     area: float
     iscrowd: int
     segmentation: msgspec.Raw
+    batman: OfBox | UnsetType = UNSET
 
 
 class _File:
@@ -79,19 +84,20 @@ def export_coco(
     out: Path,
     *,
     files: FileMode = "link",
+    only_reviewed: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ExportReport:
     """Write the project to the new folder `out` as COCO; images without a split go to `train`.
 
-    Images are hard-linked where the file system allows, or copied with `files="copy"`. Raises
-    `ExportFailed` when `out` is not empty or cannot be written, and `Cancelled`; nothing is left
-    then.
+    Images are hard-linked where the file system allows, or copied with `files="copy"`;
+    `only_reviewed` leaves out those that nobody has reviewed. Raises `ExportFailed` when `out` is
+    not empty or cannot be written, and `Cancelled`; nothing is left then.
     """
     watch = Watch(progress, cancelled, "export")
     with staged(out) as folder, paused():
         with at_one_moment(project):
-            snapshot = Snapshot(project, watch)
+            snapshot = Snapshot(project, watch, only_reviewed=only_reviewed)
             folders = {split: folder / split for split in snapshot.splits()}
             for split in folders.values():
                 split.mkdir()
@@ -105,6 +111,7 @@ def export_coco(
         splits=snapshot.splits(),
         missing=snapshot.missing,
         turned=snapshot.turned,
+        unreviewed=snapshot.unreviewed,
     )
 
 
@@ -114,10 +121,11 @@ def _write(snapshot: Snapshot, folders: dict[str, Path]) -> int:
     )
     categories = categories_of(snapshot.classes, parents)
     out = {split: _File(folder / ROBOFLOW, categories) for split, folder in folders.items()}
+    said = _said_of_images(snapshot)
     for split, file in out.items():
         file.begin("images")
         file.add([
-            _Image(image.id, image.name, image.width, image.height)
+            _Image(image.id, image.name, image.width, image.height, said.get(image.id, UNSET))
             for image in snapshot.images
             if image.split == split
         ])  # fmt: skip
@@ -127,7 +135,7 @@ def _write(snapshot: Snapshot, folders: dict[str, Path]) -> int:
     # From an image to the list its annotations go to, from a label to its category.
     list_of = {image.id: records[image.split] for image in snapshot.images}
     category_of = {label: number + 1 for label, number in snapshot.labels.items()}
-    areas = snapshot.areas()
+    areas, made = snapshot.areas(), snapshot.made()
     count = 0
     for batch in snapshot.rows():
         for number, image, label, x, y, w, h, crowd, shape in batch:
@@ -135,11 +143,14 @@ def _write(snapshot: Snapshot, folders: dict[str, Path]) -> int:
             if into is None or category is None:
                 continue
             box = (x, y, w, h)
-            into.append(
+            record = (
                 _Annotation(number, image, category, box, w * h, crowd, _EMPTY)
                 if shape is None and number not in areas
                 else _shaped(number, image, category, box, crowd, shape, areas.get(number))
             )
+            if number in made:
+                record.batman = OfBox(*made[number])
+            into.append(record)
         for split, part in records.items():
             out[split].add(part)
             count += len(part)
@@ -148,6 +159,17 @@ def _write(snapshot: Snapshot, folders: dict[str, Path]) -> int:
         file.end()
         file.close()
     return count
+
+
+def _said_of_images(snapshot: Snapshot) -> dict[int, OfImage]:
+    """Return the review and the group of the images that have either, by their ids."""
+    return {
+        row[0]: OfImage(*row[1:])
+        for row in snapshot.project.db.execute(
+            "SELECT id, review, reviewed_at, reviewed_by, grp, time FROM v_images"
+            " WHERE review IS NOT NULL OR grp IS NOT NULL"
+        )
+    }
 
 
 def categories_of(

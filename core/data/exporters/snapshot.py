@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,6 +20,7 @@ from core.common.files import FileMode, expand_user, link_or_copy
 from core.common.temporary import folder_beside
 from core.common.text import clean
 from core.data.images.exif_orientation import turn_of_file, write_upright
+from core.data.images.reviewed import count_unreviewed, none_reviewed, where
 from core.data.importers.image_files import Folders
 from core.data.importers.report import Watch
 from core.data.store import Project
@@ -32,7 +34,8 @@ BATCH = 20_000
 class ExportReport:
     """What an export wrote. `missing` are images whose file is gone, left out with their boxes;
     `left_out` says what else the format cannot hold, and how many of it; `turned` counts the
-    pictures that were written anew, as their boxes are and without an EXIF orientation.
+    pictures that were written anew, as their boxes are and without an EXIF orientation;
+    `unreviewed` counts the images that were left out because nobody has reviewed them.
     """
 
     path: Path
@@ -43,6 +46,7 @@ class ExportReport:
     missing: list[str]
     left_out: dict[str, int] = field(default_factory=dict)
     turned: int = 0
+    unreviewed: int = 0
 
 
 class Image(msgspec.Struct, gc=False):
@@ -66,18 +70,32 @@ class Image(msgspec.Struct, gc=False):
         return self.name.rpartition(".")[0] or self.name
 
 
+class Made(NamedTuple):
+    """Where an annotation is from (see `schema.py`), and whether its track is approved."""
+
+    source: str | None
+    model: str | None
+    score: float | None
+    edited: bool
+    track: int | None
+    approved: bool
+
+
 Row = tuple[int, int, int, float, float, float, float, int, str | None]
 
 
 class Snapshot:
     """The visible images and classes of a project, and a way to go through the annotations.
 
-    Images without a split go to `train`, as trainers expect.
+    Images without a split go to `train`, as trainers expect. With `only_reviewed` the images that
+    nobody has reviewed are left out, and counted in `unreviewed`.
     """
 
-    def __init__(self, project: Project, watch: Watch) -> None:
+    def __init__(self, project: Project, watch: Watch, *, only_reviewed: bool = False) -> None:
         self.project = project
         self.watch = watch
+        self.only_reviewed = only_reviewed
+        self.unreviewed = count_unreviewed(project) if only_reviewed else 0
         self.missing: list[str] = []
         self.turned = 0
         # Images that have no split, which most formats cannot say.
@@ -96,6 +114,8 @@ class Snapshot:
             if class_id in numbers:
                 self.labels[label_id] = numbers[class_id]
         self.images = self._images()
+        if not self.images and not self.missing and self.unreviewed:
+            raise none_reviewed(project, ExportFailed)
         if not self.images:
             gone = f" ({len(self.missing)} files are missing)" if self.missing else ""
             raise ExportFailed(
@@ -110,7 +130,7 @@ class Snapshot:
         images = []
         for row in self.project.db.execute(
             "SELECT id, path, name, split, width, height, grp, time, import_id FROM v_images"
-            " ORDER BY id"
+            f"{where(self.only_reviewed)} ORDER BY id"
         ):
             image_id, path, name, split, width, height, grp, time, import_id = row
             file = path if path.startswith("/") else base + path
@@ -164,6 +184,24 @@ class Snapshot:
                 "SELECT id, area FROM annotations WHERE area IS NOT NULL AND deleted = 0"
             ).fetchall()
         )
+
+    def made(self) -> dict[int, Made]:
+        """Return where annotations are from, by their ids: those that an import had as they are
+        left out.
+        """
+        rows = self.project.db.execute(
+            "SELECT a.id, a.source, a.model, a.score, a.edited, a.track, t.approved"
+            " FROM annotations a LEFT JOIN tracks t ON t.id = a.track WHERE a.deleted = 0"
+            " AND (a.source IS NOT NULL OR a.edited OR a.track IS NOT NULL)"
+        )
+        return {
+            row[0]: Made(row[1], row[2], row[3], bool(row[4]), row[5], bool(row[6])) for row in rows
+        }
+
+    def reviews(self) -> int:
+        """Return how many of the images are reviewed or put off."""
+        rows = self.project.db.execute("SELECT id FROM v_images WHERE review IS NOT NULL")
+        return len({row[0] for row in rows} & {image.id for image in self.images})
 
     def annotations(self, *, by_image: bool = False) -> Iterator[Row]:
         """Yield the annotations whose class is visible, with its number in place of the label."""

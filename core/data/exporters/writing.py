@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -14,6 +15,7 @@ from core.data.exporters.snapshot import (
     SPLITS,
     ExportReport,
     Image,
+    Made,
     Row,
     Snapshot,
     at_one_moment,
@@ -29,6 +31,16 @@ _SAME = 0.002
 # What is said of a format without a place for them.
 OUTLINES = "outlines, whose boxes are written"
 
+Kept = Literal["origin", "model", "score", "track"]
+"""What a format may say of where a box is from (`core.data.exporters.snapshot.Made`)."""
+_NOT_KEPT: Mapping[Kept, str] = {
+    "origin": "origins of boxes (by a person or a model, changed by hand)",
+    "model": "names of models",
+    "score": "scores of models",
+    "track": "tracks of boxes",
+}
+_REVIEWS = "reviews of images"
+
 
 @dataclass
 class Labelled:
@@ -37,14 +49,34 @@ class Labelled:
     annotations: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
+    made: Mapping[int, Made] = field(default_factory=dict)
+    keeps: Collection[Kept] = ()
 
     def kept(self, rows: list[Row]) -> list[Row]:
         """Return the rows without crowd regions, which most formats have none of; count both."""
         kept = [row for row in rows if not row[7]]
         self.lost("crowd regions", len(rows) - len(kept))
-        self.annotations += len(kept)
-        self.seen.update(row[2] for row in kept)
+        self.count(kept)
         return kept
+
+    def count(self, rows: list[Row]) -> None:
+        """Count rows that are written, and what of their origin there is no place for."""
+        self.annotations += len(rows)
+        self.seen.update(row[2] for row in rows)
+        if self.made:
+            self._origins([of for row in rows if (of := self.made.get(row[0])) is not None])
+
+    def _origins(self, made: list[Made]) -> None:
+        """Count what is known of boxes and the format has no place for."""
+        said: Mapping[Kept, int] = {
+            "origin": sum(of.source is not None or of.edited for of in made),
+            "model": sum(of.model is not None for of in made),
+            "score": sum(of.score is not None for of in made),
+            "track": sum(of.track is not None for of in made),
+        }
+        for what, count in said.items():
+            if what not in self.keeps:
+                self.lost(_NOT_KEPT[what], count)
 
     def boxes(self, rows: list[Row]) -> list[Row]:
         """Return the rows that `kept` does, for a format of boxes; count outlines too."""
@@ -85,26 +117,32 @@ def export_labels(
     out: Path,
     *,
     place: Place = place_of,
+    keeps: Collection[Kept] = (),
     files: FileMode = "link",
+    only_reviewed: bool = False,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ExportReport:
     """Write the project to the new folder `out`: labels by `write`, images where `place` says.
 
-    `place` says where below the folder an image lies.
-    Images are hard-linked where the file system allows, or copied with `files="copy"`. Raises
+    `place` says where below the folder an image lies, `keeps` what of the origin of a box `write`
+    says: the rest is counted, and so are reviews, which none of these formats has.
+    Images are hard-linked where the file system allows, or copied with `files="copy"`;
+    `only_reviewed` leaves out those that nobody has reviewed. Raises
     `ExportFailed` when `out` is not empty or cannot be written, and `Cancelled`; nothing is left
     then.
     """
     watch = Watch(progress, cancelled, "export")
-    labelled = Labelled()
+    labelled = Labelled(keeps=keeps)
     with staged(out) as folder:
         with at_one_moment(project):
-            snapshot = Snapshot(project, watch)
+            snapshot = Snapshot(project, watch, only_reviewed=only_reviewed)
             targets = {image.id: folder / place(snapshot, image) for image in snapshot.images}
             for parent in {target.parent for target in targets.values()}:
                 parent.mkdir(parents=True, exist_ok=True)
+            labelled.made = snapshot.made()
             write(snapshot, folder, labelled)
+            labelled.lost(_REVIEWS, snapshot.reviews())
         snapshot.place_at({key: str(target) for key, target in targets.items()}, files)
     return ExportReport(
         path=Path(out),
@@ -114,6 +152,7 @@ def export_labels(
         splits=snapshot.splits(),
         missing=snapshot.missing,
         turned=snapshot.turned,
+        unreviewed=snapshot.unreviewed,
         left_out=labelled.left_out,
     )
 
@@ -123,21 +162,31 @@ def decimal(value: float) -> str:
     return f"{value:.10g}" if abs(value) < 1e9 else str(round(value))
 
 
-def objects(
-    rows: list[Row], labelled: Labelled, *, outlines: bool = True
-) -> list[tuple[int, tuple[float, float, float, float], list[float] | None]]:
-    """Return what an image shows: class number, box, and its outline (x, y, x, y, …) if it has one.
+class Object(NamedTuple):
+    """What an image shows: the annotation, its class's number, box, and outline if it has one.
+
+    An outline is x, y, x, y, … in pixels.
+    """
+
+    id: int
+    number: int
+    box: tuple[float, float, float, float]
+    outline: list[float] | None
+
+
+def objects(rows: list[Row], labelled: Labelled, *, outlines: bool = True) -> list[Object]:
+    """Return what an image shows.
 
     Crowd regions are left out, for no labelling program has them; an outline of several parts, one
     as run lengths, or one that the box no longer is around gives way to the box. Both are noted.
     """
-    shown = []
-    for _, _, number, x, y, w, h, _, shape in labelled.kept(rows):
+    found = []
+    for row_id, _, number, x, y, w, h, _, shape in labelled.kept(rows):
         outline = _outline(shape, (x, y, w, h)) if outlines else None
         if shape is not None and outline is None:
             labelled.lost(OUTLINES)
-        shown.append((number, (x, y, w, h), outline))
-    return shown
+        found.append(Object(row_id, number, (x, y, w, h), outline))
+    return found
 
 
 def _outline(shape: str | None, box: tuple[float, float, float, float]) -> list[float] | None:

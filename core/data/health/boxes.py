@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from core.common.errors import Cancelled
 from core.common.text import plural
 from core.data.health.report import EXAMPLES, Finding
 from core.data.store import Project
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = late("numpy")
+
 
 TWIN_IOU = 0.95
 """Boxes of one image that overlap by more are one object drawn twice."""
@@ -124,13 +130,13 @@ def check_boxes(
         ),
         _finding(
             boxes, same, "box-repeated", "serious",
-            "{} drawn twice (the same class, overlap above 95 %)",
+            "{} drawn twice (the same class, overlap above 95%)",
             "Twins teach the model to answer twice. Keep one of each.",
             "remove all but the first of each",
         ),
         _finding(
             boxes, other, "box-two-classes", "notice",
-            "{} on an object that has another class too (overlap above 95 %)",
+            "{} on an object that has another class too (overlap above 95%)",
             "Look at them and remove the wrong one, or merge the classes.",
             None,
         ),

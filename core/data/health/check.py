@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from core.common.errors import Cancelled
 from core.common.progress import Progress
@@ -16,6 +15,12 @@ from core.data.health.images import ImageRow, check_copies, check_files, check_g
 from core.data.health.report import SEVERITIES, Finding, HealthReport
 from core.data.health.scan import Files, ScannedImage, scan
 from core.data.store import Project
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = late("numpy")
 
 
 def check(
@@ -47,7 +52,7 @@ def check(
                 kind="project-empty",
                 severity="error",
                 message="There is no image in the project.",
-                hint="Import a data set: batman import --help.",
+                hint="Import a data set: i on the list of projects, or batman import.",
                 subject="project",
             )
         )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from core.common.text import clean, plural
 from core.data.classes import ClassRow, list_classes
@@ -13,6 +12,13 @@ from core.data.classes.look_alikes import look_alikes, odd_letters
 from core.data.health.boxes import Boxes
 from core.data.health.report import EXAMPLES, Finding
 from core.data.store import Project
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = late("numpy")
+
 
 FEW = 10
 """Fewer annotations than this teach a class nothing: own reasoning, from few-shot detection's

@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISREG
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from core.common.errors import Cancelled
@@ -23,6 +21,14 @@ from core.data.images.decoding_memory import decoding, too_many
 from core.data.images.deep_pictures import is_deep, stretched
 from core.data.images.exif_orientation import orientation_of
 from core.data.images.picture_files import has_several, why_broken
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = late("numpy")
+
 
 Files = Literal["read", "known", "look", "skip"]
 State = Literal["good", "missing", "bad"]

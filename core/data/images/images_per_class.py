@@ -7,13 +7,19 @@ time that the views need for them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from core.data.store import Project
+from core.late import late
 
-Ids = NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = late("numpy")
+
+
+Ids: TypeAlias = "NDArray[np.int64]"
 
 
 def boxes_shown(project: Project) -> tuple[Ids, Ids]:

@@ -11,6 +11,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.common.text import clean
+from core.data.images.exif_orientation import orientation_of, turn_for_boxes, turned
+from core.processes.installation import how_to_install
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -37,6 +41,8 @@ _SEVERAL = frozenset({"TIFF", "GIF", "WEBP", "AVIF", "PNG", "HEIF"})
 
 # Formats of which nothing has to be asked: every Pillow reads them, and they hold one picture.
 PLAIN = _READ - SEVERAL - {".avif"}
+
+_PNG_HEAD = 4096
 
 # ISO/IEC 23008-12 (HEIF), 10.2: brands of HEVC-coded pictures and sequences.
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -70,12 +76,20 @@ def why_unread(path: Path | str) -> str:
 
 
 def open_picture(path: Path | str) -> Image:
-    """Open a picture with Pillow, HEIF too where its package is there. Raises as Pillow does."""
-    from PIL import Image
+    """Open a picture with Pillow, HEIF too where its package is there. Raises as Pillow does.
+
+    HEIF under another ending is refused, whether or not its reader is there: whatever goes by the
+    ending later, such as rfdetr, could not read it.
+    """
+    from PIL import Image, UnidentifiedImageError
 
     if is_heif(str(path)):
         _reads_heif()
-    return Image.open(path)
+    image = Image.open(path)
+    if image.format == "HEIF" and not is_heif(str(path)):
+        image.close()
+        raise UnidentifiedImageError(why_broken(path))
+    return image
 
 
 def why_broken(path: Path | str) -> str:
@@ -109,6 +123,49 @@ def has_several(image: Image) -> bool:
         return False
 
 
+def is_animated_png(path: Path | str) -> bool:
+    """Whether a file is a PNG with several frames, by its first bytes; never raises.
+
+    Its chunk `acTL` lies before the first picture's (W3C, PNG 3, 11.3.4.1).
+    """
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 (for each file of a data set)
+            head = file.read(_PNG_HEAD)
+    except OSError:
+        return False
+    return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
+
+
+class Unreadable(Exception):
+    """A picture that cannot be looked at; the text says why, as the end of a sentence about it."""
+
+
+def read_picture(path: Path, recorded: tuple[int, int] | None = None) -> tuple[Image, bool]:
+    """Return the picture in a file, and whether others follow it there, which are passed over.
+
+    It is turned by its EXIF tag unless `recorded`, the size that a project knows, is that of the
+    picture as it is stored. Raises `Unreadable`.
+    """
+    from core.data.images.deep_pictures import is_deep  # loads numpy
+
+    try:
+        with open_picture(path) as opened:
+            if is_deep(opened.mode):
+                raise Unreadable(
+                    f"has more than 8 bits a channel ({opened.mode}) and would be seen white: "
+                    "convert it with the contrast that matters"
+                )
+            several = has_several(opened)
+            turn = turn_for_boxes(orientation_of(opened), recorded, opened.size)
+            return turned(opened.convert("RGB"), turn), several
+    except Unreadable:
+        raise
+    except Exception as error:  # Pillow raises many kinds for damaged and oversized files
+        text = why_broken(path) or str(error) or type(error).__name__
+        text = "it is none" if "cannot identify" in text else text
+        raise Unreadable(f"cannot be read as an image: {clean(text)[:200]}") from error
+
+
 def _ending(name: str) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122 (for each file of a data set)
 
@@ -124,4 +181,5 @@ def _reads_heif() -> bool:
 
 
 def _without_reader(what: str) -> str:
-    return f"it is {what}, which needs pip install 'batman-tui[heic]'; or convert it to JPEG"
+    install = how_to_install("batman-tui[heic]")
+    return f"it is {what}, which needs {install}; or convert it to JPEG"

@@ -8,15 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from core.common.lists.columns import Column, by_key
 from core.common.text import plural
 from core.data.store import HistoryEntry, Project
 
 
 @dataclass(frozen=True)
 class ImageLine:
-    """An image as a list shows it; `classes` are (name, boxes), the most frequent first."""
+    """An image as a list shows it; `classes` are (name, boxes), the most frequent first.
+
+    `review` is None (nobody looked), `done` or `later`; `open` counts its open suggestions.
+    """
 
     id: int
     name: str
@@ -29,6 +34,8 @@ class ImageLine:
     import_id: int
     boxes: int
     classes: tuple[tuple[str, int], ...] = field(default=())
+    review: str | None = None
+    open: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,13 @@ def image_lines(project: Project, ids: Sequence[int]) -> list[ImageLine]:
         (wanted,),
     ):
         classes.setdefault(image, []).append((name, count))
+    suggested = dict(
+        project.db.execute(
+            "SELECT image_id, count(*) FROM v_suggestions WHERE state = 'open'"
+            " AND image_id IN (SELECT value FROM json_each(?)) GROUP BY image_id",
+            (wanted,),
+        ).fetchall()
+    )
     found = {
         row["id"]: ImageLine(
             id=row["id"],
@@ -69,6 +83,8 @@ def image_lines(project: Project, ids: Sequence[int]) -> list[ImageLine]:
             import_id=row["import_id"],
             boxes=sum(count for _, count in classes.get(row["id"], ())),
             classes=tuple(classes.get(row["id"], ())),
+            review=row["review"],
+            open=suggested.get(row["id"], 0),
         )
         for row in project.db.execute(
             "SELECT * FROM v_images WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
@@ -124,3 +140,39 @@ def delete_images(project: Project, ids: Sequence[int]) -> HistoryEntry | None:
             {"images": len(images), "annotations": len(boxes)},
         )
     return project.entry(change.history_id)
+
+
+def _classes(line: ImageLine) -> str | None:
+    """Return the classes on an image, with how many of each."""
+    return ", ".join(f"{name} {count}" for name, count in line.classes) or None
+
+
+def _classes_seen(line: ImageLine, now: datetime) -> str | None:
+    many = (f"{name} {count}" if count > 1 else name for name, count in line.classes)
+    return ", ".join(many) or None
+
+
+def _review_seen(line: ImageLine, now: datetime) -> str | None:
+    return {None: None, "done": "reviewed", "later": "put off"}[line.review]
+
+
+IMAGE_COLUMNS = by_key(
+    [
+        Column[ImageLine]("name", "Name", lambda line: line.name, least=16),
+        Column("split", "Split", lambda line: line.split, width=6),
+        Column("boxes", "Boxes", lambda line: line.boxes, "number", 7),
+        Column("classes", "Classes", _classes, from_width=56, muted=True, seen=_classes_seen),
+        Column("size", "Size", lambda line: f"{line.width}×{line.height}", width=11, from_width=78),
+        Column("import", "Import", lambda line: line.import_id, "number", 7, from_width=90),
+        Column(
+            "review",
+            "Review",
+            lambda line: line.review,
+            width=8,
+            from_width=100,
+            muted=True,
+            seen=_review_seen,
+        ),
+        Column("open", "Open", lambda line: line.open or None, "number", 7, from_width=108),
+    ]
+)

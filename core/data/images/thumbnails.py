@@ -12,14 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from core.common.errors import ProjectError
 from core.common.text import clean
-from core.data.images.class_colours import class_colour
+from core.data.images.class_colours import Colour, class_colour
 from core.data.images.decoding_memory import decoding, too_many
 from core.data.images.deep_pictures import is_deep, stretched
-from core.data.images.draw_boxes import DrawnBox, draw_boxes
+from core.data.images.draw_boxes import Corners, DrawnBox, draw_boxes
 from core.data.images.exif_orientation import (
     orientation_of,
     shown_size,
@@ -35,14 +35,26 @@ Size = tuple[int, int]
 MARGIN = 0.12
 """How much of its surroundings a crop shows at each side, as a share of the box."""
 
+OUTLINED_MARGIN = 0.25
+"""The same where the box is drawn: whether it fits is seen by what is outside of it."""
+
+# A box's line is this part of the crop's longer side, a pixel at least; from two pixels on it has
+# a dark rim, by which it is told from what is of its colour.
+_CROP_LINE = 1 / 64
+_RIM: Colour = (0, 0, 0)
+
 
 @dataclass(frozen=True)
 class Crop:
-    """Where an annotation is: a file, the size its boxes are in, and the box (x, y, w, h)."""
+    """Where an annotation is: a file, the size its boxes are in, and the box (x, y, w, h).
+
+    With `outline`, its class's colour, a crop has the box drawn in, around what it is on.
+    """
 
     file: Path
     size: Size
     box: tuple[float, float, float, float]
+    outline: Colour | None = None
 
 
 # Bytes a pixel of the picture as RGB, and of that turned.
@@ -98,50 +110,148 @@ def with_boxes(file: Path, size: Size, boxes: Iterable[Box], room: Size) -> Imag
     return shown
 
 
-def crop(wanted: Crop, room: Size, margin: float = MARGIN) -> Image.Image:
+def crop(wanted: Crop, room: Size, margin: float | None = None) -> Image.Image:
     """Return what is in a box and a little around it, as large as fits `room`.
 
-    Raises as `picture` does, and ProjectError for a box outside the picture.
+    `margin` is the share of the box that is shown at each side (default: `MARGIN`, or
+    `OUTLINED_MARGIN` where the box is drawn). Raises as `picture` does, and ProjectError for a box
+    outside the picture.
     """
-    with _opened(wanted.file) as image:
-        x, y, w, h = wanted.box
-        turn = _turn(image, wanted.size)
+    (found,) = crops_of_picture([wanted], room, margin)
+    if found is None:
+        raise ProjectError("The box is outside of its picture.", "See batman check.")
+    return found
+
+
+def crops_of_picture(
+    wanted: Sequence[Crop], room: Size, margin: float | None = None
+) -> list[Image.Image | None]:
+    """Return what `crop` does for boxes of one picture, which is read once for all of them.
+
+    None for a box outside the picture. Raises as `picture` does.
+    """
+    with _opened(wanted[0].file) as image:
+        turn = _turn(image, wanted[0].size)
         whole = shown_size(image.size, turn)
-        across, down = whole[0] / max(1, wanted.size[0]), whole[1] / max(1, wanted.size[1])
-        left, top = max(0.0, (x - margin * w) * across), max(0.0, (y - margin * h) * down)
-        right = min(float(whole[0]), (x + w * (1 + margin)) * across)
-        bottom = min(float(whole[1]), (y + h * (1 + margin)) * down)
-        if right - left <= 0 or bottom - top <= 0:
-            raise ProjectError("The box is outside of its picture.", "See batman check.")
-        target = fitted((round(right - left), round(bottom - top)), room)
-        scale = max(target[0] / (right - left), target[1] / (bottom - top))
+        areas = [_around(each, whole, margin) for each in wanted]
+        scales = [_scale(area, room) for area in areas if area is not None]
+        if not scales:
+            return [None] * len(wanted)
+        scale = max(scales)
         need = (max(1, int(whole[0] * scale)), max(1, int(whole[1] * scale)))
         before = image.size
         _drafted(image, shown_size(need, turn))
         with decoding(image, before, extra=_COPIES):
             rgb = turned(_rgb(image), turn)
-        shrunk = rgb.width / whole[0]
-        area = (left * shrunk, top * shrunk, right * shrunk, bottom * shrunk)
-        area = (
-            area[0],
-            area[1],
-            min(max(area[2], area[0] + 1), rgb.width),
-            min(max(area[3], area[1] + 1), rgb.height),
-        )
-        return rgb.resize(target, Image.Resampling.BILINEAR, box=area, reducing_gap=2.0)
+        return [
+            None if area is None else _cut(rgb, whole, each, area, room)
+            for each, area in zip(wanted, areas, strict=True)
+        ]
 
 
-def strip(tiles: Sequence[Image.Image], tile: Size, gap: int, room: int) -> Image.Image:
-    """Return tiles side by side, each in the middle of its place, as RGBA.
+def _around(wanted: Crop, whole: Size, margin: float | None) -> Corners | None:
+    """Return the corners of a crop in pixels of the file, None outside of it."""
+    if margin is None:
+        margin = MARGIN if wanted.outline is None else OUTLINED_MARGIN
+    x, y, w, h = wanted.box
+    across, down = _pixels(wanted, whole)
+    left, top = max(0.0, (x - margin * w) * across), max(0.0, (y - margin * h) * down)
+    right = min(float(whole[0]), (x + w * (1 + margin)) * across)
+    bottom = min(float(whole[1]), (y + h * (1 + margin)) * down)
+    return (left, top, right, bottom) if right - left > 0 and bottom - top > 0 else None
+
+
+def box_in_crop(wanted: Crop, room: Size, margin: float) -> tuple[Size, Corners] | None:
+    """Return the size of a crop and where its box is in it, in pixels of the crop.
+
+    What `crops_of_picture` makes of `wanted` for the same `room` and `margin`; nothing is read.
+    None for a box outside of its picture.
+    """
+    area = _around(wanted, wanted.size, margin)
+    if area is None:
+        return None
+    size = _target(area, room)
+    wide, high = size[0] / (area[2] - area[0]), size[1] / (area[3] - area[1])
+    x, y, w, h = wanted.box
+    left, top = (x - area[0]) * wide, (y - area[1]) * high
+    return size, (left, top, left + w * wide, top + h * high)
+
+
+def _pixels(wanted: Crop, whole: Size) -> tuple[float, float]:
+    """Return how many pixels of the file are one that the box is in, each way."""
+    return whole[0] / max(1, wanted.size[0]), whole[1] / max(1, wanted.size[1])
+
+
+def _target(area: Corners, room: Size) -> Size:
+    return fitted((round(area[2] - area[0]), round(area[3] - area[1])), room)
+
+
+def _scale(area: Corners, room: Size) -> float:
+    target = _target(area, room)
+    return max(target[0] / (area[2] - area[0]), target[1] / (area[3] - area[1]))
+
+
+def _cut(rgb: Image.Image, whole: Size, wanted: Crop, area: Corners, room: Size) -> Image.Image:
+    left, top, right, bottom = area
+    target, shrunk = _target(area, room), rgb.width / whole[0]
+    box = (
+        left * shrunk,
+        top * shrunk,
+        min(max(right * shrunk, left * shrunk + 1), rgb.width),
+        min(max(bottom * shrunk, top * shrunk + 1), rgb.height),
+    )
+    shown = rgb.resize(target, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
+    if wanted.outline is not None:
+        x, y, w, h = wanted.box
+        across, down = _pixels(wanted, whole)
+        wide, high = target[0] / (right - left), target[1] / (bottom - top)
+        _outline(
+            shown,
+            ((x * across - left) * wide, (y * down - top) * high,
+             ((x + w) * across - left) * wide, ((y + h) * down - top) * high),
+            wanted.outline,
+        )  # fmt: skip
+    return shown
+
+
+def _outline(shown: Image.Image, corners: Corners, colour: Colour) -> None:
+    """Draw a box around `corners`, in pixels of the crop: outside of it, so that nothing is hidden.
+
+    A side that the picture ends at is drawn at its edge.
+    """
+    line = max(1, round(max(shown.size) * _CROP_LINE))
+    rim = 1 if line > 1 else 0
+    pen = ImageDraw.Draw(shown)
+    far = (shown.width - 1, shown.height - 1)
+
+    def rectangle(out: int, width: int, ink: Colour) -> None:
+        """Draw lines of `width` whose outer side is `out` pixels from the box."""
+        left, top = max(0, round(corners[0]) - out), max(0, round(corners[1]) - out)
+        right = max(left, min(far[0], round(corners[2]) - 1 + out))
+        bottom = max(top, min(far[1], round(corners[3]) - 1 + out))
+        pen.rectangle((left, top, right, bottom), outline=ink, width=width)
+
+    if rim:
+        rectangle(line + rim, line + 2 * rim, _RIM)
+    rectangle(line, line, colour)
+
+
+def strip(
+    tiles: Sequence[Image.Image], tile: Size, gap: int, room: int, rows: int = 1
+) -> Image.Image:
+    """Return tiles side by side in `rows` rows, each in the middle of its place, as RGBA.
 
     `tile` is the size of a place, `gap` what lies between two, `room` the width of the whole in
     pixels: tiles that do not fit are left out. What is not covered is transparent.
     """
-    count = max(0, min(len(tiles), (room + gap) // (tile[0] + gap)))
-    sheet = Image.new("RGBA", (max(1, room), tile[1]), (0, 0, 0, 0))
-    for place, image in enumerate(tiles[:count]):
-        at = place * (tile[0] + gap) + (tile[0] - image.width) // 2
-        sheet.paste(image, (at, (tile[1] - image.height) // 2))
+    across = max(1, (room + gap) // (tile[0] + gap))
+    rows = max(1, min(rows, -(-len(tiles) // across)))
+    height = rows * (tile[1] + gap) - gap
+    sheet = Image.new("RGBA", (max(1, room), height), (0, 0, 0, 0))
+    for place, image in enumerate(tiles[: across * rows]):
+        left, top = place % across * (tile[0] + gap), place // across * (tile[1] + gap)
+        middle = (tile[0] - image.width) // 2, (tile[1] - image.height) // 2
+        sheet.paste(image, (left + middle[0], top + middle[1]))
     return sheet
 
 
@@ -195,10 +305,10 @@ def class_crops(project: Project, class_id: int, count: int) -> list[Crop]:
 
 
 def class_strip(
-    project: Project, class_id: int, tile: Size, gap: int, room: int
+    project: Project, class_id: int, tile: Size, gap: int, room: int, rows: int = 1
 ) -> Image.Image | None:
     """Return a strip of crops of a class (see `strip`), None when not one could be read."""
-    count = max(1, (room + gap) // (tile[0] + gap))
+    count = max(1, (room + gap) // (tile[0] + gap)) * rows
     tiles: list[Image.Image] = []
     crops = class_crops(project, class_id, 2 * count)
     # Every other one is in reserve, for files that cannot be read.
@@ -209,7 +319,7 @@ def class_strip(
             tiles.append(crop(wanted, tile))
         except ProjectError:
             continue
-    return strip(tiles, tile, gap, room) if tiles else None
+    return strip(tiles, tile, gap, room, rows) if tiles else None
 
 
 def _opened(file: Path) -> Image.Image:

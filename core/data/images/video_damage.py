@@ -28,6 +28,8 @@ _LAST = 4
 _SILENT = {"asf", "matroska", "mpegts", "mpeg"}
 # So many steps alike, and no more than so many longer ones, make the longer ones holes.
 _ALIKE, _HOLES = 24, 3
+# The header of Matroska and the beginning of its segment lie in these.
+_EBML_HEAD = 4096
 # Frames that a decoder may hold back.
 _HELD = 64
 
@@ -159,8 +161,13 @@ class Damage:
         if self._container.format.name == "avi" and self._stream.frames and self._rate:
             # ffmpeg shortens an AVI's duration to what is there, not the number of its frames.
             declared = max(declared, float(self._stream.frames / self._rate))
-        if declared and self._end < declared - max(_SLACK, 2 * max(self._gap, *self._steps, 0.0)):
-            return f"at {self._end:.1f} of {declared:.1f} s"
+        step = max(self._gap, *self._steps, 0.0)
+        slack = max(_SLACK, 2 * step)
+        if "matroska" in self._container.format.name and _is_short(Path(self._container.name)):
+            slack = step / 2  # nothing but what is not there ends sooner
+        if declared and self._end < declared - slack:
+            places = 1 if declared - self._end >= 0.1 else 2
+            return f"at {self._end:.{places}f} of {declared:.{places}f} s"
         return "in the middle of a picture" if self._unfinished else ""
 
     @property
@@ -204,6 +211,8 @@ class Damage:
         if self._interlaced or self._stream.codec_context.name.startswith(("vp8", "libvpx")):
             return 0
         lost = self._packets - self._frames - self._unread
+        if lost == 1 and self.lacks_last and "vp9" in self._stream.codec_context.name:
+            return 1  # each of its packets shows a picture, and of the last one it says nothing
         return lost if lost > 1 and lost > self._packets // 100 else 0
 
     def _holes(self) -> list[str]:
@@ -241,3 +250,25 @@ def _seconds(text: str) -> float:
     except ValueError:
         return 0.0
     return 3600 * hours + 60 * minutes + seconds
+
+
+def _is_short(path: Path) -> bool:
+    """Whether a Matroska or WebM file ends before its segment does, by the size that this tells.
+
+    RFC 8794 (EBML), section 4: the number of leading zero bits of the first byte is that of the
+    bytes that follow; a size of ones only is one that the writer of a stream did not know.
+    """
+    with path.open("rb") as file:
+        head, end = file.read(_EBML_HEAD), path.stat().st_size
+    at = 0
+    for name in (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"):
+        if head[at : at + 4] != name or at + 5 > len(head) or not head[at + 4]:
+            return False
+        length = 9 - head[at + 4].bit_length()
+        bits = 7 * length
+        size = int.from_bytes(head[at + 4 : at + 4 + length], "big") & (1 << bits) - 1
+        at += 4 + length
+        if name == b"\x18\x53\x80\x67":
+            return size != (1 << bits) - 1 and at + size > end
+        at += size
+    return False

@@ -10,17 +10,24 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from core.common.errors import BadName
 from core.common.files import safe_relative
 from core.data.importers.balance import Balance
 from core.data.importers.boxes import Box, describe, fit
 from core.data.importers.report import Problems
+from core.data.labels.provenance import Made, Reviewed, Track
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = late("numpy")
+
 
 Value = TypeVar("Value")
 # What nearly every file name is; the others are looked at more closely.
@@ -36,7 +43,7 @@ class Picture(msgspec.Struct, gc=False):
     """One image: where its file lies now, and where below the import's folder it shall lie.
 
     `link` says that `source` is a symbolic link; `name` is the file name as the data set had it;
-    `extra` is what else it said of the image, as JSON.
+    `extra` is what else it said of the image, as JSON; `reviewed` what it said of its review.
     """
 
     source: str
@@ -49,6 +56,7 @@ class Picture(msgspec.Struct, gc=False):
     time: float | None = None
     link: bool = False
     extra: str | None = None
+    reviewed: Reviewed | None = None
 
 
 class Label(msgspec.Struct, gc=False):
@@ -82,6 +90,8 @@ class DataSet:
         self.segmentation: dict[int, str] = {}
         self.extra: dict[int, str] = {}
         self.area: dict[int, float] = {}
+        self.made: dict[int, Made] = {}
+        self.tracks: dict[tuple[str, str], Track] = {}
         self._label_ids: dict[str, int] = {}
         self._image = array("i")
         self._label = array("i")
@@ -154,20 +164,35 @@ class DataSet:
         segmentation: str | None = None,
         extra: str | None = None,
         area: float | None = None,
+        made: Made | None = None,
+        corners: bool = False,
     ) -> bool:
         """Add a box by the rules of `boxes`; `where` names it should it be at fault.
 
-        `area` is the object's in pixels as the data set gave it, None when it did not.
+        With `corners` the data set has two corners of it: a width or height below zero says that
+        they are swapped, as who draws from the lower right makes them, and they are put in order.
+        `area` is the object's in pixels as the data set gave it, None when it did not; `made` what
+        it said of where the box is from.
         """
         picture = self.images[image]
+        if corners and (box[2] < 0 or box[3] < 0):
+            x, y, w, h = box
+            box = (min(x, x + w), min(y, y + h), abs(w), abs(h))
+            detail = f"x {x:g} to {x + w:g}, y {y:g} to {y + h:g}: put in order"
+            self.problems.add("corners swapped", where, detail, "kept")
         taken, wrong, action = fit(box, picture.width, picture.height)
         if wrong:
             size = f"the image is {picture.width} × {picture.height}"
             self.problems.add(wrong, where, f"{describe(box)}; {size}", action)
         if taken is None:
             return False
-        if wrong and 2 * taken[2] * taken[3] < box[2] * box[3]:
-            self.balance.suspect("cut")
+        if wrong:
+            if 2 * taken[2] * taken[3] < box[2] * box[3]:
+                self.balance.suspect("cut")
+            # What is no box may be two corners within the picture.
+            x, y, w, h = box
+            if not (0 <= x < w <= picture.width and 0 <= y < h <= picture.height):
+                self.balance.suspect("no corners")
         row = len(self._image)
         self._image.append(image)
         self._label.append(label)
@@ -180,6 +205,8 @@ class DataSet:
             self.extra[row] = extra
         if area is not None and area_counts(area, box, taken):
             self.area[row] = area
+        if made is not None:
+            self.made[row] = made
         return True
 
     def rows(
@@ -221,6 +248,7 @@ class DataSet:
         self.segmentation = _at(self.segmentation, rows)
         self.extra = _at(self.extra, rows)
         self.area = _at(self.area, rows)
+        self.made = _at(self.made, rows)
 
     def columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
         """Return image numbers (n,), label numbers (n,) and boxes (n, 4), in the order added."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.common.files import expand_user
+from core.common.text import plural
+from core.data.images.video import is_video
+from core.data.importers.coco.layout import is_coco
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.registry import FORMATS
 from core.data.importers.formats.unread import UNREAD
@@ -25,6 +28,8 @@ _DARKNET = "_darknet.labels"
 YOLO = Kind("yolo", "YOLO")
 VOC = Kind("voc", "Pascal VOC")
 ORIGINAL = Kind("original", "a project of the original Batman")
+PICTURES = Kind("images", "pictures without labels")
+VIDEO = Kind("video", "videos")
 KINDS = (COCO, YOLO, VOC, *(Kind(item.name, item.title) for item in FORMATS))
 
 
@@ -32,13 +37,21 @@ KINDS = (COCO, YOLO, VOC, *(Kind(item.name, item.title) for item in FORMATS))
 class Recognised:
     """What lies at a path. `kind` is None for a format that is not read: `instead` is the way out.
 
-    `sure` says that a file's own content told it, and not names of files and folders alone.
+    `sure` says that a file's own content told it, and not names of files and folders alone;
+    `why` is a better reason, where there is one.
     """
 
     title: str
     kind: Kind | None
     instead: str = ""
     sure: bool = True
+    why: str = ""
+
+    @property
+    def reason(self) -> str:
+        """By what it was recognised, in a few words."""
+        said = "the content of its files says so" if self.sure else "by the names of its files"
+        return self.why or said
 
 
 # Lists of classes that lie in YOLO data sets, and Darknet's description.
@@ -69,6 +82,28 @@ def recognise(path: Path) -> Recognised | None:
     except (OSError, ValueError):  # Such as a name that is too long, or that holds a NUL.
         return None
     return Recognised(kind.title, kind, sure=False) if kind else None
+
+
+def find_out(path: Path) -> Recognised | None:
+    """Return what lies at `path`: a data set, or else pictures or videos, or None. Never raises.
+
+    What holds both pictures and videos is taken for what there is more of.
+    """
+    found = recognise(path)
+    if found is not None:
+        return found
+    try:
+        look = Look(path)
+        videos = sum(map(is_video, look.names)) if path.exists() and not look.packed else 0
+        pictures = look.images if path.exists() else 0
+    except (OSError, ValueError):
+        return None
+    if videos > pictures:
+        return Recognised(VIDEO.title, VIDEO, sure=False, why=plural(videos, "video"))
+    if pictures:
+        why = f"{plural(pictures, 'picture')} and no labels"
+        return Recognised(PICTURES.title, PICTURES, sure=False, why=why)
+    return None
 
 
 def guess_kind(path: Path) -> str | None:
@@ -111,7 +146,9 @@ def _by_names(look: Look) -> Kind | None:
         return COCO
     if voc:
         return VOC
-    return YOLO if labels else None
+    if labels:
+        return YOLO
+    return COCO if any(is_coco(look.head(name)) for name in look.ending(".json")[:50]) else None
 
 
 def _may_be_coco(look: Look, name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from core.common.errors import Cancelled
@@ -111,17 +112,23 @@ def together(reports: Sequence[ImportReport]) -> ImportReport:
 
 
 class Watch:
-    """Where an import or export says how far it is, and learns that the person stops it."""
+    """Where an import or export says how far it is, and learns that the person stops it.
+
+    `scratch` gives a reader a folder for pictures that lie within other files, which is gone once
+    they are stored; None where there is no such folder, or pictures are to be left in place.
+    """
 
     def __init__(
         self,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         what: str = "import",
+        scratch: Callable[[], Path] | None = None,
     ) -> None:
         self._progress = progress
         self._cancelled = cancelled
         self._what = what
+        self.scratch = scratch
 
     def tick(self, stage: str, done: int, total: int | None = None) -> None:
         """Report progress. Raises `Cancelled` when the person stopped it."""

@@ -3,7 +3,9 @@
 New splits are drawn by iterative stratification (Sechidis, Tsoumakas and Vlahavas, 2011): the
 rarest class is dealt out first, each image to the split that still lacks most of that class, so
 that images with several classes keep every class near its share. Images of one group (frames of
-a video) stay together, and a class with two images or more reaches both train and valid.
+a video) stay together, and a class with two images or more reaches both train and valid. Where all
+of train is one group, its end is valid: pictures seconds apart are alike, those of a minute later
+less so, and nothing can be trained without valid.
 """
 
 from __future__ import annotations
@@ -13,12 +15,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core.common.errors import ConfigError
 from core.common.text import plural
 from core.data.images.images_per_class import classes_shown
+from core.data.images.reviewed import where
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = late("numpy")
+
 
 if TYPE_CHECKING:
     from core.data.store import Project
@@ -44,10 +52,17 @@ class SplitPlan:
 
 
 def assign_project_splits(
-    project: Project, shares: Shares, seed: int, policy: Policy = "auto"
+    project: Project,
+    shares: Shares,
+    seed: int,
+    policy: Policy = "auto",
+    *,
+    only_reviewed: bool = False,
 ) -> SplitPlan:
-    """Return a split for every visible image of `project`; see `assign_splits`."""
-    rows = project.db.execute("SELECT id, split, grp FROM v_images ORDER BY id").fetchall()
+    """Return a split for every visible, or reviewed, image of `project`; see `assign_splits`."""
+    rows = project.db.execute(
+        f"SELECT id, split, grp FROM v_images{where(only_reviewed)} ORDER BY id"
+    ).fetchall()
     classes, images = classes_shown(project)
     ids = np.array([row["id"] for row in rows], dtype=np.int64)
     at = np.searchsorted(ids, images)
@@ -111,13 +126,16 @@ def assign_splits(
         free = np.arange(count)
     if len(free):
         assigned[free] = _stratify(free, labels, group_of, shares, seed)
+    torn = _torn_groups(assigned, group_of)
     if count > 1 and not np.any(assigned == VALID):
-        assigned, moved = _carve_valid(assigned, labels, group_of, shares, seed)
+        assigned, moved, cut = _carve_valid(assigned, labels, group_of, shares, seed)
         notes.append(
-            f"There was no valid split: {plural(moved, 'image')} of train "
+            f"All images of train are of one group, such as one video: its last {moved:,} are "
+            "valid, and metrics will look better than they are. Import another video."
+            if cut
+            else f"There was no valid split: {plural(moved, 'image')} of train "
             f"{'was' if moved == 1 else 'were'} taken for it."
         )
-    torn = _torn_groups(assigned, group_of)
     if torn:
         notes.append(
             f"{plural(torn, 'group')} of images, such as frames of one video, lie in several "
@@ -173,8 +191,11 @@ def _carve_valid(
     group_of: NDArray[np.int64],
     shares: Shares,
     seed: int,
-) -> tuple[NDArray[np.int8], int]:
-    """Move some of train to valid in the proportion of their shares."""
+) -> tuple[NDArray[np.int8], int, bool]:
+    """Move some of train to valid in the proportion of their shares.
+
+    Return the splits, how many were moved, and whether a group was cut for it.
+    """
     train = np.flatnonzero(assigned == TRAIN)
     both = shares[TRAIN] + shares[VALID]
     drawn = _stratify(
@@ -185,9 +206,21 @@ def _carve_valid(
         units = np.unique(group_of[train], return_counts=True)
         if len(units[0]) > 1:
             drawn[group_of[train] == units[0][np.argmin(units[1])]] = VALID
+    cut = len(train) > 1 and not np.any(drawn == VALID)
+    if cut:
+        drawn[_end_of(train, labels, shares[VALID] / both) :] = VALID
     result = assigned.copy()
     result[train] = drawn
-    return result, int(np.sum(drawn == VALID))
+    return result, int(np.sum(drawn == VALID)), cut
+
+
+def _end_of(images: NDArray[np.int64], labels: list[list[int]], share: float) -> int:
+    """Return where in `images` the last `share` of them begins; either side of it has one at least,
+    and a labelled one where there are two.
+    """
+    at = len(images) - min(max(1, round(share * len(images))), len(images) - 1)
+    labelled = [place for place, image in enumerate(images.tolist()) if labels[image]]
+    return min(max(at, labelled[0] + 1), labelled[-1]) if len(labelled) > 1 else at
 
 
 def _stratify(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from core.common.errors import ConfigError
 from core.common.text import did_you_mean, plural
@@ -14,6 +13,13 @@ from core.data.images.images_per_class import Ids, boxes_shown, distinct
 from core.data.splits.assign import SPLITS, Policy, Shares, SplitPlan, assign_project_splits
 from core.data.splits.shares import DEFAULT_SHARES
 from core.data.store import HistoryEntry, Project
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = late("numpy")
+
 
 NO_SPLIT = "none"
 

@@ -12,6 +12,9 @@ from core.common.temporary import remove_tree, sweep
 MARK = ".importing"
 """Ends the name of the file that stands beside an import's folder until the import is recorded."""
 
+PASSES = "passes"
+"""The folder of a project's unfinished passes of labellers, each in one of its own."""
+
 
 def sweep_project(path: Path, db: sqlite3.Connection) -> None:
     """Remove what dead processes left in the project at `path`, and beside it.
@@ -20,7 +23,7 @@ def sweep_project(path: Path, db: sqlite3.Connection) -> None:
     its rows are not in the store. Raises OSError when an import's files cannot be removed.
     """
     images = path / "images"
-    for folder in (path, path.parent, images):
+    for folder in (path, path.parent, images, path / PASSES):
         sweep(folder)
     marks = list(images.glob(f"*{MARK}"))
     if not marks:

@@ -13,7 +13,6 @@ import errno
 import fcntl
 import json
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +29,7 @@ _POLL_S = 0.02
 
 def hostname() -> str:
     """Return this machine's name, as locks and runs record it."""
-    return socket.gethostname()
+    return os.uname().nodename
 
 
 def read_note(path: Path) -> dict[str, Any]:
@@ -109,16 +108,14 @@ def _locked(path: Path) -> ProjectLocked:
         return ProjectLocked(
             f"Another process is changing the project '{name}'.", "Try again when it is done."
         )
-    since = _clock(note.get("at"))
-    message = (
-        f"The project '{name}' is being changed by process {note.get('pid')} on {host}"
-        f" ({what}, since {since})."
-    )
+    holder = f"process {note.get('pid')} on {host} ({what}, since {_clock(note.get('at'))})"
+    message = f"The project '{name}' is being changed by {holder}."
     if host == hostname():
-        return ProjectLocked(message, "Try again when it is done.")
+        return ProjectLocked(message, "Try again when it is done.", holder)
     return ProjectLocked(
         message,
         f"Try again when it is done; if {host} is gone for good, delete '{clean(str(path))}'.",
+        holder,
     )
 
 

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
-import os
 import sqlite3
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from core.common.errors import ProjectError
-from core.common.files import expand_user, leads_nowhere, open_plain, safe_name
+from core.common.files import expand_user, safe_name
 from core.common.temporary import folder_beside, remove_tree
 from core.common.text import clean
 from core.data.store.changes import Change, replay
+from core.data.store.kept import keep_undone
 from core.data.store.leftovers import sweep_project
-from core.data.store.lock import hostname, write_lock
+from core.data.store.lock import write_lock
+from core.data.store.project_file import (
+    create_store,
+    now,
+    prepare,
+    require_ours,
+    require_project,
+    who,
+)
 from core.data.store.schema import APPLICATION_ID, MIGRATIONS, migrate, version
 from core.data.store.sqlite_errors import damaged, store_error, stored_json, stored_time
+from core.data.store.summary import ProjectSummary, read_summary
 
 BUSY_S = 30.0
 
@@ -41,18 +48,12 @@ class HistoryEntry:
     undone: bool
 
 
-@dataclass(frozen=True)
-class ProjectSummary:
-    """What a list of projects shows; only what is visible is counted."""
+class ChangedSince(ProjectError):
+    """A change that cannot be taken back: another one stands in its way, `entry` if it is known."""
 
-    name: str
-    path: Path
-    description: str
-    images: int
-    annotations: int
-    classes: int
-    imports: int
-    updated_at: datetime
+    def __init__(self, message: str, hint: str, entry: HistoryEntry | None = None) -> None:
+        super().__init__(message, hint)
+        self.entry = entry
 
 
 class Project:
@@ -83,7 +84,7 @@ class Project:
             )
         try:
             with folder_beside(path) as making:
-                _create_store(making / "project.db", description)
+                create_store(making / "project.db", description)
                 (making / "images").mkdir()
                 making.rename(path)
         except OSError as error:
@@ -102,11 +103,11 @@ class Project:
         Raises `ProjectError` when there is none, it is damaged, or a newer Batman made it.
         """
         path = expand_user(path).absolute()
-        file = _require(path)
+        file = require_project(path)
         db: sqlite3.Connection | None = None
         try:
             db = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
-            _prepare(db)
+            prepare(db)
             if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
                 raise ProjectError(
                     f"'{clean(str(file))}' is not a Batman project.", "Choose another folder."
@@ -132,7 +133,7 @@ class Project:
         Raises `ProjectError` when there is none or it cannot be removed, and `ProjectLocked`.
         """
         path = path.expanduser().absolute()
-        _require_ours(_require(path))
+        require_ours(require_project(path))
         with write_lock(path / "project.lock", "deleting the project"):
             try:
                 remove_tree(path)
@@ -184,44 +185,32 @@ class Project:
 
     def summary(self) -> ProjectSummary:
         """Return the counts that a list of projects shows."""
-        images, annotations, classes, imports, changed = self.db.execute(
-            """SELECT
-            (SELECT count(*) FROM v_images),
-            (SELECT coalesce(sum(labels.annotations), 0) FROM labels
-                JOIN imports ON imports.id = labels.import_id
-                WHERE imports.active = 1 AND labels.class_id IS NOT NULL),
-            (SELECT count(*) FROM classes),
-            (SELECT count(*) FROM imports WHERE active = 1),
-            (SELECT max(at) FROM history)"""
-        ).fetchone()
-        return ProjectSummary(
-            name=self.name,
-            path=self.path,
-            description=self.setting("description"),
-            images=images,
-            annotations=annotations,
-            classes=classes,
-            imports=imports,
-            updated_at=stored_time(changed or self.setting("created_at", _now())),
-        )
+        created = self.setting("created_at", now())
+        return read_summary(self.db, self.path, self.setting("description"), created)
 
     # Changing it
 
     @contextlib.contextmanager
     def change(
-        self, kind: str, summary: str, detail: Mapping[str, Any] | None = None
+        self,
+        kind: str,
+        summary: str,
+        detail: Mapping[str, Any] | None = None,
+        *,
+        keep: int | None = None,
     ) -> Iterator[Change]:
         """Change the project in the block: all of it, with its history entry, or nothing.
 
         `kind` is a short name such as `classes.merge`, `summary` one line for people, `detail` for
-        programs. What was undone before can no longer be redone. A block that changes nothing
-        leaves no entry. Raises `ProjectLocked` when another process is at it.
+        programs. What was undone before can no longer be redone, but stays where a version needs
+        it or `keep` is one of its numbers. A block that changes nothing leaves no entry. Raises
+        `ProjectLocked` when another process is at it.
         """
-        with self._writing(summary):
-            self._forget_undone()
+        with self.writing(summary):
+            self._forget_undone(keep)
             cursor = self.db.execute(
                 "INSERT INTO history(at, who, kind, summary, detail) VALUES (?, ?, ?, ?, ?)",
-                (_now(), _who(), kind, summary, json.dumps(detail or {})),
+                (now(), who(), kind, summary, json.dumps(detail or {})),
             )
             change = Change(self.db, int(cursor.lastrowid or 0))
             yield change
@@ -236,13 +225,64 @@ class Project:
             (summary, json.dumps(detail), change.history_id),
         )
 
-    def undo(self) -> HistoryEntry | None:
-        """Take back the newest change that stands and return it, or None when there is none."""
-        return self._step("undone = 0 ORDER BY id DESC", undo=True)
+    def undo(self, expect: int | None = None) -> HistoryEntry | None:
+        """Take back the newest change that stands and return it, or None when there is none.
 
-    def redo(self) -> HistoryEntry | None:
-        """Do the change again that was undone last and return it, or None when there is none."""
-        return self._step("undone = 1 ORDER BY id ASC", undo=False)
+        `expect` is the number it should have: raises `ChangedSince` when the newest is another,
+        so that nobody takes back what somebody else did meanwhile.
+        """
+        return self._step("undone = 0 ORDER BY id DESC", expect, undo=True)
+
+    def redo(self, expect: int | None = None) -> HistoryEntry | None:
+        """Do the change again that was undone last and return it, or None when there is none.
+
+        `expect` as for `undo`.
+        """
+        return self._step("undone = 1 ORDER BY id ASC", expect, undo=False)
+
+    def take_back(self, history_id: int) -> HistoryEntry:
+        """Take back one edit of labels, whatever others did to other boxes since.
+
+        The newest change is undone. An older one is answered with a change of its own, kind
+        `labels.undo`, if all its rows are as it left them. Returns the entry that says so; asked a
+        second time, the same. Raises `ChangedSince` where a row was changed since, or the change
+        is no edit of labels or no longer known.
+        """
+        try:
+            entry = self.entry(history_id)
+        except KeyError:
+            raise ChangedSince(
+                "This change is no longer in the history.", "It was undone, and others followed."
+            ) from None
+        if entry.undone:
+            return entry
+        answered = self.db.execute(
+            "SELECT * FROM history WHERE id > ? AND kind = 'labels.undo' AND undone = 0"
+            " AND json_extract(detail, '$.of') = ?",
+            (history_id, history_id),
+        ).fetchone()
+        if answered is not None:
+            return _entry(answered)
+        with contextlib.suppress(ChangedSince):
+            if (undone := self.undo(history_id)) is not None:
+                return undone
+        if not entry.kind.startswith("labels."):
+            raise self._in_the_way(entry, self.newest())
+        detail = {"of": history_id, "image": entry.detail.get("image")}
+        newest = self.newest()
+        with self.change("labels.undo", f"Took back: {entry.summary}", detail) as change:
+            if not change.invert(history_id):
+                raise self._in_the_way(entry, newest)
+            if change.empty:
+                return entry  # what it drew was deleted since
+        return self.entry(change.history_id)
+
+    def newest(self) -> HistoryEntry | None:
+        """Return the newest change that stands, or None."""
+        row = self.db.execute(
+            "SELECT * FROM history WHERE undone = 0 ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else _entry(row)
 
     def history(self, limit: int | None = None) -> list[HistoryEntry]:
         """Return the changes, newest first, undone ones among them; at most `limit`."""
@@ -258,17 +298,38 @@ class Project:
             raise KeyError(history_id)
         return _entry(row)
 
-    def _step(self, which: str, *, undo: bool) -> HistoryEntry | None:
-        with self._writing("undo" if undo else "redo"):
+    def _in_the_way(self, wanted: HistoryEntry, newest: HistoryEntry | None) -> ChangedSince:
+        by = f": {newest.who} did '{clean(newest.summary)}'" if newest is not None else ""
+        return ChangedSince(
+            f"'{clean(wanted.summary)}' cannot be taken back alone, for its picture, boxes or class"
+            f" were changed since{by}.",
+            "Take back what came after it first, or mend it by hand.",
+            newest,
+        )
+
+    def _step(self, which: str, expect: int | None, *, undo: bool) -> HistoryEntry | None:
+        with self.writing("undo" if undo else "redo"):
             row = self.db.execute(f"SELECT * FROM history WHERE {which} LIMIT 1").fetchone()
             if row is None:
                 return None
+            if expect is not None and row["id"] != expect:
+                entry = _entry(row)
+                raise ChangedSince(
+                    f"The {'newest' if undo else 'next'} change is another one by now:"
+                    f" '{clean(entry.summary)}', by {entry.who}.",
+                    "Look at the history, and ask again.",
+                    entry,
+                )
             replay(self.db, row["id"], undo=undo)
             self.db.execute("UPDATE history SET undone = ? WHERE id = ?", (int(undo), row["id"]))
         return self.entry(row["id"])
 
     @contextlib.contextmanager
-    def _writing(self, what: str) -> Iterator[None]:
+    def writing(self, what: str) -> Iterator[None]:
+        """Write in the block what is no change of the data, in one transaction: all or nothing.
+
+        It has no entry in the history. Raises `ProjectLocked` when another process is at it.
+        """
         with write_lock(self.path / "project.lock", what):
             try:
                 sweep_project(self.path, self.db)
@@ -287,21 +348,30 @@ class Project:
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
 
-    def _forget_undone(self) -> None:
-        """Drop what was undone, and with it the rows of imports that cannot come back."""
-        gone = [
-            stored_json(row[0])[0]
-            for row in self.db.execute(
-                "SELECT ids FROM history_changes JOIN history ON history.id = history_id"
-                " WHERE undone = 1 AND tbl = 'imports' AND before IS NULL"
-            )
-        ]
-        for import_id in gone:
+    def _forget_undone(self, keep: int | None) -> None:
+        """Drop what was undone, and the rows of imports and passes that cannot come back.
+
+        What a version needs is kept as changes that stand and were answered.
+        """
+        if self.db.execute("SELECT 1 FROM history WHERE undone = 1 LIMIT 1").fetchone() is None:
+            return
+        if keep_undone(self.db, self.path, keep):
+            return
+        for pass_id in self._undone("passes"):
+            for table in ("suggestions", "pass_images"):
+                self.db.execute(f"DELETE FROM {table} WHERE pass_id = ?", (pass_id,))
+        for import_id in self._undone("imports"):
             self.db.execute(
                 "DELETE FROM annotations WHERE image_id IN"
                 " (SELECT id FROM images WHERE import_id = ?)",
                 (import_id,),
             )
+            for table in ("suggestions", "pass_images"):
+                self.db.execute(
+                    f"DELETE FROM {table} WHERE image_id IN"
+                    " (SELECT id FROM images WHERE import_id = ?)",
+                    (import_id,),
+                )
             self.db.execute("DELETE FROM images WHERE import_id = ?", (import_id,))
             self.db.execute("DELETE FROM labels WHERE import_id = ?", (import_id,))
         self.db.execute(
@@ -310,72 +380,19 @@ class Project:
         )
         self.db.execute("DELETE FROM history WHERE undone = 1")
 
+    def _undone(self, table: str) -> list[int]:
+        """Return the rows of `table` that an undone change made, and none that stands.
 
-def _require(path: Path) -> Path:
-    """Return the file of the project at `path`. Raises `ProjectError` when there is none."""
-    file = path / "project.db"
-    odd = leads_nowhere(file) or leads_nowhere(path)
-    try:
-        there = stat.S_ISREG(file.stat().st_mode)
-        odd = not there
-    except (FileNotFoundError, NotADirectoryError):
-        there = False
-    except OSError as error:
-        raise ProjectError(
-            f"The project at '{clean(str(path))}' cannot be read: {error.strerror}.",
-            "Ask its owner, or check the permissions of the folder.",
-        ) from error
-    if odd and not there:
-        raise ProjectError(
-            f"'{clean(str(file))}' is no file, or behind a link that leads nowhere.",
-            "Put a copy from a backup in its place, or remove the project.",
+        A row that was taken back by a change, and came again by another, was made twice.
+        """
+        made = (
+            "SELECT ids FROM history_changes JOIN history ON history.id = history_id"
+            " WHERE undone = ? AND tbl = ? AND before IS NULL"
         )
-    if not there:
-        raise ProjectError(
-            f"There is no project at '{clean(str(path))}'.",
-            "Create it with `batman project create`, or import with --create.",
-        )
-    return file
-
-
-def _require_ours(file: Path) -> None:
-    """Raise `ProjectError` unless the header of `file` is that of a `project.db`.
-
-    Read without SQLite, which reads more, and damaged files not at all: the application id is the
-    four bytes at 68 (https://www.sqlite.org/fileformat.html).
-    """
-    try:
-        with open_plain(file) as opened:
-            head = opened.read(72)
-    except OSError as error:
-        raise ProjectError(
-            f"'{clean(str(file))}' cannot be read: {error.strerror}.",
-            "Ask its owner, or check the permissions.",
-        ) from error
-    if head[:16] != b"SQLite format 3\0" or head[68:] != APPLICATION_ID.to_bytes(4, "big"):
-        raise ProjectError(
-            f"'{clean(str(file))}' is not a Batman project.", "Choose another folder."
-        )
-
-
-def _create_store(file: Path, description: str) -> None:
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
-        _prepare(db)
-        migrate(db)
-        with db:
-            db.executemany(
-                "INSERT INTO project VALUES (?, ?)",
-                [("description", description), ("created_at", _now())],
-            )
-
-
-def _prepare(db: sqlite3.Connection) -> None:
-    db.row_factory = sqlite3.Row
-    # A rollback journal, which unlike a write-ahead log works on network file systems. Not
-    # spilling the cache keeps the file readable to others until the moment of the commit.
-    db.execute("PRAGMA journal_mode = DELETE")
-    db.execute("PRAGMA cache_spill = OFF")
-    db.execute("PRAGMA synchronous = FULL")
+        return [
+            stored_json(row[0])[0]
+            for row in self.db.execute(f"{made} EXCEPT {made}", (1, table, 0, table))
+        ]
 
 
 def _entry(row: sqlite3.Row) -> HistoryEntry:
@@ -388,16 +405,3 @@ def _entry(row: sqlite3.Row) -> HistoryEntry:
         detail=stored_json(row["detail"]),
         undone=bool(row["undone"]),
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _who() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run under a number that has no name.
-        user = str(os.getuid())
-    return f"{user}@{hostname()}"

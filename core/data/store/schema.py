@@ -140,7 +140,117 @@ CREATE VIEW v_annotations AS
     WHERE annotations.deleted = 0 AND imports.active = 1;
 """
 
-MIGRATIONS: list[str] = [_V1, _V2, _V3]
+# Labelling: who made an annotation, and whether a picture was looked at. What models propose lies
+# in tables of its own, so that nothing unreviewed is counted, trained on or exported.
+_V4 = """
+-- NULL: as an import had it. Else 'person', 'model' (accepted; `model` names it, `score` is what it
+-- gave) or 'interpolation'. `edited`: a person changed the box or the class afterwards.
+ALTER TABLE annotations ADD COLUMN source TEXT;
+ALTER TABLE annotations ADD COLUMN model TEXT;
+ALTER TABLE annotations ADD COLUMN score REAL;
+ALTER TABLE annotations ADD COLUMN edited INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE annotations ADD COLUMN track INTEGER;
+-- NULL: nobody looked. A picture that is done and has no boxes shows nothing.
+ALTER TABLE images ADD COLUMN review TEXT CHECK(review IN ('done', 'later'));
+ALTER TABLE images ADD COLUMN reviewed_at TEXT;
+ALTER TABLE images ADD COLUMN reviewed_by TEXT;
+CREATE INDEX images_reviewed ON images(review) WHERE review IS NOT NULL;
+-- JSON: what labellers are asked for (core.data.labels.prompts).
+ALTER TABLE classes ADD COLUMN prompts TEXT;
+
+-- One run of one labeller. As an import's, its other rows are written in bulk and are seen only
+-- with this one, which is what undo takes back.
+CREATE TABLE passes(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    who TEXT NOT NULL,
+    labeller TEXT NOT NULL,
+    model TEXT NOT NULL,
+    detail TEXT NOT NULL DEFAULT '{}',
+    active INTEGER NOT NULL DEFAULT 1
+);
+CREATE TABLE pass_images(
+    pass_id INTEGER NOT NULL,
+    image_id INTEGER NOT NULL,
+    PRIMARY KEY(pass_id, image_id)
+) WITHOUT ROWID;
+CREATE INDEX passes_of_image ON pass_images(image_id, pass_id);
+CREATE TABLE suggestions(
+    id INTEGER PRIMARY KEY,
+    pass_id INTEGER NOT NULL,
+    image_id INTEGER NOT NULL,
+    class_id INTEGER NOT NULL,
+    x REAL NOT NULL,
+    y REAL NOT NULL,
+    w REAL NOT NULL,
+    h REAL NOT NULL,
+    score REAL NOT NULL,
+    track INTEGER,
+    state TEXT NOT NULL DEFAULT 'open' CHECK(state IN
+        ('open', 'accepted', 'rejected', 'agrees', 'repeated', 'superseded')),
+    annotation_id INTEGER
+);
+CREATE INDEX suggestions_by_image ON suggestions(image_id);
+CREATE INDEX suggestions_by_pass ON suggestions(pass_id);
+CREATE INDEX suggestions_open ON suggestions(class_id, score, image_id) WHERE state = 'open';
+
+-- One object through the pictures of a video (`images.grp`).
+CREATE TABLE tracks(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    grp TEXT NOT NULL,
+    class_id INTEGER,
+    approved INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX tracks_by_video ON tracks(grp);
+CREATE INDEX annotations_by_track ON annotations(track) WHERE track IS NOT NULL;
+
+-- Requests that were done, so that one repeated after a lost answer is not done twice.
+CREATE TABLE edit_keys(
+    key TEXT PRIMARY KEY,
+    history_id INTEGER NOT NULL,
+    answer TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Every change first looks for what was undone.
+CREATE INDEX history_undone ON history(id) WHERE undone = 1;
+
+CREATE VIEW v_suggestions AS
+    SELECT suggestions.*, classes.name AS class_name, passes.labeller, passes.model
+    FROM suggestions
+    JOIN passes ON passes.id = suggestions.pass_id
+    JOIN classes ON classes.id = suggestions.class_id
+    JOIN images ON images.id = suggestions.image_id
+    JOIN imports ON imports.id = images.import_id
+    WHERE passes.active = 1 AND images.deleted = 0 AND imports.active = 1;
+
+DROP VIEW v_annotations;
+CREATE VIEW v_annotations AS
+    SELECT annotations.id, annotations.image_id, annotations.label_id,
+           annotations.x, annotations.y, annotations.w, annotations.h,
+           annotations.iscrowd, annotations.segmentation, annotations.area,
+           annotations.source, annotations.model, annotations.score, annotations.edited,
+           annotations.track, labels.class_id, classes.name AS class_name, labels.import_id
+    FROM annotations
+    JOIN labels ON labels.id = annotations.label_id
+    JOIN classes ON classes.id = labels.class_id
+    JOIN imports ON imports.id = labels.import_id
+    WHERE annotations.deleted = 0 AND imports.active = 1;
+"""
+
+# Names for states of the project: the number of the newest change that stood (0: none had been
+# made). No part of the history, so that undoing does not take a name away.
+_V5 = """
+CREATE TABLE versions(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    note TEXT NOT NULL DEFAULT '',
+    at TEXT NOT NULL,
+    who TEXT NOT NULL,
+    state INTEGER NOT NULL
+);
+"""
+
+MIGRATIONS: list[str] = [_V1, _V2, _V3, _V4, _V5]
 
 
 def version(db: sqlite3.Connection) -> int:

@@ -97,6 +97,18 @@ def recommend(
     return Recommendation(batch, accum, words + ".")
 
 
+def accum_for(advice: Recommendation, batch: int, devices: int) -> int:
+    """Return the batches to add up when `batch` is taken instead of the one that is advised.
+
+    That many images a step as with the advice, 16 at most; for the advised batch itself what is
+    advised with it, so that typing it again changes nothing.
+    """
+    if batch == advice.batch_size:
+        return advice.grad_accum
+    images = min(EFFECTIVE, advice.batch_size * advice.grad_accum * devices)
+    return max(1, images // (batch * devices))
+
+
 def recommend_here(config: TrainingConfig, gpus: list[Gpu] | None = None) -> Recommendation:
     """Return the batch to train `config` with on this machine's GPUs, or on its CPU.
 

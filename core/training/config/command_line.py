@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.training.config.augmentation import augmentation_text
 from core.training.config.options import TrainingConfig, default_for
 
 # What a command line does not say: it is worked out on the way.
-_NOT_OPTIONS = ("dataset", "notes", "origin")
+_NOT_OPTIONS = ("dataset", "notes", "origin", "sweep")
 
 
 def option_names() -> list[str]:
@@ -60,6 +61,8 @@ def command_line(
 def _text(name: str, value: Any) -> str:
     if name == "filter_classes":
         return "|".join(value)
+    if isinstance(value, dict):
+        return augmentation_text(value)
     if name == "splits":
         return "/".join(f"{share * 100:.6g}" for share in value)
     if isinstance(value, float):

@@ -7,6 +7,7 @@ so that the equivalent command stays short and a change of model brings its own 
 
 from __future__ import annotations
 
+import importlib.util
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from core.common.errors import ConfigError
 from core.common.hardware import Gpu
 from core.common.text import whole_number
 from core.models.sizes import MODELS, get_model, resolve_image_size, valid_sizes
-from core.training.config.batch_size import EFFECTIVE, recommend_here
+from core.training.config.augmentation import augmentation_text
+from core.training.config.batch_size import accum_for, recommend_here
 from core.training.config.options import TrainingConfig, default_for, errors_by_field, parse_config
 
 
@@ -40,8 +42,8 @@ SECTIONS = (
     Section(
         "Data",
         (
-            *("filter_classes", "max_per_class", "balance"),
-            *("splits", "split_policy", "seed", "augment", "multi_scale"),
+            *("only_reviewed", "filter_classes", "max_per_class", "balance"),
+            *("splits", "split_policy", "seed", "augment", "augmentation", "multi_scale"),
         ),
     ),
     Section("Starting point", ("pretrained", "from_scratch", "resume")),
@@ -49,7 +51,7 @@ SECTIONS = (
         "Machine",
         (
             *("device", "num_gpus", "num_nodes", "workers"),
-            *("precision", "gradient_checkpointing", "eval_batch_size"),
+            *("precision", "gradient_checkpointing", "eval_batch_size", "eval_interval"),
         ),
     ),
     Section(
@@ -74,6 +76,7 @@ _LABELS = {
     "grad_accum": "Accumulate",
     "output_dir": "Run folder",
     "filter_classes": "Only classes",
+    "only_reviewed": "Only reviewed",
     "max_per_class": "Most per class",
     "num_gpus": "GPUs",
     "num_nodes": "Nodes",
@@ -85,6 +88,7 @@ _LABELS = {
     "clip_max_norm": "Gradient clip",
     "gradient_checkpointing": "Save memory",
     "eval_batch_size": "Valid. batch",
+    "eval_interval": "Valid. every",
     "checkpoint_interval": "Keep every",
     "keep_checkpoints": "Keep newest",
     "best_metric": "Best by",
@@ -101,24 +105,28 @@ _LABELS = {
 # Shorter or more telling beside a field than the help of the command line; figures from the guide.
 _HINTS = {
     "epochs": "20 for a test, 50 as a rule",
-    "lr": "fine-tune: 1e-5 to 1e-4",
+    "lr": "fine-tune 1e-5 to 1e-4; tiny 1e-3",
+    "grad_accum": "batches added up for each step",
     "patience": "epochs without progress; 0: never",
     "output_dir": "empty: runs/project-model-number",
     "batch_size": "images at once on a GPU; or auto",
     "filter_classes": "empty: all; else names as a|b",
+    "only_reviewed": "only images somebody has reviewed",
     "max_per_class": "images of each class; empty: all",
     "balance": "0.1: repeat what is rarer; 0: off",
     "splits": "train/valid/test in percent",
-    "split_policy": "auto: the import's, where it had some",
+    "split_policy": "auto: the import's, if it had some",
     "augment": "flip and crop images at random",
-    "multi_scale": "vary the size around the chosen one",
+    "augmentation": "empty: default; F12 shows them",
+    "multi_scale": "vary the size around the chosen",
     "pretrained": "empty: the published; else a .pth",
-    "resume": "empty: a new run; else a run or .pth",
+    "resume": "empty: new run; else a run or .pth",
     "from_scratch": "start from random weights",
-    "workers": "processes that load images; or auto",
+    "workers": "processes loading images; or auto",
     "precision": "on a GPU; auto: bf16 if it has it",
     "gradient_checkpointing": "slower, needs less GPU memory",
     "eval_batch_size": "empty: the batch size",
+    "eval_interval": "epochs; others cannot be the best",
     "warmup_epochs": "epochs in which lr rises from zero",
     "lr_encoder": "empty: 1.5 times the learning rate",
     "lr_vit_layer_decay": "lr factor from layer to layer down",
@@ -129,9 +137,12 @@ _HINTS = {
     "keep_checkpoints": "kept checkpoints; 0: all",
     "best_metric": "mAP50-95, or mean average recall",
     "val_images": "images drawn at each best epoch",
-    "wandb": "figures to W&B; pip install wandb",
-    "mlflow": "figures to MLflow; pip install mlflow",
+    "wandb": "figures to Weights & Biases too",
+    "mlflow": "figures to MLflow too",
 }
+
+# Options that need the package of their name, beside what training itself needs.
+_SERVICES = ("wandb", "mlflow")
 
 FOLLOWS = ("batch_size", "grad_accum")
 
@@ -143,6 +154,8 @@ def label(name: str) -> str:
 
 def description(name: str) -> str:
     """What to say beside a field: a short hint, else the option's help on the command line."""
+    if name in _SERVICES and importlib.util.find_spec(name) is None:
+        return "not installed; yes tells how"
     return _HINTS.get(name) or TrainingConfig.model_fields[name].description or ""
 
 
@@ -167,6 +180,8 @@ def to_text(name: str, value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return augmentation_text(value)
     if name == "splits":
         return "/".join(f"{share * 100:g}" for share in value)
     if isinstance(value, (list, tuple)):
@@ -249,6 +264,8 @@ class Form:
             config = parse_config({"project": self.project, "model": known, **chosen})
         except ConfigError as error:
             return Reading(None, {"": error.message}, texts, reason, note)
+        if "augment" not in values:
+            texts["augment"] = to_text("augment", config.augment)
         return Reading(config, {}, texts, reason, note, config.effective_batch)
 
     def _suggest(
@@ -267,8 +284,7 @@ class Form:
         elif "grad_accum" not in values and "batch_size" not in errors:
             batch = values["batch_size"]
             if (size := whole_number(batch)) is not None:
-                devices = config.num_gpus * config.num_nodes
-                accum = max(1, EFFECTIVE // (size * devices))
+                accum = accum_for(advice, size, config.num_gpus * config.num_nodes)
                 texts["grad_accum"] = values["grad_accum"] = str(accum)
         return advice.reason
 

@@ -6,7 +6,6 @@ limits are written once. `training_config.json` in a run folder is this model as
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -24,10 +23,12 @@ from pydantic import (
 
 from core.common.errors import BatmanError, ConfigError
 from core.common.files import expand_user, read_json, write_json
-from core.common.text import clean, did_you_mean
+from core.common.text import clean
 from core.data.splits.shares import DEFAULT_SEED, DEFAULT_SHARES
 from core.models.sizes import get_model, resolve_image_size
 from core.privacy.secrets import redact_forms, redact_tree
+from core.training.config.augmentation import NONE, PRESETS, read_augmentation
+from core.training.config.option_errors import messages
 from core.training.config.origin import Origin
 
 SPLITS = ("train", "valid", "test")
@@ -44,15 +45,18 @@ class DatasetInfo(BaseModel):
     over images, boxes, classes and splits. `images` and `annotations` count by split, `per_class`
     annotations by split and class. `class_names` are in the order of the model's labels, from 0;
     `class_ids` are their ids in the project, by which they have their colours, None in a run of
-    before they were kept.
+    before they were kept. `state` is the number of the project's newest change, `version` its name
+    if it had one (`core.data.versions`).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     dir: Path
     fingerprint: str
     class_names: list[str]
     class_ids: list[int] | None = None
+    state: int | None = None
+    version: str | None = None
     images: dict[str, int]
     annotations: dict[str, int]
     per_class: dict[str, dict[str, int]] = Field(default_factory=dict)
@@ -70,7 +74,12 @@ class TrainingConfig(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        # Built when a setting is first checked: help and lists read the fields alone.
+        defer_build=True,
     )
 
     project: Path | None = Field(default=None, description="project folder to train on")
@@ -112,7 +121,10 @@ class TrainingConfig(BaseModel):
     )
     from_scratch: bool = Field(default=False, description="start from random weights")
     filter_classes: list[str] | None = Field(
-        default=None, description="train on these classes only, as 'a|b'"
+        default=None, description="train on these classes only: 'a|b', 'a,b' or a b"
+    )
+    only_reviewed: bool = Field(
+        default=False, description="train on images only whose labels a person has reviewed"
     )
     max_per_class: Positive | None = Field(
         default=None, description="training images of each class, about (default: all)"
@@ -155,6 +167,11 @@ class TrainingConfig(BaseModel):
     augment: bool = Field(
         default=True, description="mirror and crop training images at random; colours stay"
     )
+    augmentation: str | dict[str, Any] | None = Field(
+        default=None,
+        description=f"how images are changed at random: {', '.join(PRESETS)}, or a JSON file of "
+        "transforms (default: what --augment says)",
+    )
     warmup_epochs: float = Field(
         default=0.0,
         ge=0,
@@ -194,6 +211,13 @@ class TrainingConfig(BaseModel):
     eval_batch_size: Positive | None = Field(
         default=None, description="images at once while validating (default: the batch size)"
     )
+    eval_interval: int = Field(
+        default=1,
+        ge=1,
+        le=100_000,
+        description="epochs between validations, the last always with one; best.pth is looked for "
+        "among validated epochs only",
+    )
     val_images: int = Field(
         default=8,
         ge=0,
@@ -201,13 +225,12 @@ class TrainingConfig(BaseModel):
         description="validation images to draw predictions on at each best epoch",
     )
     tensorboard: bool = Field(default=True, description="write TensorBoard files")
-    wandb: bool = Field(
-        default=False, description="log to Weights & Biases too (pip install wandb)"
-    )
-    mlflow: bool = Field(default=False, description="log to MLflow too (pip install mlflow)")
+    wandb: bool = Field(default=False, description="log to Weights & Biases too (needs wandb)")
+    mlflow: bool = Field(default=False, description="log to MLflow too (needs mlflow)")
     dataset: DatasetInfo | None = Field(default=None, description="the prepared data set")
     notes: list[str] = Field(default_factory=list, description="what was decided on the way")
     origin: Origin | None = Field(default=None, description="the checkpoint it began from")
+    sweep: str | None = Field(default=None, description="the sweep that it belongs to")
 
     @field_validator("model")
     @classmethod
@@ -236,6 +259,11 @@ class TrainingConfig(BaseModel):
         if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
             return list(dict.fromkeys(value)) or None
         return value
+
+    @field_validator("augmentation", mode="before")
+    @classmethod
+    def _known_augmentation(cls, value: Any) -> Any:
+        return read_augmentation(value)
 
     @field_validator("project", "output_dir", "resume", "pretrained")
     @classmethod
@@ -285,11 +313,22 @@ class TrainingConfig(BaseModel):
             if name not in self.model_fields_set:
                 # Past the frozen model, and not marked as chosen: a change of size drops it again.
                 self.__dict__[name] = value
+        self._agree_on_augmentation()
         if self.from_scratch and self.pretrained is not None:
             raise ValueError("from_scratch and pretrained exclude each other: choose one")
         if self.num_gpus * self.num_nodes > 1 and self.device in ("mps",):
             raise ValueError("mps trains on one device only: choose one GPU and one node")
         return self
+
+    def _agree_on_augmentation(self) -> None:
+        """Let what was chosen as augmentation say whether there is one."""
+        if self.augmentation is None:
+            return
+        wanted = self.augmentation != NONE
+        if "augment" in self.model_fields_set and self.augment != wanted:
+            said = ("augment is off, and", "is on") if wanted else ("augment is on, and", "is off")
+            raise ValueError(f"{said[0]} augmentation {said[1]}: leave one of them out")
+        self.__dict__["augment"] = wanted
 
     @property
     def effective_batch(self) -> int | None:
@@ -323,6 +362,9 @@ class TrainingConfig(BaseModel):
         Raises ConfigError.
         """
         chosen = {name: getattr(self, name) for name in self.model_fields_set}
+        for name, other in (("augment", "augmentation"), ("augmentation", "augment")):
+            if name in changes and other not in changes:  # the newer word holds
+                chosen.pop(other, None)
         return parse_config({**chosen, **changes})
 
     def resolved(self) -> TrainingConfig:
@@ -378,7 +420,7 @@ def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
     try:
         return TrainingConfig.model_validate(dict(values))
     except ValidationError as error:
-        problems = _messages(error)
+        problems = messages(error, TrainingConfig.model_fields)
     said = (f"{name}: {text}" if name else text for name, text in problems.items())
     raise ConfigError(
         f"{'; '.join(said).rstrip('.')}.",
@@ -394,55 +436,10 @@ def errors_by_field(values: Mapping[str, Any]) -> dict[str, str]:
     try:
         TrainingConfig.model_validate(dict(values))
     except ValidationError as error:
-        return _messages(error)
+        return messages(error, TrainingConfig.model_fields)
     return {}
 
 
 def validate_field(name: str, value: Any) -> str | None:
     """Return what is wrong with one option's `value` (text as typed, or a value), None if good."""
     return errors_by_field({name: value}).get(name)
-
-
-def _messages(error: ValidationError) -> dict[str, str]:
-    """Return one plain sentence for each field that failed; the first problem of a field wins."""
-    found: dict[str, str] = {}
-    for problem in error.errors(include_url=False):
-        name = str(problem["loc"][0]) if problem["loc"] else ""
-        text = _explain(name, problem["type"], problem.get("ctx", {}), problem["input"])
-        found.setdefault(name, text or problem["msg"])
-    return found
-
-
-def _explain(name: str, kind: str, context: Mapping[str, Any], value: Any) -> str:
-    if kind == "extra_forbidden":
-        guess = did_you_mean(name, TrainingConfig.model_fields)
-        return f"there is no such option{'; ' + guess if guess else ''}"
-    if kind == "value_error":
-        return str(context["error"])
-    auto = " or auto" if name in ("batch_size", "workers") else ""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return f"needs a value{', a whole number or auto' if auto else ''}"
-    if kind in ("int_parsing", "int_type", "int_from_float", "int_parsing_size"):
-        return f"must be a whole number{auto}, not {_shown(value)}"
-    if kind in ("float_parsing", "float_type", "finite_number"):
-        return f"must be a number, such as 1e-4, not {_shown(value)}"
-    limits = {"greater_than_equal": "at least {ge:g}", "greater_than": "more than {gt:g}",
-              "less_than_equal": "at most {le:g}", "less_than": "less than {lt:g}"}  # fmt: skip
-    if kind in limits:
-        return f"must be {limits[kind].format(**context)}{auto}, not {_shown(value)}"
-    if kind == "literal_error":
-        if auto:
-            return f"must be a whole number{auto}, not {_shown(value)}"
-        return f"must be {context['expected'].replace(chr(39), '')}, not {_shown(value)}"
-    if kind in ("bool_parsing", "bool_type"):
-        return f"must be yes or no, not {_shown(value)}"
-    if kind == "list_type":
-        return f"must be names with bars between them, such as a|b, not {_shown(value)}"
-    if kind in ("path_type", "path_parsing"):
-        return f"must be a path, not {_shown(value)}"
-    return ""
-
-
-def _shown(value: Any) -> str:
-    text = clean(value if isinstance(value, str) else json.dumps(value, default=str))
-    return f"'{text[:40]}…'" if len(text) > 40 else f"'{text}'"

@@ -17,7 +17,7 @@ class Origin(BaseModel):
     checkpoint's epoch; the curve up to there stays where it was trained, in the origin.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     run: str | None
     checkpoint: Path

@@ -12,25 +12,34 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from core.common.errors import Cancelled, ConfigError
 from core.common.temporary import folder_beside, put_in_place
-from core.common.text import clean, did_you_mean, plural, sentence
+from core.common.text import clean, plural
 from core.data.images.exif_orientation import shown_size, turn_for_boxes
 from core.data.importers.clip_box import clip
-from core.data.importers.coco.shape_area import object_area
 from core.data.splits.assign import SPLITS, assign_splits
+from core.data.versions.names import name_of
+from core.data.versions.past import state_of
 from core.training.config.class_balance import balance_note, capped
 from core.training.config.options import DatasetInfo, TrainingConfig
 from core.training.launch.dataset_files import file_name, place
-from core.training.launch.image_check import FileCheck, check_images
+from core.training.launch.dataset_rows import (
+    Box,
+    Image,
+    listed,
+    read_boxes,
+    read_classes,
+    read_images,
+)
+from core.training.launch.image_check import check_images
 
 if TYPE_CHECKING:
     from core.data.store import Project
@@ -58,33 +67,6 @@ class _Annotation(msgspec.Struct, gc=False):
     iscrowd: int
 
 
-class _Box(NamedTuple):
-    """A box of a class; `area` in pixels, None for that of the box."""
-
-    class_id: int
-    x: float
-    y: float
-    w: float
-    h: float
-    crowd: int
-    area: float | None
-
-
-@dataclass(slots=True)
-class _Image:
-    id: int
-    path: str
-    name: str
-    split: str | None
-    group: str | None
-    file: Path
-    recorded: tuple[int, int]
-    turn: int = 1
-    check: FileCheck = field(default_factory=FileCheck)
-    boxes: list[_Box] = field(default_factory=list)
-    classes: set[int] = field(default_factory=set)
-
-
 Report = Callable[[str, int, int | None], None]
 
 
@@ -92,9 +74,11 @@ Report = Callable[[str, int, int | None], None]
 class DatasetPlan:
     """What a run would train on: images by split, the classes by id, and what was decided."""
 
-    by_split: dict[str, list[_Image]]
+    by_split: dict[str, list[Image]]
     names: dict[int, str]
     notes: list[str]
+    state: int
+    version: str | None
 
     @property
     def labels(self) -> dict[int, int]:
@@ -110,6 +94,8 @@ class DatasetPlan:
             fingerprint=_fingerprint(self.by_split, self.labels, class_names),
             class_names=class_names,
             class_ids=list(self.names),
+            state=self.state,
+            version=self.version,
             images={split: len(part) for split, part in splits},
             annotations={s: sum(len(image.boxes) for image in part) for s, part in splits},
             per_class={split: _per_class(part, self.names) for split, part in splits},
@@ -126,13 +112,14 @@ def plan_dataset(
     """
     notes: list[str] = []
     report("reading", 0, None)
-    images = _read_images(project)
-    names = _read_classes(project, config.filter_classes)
-    crowded = _read_boxes(project, images, names)
+    state = state_of(project)
+    images = read_images(project, notes, only_reviewed=config.only_reviewed)
+    names = read_classes(project, config.filter_classes)
+    crowded = read_boxes(project, images, names)
     if config.filter_classes is not None:
         images = _only_with(images, crowded, notes)
-    images = _check_files(images, notes, report)
-    _clip_boxes(images, notes)
+    images = check_files(images, notes, report)
+    clip_boxes(images, notes)
     names = _used(names, images, notes)
 
     plan = assign_splits(
@@ -154,8 +141,8 @@ def plan_dataset(
         notes.append("There is no test split.")
     missing = [names[i] for i in names if not any(i in im.classes for im in by_split["train"])]
     if missing:
-        notes.append(f"No image of train shows {_listed(missing)}: they cannot be learnt.")
-    return DatasetPlan(by_split, names, notes)
+        notes.append(f"No image of train shows {listed(missing)}: they cannot be learnt.")
+    return DatasetPlan(by_split, names, notes, state, name_of(project, state))
 
 
 def prepare(
@@ -188,7 +175,7 @@ def prepare(
             for split, part in plan.by_split.items():
                 if part:
                     folder = making / split
-                    _write_split(folder, part, plan.labels, class_names, report, done, total)
+                    write_split(folder, part, plan.labels, class_names, report, done, total)
                     done += len(part)
             put_in_place(making, out_dir)
     except OSError as error:
@@ -215,57 +202,7 @@ def prepare_run(
     return config.with_changes(dataset=info.model_copy(update={"dir": Path("dataset")}))
 
 
-def _read_images(project: Project) -> list[_Image]:
-    rows = project.db.execute(
-        "SELECT id, path, name, split, grp, width, height FROM v_images ORDER BY id"
-    )
-    images = [
-        _Image(row["id"], row["path"], row["name"], row["split"], row["grp"],
-               project.image_file(row["path"]), (row["width"], row["height"]))
-        for row in rows
-    ]  # fmt: skip
-    if not images:
-        raise ConfigError(
-            f"The project '{clean(project.name)}' has no images.", "Import a data set first."
-        )
-    return images
-
-
-def _read_classes(project: Project, wanted: Sequence[str] | None) -> dict[int, str]:
-    """Return the classes to train on by id, in the order of their names."""
-    rows = project.db.execute("SELECT id, name FROM classes ORDER BY name").fetchall()
-    names = {row["id"]: row["name"] for row in rows}
-    if wanted is None:
-        return names
-    for name in wanted:
-        if name not in names.values():
-            guess = did_you_mean(name, names.values())
-            raise ConfigError(
-                f"There is no class '{clean(name)}' to filter by.",
-                sentence(guess) if guess else f"Classes: {_listed(list(names.values()))}.",
-            )
-    return {class_id: name for class_id, name in names.items() if name in wanted}
-
-
-def _read_boxes(project: Project, images: list[_Image], names: dict[int, str]) -> set[int]:
-    """Give the images their boxes of the classes in `names`; return ids of all that have any."""
-    by_id = {image.id: image for image in images}
-    annotated: set[int] = set()
-    rows = project.db.execute(
-        "SELECT image_id, class_id, x, y, w, h, iscrowd, area, segmentation FROM v_annotations"
-        " ORDER BY image_id, id"
-    )
-    for image_id, class_id, x, y, w, h, crowd, area, shape in rows:
-        annotated.add(image_id)
-        image = by_id.get(image_id)
-        if image is not None and class_id in names:
-            if area is None and shape is not None:
-                area = object_area(None, shape, (x, y, w, h))
-            image.boxes.append(_Box(class_id, x, y, w, h, crowd, area))
-    return annotated
-
-
-def _only_with(images: list[_Image], annotated: set[int], notes: list[str]) -> list[_Image]:
+def _only_with(images: list[Image], annotated: set[int], notes: list[str]) -> list[Image]:
     """Leave out images that show only classes which were filtered away; keep empty ones."""
     kept = [image for image in images if image.boxes or image.id not in annotated]
     if len(kept) < len(images):
@@ -275,13 +212,17 @@ def _only_with(images: list[_Image], annotated: set[int], notes: list[str]) -> l
     return kept
 
 
-def _check_files(
-    images: list[_Image], notes: list[str], report: Callable[[str, int, int | None], None]
-) -> list[_Image]:
+def check_files(
+    images: list[Image], notes: list[str], report: Callable[[str, int, int | None], None]
+) -> list[Image]:
+    """Look at the image files and return those that can be read, with their sizes; note the rest.
+
+    Raises ConfigError when there is none.
+    """
     checks = check_images(
         [image.file for image in images], lambda done: report("checking", done, len(images))
     )
-    bad: list[_Image] = []
+    bad: list[Image] = []
     for image, check in zip(images, checks, strict=True):
         image.check = check
         if check.problem:
@@ -299,14 +240,15 @@ def _check_files(
         )
     for problem, count in sorted(Counter(image.check.problem for image in bad).items()):
         shown = [image.path for image in bad if image.check.problem == problem]
-        notes.append(f"{plural(count, 'image')} left out, {problem}: {_listed(shown)}.")
+        notes.append(f"{plural(count, 'image')} left out, {problem}: {listed(shown)}.")
     turned = sum(image.turn != 1 for image in images)
     if turned:
         notes.append(f"{plural(turned, 'image')} turned upright, as the boxes are.")
     return [image for image in images if not image.check.problem]
 
 
-def _clip_boxes(images: list[_Image], notes: list[str]) -> None:
+def clip_boxes(images: list[Image], notes: list[str]) -> None:
+    """Clip the boxes of checked images to them, leave out those that are outside, and note it."""
     clipped = dropped = 0
     for image in images:
         kept = []
@@ -318,7 +260,7 @@ def _clip_boxes(images: list[_Image], notes: list[str]) -> None:
             if box != (x, y, w, h):
                 clipped += 1
                 area = None if area is None else min(area, box[2] * box[3])
-            kept.append(_Box(class_id, *box, crowd, area))
+            kept.append(Box(class_id, *box, crowd, area))
         image.boxes = kept
         image.classes = {box.class_id for box in kept}
     if clipped:
@@ -327,7 +269,7 @@ def _clip_boxes(images: list[_Image], notes: list[str]) -> None:
         notes.append(f"{plural(dropped, 'box')} without area in the image left out.")
 
 
-def _used(names: dict[int, str], images: list[_Image], notes: list[str]) -> dict[int, str]:
+def _used(names: dict[int, str], images: list[Image], notes: list[str]) -> dict[int, str]:
     shown = set().union(*(image.classes for image in images))
     if not shown:
         raise ConfigError(
@@ -336,13 +278,13 @@ def _used(names: dict[int, str], images: list[_Image], notes: list[str]) -> dict
         )
     unused = [name for class_id, name in names.items() if class_id not in shown]
     if unused:
-        notes.append(f"{plural(len(unused), 'class')} without a box left out: {_listed(unused)}.")
+        notes.append(f"{plural(len(unused), 'class')} without a box left out: {listed(unused)}.")
     return {class_id: name for class_id, name in names.items() if class_id in shown}
 
 
 def _sampled(
-    images: list[_Image], config: TrainingConfig, names: dict[int, str], notes: list[str]
-) -> list[_Image]:
+    images: list[Image], config: TrainingConfig, names: dict[int, str], notes: list[str]
+) -> list[Image]:
     """Return the images of train that are learnt from, and note what the sampling will do."""
     if config.max_per_class is not None:
         kept = capped(
@@ -362,7 +304,7 @@ def _sampled(
     return images
 
 
-def _refuse_empty(by_split: dict[str, list[_Image]]) -> None:
+def _refuse_empty(by_split: dict[str, list[Image]]) -> None:
     for split in ("train", "valid"):
         if not any(image.boxes for image in by_split[split]):
             total = sum(len(part) for part in by_split.values())
@@ -375,9 +317,9 @@ def _refuse_empty(by_split: dict[str, list[_Image]]) -> None:
             )
 
 
-def _write_split(
+def write_split(
     folder: Path,
-    images: list[_Image],
+    images: list[Image],
     labels: dict[int, int],
     class_names: list[str],
     report: Callable[[str, int, int | None], None],
@@ -417,13 +359,13 @@ def _write_split(
     report("writing", before + len(images), total)
 
 
-def _per_class(images: list[_Image], names: dict[int, str]) -> dict[str, int]:
+def _per_class(images: list[Image], names: dict[int, str]) -> dict[str, int]:
     counts = Counter(box.class_id for image in images for box in image.boxes)
     return {name: counts[class_id] for class_id, name in names.items()}
 
 
 def _fingerprint(
-    by_split: dict[str, list[_Image]], labels: dict[int, int], class_names: list[str]
+    by_split: dict[str, list[Image]], labels: dict[int, int], class_names: list[str]
 ) -> str:
     """Return a SHA-256 of what is learnt: files by path and size, boxes, classes and splits.
 
@@ -437,9 +379,3 @@ def _fingerprint(
             boxes = sorted((labels[box.class_id], *box[1:6]) for box in image.boxes)
             digest.update(msgspec.json.encode((image.path, image.check.bytes, boxes)))
     return digest.hexdigest()
-
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    """Return names for a sentence: all of them, or the first few and how many more."""
-    shown = ", ".join(f"'{clean(name)}'" for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -15,7 +15,7 @@ from core.common.hardware import usable_cores
 from core.data.images.decoding_memory import decoding
 from core.data.images.deep_pictures import is_deep
 from core.data.images.exif_orientation import orientation_of
-from core.data.images.picture_files import why_broken
+from core.data.images.picture_files import open_picture, why_broken
 
 # Where a JPEG's end marker is looked for: cameras append previews and padding after it.
 _TAIL = 64 * 1024
@@ -48,7 +48,7 @@ def check_image(path: Path) -> FileCheck:
             return FileCheck(problem="empty file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oddities of metadata that decoding survives
-            with Image.open(path) as image:
+            with open_picture(path) as image:
                 width, height = image.size
                 if is_deep(image.mode):
                     return FileCheck(problem=f"more than 8 bits a channel ({image.mode})")

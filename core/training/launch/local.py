@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core.common.errors import RunError
-from core.common.text import clean
-from core.processes.child_process import python_command, python_environment
+from core.common.text import clean, shell_word
+from core.processes.child_process import python_command, start_detached
+from core.processes.installation import how_to_install
 from core.training.launch.devices import require_devices_here
 from core.training.launch.plan import (
     absolute_paths,
@@ -45,7 +44,7 @@ def require_trainer() -> None:
         raise RunError(
             f"Training is not installed here: {' and '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} missing.",
-            "Install it with uv sync --extra train, or pip install 'batman-tui[train]'.",
+            f"Install it with: {how_to_install('batman-tui[train]')}",
         )
 
 
@@ -150,7 +149,7 @@ def launch_local(
     if worker is not None and worker.alive() is not False and run.state() in _ACTIVE:
         raise RunError(
             f"The run '{clean(run.name)}' is running already.",
-            f"Watch it with batman watch {clean(run.name)}.",
+            f"Watch it with batman watch {shell_word(run.name)}.",
         )
     if command is None:
         require_startable(run.config(), run.path)
@@ -158,26 +157,10 @@ def launch_local(
     since = time.time()
     reserve(run.path)
     with _log(run) as log:
-        try:
-            process = subprocess.Popen(
-                list(command),
-                cwd=run.path,
-                env=python_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise RunError(
-                f"The trainer of '{clean(run.name)}' cannot be started: {error.strerror}.",
-                "End other programs to free memory and processes, and try again.",
-            ) from error
+        pid = start_detached(command, run.path, log, f"The trainer of '{clean(run.name)}'")
         begun()
-    # While we live, a worker that ends is waited for, or it would stay as a zombie.
-    threading.Thread(target=process.wait, name=f"wait-{run.name}", daemon=True).start()
     try:
-        write_worker(run.path, process.pid, since)
+        write_worker(run.path, pid, since)
     except OSError as error:
         raise cannot_write(run.path, error) from error
-    return process.pid
+    return pid

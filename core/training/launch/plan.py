@@ -15,10 +15,13 @@ from typing import Any
 from core.common.errors import BatmanError, ConfigError, RunError
 from core.common.files import expand_user, safe_name
 from core.common.temporary import folder_beside, sweep
-from core.common.text import clean, plural
+from core.common.text import clean, plural, shell_word
 from core.common.workspace import Workspace
 from core.training.config.options import TrainingConfig
 from core.training.config.origin import Origin
+from core.training.launch.dataset_rows import meant_classes
+from core.training.launch.foreign_output import refuse_foreign
+from core.training.launch.give_back import give_back, never_began
 from core.training.launch.undo import Undo
 from core.training.run.checkpoints import (
     BEST,
@@ -29,7 +32,6 @@ from core.training.run.checkpoints import (
     require_state,
     resume_file,
 )
-from core.training.run.foreign_output import refuse_foreign
 from core.training.run.overwrite_guard import (
     Reached,
     falls_behind,
@@ -43,8 +45,8 @@ from core.training.run.summary import RunSummary
 from core.training.run.worker_process import ENDED
 
 # What goes into the prepared data set: when it changes, the set has to be made again.
-_DATA_OPTIONS = (
-    *("project", "filter_classes", "max_per_class", "balance"),
+DATA_OPTIONS = (
+    *("project", "only_reviewed", "filter_classes", "max_per_class", "balance"),
     *("splits", "split_policy", "seed"),
 )
 # What renaming a folder to a name says that is not free.
@@ -101,7 +103,11 @@ def plan_run(
         undo.watch(run.path)
         return run, settings
     if settings.output_dir is not None:
-        undo.watch(would_be_path(workspace, settings))
+        path = would_be_path(workspace, settings)
+        told = give_back(workspace, path)
+        if told:
+            settings = settings.with_changes(notes=[*settings.notes, told])
+        undo.watch(path)
     new = create_run(workspace, settings)
     if settings.output_dir is None:
         undo.watch(new.path, made=True)
@@ -129,9 +135,8 @@ def plan_settings(
         wanted = find_run(workspace, str(config.resume)).path
     if wanted is not None and not _is_ours(wanted):
         refuse_foreign(wanted, project)
-        if wanted.is_file():
-            require_checkpoint(wanted)
     if wanted is not None and wanted.is_file():
+        require_checkpoint(wanted)
         require_state(wanted)
     folder = wanted.parent if wanted is not None and wanted.is_file() else wanted
     if folder is None or wanted is None:
@@ -143,7 +148,7 @@ def plan_settings(
                 "Give the folder or name of a run, or a checkpoint of one.",
             )
         return None, config.with_changes(origin=Origin(run=None, checkpoint=resume_file(wanted)))
-    skipped = ("resume", "output_dir", "dataset", "notes", "origin")
+    skipped = ("resume", "output_dir", "dataset", "notes", "origin", "sweep")
     chosen = absolute_paths(workspace, config)
     changes = {n: getattr(chosen, n) for n in config.model_fields_set if n not in skipped}
     run = Run(folder)
@@ -155,6 +160,7 @@ def plan_settings(
     start = folder / LAST if wanted == folder else wanted
     origin = Origin(run=run.name, checkpoint=start)
     changes |= {"resume": start, "output_dir": config.output_dir, "dataset": None, "origin": origin}
+    changes["sweep"] = None
     changes["notes"] = [f"It begins from {origin}, which stays as it is."]
     before = run.config()
     config = before.with_changes(**changes)
@@ -189,7 +195,9 @@ def _resumed(
     shown = f"The run '{clean(run.name)}'"
     summary = run.summary()
     if summary.state not in ENDED and run.worker() is not None:
-        raise RunError(f"{shown} is {summary.state}.", f"Watch it with batman watch {run.name}.")
+        raise RunError(
+            f"{shown} is {summary.state}.", f"Watch it with batman watch {shell_word(run.name)}."
+        )
     if checkpoint is None and (run.path / LAST).is_file():
         checkpoint = run.path / LAST
     elif checkpoint is not None and not checkpoint.is_file():
@@ -203,9 +211,11 @@ def _resumed(
     at = reached(run.path, summary.epoch)
     if local or start is not None or not run.is_copy:
         refuse_setback(run.path, before, at, start, named_epoch(start) if start else None)
-    if any(getattr(before, name) != getattr(config, name) for name in _DATA_OPTIONS):
+    if any(getattr(before, name) != getattr(config, name) for name in DATA_OPTIONS):
         config = config.with_changes(dataset=None)
     if checkpoint is not None:
+        if local:
+            require_checkpoint(checkpoint)
         require_state(checkpoint)
         _refuse_changed(shown, before, config)
         if checkpoint == run.path / LAST:
@@ -236,7 +246,7 @@ def _refuse_changed(shown: str, before: TrainingConfig, config: TrainingConfig) 
             )
     classes = before.dataset.class_names if before.dataset else []
     wanted = config.filter_classes
-    if wanted is not None and classes and set(wanted) != set(classes):
+    if wanted is not None and classes and set(meant_classes(wanted, classes)) != set(classes):
         raise ConfigError(
             f"{shown} was trained on other classes: {', '.join(map(clean, classes[:8]))}"
             f"{' and more' if len(classes) > 8 else ''}.",
@@ -314,7 +324,7 @@ def refuse_used(path: Path) -> None:
         )
     files = (EVENTS_FILE, RESULTS_FILE, BEST, LAST)
     trained = any((path / name).exists() for name in files) or bool(periodic(path))
-    if trained or Run(path).worker() is not None:
+    if (trained or Run(path).worker() is not None) and not never_began(path):
         raise RunError(
             f"'{clean(str(path))}' already holds a run.",
             f"Go on with it by --resume {clean(str(path))}, or choose another --output-dir.",

@@ -38,7 +38,7 @@ def ready_run(
             return ready_run(workspace, config, progress, cancelled, local=local, undo=undo)
     run, settings = plan_run(workspace, config, undo, local=local)
     require_writable(run.path)
-    if not _is_ready(run, settings):
+    if not is_ready(run, settings):
         if settings.project is None:
             raise _no_project(run, settings)
         with Project.open(settings.project) as project:
@@ -53,7 +53,7 @@ def planned_data(run: Run, settings: TrainingConfig) -> TrainingConfig:
     """Return `settings` with the data set that `ready_run` would give `run`, which need not be
     there; nothing is written. Raises as `ready_run` does.
     """
-    if not _is_ready(run, settings):
+    if not is_ready(run, settings):
         if settings.project is None:
             raise _no_project(run, settings)
         with Project.open(settings.project) as project:
@@ -84,7 +84,8 @@ def _no_project(run: Run, settings: TrainingConfig) -> ConfigError:
     )
 
 
-def _is_ready(run: Run, settings: TrainingConfig) -> bool:
+def is_ready(run: Run, settings: TrainingConfig) -> bool:
+    """Return whether the data set that `settings` name for `run` is there."""
     if settings.dataset is None:
         return False
     folder = settings.dataset_dir(run.path)

@@ -19,7 +19,7 @@ from core.common.text import clean
 from core.models.checkpoint_header import read_header
 from core.models.sizes import get_model, weights_file
 from core.training.config.options import TrainingConfig
-from core.training.run.foreign_output import best_weights, is_ultralytics
+from core.training.launch.foreign_output import best_weights, is_ultralytics
 
 # How the format of before 1.6 begins: MAGIC_NUMBER in torch/serialization.py, pickled.
 _OLD = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)

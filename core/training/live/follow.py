@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Union
+from typing import TYPE_CHECKING, Union
 
 import msgspec
-import numpy as np
 
 from core.common.errors import ConfigError
 from core.common.files import reason
 from core.common.text import clean
-from core.training.config.options import TrainingConfig, parse_config
+from core.late import late
+from core.training.live import curve_index
 from core.training.live.series import Series, SeriesBuilder, StepRow
 from core.training.live.tail import CHUNK, FileSource, LineReader, LocalFiles, LogTail
 from core.training.run.damage import DamageWatch
@@ -34,7 +35,22 @@ from core.training.run.events import (
 )
 from core.training.run.run import CONFIG_FILE, EVENTS_FILE, LOG_FILE
 from core.training.run.trained_time import TrainedTime
-from core.training.run.worker_process import WORKER_FILE, State, Worker, decode_worker, derive_state
+from core.training.run.wait import Wait, waiting
+from core.training.run.worker_process import (
+    WORKER_FILE,
+    State,
+    Worker,
+    decode_worker,
+    derive_state,
+    unstarted_state,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from core.training.config.options import TrainingConfig
+else:
+    np = late("numpy")
 
 __all__ = ["FileSource", "LocalFiles", "LogTail", "RunFollower", "RunSnapshot", "log_of"]
 
@@ -55,9 +71,9 @@ class RunSnapshot:
 
     What a resumed run did not keep is gone from `series`, `validations`, `epochs` and
     `checkpoints`; `restarts` are the starts after the first. `ended` is the end, if it stands.
-    `seconds` is the time it trained, without pauses.
-    `behind` counts bytes of events not read yet. `problem` says what is wrong with files that are
-    read beside them (`core.training.run.damage`), of a run on this machine.
+    `seconds` is the time it trained, without pauses. `wait` is how its job waits, while it is
+    queued. `behind` counts bytes of events not read yet. `problem` says what is wrong with files
+    that are read beside them (`core.training.run.damage`), of a run on this machine.
     """
 
     name: str
@@ -74,6 +90,7 @@ class RunSnapshot:
     ended: End | None = None
     last_event: float | None = None
     seconds: float = 0.0
+    wait: Wait | None = None
     behind: int = 0
     problem: str = ""
 
@@ -133,11 +150,19 @@ class RunSnapshot:
 class RunFollower:
     """Reads a run folder as it grows. Use one for each thread."""
 
-    def __init__(self, path: str | Path, source: FileSource | None = None) -> None:
+    def __init__(
+        self, path: str | Path, source: FileSource | None = None, own: Path | None = None
+    ) -> None:
+        """Follow the folder `path`; `own` is the run's folder here, where `source` is elsewhere."""
+        self.own = own if source is not None else Path(path)
         self.path = str(path).rstrip("/")
         self.source: FileSource = source or LocalFiles()
         self._reader = LineReader(f"{self.path}/{EVENTS_FILE}", self.source)
-        self._damage = DamageWatch(Path(self.path)) if isinstance(self.source, LocalFiles) else None
+        here = isinstance(self.source, LocalFiles)
+        self._damage = DamageWatch(Path(self.path)) if here else None
+        # Bytes of events that the index covers; None where none is looked for.
+        self._indexed: int | None = 0 if here else None
+        self._begun = False
         self._clear()
 
     def _clear(self) -> None:
@@ -152,7 +177,8 @@ class RunFollower:
         self._last_event: float | None = None
         self._time = TrainedTime()
         self._config_due = True
-        self._snapshot = RunSnapshot(name=self.path.rsplit("/", 1)[-1])
+        named = self.own.name if self.own is not None else ""
+        self._snapshot = RunSnapshot(name=named or self.path.rsplit("/", 1)[-1])
 
     def poll(self, max_bytes: int | None = None) -> RunSnapshot:
         """Read what is new and return the run as it is now.
@@ -175,15 +201,22 @@ class RunFollower:
         worker = decode_worker(self.source.read(f"{self.path}/{WORKER_FILE}", 0, 65536))
         # Asked before the events are read: a worker writes how it ended, and then it is gone.
         alive = self._alive(worker)
-        changed = self._read_events(max_bytes)
+        changed = self._go_on_from_index()
+        changed = self._read_events(max_bytes) or changed
         behind = self._reader.behind() if max_bytes is not None else 0
+        if not behind:
+            self._keep_index()
         problem = self._damage.look() if self._damage else ""
         if self._config_due:
             changed = self._read_config() or changed
         ended = _ENDS[type(self._ended)] if self._ended else None
         state = derive_state(
-            ended, self._last_event, worker, None if behind else alive, self._prepared()
+            ended, self._last_event, worker, None if behind else alive, self._unstarted()
         )
+        wait = None
+        if self.own is not None and not behind:
+            wait = waiting(self.own, state, worker, self._last_event)
+            state = state if wait is None else "queued"
         if changed:
             self._snapshot = RunSnapshot(
                 name=self._snapshot.name,
@@ -200,13 +233,16 @@ class RunFollower:
                 ended=self._ended,
                 last_event=self._last_event,
                 seconds=self._time.seconds,
+                wait=wait,
                 behind=behind,
                 problem=problem,
             )
-        elif (state, behind, problem) != (
-            self._snapshot.state, self._snapshot.behind, self._snapshot.problem
+        elif (state, wait, behind, problem) != (
+            self._snapshot.state, self._snapshot.wait, self._snapshot.behind, self._snapshot.problem
         ):  # fmt: skip
-            self._snapshot = replace(self._snapshot, state=state, behind=behind, problem=problem)
+            self._snapshot = replace(
+                self._snapshot, state=state, wait=wait, behind=behind, problem=problem
+            )
         return self._snapshot
 
     def _alive(self, worker: Worker | None) -> bool | None:
@@ -214,10 +250,59 @@ class RunFollower:
             return None
         return worker.alive()
 
-    def _prepared(self) -> bool:
+    def _unstarted(self) -> State:
         # Of a folder on another machine it is not known who will start it.
         config = self._snapshot.config
-        return isinstance(self.source, LocalFiles) and bool(config and config.dataset)
+        if config is None or not isinstance(self.source, LocalFiles):
+            return "preparing"
+        return unstarted_state(prepared=config.dataset is not None, swept=config.sweep is not None)
+
+    def _go_on_from_index(self) -> bool:
+        """Take over what is kept of a long run, at the first look; return whether there is any."""
+        if self._begun or self._indexed is None:
+            return False
+        self._begun = True
+        events = self._reader.path
+        if (self.source.size(events) or 0) < curve_index.LEAST:
+            return False
+        found = curve_index.load(Path(self.path), partial(self.source.read, events))
+        if found is None:
+            return False
+        known, columns = found
+        self._builder = SeriesBuilder(columns)
+        self._validations, self._epochs = known.validations, known.epochs
+        self._checkpoints, self._warnings = known.checkpoints, known.warnings
+        self._ooms, self._starts, self._ended = known.ooms, known.starts, known.ended
+        self._last_event = known.last_event
+        self._time.restore(known.time)
+        self._reader.go_on(known.offset, known.head)
+        self._indexed = known.offset
+        return True
+
+    def _keep_index(self) -> None:
+        """Keep what is known, when much was read since it was."""
+        offset, before = self._reader.whole, self._indexed
+        if before is None or offset < max(curve_index.LEAST, int(curve_index.GROWTH * before)):
+            return
+        self._indexed = offset
+        start = max(0, offset - curve_index.EDGE)
+        known = curve_index.Known(
+            offset=offset,
+            head=self._reader.head,
+            tail=self.source.read(self._reader.path, start, offset - start),
+            changed=curve_index.changed_at(Path(self.path), offset),
+            length=self._builder.length,
+            validations=self._validations,
+            epochs=self._epochs,
+            checkpoints=self._checkpoints,
+            warnings=self._warnings,
+            ooms=self._ooms,
+            starts=self._starts,
+            ended=self._ended,
+            last_event=self._last_event,
+            time=self._time.state,
+        )
+        curve_index.save(Path(self.path), known, self._builder.columns())
 
     def _read_events(self, max_bytes: int | None) -> bool:
         changed = False
@@ -228,6 +313,8 @@ class RunFollower:
             if self._reader.restarted:
                 config = self._snapshot.config
                 self._clear()
+                # The index, if there is one, is of what was there before.
+                self._indexed = None if self._indexed is None else 0
                 self._snapshot = replace(self._snapshot, config=config)
                 changed = True
                 before = 0
@@ -291,6 +378,8 @@ class RunFollower:
     def _read_config(self) -> bool:
         data = self.source.read(f"{self.path}/{CONFIG_FILE}", 0, _SMALL_FILE)
         try:
+            from core.training.config.options import parse_config
+
             config = parse_config(json.loads(data))
         except (ValueError, TypeError, RecursionError, ConfigError):
             return False  # not there yet, or made by another version: the curve is good without

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+else:
+    np = late("numpy")
 
 
 class StepRow(msgspec.Struct, tag_field="event", tag="step", gc=False, frozen=True):
@@ -59,19 +65,20 @@ class Series:
 
 
 COLUMNS = tuple(field.name for field in fields(Series))
-_TYPES: dict[str, type[np.generic]] = {"step": np.float64, "epoch": np.int32, "t": np.float64}
+DTYPES = dict.fromkeys(COLUMNS, "float32") | {"step": "float64", "epoch": "int32", "t": "float64"}
 
 
 class SeriesBuilder:
     """Collects steps; what `view` has returned is never changed."""
 
-    def __init__(self) -> None:
-        self.length = 0
-        self._columns = self._empty(1024)
+    def __init__(self, columns: list[NDArray[Any]] | None = None) -> None:
+        """Begin with `columns`, which stay as they are, or with nothing."""
+        self.length = 0 if columns is None else len(columns[0])
+        self._columns = self._empty(1024) if columns is None else columns
 
     @staticmethod
     def _empty(size: int) -> list[NDArray[Any]]:
-        return [np.empty(size, _TYPES.get(name, np.float32)) for name in COLUMNS]
+        return [np.empty(size, DTYPES[name]) for name in COLUMNS]
 
     def append(self, rows: Sequence[StepRow]) -> None:
         """Add steps at the end."""
@@ -96,9 +103,13 @@ class SeriesBuilder:
             self._move(kept, len(self._columns[0]))
         return dropped
 
+    def columns(self) -> list[NDArray[Any]]:
+        """Return what there is, in the order of `COLUMNS`, without copying."""
+        return [column[: self.length] for column in self._columns]
+
     def view(self) -> Series:
         """Return what there is, without copying."""
-        views = [column[: self.length] for column in self._columns]
+        views = self.columns()
         for view in views:
             view.setflags(write=False)
         return Series(*views)

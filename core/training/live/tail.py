@@ -65,6 +65,20 @@ class LineReader:
         self._rest = b""
         self._head = b""
 
+    @property
+    def whole(self) -> int:
+        """How many bytes the lines that were given out take."""
+        return self.offset - len(self._rest)
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes of the file, as far as they were read."""
+        return self._head
+
+    def go_on(self, offset: int, head: bytes) -> None:
+        """Go on at `offset`, where a line begins, of the file that begins with `head`."""
+        self.offset, self._rest, self._head = offset, b"", head
+
     def start_at(self, offset: int) -> None:
         """Go on reading at `offset`; a line cut by it is dropped by the caller."""
         self.offset = offset

@@ -23,6 +23,7 @@ from core.common.errors import BatmanError, ConfigError
 from core.common.files import read_json, write_json
 from core.common.text import clean
 from core.privacy.secrets import redact
+from core.processes.installation import how_to_install
 from core.training.config.options import TrainingConfig
 from core.training.loggers.metric_names import scalars
 from core.training.run.events import Epoch, Event, Warning_
@@ -55,7 +56,7 @@ def require_services(config: TrainingConfig) -> None:
         if getattr(config, name) and importlib.util.find_spec(name) is None:
             raise ConfigError(
                 f"--{name} was given, and the package of {title} is not installed.",
-                f"Install it with: pip install {name}, or leave out --{name}.",
+                f"Install it with: {how_to_install(name)}; or leave out --{name}.",
             )
 
 

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from core.common.errors import ConfigError, RunError
 from core.common.files import link_or_copy
@@ -23,8 +23,10 @@ from core.common.text import clean, plural
 from core.models.checkpoint_file import arguments_of, foreign_content, load_checkpoint
 from core.models.checkpoint_header import read_header
 from core.models.sizes import get_model
-from core.training.config.options import TrainingConfig
 from core.training.run.events import Event, Started
+
+if TYPE_CHECKING:
+    from core.training.config.options import TrainingConfig
 
 LAST: Final = "checkpoint_last.pth"
 BEST: Final = "best.pth"
@@ -192,13 +194,19 @@ def _lies_in(path: Path, run_dir: Path) -> bool:
 
 
 def require_checkpoint(path: Path) -> None:
-    """Raise RunError if the file `path` is nothing that `torch.save` writes; without torch.
+    """Raise RunError if the file `path` is nothing that `torch.save` writes, or breaks off.
 
-    That is a ZIP archive since 1.6, a pickle before.
+    That is a ZIP archive since 1.6, whose directory is at its end, a pickle before. Needs no torch.
     """
-    with path.open("rb") as file:
-        head = file.read(2)
-    if head not in (b"PK", b"\x80\x02"):
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+        sound = head == b"\x80\x02" or (head == b"PK" and zipfile.is_zipfile(path))
+    except OSError as error:
+        raise RunError(
+            f"'{clean(path.name)}' cannot be read: {error.strerror}.", "Check its permissions."
+        ) from None
+    if not sound:
         raise RunError(f"'{clean(path.name)}' cannot be read as a checkpoint.", _ANOTHER)
 
 

@@ -15,12 +15,12 @@ from core.common.files import read_typed_json
 from core.training.run.notes import NOTES_FILE, Notes, read_notes
 from core.training.run.results import RESULTS_FILE
 from core.training.run.summary import Results
+from core.training.run.wait import JOB_FILE as JOB_FILE  # others know it from here
 from core.training.run.worker_process import WORKER_FILE, Worker
 
 # How far the run was copied from a cluster that trains it in a folder of its own (`slurm`).
 MIRROR_FILE = ".mirror.json"
 # The job that trains it (`slurm.job.record`).
-JOB_FILE = "job.json"
 
 _KINDS: dict[str, type] = {
     RESULTS_FILE: Results,

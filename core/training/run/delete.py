@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.common.errors import RunError
 from core.common.temporary import remove_tree
-from core.common.text import clean
+from core.common.text import clean, shell_word
 from core.training.run.checkpoints import LAST, periodic
 from core.training.run.run import Run, cannot_write
 from core.training.run.worker_process import AT_REST
@@ -60,7 +59,7 @@ def require_ended(run: Run) -> None:
     if state not in AT_REST:
         raise RunError(
             f"The run '{clean(run.name)}' is {state}.",
-            f"Stop it first: batman runs stop {shlex.quote(clean(run.name))}, s in the app,"
+            f"Stop it first: batman runs stop {shell_word(run.name)}, s in the app,"
             " or cancel its job.",
         )
 

@@ -15,6 +15,9 @@ import msgspec
 
 from core.privacy.secrets import redact_json
 
+# The settings of a run, by which a folder is known as one.
+CONFIG_FILE = "training_config.json"
+
 
 class _Event(msgspec.Struct, tag_field="event", kw_only=True, frozen=True):
     t: float = msgspec.field(default_factory=time.time)
@@ -211,11 +214,11 @@ def read_events(data: bytes) -> tuple[list[Event], int]:
     return events, end
 
 
-class EventWriter:
-    """Appends events to a file, each line by one `write`, so that readers see whole lines.
+class LineFile:
+    """Appends lines to a file, each by one `write`, so that readers see whole lines.
 
-    A torn last line left by a crash is closed first, so that the next event stands on its own. One
-    that a full disk cuts short is taken back.
+    A torn last line left by a crash is closed first, so that the next one stands on its own. One
+    that a full disk cuts short is taken back. Raises OSError where it cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -225,12 +228,12 @@ class EventWriter:
         if length and os.pread(self._fd, 1, length - 1) != b"\n":
             os.write(self._fd, b"\n")
 
-    def write(self, event: Event) -> None:
-        """Append one event; it is in the operating system's hands when this returns.
+    def append(self, line: bytes) -> None:
+        """Append a line, its newline with it; the operating system has it when this returns.
 
         Raises OSError (a full disk, say); the file is as it was then.
         """
-        data = memoryview(encode_event(event))
+        data = memoryview(line)
         begin = os.lseek(self._fd, 0, os.SEEK_END)
         try:
             while data:
@@ -239,6 +242,29 @@ class EventWriter:
             os.ftruncate(self._fd, begin)
             raise
 
+    def sync(self) -> None:
+        """Force what was appended to the disk. Raises OSError."""
+        os.fsync(self._fd)
+
+    def close(self) -> None:
+        """Close the file; further lines fail."""
+        os.close(self._fd)
+
+
+class EventWriter:
+    """Appends events to a file, as `LineFile` does lines."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lines = LineFile(path)
+
+    def write(self, event: Event) -> None:
+        """Append one event; it is in the operating system's hands when this returns.
+
+        Raises OSError (a full disk, say); the file is as it was then.
+        """
+        self._lines.append(encode_event(event))
+
     def close(self) -> None:
         """Close the file; further writes fail."""
-        os.close(self._fd)
+        self._lines.close()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.common.files import write_json
 from core.privacy.secrets import redact_tree
-from core.training.config.options import TrainingConfig
 from core.training.run.events import Validation
+
+if TYPE_CHECKING:
+    from core.training.config.options import TrainingConfig
 
 RESULTS_FILE = "results.json"
 

@@ -9,15 +9,15 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.common.errors import BadName, BatmanError, RunError
 from core.common.files import expand_user, leads_nowhere, open_plain, read_json, reason
 from core.common.text import clean, did_you_mean, sentence
 from core.common.workspace import Workspace, holds
 from core.data.store.lock import hostname
-from core.training.config.options import TrainingConfig
 from core.training.run.damage import MIRROR_FILE, damage_beside
+from core.training.run.events import CONFIG_FILE as CONFIG_FILE  # others know it from here
 from core.training.run.events import Event, Failed, decode_event, read_events
 from core.training.run.notes import read_notes
 from core.training.run.results import RESULTS_FILE
@@ -29,6 +29,7 @@ from core.training.run.summary import (
     loss_of,
 )
 from core.training.run.trained_time import trained_seconds
+from core.training.run.wait import Wait, waiting
 from core.training.run.worker_process import (
     AT_REST,
     State,
@@ -36,9 +37,12 @@ from core.training.run.worker_process import (
     derive_state,
     mark_stopping,
     read_worker,
+    unstarted_state,
 )
 
-CONFIG_FILE = "training_config.json"
+if TYPE_CHECKING:
+    from core.training.config.options import TrainingConfig
+
 EVENTS_FILE = "events.jsonl"
 LOG_FILE = "train.log"
 
@@ -82,6 +86,8 @@ class Run:
 
     def config(self) -> TrainingConfig:
         """Return the run's settings. Raises ConfigError when they are missing or broken."""
+        from core.training.config.options import TrainingConfig
+
         return TrainingConfig.load(self.path / CONFIG_FILE)
 
     def save_config(self, config: TrainingConfig) -> None:
@@ -116,13 +122,16 @@ class Run:
         """Return the run's state.
 
         `lost` means that its process ended without saying how, `prepared` that nobody has started
-        it, `unreadable` that the folder may not be read.
+        it, `waiting` that its sweep has not come to it, `unreadable` that the folder may not be
+        read.
         """
         if self._refused():
             return "unreadable"
         worker = self.worker()
         alive = worker.alive() if worker else None
-        return self._state(worker, alive, self._tail())
+        events = self._tail()
+        state = self._state(worker, alive, events)
+        return "queued" if self._wait(state, worker, events) else state
 
     def stop(self) -> None:
         """Ask the run's process to stop after the current step, with a checkpoint.
@@ -167,6 +176,9 @@ class Run:
         alive = worker.alive() if worker else None
         events = self._tail()
         state = self._state(worker, alive, events)
+        wait = self._wait(state, worker, events)
+        if wait is not None:
+            state = "queued"
         failure = next((e for e in reversed(events) if isinstance(e, Failed)), None)
         error = failure.message if failure and state == "failed" else ""
         said = read_notes(self.path)
@@ -205,15 +217,23 @@ class Run:
             tags=said.tags,
             problem=damage,
             settings=config.model_dump_json().encode(),
+            sweep=config.sweep or "",
+            wait=wait,
         )
 
     def _state(self, worker: Worker | None, alive: bool | None, events: list[Event]) -> State:
         last = events[-1].t if events else None
-        prepared = False
+        unstarted: State = "preparing"
         if worker is None and not events:
             with contextlib.suppress(BatmanError):
-                prepared = self.config().dataset is not None
-        return derive_state(end_of(events), last, worker, alive, prepared)
+                config = self.config()
+                unstarted = unstarted_state(
+                    prepared=config.dataset is not None, swept=config.sweep is not None
+                )
+        return derive_state(end_of(events), last, worker, alive, unstarted)
+
+    def _wait(self, state: State, worker: Worker | None, events: list[Event]) -> Wait | None:
+        return waiting(self.path, state, worker, events[-1].t if events else None)
 
     def _refused(self) -> str:
         """Return why the folder, or what it says of itself, may not be read; empty if it may."""

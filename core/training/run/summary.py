@@ -7,12 +7,12 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from core.common.errors import BatmanError
 from core.common.files import read_typed_json
-from core.training.config.options import TrainingConfig
 from core.training.run.checkpoints import BEST, read_best
 from core.training.run.events import (
     Epoch,
@@ -24,7 +24,11 @@ from core.training.run.events import (
     Stopped,
     Validation,
 )
+from core.training.run.wait import Wait
 from core.training.run.worker_process import State
+
+if TYPE_CHECKING:
+    from core.training.config.options import TrainingConfig
 
 _ENDS: dict[type, State] = {Stopped: "stopped", Finished: "finished", Failed: "failed"}
 
@@ -37,7 +41,8 @@ class RunSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     newest epoch's mean training loss. `error` says what failed, or why the folder cannot be read,
     `problem` what is wrong with a file without which the run can be shown
     (`core.training.run.damage`). `note` and `tags` are a person's (`core.training.run.notes`),
-    `settings` the run's settings as JSON, None where they cannot be read.
+    `settings` the run's settings as JSON, None where they cannot be read, `sweep` the name of the
+    sweep that the run belongs to, empty for none. `wait` is how its job waits while it is queued.
 
     Lists hold tens of thousands: it is made fast, and not walked by the garbage collector.
     """
@@ -61,6 +66,8 @@ class RunSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tags: tuple[str, ...] = ()
     problem: str = ""
     settings: bytes | None = None
+    sweep: str = ""
+    wait: Wait | None = None
 
     @property
     def config(self) -> TrainingConfig | None:
@@ -73,6 +80,9 @@ class RunSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @lru_cache(maxsize=512)
 def _config(settings: bytes) -> TrainingConfig | None:
+    # A job on a cluster asks how its run ended, several times: pydantic takes longer than all else.
+    from core.training.config.options import TrainingConfig
+
     try:
         return TrainingConfig.model_validate_json(settings)
     except ValueError:  # kept by a version that had other settings

@@ -22,6 +22,15 @@ class TrainedTime:
         self._since = since
         self._told = False
 
+    @property
+    def state(self) -> tuple[float, float, float | None, bool]:
+        """All there is to know to go on, for `restore`."""
+        return self.seconds, self._before, self._since, self._told
+
+    def restore(self, state: tuple[float, float, float | None, bool]) -> None:
+        """Go on from a `state`."""
+        self.seconds, self._before, self._since, self._told = state
+
     def see(self, event: Event) -> None:
         """Take one event into account."""
         match event:

@@ -5,24 +5,29 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-import psutil
 
 from core.common.files import read_plain, write_json
 from core.common.parse import ParseError, parse_json
 from core.data.store.lock import hostname
+from core.late import late
+
+if TYPE_CHECKING:
+    import psutil
+else:
+    psutil = late("psutil")
 
 WORKER_FILE = "worker.json"
 
 State = Literal[
-    "prepared", "preparing", "running", "stopping", "stopped", "finished", "failed", "lost",
-    "unreadable",
+    "waiting", "prepared", "queued", "preparing", "running", "stopping", "stopped", "finished",
+    "failed", "lost", "unreadable",
 ]  # fmt: skip
 ENDED: tuple[State, ...] = ("stopped", "finished", "failed", "lost")
 # What nobody is known to train.
-AT_REST: tuple[State, ...] = (*ENDED, "prepared", "unreadable")
+AT_REST: tuple[State, ...] = (*ENDED, "waiting", "prepared", "unreadable")
 
 # A process's start is reckoned from the machine's start, which moves when the clock is set; no
 # system gives a process number out again within this many seconds.
@@ -126,22 +131,29 @@ def expect_worker(run_dir: Path, host: str) -> Worker:
     return worker
 
 
+def unstarted_state(*, prepared: bool, swept: bool) -> State:
+    """Return the state of a run that nobody has started: its data set is `prepared`, it is a
+    sweep's to start (`swept`).
+    """
+    return "waiting" if swept else "prepared" if prepared else "preparing"
+
+
 def derive_state(
     ended: State | None,
     last_event: float | None,
     worker: Worker | None,
     alive: bool | None,
-    prepared: bool = False,
+    unstarted: State = "preparing",
 ) -> State:
     """Return a run's state from what is known of it.
 
     `ended` is the end that its events tell, if nothing started after it; `last_event` the Unix time
     of its newest event; `alive` what `Worker.alive` said *before* the events were read, because a
-    worker writes its end and is gone. `prepared` tells that its data set is there, so that without
-    a worker nobody has started it.
+    worker writes its end and is gone. `unstarted` is what it is called while nobody has
+    started it (`unstarted_state`).
     """
     if worker is None and last_event is None and ended is None:
-        return "prepared" if prepared else "preparing"
+        return unstarted
     if worker is None:
         return ended or "lost"
     since = worker.since or worker.create_time - 1.0  # the kernel counts starts in whole seconds

@@ -19,13 +19,12 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 from core.common.errors import ConfigError
 from core.common.text import clean, did_you_mean, sentence
 from core.common.tokenizer import Token, Tokenizer
-from core.training.config.form import to_text
-from core.training.config.options import TrainingConfig
 from core.training.run.summary import RunSummary
 
 Test = Callable[[RunSummary], bool]
@@ -37,6 +36,7 @@ TEXTS: dict[str, Callable[[RunSummary], tuple[str, ...]]] = {
     "project": lambda run: (run.project or "",),
     "note": lambda run: (run.note,),
     "tag": lambda run: run.tags,
+    "sweep": lambda run: (run.sweep,),
 }
 NUMBERS: dict[str, Callable[[RunSummary], float | None]] = {
     "map50_95": lambda run: run.best_map50_95,
@@ -50,10 +50,7 @@ NUMBERS: dict[str, Callable[[RunSummary], float | None]] = {
 FIELDS = (*TEXTS, *NUMBERS)
 SORTABLE = (*FIELDS, "started")
 # What training was told; the data set, the notes and the origin are no settings that one chooses.
-_NO_SETTINGS = ("dataset", "notes", "origin")
-SETTINGS = tuple(
-    name for name in TrainingConfig.model_fields if name not in (*FIELDS, *_NO_SETTINGS)
-)
+_NO_SETTINGS = ("dataset", "notes", "origin", "sweep")
 _OTHER_NAMES = {"map": "map50_95", "map50-95": "map50_95", "run": "name", "tags": "tag"}
 _OTHER_NAMES |= {"time": "took", "seconds": "took", "notes": "note", "batch": "batch_size"}
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -66,6 +63,17 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
 }
 _TOKENS = Tokenizer(None, (*_COMPARE, ":"), rich=True)
+
+
+@cache
+def setting_names() -> tuple[str, ...]:
+    """Return the settings of training that runs are filtered and sorted by, in their order."""
+    # Not for a plain list: the options of training take longer to load than all else.
+    from core.training.config.options import TrainingConfig
+
+    return tuple(
+        name for name in TrainingConfig.model_fields if name not in (*FIELDS, *_NO_SETTINGS)
+    )
 
 
 @dataclass(frozen=True)
@@ -109,8 +117,8 @@ def sort_runs(runs: Iterable[RunSummary], by: str, reverse: bool = False) -> lis
     for a field that there is not.
     """
     name = _field(by)
-    if name not in (*SORTABLE, *SETTINGS):
-        guess = did_you_mean(by, (*SORTABLE, *SETTINGS))
+    if name not in (*SORTABLE, *setting_names()):
+        guess = did_you_mean(by, (*SORTABLE, *setting_names()))
         raise ConfigError(
             f"Runs cannot be sorted by '{clean(by)}'.",
             sentence(guess) or f"There are {', '.join(SORTABLE)}, and every setting.",
@@ -124,7 +132,7 @@ def sort_runs(runs: Iterable[RunSummary], by: str, reverse: bool = False) -> lis
         if name == "started":
             return run.started_at
         found = _setting(run, name)
-        return found if isinstance(found, float) else to_text(name, found).casefold() or None
+        return found if isinstance(found, float) else _as_text(name, found).casefold() or None
 
     values = [(value(run), run) for run in runs]
     known = [(found, run) for found, run in values if found is not None]
@@ -151,6 +159,13 @@ def _setting(run: RunSummary, name: str) -> Any:
     return value
 
 
+def _as_text(name: str, value: Any) -> str:
+    """Return a setting's value as it is typed."""
+    from core.training.config.form import to_text
+
+    return to_text(name, value)
+
+
 def _term(token: Token) -> Test:
     test = _positive(token)
     return (lambda run: not test(run)) if token.minuses % 2 else test
@@ -161,15 +176,15 @@ def _positive(token: Token) -> Test:
     if token.key is None:
         return _anywhere(value.casefold())
     name = _field(token.key)
-    if name not in (*FIELDS, *SETTINGS):
-        guess = did_you_mean(name, (*FIELDS, *SETTINGS))
+    if name not in (*FIELDS, *setting_names()):
+        guess = did_you_mean(name, (*FIELDS, *setting_names()))
         raise ConfigError(
             f"Runs have no '{clean(token.key)}' to filter by.",
             sentence(guess) or f"There are {', '.join(FIELDS)}, and every setting.",
         )
     if not value:
         raise ConfigError(f"'{clean(token.text)}' says nothing to compare with.")
-    if name in SETTINGS:
+    if name in setting_names():
         return _by_setting(name, how, value)
     return _number(name, how, value) if name in NUMBERS else _text(name, how, value.casefold())
 
@@ -233,7 +248,7 @@ def _by_setting(name: str, how: str, value: str) -> Test:
             return number is not None and compare(found, number)
         if run.config is None or how in (">", ">=", "<", "<="):
             return False
-        text = to_text(name, found).casefold()
+        text = _as_text(name, found).casefold()
         same = value.casefold() in text if how == ":" else fnmatchcase(text, wanted)
         return same != (how == "!=")
 

@@ -6,11 +6,12 @@ was read of runs at rest is kept in the cache folder, see `core.training.run_lis
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from stat import S_ISDIR
 
@@ -88,6 +89,8 @@ class RunIndex:
         self._trust = trust
         self._clock = clock
         self._lock = threading.Lock()
+        # Whoever looks tells all of these what it has read: who comes meanwhile waits for the look.
+        self._hearing: list[Callable[[Rows], None]] = []
         self._entries: dict[str, _Entry] | None = None
         self._cache = RunCache(workspace.runs_dir)
         self._rows: Rows = []
@@ -107,13 +110,14 @@ class RunIndex:
         object as before, and so is the list while none has.
 
         `fresh` looks whatever `share` allows. `part` hears of what is read so far, first of as
-        much as fills a screen. When `cancelled`, what was found before is returned.
+        much as fills a screen, also while somebody else's look is waited for. When `cancelled`,
+        what was found before is returned.
         """
-        with self._lock:
+        with self._heard(part), self._lock:
             began = time.monotonic()
             if not fresh and began < self._next:
                 return self._rows
-            rows = self._look(part, cancelled)
+            rows = self._look(cancelled)
             if rows is not None:
                 self._rows = rows
                 took = time.monotonic() - began
@@ -138,16 +142,23 @@ class RunIndex:
                     found.append(entry.row)
             return found
 
-    def _look(
-        self,
-        part: Callable[[Rows], None] | None,
-        cancelled: Callable[[], bool] | None,
-    ) -> Rows | None:
+    @contextlib.contextmanager
+    def _heard(self, part: Callable[[Rows], None] | None) -> Iterator[None]:
+        """Let `part` hear of every look while the block runs, whoever it is for."""
+        if part is not None:
+            self._hearing.append(part)
+        try:
+            yield
+        finally:
+            if part is not None:
+                self._hearing.remove(part)
+
+    def _look(self, cancelled: Callable[[], bool] | None) -> Rows | None:
         known = self._entries if self._entries is not None else self._load()
         runs_dir = self._workspace.runs_dir
         there = _folders(runs_dir)
-        if part is not None:  # the newest first: they are what a list shows at its top
-            there.sort(key=lambda pair: pair[1][0], reverse=True)
+        # The newest first: they are what a list shows at its top.
+        there.sort(key=lambda pair: pair[1][0], reverse=True)
         entries: dict[str, _Entry] = {}
         now = self._clock()
         shown, limit = time.monotonic(), _FIRST
@@ -161,10 +172,12 @@ class RunIndex:
             entries[name] = entry
             if cancelled is not None and cancelled():
                 return None
-            if part is not None and len(entries) >= limit:
+            if self._hearing and len(entries) >= limit:
                 moment = time.monotonic()
                 if limit == _FIRST or moment - shown > _PART_S:
-                    part(_sorted(entries.values()))
+                    rows = _sorted(entries.values())
+                    for part in tuple(self._hearing):
+                        part(rows)
                     shown = moment
                 limit = len(entries) + 100
         gone = len(known.keys() - entries.keys())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.common.errors import BatmanError, ConfigError, RunError, WeightsMissing
 from core.common.text import clean
+from core.processes.installation import how_to_install
 from core.processes.tracebacks import traceback_text
 from core.training.run.disk_space import is_full
 from core.training.run.events import Failed
@@ -86,7 +87,7 @@ def explain(error: Exception) -> Failed:
         return Failed(
             kind="install",
             message=f"Something that training needs is not installed: {text}",
-            hint="Install it with: pip install 'batman-tui[train]'",
+            hint=f"Install it with: {how_to_install('batman-tui[train]')}",
             traceback=lines,
         )
     return Failed(

@@ -296,7 +296,7 @@ class Watchdog:
         """Return the command of a new run like this one with `changes`."""
         if self._config.project is None:
             return None
-        new: dict[str, Any] = {"output_dir": None, "resume": None, "origin": None}
+        new: dict[str, Any] = dict.fromkeys(("output_dir", "resume", "origin", "sweep"))
         new |= {"dataset": None, "notes": [], **changes}
         return command_line(self._config.with_changes(**new), shown=("model", *changes))
 

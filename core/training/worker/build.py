@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.plugins.environments import (
@@ -24,7 +24,6 @@ from pytorch_lightning.plugins.environments import (
 )
 from rfdetr.config import ModelConfig, TrainConfig
 from rfdetr.training import (
-    COCOEvalCallback,
     RFDETREMACallback,
     RFDETRModelModule,
     build_trainer,
@@ -33,40 +32,18 @@ from rfdetr.training import (
 from core.common.errors import ConfigError
 from core.common.text import clean
 from core.models.sizes import get_model
+from core.processes.installation import how_to_install
+from core.training.config.augmentation import DEFAULT, PRESETS
 from core.training.config.effective_batch import Batching
 from core.training.config.options import TrainingConfig
 from core.training.launch.devices import require_devices
 from core.training.launch.pretrained_weights import unreadable
+from core.training.worker.coco_validation import CocoEval
 from core.training.worker.data.order import RunDataModule
 from core.training.worker.ranks import under_srun, under_torchrun
 
 # rfdetr ramps its averaging of weights up over this many steps.
 _EMA_TAU = 100
-
-
-class CocoEval(COCOEvalCallback):
-    """rfdetr's COCO evaluation, which keeps its tables instead of printing them.
-
-    `overall` and `per_class` are what the tables would have shown: `per_class` has a dict for each
-    class with ground truth, with name, ap, ar, f1, precision and recall (0 to 1, or NaN).
-    """
-
-    per_class: list[dict[str, Any]]
-
-    def _compute_map_metric(self, trainer: Any, metric: Any) -> dict[str, Any]:
-        """Measure at pycocotools' own IoUs and recalls.
-
-        torchmetrics rounds them to 32 bits: a recall that lies on one of the 101 points exactly is
-        then counted beside it (0.3320 instead of 0.3317 on 24 images of shapes).
-        """
-        metric.iou_thresholds = np.linspace(0.5, 0.95, 10).tolist()
-        metric.rec_thresholds = np.linspace(0.0, 1.0, 101).tolist()
-        return super()._compute_map_metric(trainer, metric)
-
-    def _print_metrics_tables(
-        self, trainer: Any, split: str, overall: dict[str, float], per_class: list[dict[str, Any]]
-    ) -> None:
-        self.per_class = per_class
 
 
 def model_config(config: TrainingConfig, classes: Sequence[str], weights: Path | None) -> Any:
@@ -104,7 +81,8 @@ def _config_class(class_name: str, needs_plus: bool) -> type[ModelConfig]:
     except (ImportError, AttributeError):
         raise ConfigError(
             f"{class_name} needs the package rfdetr-plus, which is not installed.",
-            "Install it (mind its licence, PML-1.0), or choose a smaller model.",
+            f"Mind its licence, PML-1.0. Install it with: {how_to_install('rfdetr[plus]')}; or"
+            " choose a smaller model.",
         ) from None
 
 
@@ -137,6 +115,7 @@ def train_config(
         batch_size=batching.batch,
         grad_accum_steps=batching.accum,
         eval_batch_size=config.eval_batch_size,
+        eval_interval=config.eval_interval,
         lr=config.lr,
         lr_encoder=config.encoder_lr,
         lr_vit_layer_decay=config.lr_vit_layer_decay,
@@ -148,10 +127,9 @@ def train_config(
         use_ema=config.ema,
         ema_decay=config.ema_decay,
         multi_scale=config.multi_scale,
-        # Where neither is chosen rfdetr mirrors every second image (AUG_CONFIG in
-        # datasets/aug_configs.py) and crops every second (_build_train_resize_config in coco.py).
+        # Crops every second image (_build_train_resize_config in rfdetr's datasets/coco.py).
         scale_jitter=config.augment,
-        aug_config=None if config.augment else {},
+        aug_config=augmentation(config),
         amp_dtype=None if config.precision == "fp32" else config.precision,
         num_workers=config.worker_count(),
         seed=config.seed,
@@ -164,6 +142,39 @@ def train_config(
         tensorboard=False,
         progress_bar=None,
     )
+
+
+def augmentation(config: TrainingConfig) -> dict[str, Any] | None:
+    """Return rfdetr's `aug_config` for `config`: None is its default, which mirrors every second
+    image, and empty is none.
+
+    Raises ConfigError for transforms that cannot be made: rfdetr 1.11.2 leaves them out, with a
+    word in its log only (`AlbumentationsWrapper.from_config`).
+    """
+    chosen = config.augmentation
+    if not config.augment:
+        return {}
+    if chosen is None or chosen == DEFAULT:
+        return None
+    if isinstance(chosen, str):
+        presets = importlib.import_module("rfdetr.datasets.aug_configs")
+        return dict(getattr(presets, f"AUG_{chosen.upper()}"))
+    from rfdetr.datasets.transforms import AlbumentationsWrapper
+
+    for name, parameters in chosen.items():
+        try:
+            with warnings.catch_warnings():
+                # A parameter that a transform does not have is passed over with a warning.
+                warnings.filterwarnings("error", message=".*not valid for transform")
+                AlbumentationsWrapper.from_config({name: parameters}, strict=True)
+        except (RuntimeError, TypeError, ValueError, ImportError, UserWarning) as error:
+            said = " ".join(clean(str(error.__cause__ or error)).split())[:300].rstrip(".")
+            raise ConfigError(
+                f"The augmentation '{clean(name)}' cannot be made: {said}.",
+                "Its names and parameters are those of Albumentations; "
+                f"{', '.join(PRESETS)} are there by name.",
+            ) from error
+    return chosen
 
 
 @contextlib.contextmanager

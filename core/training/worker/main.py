@@ -30,8 +30,10 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from core.common.errors import BatmanError, RunError
-from core.common.text import clean
+from core.common.text import clean, plural
 from core.processes.child_process import begin_process
+from core.processes.garbage_collector import heavy_imports
+from core.processes.light_torchmetrics import import_torchmetrics
 from core.training.config.options import TrainingConfig
 from core.training.launch.pretrained_weights import start_weights
 from core.training.log.pump import LogPump
@@ -278,8 +280,11 @@ class _Worker:
         checkpoints.remove_leftovers(self.run_dir)
         info = self._begin_from(config, path.stat().st_mtime)
         weights = None if info else start_weights(config)
-        say(f"training {self.run_dir.name}: {config.model}, {config.epochs} epochs; loading rfdetr")
-        from core.training.worker.session import Session
+        epochs = plural(config.epochs, "epoch", "epochs")
+        say(f"training {self.run_dir.name}: {config.model}, {epochs}; loading rfdetr")
+        with heavy_imports():
+            import_torchmetrics()
+            from core.training.worker.session import Session
 
         self.session = session = Session(
             self.run_dir,

@@ -35,8 +35,8 @@ from core.training.run.events import (
 from core.training.run.results import validation_event, validation_record, worth
 from core.training.run.trained_time import trained_seconds
 from core.training.warnings.monitor import RunWatch
-from core.training.worker.build import CocoEval
 from core.training.worker.checkpoint_writer import CheckpointFiles, RunState
+from core.training.worker.coco_validation import CocoEval
 from core.training.worker.ranks import is_rank_zero
 from core.training.worker.step_meter import StepMeter
 from core.training.worker.stop import StopRequest, TrainingStopped
@@ -209,7 +209,10 @@ class RunRecorder(Callback):
     # --- steps -------------------------------------------------------------------------------
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the epoch's clocks."""
+        """Start the epoch's clocks; after the last epoch there is a validation in any case."""
+        if trainer.current_epoch + 1 >= self._config.epochs:
+            # Read anew each epoch; rfdetr 1.11.2 does the same where its own callbacks are kept.
+            trainer.check_val_every_n_epoch = 1
         self._epoch_begun = time.monotonic()
         self._require_meter().begin()
 
@@ -281,7 +284,8 @@ class RunRecorder(Callback):
             self.state.best_value, self.state.since_best = value, 0
             self.state.best_epoch = epoch
         else:
-            self.state.since_best += 1
+            # In epochs, as patience is; those without a validation got no better either.
+            self.state.since_best += self._config.eval_interval
         self._validation = validation_event(
             metrics,
             self._evaluation.per_class,

@@ -15,6 +15,7 @@ from pytorch_lightning import Callback
 
 from core.common.errors import ConfigError
 from core.common.hardware import GIB, find_gpus
+from core.common.text import shell_word
 from core.data.images.class_colours import class_colours
 from core.training.config.batch_size import EFFECTIVE, idle, recommend, tightest_gpu
 from core.training.config.effective_batch import Batching
@@ -187,7 +188,7 @@ class Session:
                 raise ConfigError(
                     f"The data set's {split} split is missing: there is no '{file}'.",
                     "Bring it back, or have it made again: "
-                    f"batman train --resume {self._run_dir.name}.",
+                    f"batman train --resume {shell_word(self._run_dir.name)}.",
                 )
 
     def _world(self) -> int:

@@ -27,10 +27,10 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
             "image": image.name,
             "annotations": [
                 {
-                    "label": snapshot.classes[label],
+                    "label": snapshot.classes[number],
                     "coordinates": {"x": x + w / 2, "y": y + h / 2, "width": w, "height": h},
                 }
-                for label, (x, y, w, h), _ in shown
+                for _, number, (x, y, w, h), _ in shown
             ],
         }
         lists.setdefault((folder / place_of(snapshot, image)).parent, []).append(record)

@@ -4,7 +4,8 @@ Boxes are percent of the picture (see `core.data.importers.formats.tools.label_s
 are named as Label Studio's local storage has them, `/data/local-files/?d=images/train/a.jpg`: set
 `LOCAL_FILES_DOCUMENT_ROOT` to the exported folder and `LOCAL_FILES_SERVING_ENABLED=true`, paste the
 configuration as the labeling interface, and import the tasks. Crowd regions are left out and
-counted.
+counted. Where a box is from is its `origin`, in the words that Label Studio has for it (`manual`,
+`prediction`, `prediction-changed`; its `RegionsMixin`), a model's score stands beside it.
 """
 
 from __future__ import annotations
@@ -18,19 +19,28 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 
 from core.common.text import clean
-from core.data.exporters.snapshot import Image, Snapshot
-from core.data.exporters.writing import Labelled, export_labels, objects, place_of, split_of
+from core.data.exporters.snapshot import Image, Made, Snapshot
+from core.data.exporters.writing import (
+    Labelled,
+    Object,
+    export_labels,
+    objects,
+    place_of,
+    split_of,
+)
 
 
 def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
     (folder / "label_config.xml").write_text(_config(snapshot.classes), encoding="utf-8")
+    made = labelled.made
     with (folder / "tasks.json").open("wb") as file:
         file.write(b"[")
         for number, (image, rows) in enumerate(snapshot.by_image(), 1):
             shown = objects(rows, labelled)
             results = [
-                _result(place, image, snapshot.classes[label], box, outline)
-                for place, (label, box, outline) in enumerate(shown, 1)
+                _result(place, image, snapshot.classes[item.number], item)
+                | _origin(made.get(item.id))
+                for place, item in enumerate(shown, 1)
             ]
             data = {"image": f"/data/local-files/?d={quote(place_of(snapshot, image))}"}
             if split := split_of(snapshot, image):
@@ -41,13 +51,8 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
         file.write(b"\n]\n")
 
 
-def _result(
-    place: int,
-    image: Image,
-    name: str,
-    box: tuple[float, float, float, float],
-    outline: list[float] | None,
-) -> dict[str, Any]:
+def _result(place: int, image: Image, name: str, item: Object) -> dict[str, Any]:
+    _, _, box, outline = item
     across, down = 100 / image.width, 100 / image.height
     value: dict[str, Any]
     if outline:
@@ -72,6 +77,20 @@ def _result(
     }
 
 
+def _origin(made: Made | None) -> dict[str, Any]:
+    """Return where a box is from, in Label Studio's words; its track as a note on the region."""
+    if made is None:
+        return {}
+    said: dict[str, Any] = {}
+    if made.source in ("model", "interpolation"):
+        said["origin"] = "prediction-changed" if made.edited else "prediction"
+    if made.score is not None:
+        said["score"] = made.score
+    if made.track is not None:
+        said["meta"] = {"text": [f"track {made.track}"]}
+    return said
+
+
 def _config(classes: list[str]) -> str:
     labels = "".join(
         f"    <Label value={quoteattr(name if name.isprintable() else clean(name))}/>\n"
@@ -84,4 +103,4 @@ def _config(classes: list[str]) -> str:
     )
 
 
-export_label_studio = partial(export_labels, _write)
+export_label_studio = partial(export_labels, _write, keeps=("origin", "score", "track"))

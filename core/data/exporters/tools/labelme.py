@@ -34,7 +34,7 @@ def _write(snapshot: Snapshot, folder: Path, labelled: Labelled) -> None:
                 "flags": {},
                 "mask": None,
             }
-            for label, box, outline in objects(rows, labelled)
+            for _, label, box, outline in objects(rows, labelled)
         ]
         value: dict[str, Any] = {
             "version": _VERSION,

@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from core.common.errors import ImportFailed
 from core.common.text import clean, plural
 from core.data.images.picture_files import why_unread
+from core.data.importers.balance.copies import say_copies, say_one_class, say_twice
 from core.data.importers.balance.sheet import (
     IGNORED,
     NAMED_BY_NOTHING,
@@ -30,8 +30,16 @@ from core.data.importers.balance.sheet import (
     lost_with_picture,
     sheet_of,
 )
+from core.data.importers.balance.sizes import say_sizes
 from core.data.importers.dataset import DataSet
 from core.data.importers.report import Problem, Watch
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = late("numpy")
+
 
 SMALL = 3
 # Fewer objects than this, and a third of them, are single slips; most of them are not.
@@ -51,6 +59,10 @@ _NO_FAULT = (
 _FOR_MANY = frozenset(
     ("via", "label-studio", "createml", "cvat", "vott", "azure", "bdd100k", "crowdhuman")
 )
+# Formats that say a box by its corners, or by its centre.
+_WITH_CORNERS = frozenset(("voc", "yolo", "kitti", "cvat", "csv", "labelme", "supervisely"))
+# Formats that say a box in parts of the picture.
+_OF_ANY_SIZE = frozenset(("label-studio",))
 GO_ON = "If it is meant so, --anyway imports it as it is."
 
 # type, truncated (0 to 1), occluded (0 to 3, -1), alpha, then 11 or 12 numbers: the readme of
@@ -84,6 +96,9 @@ def weigh(data: DataSet, place: Path | None, watch: Watch, *, anyway: bool) -> N
 
 def weigh_all(sets: Sequence[DataSet], place: Path | None, watch: Watch, *, anyway: bool) -> None:
     """Do as `weigh` for sets that are imported together; the first with images gets the balance."""
+    if place is not None:
+        for data in sets:
+            say_sizes(data, watch)
     sheet = sheet_of(sets, place, watch)
     first = next((data for data in sets if data.images), sets[0])
     first.detail["balance"] = balance = sheet.to_dict()
@@ -94,6 +109,10 @@ def weigh_all(sets: Sequence[DataSet], place: Path | None, watch: Watch, *, anyw
     elif not anyway and (doubt := _doubt(sheet, sets)):
         message, hint = doubt
         raise LooksWrong(message, hint)
+    say_copies(sets, watch)
+    for data in sets:
+        say_twice(data)
+        say_one_class(data)
 
 
 def _no_pictures(sheet: Sheet, sets: Sequence[DataSet], place: Path | None) -> None:
@@ -150,6 +169,7 @@ def _doubt(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
         _refused_files(sheet)
         or _lost_labels(sheet, unmet)
         or _lost_pictures(sheet, left_out_of(sets)["missing image"])
+        or _other_sizes(sheet, sets)
         or _other_text(sheet, sets)
         or _wrong_numbers(sheet, sets)
         or _lost_objects(sheet, sets)
@@ -233,6 +253,21 @@ def _lost_pictures(sheet: Sheet, missing: int) -> tuple[str, str] | None:
     )
 
 
+def _other_sizes(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
+    """Boxes that were drawn on pictures of another size than those that lie there."""
+    sets = [data for data in sets if data.kind not in _OF_ANY_SIZE]
+    count = sum(data.problems.counts["image of another size"] for data in sets)
+    if not _third(count, sheet.images.taken):
+        return None
+    first = _problems(sets, "image of another size")[0]
+    return (
+        f"{count:,} of {plural(sheet.images.taken, 'picture')} are of another size than the data"
+        f" set says, such as {clean(first.where)}: {clean(first.detail)}.",
+        "Were they made smaller or turned since? Their boxes are in pixels: take the pictures that"
+        " were labelled, or correct the sizes if only those are wrong.",
+    )
+
+
 def _other_text(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | None:
     """Text of another format that was read as YOLO."""
     bad = sheet.objects.left.get("bad line", 0)
@@ -275,6 +310,14 @@ def _wrong_numbers(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | N
             "Were the pictures made smaller, do the boxes belong to others, or are they given by"
             " two corners?",
         )
+    past = _past_the_edge(sets)
+    if taken > SMALL and 10 * past >= taken and all(map(_like_corners, sets)):
+        return (
+            f"All of {plural(taken, 'box')} would be wider and higher than they lie from the upper"
+            f" left corner, and {past:,} {'reaches' if past == 1 else 'reach'} past the"
+            " edge: they look like two corners.",
+            "Is a box given by x1, y1, x2, y2 there? This format has x, y, width, height.",
+        )
     tiny = sum(map(_in_first_pixel, sets))
     if _most(tiny, taken):
         return (
@@ -283,6 +326,27 @@ def _wrong_numbers(sheet: Sheet, sets: Sequence[DataSet]) -> tuple[str, str] | N
             "Multiply them by the picture's width and height, or have it exported again.",
         )
     return None
+
+
+def _past_the_edge(sets: Sequence[DataSet]) -> int:
+    """Return how many boxes were clipped at an edge."""
+    return sum(data.problems.counts["box past the edge"] for data in sets)
+
+
+def _like_corners(data: DataSet) -> bool:
+    """Whether each box would be one, too, if its width and height were its other corner.
+
+    Of a box that ends at the edge, and may have been clipped there, this is not known here: the
+    numbers of one that was clipped were looked at when it was taken.
+    """
+    images, _, boxes = data.columns()
+    if data.balance.suspects["no corners"]:
+        return False
+    if data.kind in _WITH_CORNERS or not len(boxes):
+        return not len(boxes)
+    sizes = np.array([(image.width, image.height) for image in data.images], np.float64)[images]
+    inside = boxes[:, :2] + boxes[:, 2:] < sizes
+    return bool(((boxes[:, 2:] > boxes[:, :2]) | ~inside).all() and inside.any())
 
 
 def _in_first_pixel(data: DataSet) -> int:

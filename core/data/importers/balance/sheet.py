@@ -7,16 +7,23 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from core.data.images.picture_files import why_unread
 from core.data.importers.balance.lying import Folder, unknown_files
 from core.data.importers.dataset import DataSet
+from core.data.importers.formats.reading.text_files import decoded
 from core.data.importers.image_files import is_image
 from core.data.importers.report import Watch
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = late("numpy")
+
 
 # Pictures that cameras and editors write and that no reader of ours opens.
 UNREAD = frozenset({
@@ -44,6 +51,7 @@ _OBJECTS = (
 )  # fmt: skip
 _OF_OTHERS_TOO = ("bad category", "wrong type")
 _EXAMPLES = 3
+_ENDINGS = 6
 _NO_ENDING = "without ending"
 _QUOTED = re.compile(r" ?'[^']*'")
 # Files of a folder that are opened to see whether they are label files; the others are as these.
@@ -92,6 +100,8 @@ class Sheet(msgspec.Struct):
     """Classes without an object."""
     other: dict[str, int] = {}
     """Files that are none of these, by ending."""
+    other_names: dict[str, list[str]] = {}
+    """Some of them, for each of the most common endings."""
     hidden: int = 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -109,7 +119,7 @@ def sheet_of(sets: Sequence[DataSet], place: Path | None, watch: Watch) -> Sheet
     roots = [root for data in sets for root in data.balance.roots]
     short = _Short(place, roots)
     known: set[str] = set()
-    other: Counter[str] = Counter()
+    other = _Others(short)
     alone: list[str] = []
     for data in sets:
         notes = data.balance
@@ -126,8 +136,7 @@ def sheet_of(sets: Sequence[DataSet], place: Path | None, watch: Watch) -> Sheet
             # Files are counted by the reason, which may name one of them.
             why = _QUOTED.sub("", why)
             if why == NO_LABEL:
-                ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 (a million times)
-                other[ending or _NO_ENDING] += 1
+                other.add(path)
                 continue
             if not is_image(path):
                 sheet.labels.leave(why, short(path))
@@ -152,7 +161,8 @@ def sheet_of(sets: Sequence[DataSet], place: Path | None, watch: Watch) -> Sheet
     pictures = _lying(sheet, _label_ending(sets), folders, short, other)
     for path in alone:
         sheet.labels.leave(NOT_TAKEN if _pair(path) in pictures else NO_PICTURE, short(path))
-    sheet.other = dict(sorted(other.items(), key=lambda item: (-item[1], item[0])))
+    sheet.other = dict(sorted(other.counts.items(), key=lambda item: (-item[1], item[0])))
+    sheet.other_names = {ending: other.names[ending] for ending in [*sheet.other][:_ENDINGS]}
     _objects(sheet, sets)
     return sheet
 
@@ -168,12 +178,28 @@ class _Short:
         return next((path[len(r) :] for r in self.roots if path.startswith(r)), path)
 
 
+class _Others:
+    """Files that nothing is known of, counted by their ending, with some of their names."""
+
+    def __init__(self, short: _Short) -> None:
+        self.counts: Counter[str] = Counter()
+        self.names: dict[str, list[str]] = {}
+        self._short = short
+
+    def add(self, path: str) -> None:
+        """Count one file."""
+        ending = os.path.splitext(path)[1].lower() or _NO_ENDING  # noqa: PTH122 (a million times)
+        self.counts[ending] += 1
+        if self.counts[ending] <= _EXAMPLES:
+            self.names.setdefault(ending, []).append(self._short(path))
+
+
 def _unread(path: str) -> str:
     return f"{os.path.splitext(path)[1].lower()} is not read"  # noqa: PTH122 (a million times)
 
 
 def _lying(
-    sheet: Sheet, ending: str, folders: Iterable[Folder], short: _Short, other: Counter[str]
+    sheet: Sheet, ending: str, folders: Iterable[Folder], short: _Short, other: _Others
 ) -> set[str]:
     """Count the files that no reader spoke of; return what their pictures have of `_pair`."""
     labels: list[str] = []
@@ -196,11 +222,11 @@ def _lying(
             elif name in of_voc:
                 sheet.labels.leave(OF_VOC, short(f"{folder.path}/{name}"))
             else:
-                other[suffix or _NO_ENDING] += 1
+                other.add(f"{folder.path}/{name}")
         found = _labels_among(folder, maybe, ending)
         labels += [f"{folder.path}/{name}" for name in found]
-        if len(maybe) > len(found):
-            other[ending] += len(maybe) - len(found)
+        for name in sorted({*maybe}.difference(found)):
+            other.add(f"{folder.path}/{name}")
     for path in labels:
         sheet.labels.leave(NOT_TAKEN if _pair(path) in pictures else NO_PICTURE, short(path))
     return pictures
@@ -242,7 +268,7 @@ def _is_label(path: str, ending: str) -> bool:
     if ending != ".txt":
         return True
     # A line of any of the text formats that lie beside pictures holds several numbers.
-    words = head.decode("utf-8", "replace").strip().partition("\n")[0].split()
+    words = re.split(r"[\s,;]+", decoded(head, "replace").strip().partition("\n")[0])
     return sum(map(_is_number, words)) >= 4
 
 

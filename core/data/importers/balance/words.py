@@ -141,8 +141,16 @@ def _classes(sheet: Sheet) -> Row:
 
 
 def _other(sheet: Sheet) -> str:
-    told = ", ".join(f"{n:,} {clean(ending)}" for ending, n in [*sheet.other.items()][:6])
-    told += ", …" if len(sheet.other) > 6 else ""
+    few = sum(sheet.other.values()) <= _NAMES
+    parts = []
+    for ending, count in [*sheet.other.items()][:6]:
+        names = [clean(name) for name in sheet.other_names.get(ending, [])]
+        if len(names) == count and (few or count == 1):
+            parts += names
+        else:
+            such = f" ({names[0]}, …)" if names else ""
+            parts.append(f"{count:,} {clean(ending)}{such}")
+    told = ", ".join(parts) + (", …" if len(sheet.other) > 6 else "")
     videos = any(ending in VIDEOS for ending in sheet.other)
     return f"{told}; frames of videos come in with batman import video" if videos else told
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from core.common.errors import ImportFailed
 from core.common.text import clean, plural
+from core.data.importers.coco.id_map import IdMap
 from core.data.importers.coco.json_lists import BadRecord, Lists
 from core.data.importers.coco.layout import CocoFile
+from core.data.importers.coco.own_keys import OfImage, group_of, review_of
 from core.data.importers.coco.records import IMAGES, Image, image, key_of
 from core.data.importers.dataset import DataSet, Picture, inside, plain_lines
 from core.data.importers.find_picture import Pictures, tell
-from core.data.importers.id_map import IdMap
 from core.data.importers.image_files import (
     LARGEST_SIDE,
     Folders,
@@ -103,6 +104,9 @@ class CocoImages:
             seen.update(zip(paths, places, strict=True))
             targets = [target + name for name in names] if target else names
             pictures.extend(map(Picture, paths, targets, names, widths, heights, repeat(split)))
+            for place, record in zip(places, part, strict=True):
+                if record.batman is not None:
+                    _note(pictures[place], record.batman)
             return
         for record in part:
             self._image(record, seen)
@@ -169,6 +173,8 @@ class CocoImages:
         split = self.file.split
         target = self.data.target(split, relative)
         picture = Picture(path, target, name, round(width), round(height), split, link=link)
+        if record.batman is not None:
+            _note(picture, record.batman)
         seen[path] = number = self.data.image(picture)
         return self.ids.add(key, number)
 
@@ -190,6 +196,12 @@ class CocoImages:
 
     def _where(self, what: str) -> str:
         return f"{self.file.name}: {what}"
+
+
+def _note(picture: Picture, said: OfImage) -> None:
+    """Note what one of our own files says of an image."""
+    picture.reviewed = review_of(said)
+    picture.grp, picture.time = group_of(said)
 
 
 def _sides(values: list[Any]) -> bool:

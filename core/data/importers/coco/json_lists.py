@@ -19,6 +19,7 @@ import msgspec
 
 from core.common.errors import ImportFailed
 from core.common.text import clean
+from core.data.importers.formats.reading.text_files import as_utf8, is_utf16
 
 T = TypeVar("T")
 # Bytes of JSON read into records at a time: small enough to stay in a processor's cache.
@@ -255,16 +256,15 @@ class Parts(Generic[T]):
 
 
 def _plain(data: bytes, name: str) -> bytes | memoryview:
-    """Return the JSON without a byte order mark. Raises `ImportFailed` for no text at all."""
+    """Return the JSON in UTF-8 without a byte order mark.
+
+    Raises `ImportFailed` for no text at all.
+    """
     if data.startswith(b"\xef\xbb\xbf"):
         return memoryview(data)[3:]
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:4].count(0) >= 2:
-        raise ImportFailed(
-            f"'{clean(name)}' is not UTF-8 text.", "Save it as UTF-8, which JSON has to be."
-        )
     if not data.strip(b" \t\r\n\0"):
         raise ImportFailed(f"'{clean(name)}' is empty.", "Download or export it again.")
-    return data
+    return as_utf8(data, name) if is_utf16(data) else data
 
 
 def loads(data: bytes, name: str) -> Any:

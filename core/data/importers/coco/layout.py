@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from core.common.errors import ImportFailed
 from core.common.text import clean, plural
+from core.data.importers.formats.look import Look
 from core.data.importers.image_files import Folders
 from core.data.importers.split_names import SPLITS, split_named, split_of
 
@@ -34,6 +35,8 @@ _BESIDE = {
     "panoptic_": "what instances_*.json has too, as masks",
     "stuff_": "no objects, but regions such as sky",
 }
+# An annotation, where a file begins with its annotations.
+_OBJECT = re.compile(r'"annotations"\s*:\s*\[\s*\{[^\]]{0,2000}"image_id"')
 
 
 class CocoFile(NamedTuple):
@@ -61,6 +64,7 @@ def find(source: Path, listed: Folders, leave: Callable[[str, str], None]) -> li
     return (
         _in_splits(source, listed)
         or _in_annotations(source, listed, leave)
+        or _deeper(source, listed, leave)
         or _in_folder(source, listed, leave)
     )
 
@@ -109,6 +113,38 @@ def _in_annotations(
             if files:
                 return _distinct(_with_objects(files, leave), source)
     return []
+
+
+def is_coco(head: str) -> bool:
+    """Whether a JSON file that begins so is one of COCO's beyond doubt."""
+    keys = sum(f'"{key}"' in head for key in ("images", "annotations", "categories"))
+    return head.lstrip().startswith("{") and (keys > 1 or bool(_OBJECT.search(head)))
+
+
+def _deeper(source: Path, listed: Folders, leave: Callable[[str, str], None]) -> list[CocoFile]:
+    """Return the files that lie further below where none is at hand, each of a split of its own.
+
+    Raises `ImportFailed` for several of which it is not known.
+    """
+    if listed.with_ending(source, ".json"):
+        return []
+    look = Look(source)
+    names = [name for name in look.ending(".json") if is_coco(look.head(name))]
+    files = _with_objects([source / name for name in names], leave)
+    splits = [_split_below(file, source) for file in files]
+    if len(files) > 1 and (None in splits or len(set(splits)) < len(splits)):
+        raise ImportFailed(
+            f"There are {len(files)} annotation files of COCO below '{clean(str(source))}':"
+            f" {_names(files, source)}.",
+            "Name the one to import; import the others after it, each by its own path.",
+        )
+    return [_file(file, source, split) for file, split in zip(files, splits, strict=True)]
+
+
+def _split_below(file: Path, source: Path) -> str | None:
+    """Return the split that a file's name says, or one of the folders on the way to it."""
+    ways = file.relative_to(source).parts[:-1]
+    return split_of(file.stem) or next(filter(None, map(split_named, ways[::-1])), None)
 
 
 def _in_folder(source: Path, listed: Folders, leave: Callable[[str, str], None]) -> list[CocoFile]:

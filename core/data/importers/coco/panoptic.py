@@ -11,17 +11,23 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from core.data.importers.boxes import Box
 from core.data.importers.coco.json_lists import BadRecord, Lists
 from core.data.importers.coco.records import Annotation, annotation
 from core.data.importers.dataset import inside
 from core.data.importers.image_files import Folders
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = late("numpy")
+
 
 _SIGN = b'"segments_info"'
 

@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from core.common.errors import ImportFailed
 from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean
 from core.data.importers.boxes import describe
+from core.data.importers.coco.id_map import IdMap, Seen
 from core.data.importers.coco.images import CocoImages
 from core.data.importers.coco.json_lists import BadRecord, Lists
 from core.data.importers.coco.layout import ANNOTATIONS_FOLDERS, ROBOFLOW, CocoFile, find
+from core.data.importers.coco.own_keys import OfBox, made_of
 from core.data.importers.coco.panoptic import is_panoptic, segments
 from core.data.importers.coco.records import (
     ANNOTATIONS,
@@ -38,15 +38,22 @@ from core.data.importers.coco.records import (
 from core.data.importers.coco.shape_area import around_keypoints, around_shape
 from core.data.importers.dataset import DataSet, Picture, storable
 from core.data.importers.find_picture import Pictures
-from core.data.importers.garbage_collector import paused
-from core.data.importers.id_map import IdMap, Seen
 from core.data.importers.image_files import (
     Folders,
     place_of,
 )
 from core.data.importers.import_folder import import_folder
 from core.data.importers.report import ImportReport, Watch
+from core.data.labels.provenance import Made, Track
 from core.data.store import Project
+from core.late import late
+from core.processes.garbage_collector import paused
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = late("numpy")
+
 
 _OF_OBJECTS = (b'"category_id"', b'"bbox"', b'"segmentation"', b'"segments_info"', b'"keypoints"')
 
@@ -251,6 +258,8 @@ class _Reader:
                 first = self.data.rows(images[start:odd], labels[start:odd], boxes[start:odd])
                 if columns.extras:
                     self._extras(columns.extras, start, odd, first)
+                if columns.said:
+                    self._said(columns.said, start, odd, first)
                 self.data.areas(columns.areas[start:odd], boxes[start:odd], first)
             if odd < count:
                 self._odd(part[odd], int(images[odd]), int(labels[odd]), bool(fresh[odd]))
@@ -266,6 +275,21 @@ class _Reader:
                 self.data.iscrowd[first + place - start] = 1
             if shape is not None:
                 self.data.segmentation[first + place - start] = shape
+
+    def _said(self, said: dict[int, OfBox], start: int, stop: int, first: int) -> None:
+        """Note where the boxes are from of records that became the rows from `first` on."""
+        of_image, of_label, _ = self.data.columns()
+        for place in range(start, stop):
+            if place in said:
+                row = first + place - start
+                image, label = int(of_image[row]), int(of_label[row])
+                self.data.made[row] = self._made(said[place], image, label)
+
+    def _made(self, said: OfBox, image: int, label: int) -> Made:
+        made = made_of(said, self.data.images[image].grp)
+        if made.track is not None:
+            self.data.tracks.setdefault(made.track, Track(label, said.approved))
+        return made
 
     def _odd(self, record: Annotation, image: int, label: int, fresh: bool) -> None:
         """Take an annotation that is not as it should be, or say why not."""
@@ -310,6 +334,7 @@ class _Reader:
             iscrowd=int(bool(record.iscrowd)),
             segmentation=shape_text(shape),
             area=record.area,
+            made=None if record.batman is None else self._made(record.batman, image, label),
         )
         return None
 

@@ -6,14 +6,21 @@ import math
 import re
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from core.data.importers.coco.json_lists import BadRecord
+from core.data.importers.coco.own_keys import KEY, OfBox, OfImage, box_said, image_said
 from core.data.importers.dataset import storable
+from core.late import late
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = late("numpy")
+
 
 _NO_BOX = (math.nan,) * 4
 # Longer digits are a text: no id counts so far.
@@ -39,6 +46,7 @@ class Image(msgspec.Struct, gc=False):
     file_name: str
     width: int | float | None = None
     height: int | float | None = None
+    batman: OfImage | None = None
 
 
 class Annotation(msgspec.Struct, gc=False):
@@ -52,6 +60,7 @@ class Annotation(msgspec.Struct, gc=False):
     segmentation: Segmentation = None
     area: float | None = None
     keypoints: list[float] | None = None
+    batman: OfBox | None = None
 
 
 IMAGES = msgspec.json.Decoder(list[Image])
@@ -63,7 +72,7 @@ class Columns(NamedTuple):
 
     `boxes` are (n, 4), not a number where a record has none, `areas` (n,) likewise. `extras` has,
     by row, whether it is a crowd and its shape as JSON, for rows that have either; `unsound` are
-    the rows whose shape cannot be taken as it is.
+    the rows whose shape cannot be taken as it is; `said` what our own files say, by row.
     """
 
     images: Sequence[Any] | NDArray[np.int64]
@@ -73,6 +82,7 @@ class Columns(NamedTuple):
     areas: NDArray[np.float64]
     extras: dict[int, tuple[int, str | None]]
     unsound: list[int]
+    said: dict[int, OfBox]
 
 
 def columns_of(records: Sequence[Annotation]) -> Columns:
@@ -95,6 +105,7 @@ def columns_of(records: Sequence[Annotation]) -> Columns:
         areas,
         extras,
         [row for row in extras if not sound(records[row].segmentation)],
+        {row: a.batman for row, a in enumerate(records) if a.batman is not None},
     )
 
 
@@ -130,11 +141,17 @@ def category(place: int, record: Any) -> tuple[Any, str, str | None]:
     name, parent = record.get("name"), record.get("supercategory")
     if parent in (None, "", "none") and isinstance(record.get("parent"), str):
         parent = record["parent"]  # as our own export has a parent that is a class itself
+    name = _text_of(name)
     if not isinstance(name, str) or not name.strip():
         raise BadRecord("bad category", f"category {key}", "it has no name")
     if not storable(name):
         raise BadRecord("bad category", f"category {key}", "its name is not valid text")
     return key, name, parent if isinstance(parent, str) and storable(parent) else None
+
+
+def _text_of(name: Any) -> Any:
+    """Return a name, also where a program wrote a whole number for it (digits, ids)."""
+    return str(name) if isinstance(name, int) and not isinstance(name, bool) else name
 
 
 def image(place: int, record: Any) -> Image:
@@ -147,9 +164,11 @@ def image(place: int, record: Any) -> Image:
     if name is None and isinstance(record.get("coco_url"), str):
         # LVIS has COCO's pictures by their addresses: …/val2017/000000000139.jpg
         name = "/".join(record["coco_url"].split("/")[-2:])
+    name = _text_of(name)
     if not isinstance(name, str):
         raise BadRecord("wrong type", f"image {key}", "it has no file name")
-    return Image(key, name, _length(record.get("width")), _length(record.get("height")))
+    size = _length(record.get("width")), _length(record.get("height"))
+    return Image(key, name, *size, image_said(record.get(KEY)))
 
 
 def annotation(place: int, record: Any) -> Annotation:
@@ -181,6 +200,7 @@ def annotation(place: int, record: Any) -> Annotation:
         _given_shape(record.get("segmentation")),
         _length(record.get("area")),
         _numbers(points) if isinstance(points, list) else None,
+        box_said(record.get(KEY)),
     )
 
 

@@ -2,7 +2,8 @@
 
 rfdetr, OpenCV and most programs that an export is for do not read HEIC: such a picture is stored as
 JPEG. Pictures that nothing here reads are left out by name, and of a file of several pages or
-frames it is said that the first is taken. Only files whose ending leaves it open are opened.
+frames it is said that the first is taken. Only files whose ending leaves it open are opened,
+and of PNG, of which there are a hundred thousand, the first bytes are read.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from core.data.images.picture_files import (
     PLAIN,
     SEVERAL,
     has_several,
+    is_animated_png,
     is_heif,
     open_picture,
     why_broken,
@@ -33,6 +35,7 @@ from core.data.store import Project
 # As visually lossless as cameras' own files.
 _QUALITY = 95
 _TOGETHER = 256
+_OPENED = (".png", *SEVERAL)
 
 
 @contextmanager
@@ -46,10 +49,11 @@ def storable_pictures(
     with ExitStack() as stack:
         folder: Path | None = None
         for data in sets:
-            endings = {image.source[image.source.rfind(".") :] for image in data.images}
-            if {ending.lower() for ending in endings} <= PLAIN:
+            endings = {image.source[image.source.rfind(".") :].lower() for image in data.images}
+            if endings & (SEVERAL | {".png"}):
+                _say_several(data, watch)
+            if endings <= PLAIN:
                 continue
-            _say_several(data, watch)
             left: set[int] = set()
             for number, picture in enumerate(data.images):
                 reason = why_unread(picture.source)
@@ -91,7 +95,7 @@ def _converted(data: DataSet, picture: Picture, target: Path) -> str:
 
 
 def _say_several(data: DataSet, watch: Watch) -> None:
-    open_ones = [image for image in data.images if Path(image.source).suffix.lower() in SEVERAL]
+    open_ones = [image for image in data.images if image.source.lower().endswith(_OPENED)]
     with ThreadPoolExecutor(8) as pool:
         for start in range(0, len(open_ones), _TOGETHER):
             watch.tick("pages", start, len(open_ones))
@@ -103,6 +107,8 @@ def _say_several(data: DataSet, watch: Watch) -> None:
 
 
 def _several(picture: Picture) -> bool:
+    if picture.source.lower().endswith(".png"):
+        return is_animated_png(picture.source)
     try:
         with warnings.catch_warnings(), open_picture(picture.source) as image:
             warnings.simplefilter("ignore")

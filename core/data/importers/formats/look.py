@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+from core.data.importers.formats.reading.text_files import decoded
 from core.data.importers.image_files import is_image
 
 # Some data sets hold a million files; the first ones tell what they are.
@@ -59,7 +60,7 @@ class Look:
         """Return the first 8 KiB of a file as text, without a byte order mark; "" if unreadable."""
         if name not in self._heads:
             raw = self._packed_head(name) if self.packed else self._file_head(name)
-            self._heads[name] = raw.decode("utf-8-sig", errors="replace")
+            self._heads[name] = decoded(raw, "replace")
         return self._heads[name]
 
     def _file_head(self, name: str) -> bytes:

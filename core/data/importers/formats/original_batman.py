@@ -1,8 +1,8 @@
 """A project of the original Batman: frames of videos and of imports, with their labels.
 
 Each of its imports, and each of its videos, becomes an import here, with its own date and origin,
-all in one step. Nothing it says is lost: what has no column of its own (tracks, confidences,
-approvals, the project's settings) is kept as it was, and `export_original` writes it again.
+all in one step. Nothing it says is lost: sources, confidences, approvals and the tracks of videos
+come into the store's columns, and every record is kept as it was besides, for `export_original`.
 
 A frame's file is looked for beside `frames.json`, then where `image_path` says: as it is when
 that is absolute, else from the folder of the project or one above it. Sizes are read from the
@@ -29,6 +29,7 @@ from core.data.importers.coco.json_lists import loads
 from core.data.importers.coco.records import shape_of
 from core.data.importers.commit import commit_all
 from core.data.importers.dataset import DataSet, Picture, inside, storable
+from core.data.importers.formats.original_terms import made_said, review_said
 from core.data.importers.image_files import (
     Folders,
     Found,
@@ -39,6 +40,7 @@ from core.data.importers.image_files import (
 )
 from core.data.importers.report import ImportReport, Watch
 from core.data.importers.split_names import split_named
+from core.data.labels.provenance import Track
 from core.data.store import Project
 
 KIND = "original"
@@ -99,11 +101,13 @@ class _Reader:
             name if isinstance(name, str) and storable(name) and name.strip() else ""
             for name in names
         ]
+        self.tracks: dict[str, Any] = {}
         # Of each frame: its data set and its number there; None for one that was left out.
         self.frames: dict[str, tuple[DataSet, int] | None] = {}
 
     def read(self) -> list[DataSet]:
         imports = self._object("imports/imports.json")
+        self.tracks = self._object("labels/current/tracks.json")
         by_video = {
             str(entry.get(name)): (key, entry)
             for key, entry in imports.items()
@@ -144,7 +148,7 @@ class _Reader:
         first.detail["original"] = {
             "folder": str(self.source),
             "project": {**self.about, "classes": self.names},
-            "tracks": self._object("labels/current/tracks.json"),
+            "tracks": self.tracks,
             "imports": imports,
             "videos": [picture.name for picture in first.attachments],
         }
@@ -174,7 +178,8 @@ class _Reader:
         origin = f"{self.source} ({_origin(what, about, video)})"
         at = about.get("imported_at")
         data = DataSet(KIND, origin, at=_date(at))
-        data.detail.update({"video_id": video, "type": what, "provenance": about})
+        # `columns`: reviews and sources were read into those of the store.
+        data.detail.update({"video_id": video, "type": what, "provenance": about, "columns": True})
         data.balance.describe(folder / "frames.json")
         if entry:
             data.detail["import_id"] = entry[0]
@@ -213,6 +218,7 @@ class _Reader:
             time,
             found.link,
             _kept({"frame_id": key, **record}),
+            review_said(record),
         )
         self.frames[key] = data, data.image(picture)
         return None
@@ -251,6 +257,7 @@ class _Reader:
         width, height = data.images[image].width, data.images[image].height
         box = ((x - w / 2) * width, (y - h / 2) * height, w * width, h * height)
         shape = shape_of(record.get("segmentation"))
+        track = self._track(data, image, record.get("track_id"), number)
         data.box(
             image,
             data.label(self.names[number]),
@@ -259,8 +266,29 @@ class _Reader:
             iscrowd=int(record.get("iscrowd") in (1, True)),
             segmentation=msgspec.json.encode(shape).decode() if shape else None,
             extra=_kept({"annotation_id": key, **record}),
+            made=made_said(record, track),
         )
         return None
+
+    def _track(self, data: DataSet, image: int, key: Any, number: int) -> tuple[str, str] | None:
+        """Return the track of an annotation of class `number`, which is added when it is new.
+
+        Frames of imports are of no video: what is followed through them stays in their record.
+        """
+        group = data.images[image].grp
+        if group is None or not isinstance(key, int | str) or isinstance(key, bool):
+            return None
+        named = group, str(key)
+        if named not in data.tracks:
+            about = self.tracks.get(str(key))
+            about = about if isinstance(about, dict) else {}
+            of = about.get("class_label_id")
+            name = ""
+            if isinstance(of, int) and not isinstance(of, bool) and 0 <= of < len(self.names):
+                name = self.names[of]
+            label = data.label(name or self.names[number])
+            data.tracks[named] = Track(label, about.get("is_approved") is True)
+        return named
 
     # Files
 

@@ -26,6 +26,7 @@ from core.data.importers.formats.tables.location_tokens import (
 )
 from core.data.importers.formats.tables.mot import is_mot, read_mot
 from core.data.importers.formats.tables.open_images import is_open_images, read_open_images
+from core.data.importers.formats.tables.tfrecord import is_tfrecord, read_tfrecord
 from core.data.importers.formats.tables.visdrone import is_visdrone, read_visdrone
 from core.data.importers.formats.tables.wider_face import is_wider_face, read_wider_face
 from core.data.importers.formats.tools import (
@@ -88,7 +89,7 @@ _TOOLS: tuple[Format, ...] = (
     Format(
         via.NAME,
         "VGG Image Annotator",
-        "the JSON or CSV of VIA 1 and 2, or the folder that holds it",
+        "the JSON of VIA 1, 2 and 3 or CSV of VIA 1 and 2, or the folder that holds it",
         via.read_via,
         via.is_via,
     ),
@@ -192,6 +193,13 @@ _TABLES: tuple[Format, ...] = (
         "JSON lines of Roboflow and others",
         read_location_tokens,
         is_location_tokens,
+    ),
+    Format(
+        "tfrecord",
+        "TensorFlow's TFRecord",
+        "a .tfrecord or .record file of the Object Detection API, or a folder of them",
+        read_tfrecord,
+        is_tfrecord,
     ),
 )
 

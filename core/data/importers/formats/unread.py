@@ -55,19 +55,13 @@ def _scale(look: Look) -> bool:
     )
 
 
-def _via_3(look: Look) -> bool:
-    """A project of VIA 3: `project`, `config`, `attribute`, `file`, `metadata`, `view`."""
-    return any(
-        '"project"' in head and (('"pid"' in head and '"vid_list"' in head) or '"__VIA' in head)
-        for head in look.heads(".json")
-    )
-
-
 def _masks(look: Look) -> bool:
     """A list of masks' colours as CVAT and CamVid write: `# label:color_rgb:parts:actions`."""
-    return any(
+    listed = any(
         head.startswith("# label:color_rgb") for head in look.heads("labelmap.txt", most=2)
     ) or bool(look.ending("label_colors.txt"))
+    # CVAT's Pascal VOC has the list beside its XML.
+    return listed and not any("<annotation" in head for head in look.heads(".xml", most=20))
 
 
 def _masks_alone(look: Look) -> bool:
@@ -110,12 +104,6 @@ def _dicom(look: Look) -> bool:
     return bool(look.ending(".dcm", ".nii", ".nii.gz")) and not look.images
 
 
-def _tfrecord(look: Look) -> bool:
-    """Records of TensorFlow: `train.tfrecord`, `x.record`, `x.tfrecord-00000-of-00010`."""
-    record = re.compile(r"\.(tfrecords?|record)(-\d+-of-\d+)?$|\.tfrecord\b", re.IGNORECASE).search
-    return any(record(name) for name in look.names)
-
-
 def _shards(look: Look) -> bool:
     """RF-DETR's WebDataset shards: `train-index.json` that lists `train-000000.tar` (rfdetr 1.11,
     `datasets/webdataset/index.py`).
@@ -138,7 +126,151 @@ def _prodigy(look: Look) -> bool:
     return any('"_input_hash"' in head for head in look.heads(".jsonl"))
 
 
+def _ultralytics_ndjson(look: Look) -> bool:
+    """NDJSON of Ultralytics' platform: a first line of `type` `dataset`, then one an image
+    (docs.ultralytics.com/datasets/detect).
+    """
+    return any(
+        re.match(r'\s*\{[^\n]*"type"\s*:\s*"dataset"', head)
+        for head in look.heads(".ndjson", ".jsonl")
+    )
+
+
+def _fiftyone(look: Look) -> bool:
+    """FiftyOne's own export: `samples.json` with a `filepath` a sample, `metadata.json`
+    (`fiftyone.types.FiftyOneDataset`).
+    """
+    return any('"filepath"' in head for head in look.heads("samples.json", most=2))
+
+
+def _datumaro(look: Look) -> bool:
+    """Datumaro's own JSON, which CVAT exports too: `categories` as an object, and `items`
+    (datumaro 1.13.12, `plugins/data_formats/datumaro`).
+    """
+    return any(
+        re.search(r'"categories"\s*:\s*\{', head) and ('"items"' in head or '"label"' in head)
+        for head in look.heads(".json")
+    )
+
+
+def _hub_folder(look: Look) -> bool:
+    """A folder of pictures as Hugging Face's `datasets` has it: `metadata.jsonl` or `.csv` with
+    `file_name` (huggingface.co/docs/datasets/image_dataset).
+    """
+    heads = look.heads("metadata.jsonl", most=3)
+    return any('"file_name"' in head and '"objects"' in head for head in heads)
+
+
+def _parquet(look: Look) -> bool:
+    return bool(look.ending(".parquet", ".arrow")) and not look.images
+
+
+def _detectron2(look: Look) -> bool:
+    """Detectron2's list of dicts, as people dump it: `bbox_mode` in each annotation
+    (detectron2.readthedocs.io, tutorials/datasets).
+    """
+    return any(
+        head.lstrip().startswith("[") and '"bbox_mode"' in head for head in look.heads(".json")
+    )
+
+
+_BEHIND = re.compile(r"\S.*\.(jpe?g|png|bmp)( \d+,\d+,\d+,\d+,\d+)+\s*$", re.IGNORECASE)
+
+
+def _boxes_behind_names(look: Look) -> bool:
+    """A list of pictures with their boxes behind: `a.jpg 1,2,30,40,0 5,6,20,30,1`
+    (qqwweee/keras-yolo3, README).
+    """
+    texts = [look.head(name) for name in look.ending(".txt")[:20]]
+    return any(_BEHIND.match(text.partition("\n")[0].rstrip("\r")) for text in texts)
+
+
+_AUTOML = re.compile(
+    r"(TRAIN|VALIDAT\w+|TEST|UNASSIGNED),gs://[^,\n]+(,[^,\n]*){9}\s*$", re.MULTILINE
+)
+
+
+def _google_automl(look: Look) -> bool:
+    """Google's AutoML Vision: a set, an address, a class and four corners in pairs a line
+    (cloud.google.com/vision/automl/object-detection/docs/csv-format).
+    """
+    return any(_AUTOML.match(head) for head in look.heads(".csv"))
+
+
+def _sequences(look: Look, folder: str, line: re.Pattern[str]) -> bool:
+    names = [name for name in look.ending(".txt") if folder in name.split("/")[-2:-1]]
+    heads = [look.head(name).partition("\n")[0].strip() for name in names[:20]]
+    return bool(heads) and all(map(line.fullmatch, heads))
+
+
+# A frame and a track before what the formats of single pictures have.
+_KITTI_LINE = re.compile(r"\d+ -?\d+ [A-Za-z]\w*( -?[\d.e+-]+){14,15}")
+_VISDRONE_LINE = re.compile(r"\d+,\d+(,-?\d+){8},?")
+
+
+def _kitti_tracking(look: Look) -> bool:
+    """KITTI's tracking: `label_02/0000.txt` of a sequence, `image_02/0000` (its readme.txt)."""
+    return _sequences(look, "label_02", _KITTI_LINE)
+
+
+def _visdrone_videos(look: Look) -> bool:
+    """VisDrone-VID and -MOT: `annotations/NAME.txt` of ten values, `sequences/NAME`."""
+    return any("sequences/" in f"/{name}" for name in look.names) and _sequences(
+        look, "annotations", _VISDRONE_LINE
+    )
+
+
+_CORNERS_LINE = re.compile(r"[^\W\d][^\n]*?( -?\d+(\.\d+)?){4} ?")
+
+
+def _names_and_corners(look: Look) -> bool:
+    """A text file a picture of a name and left, top, right, bottom (Cartucho/mAP, README)."""
+    texts = [look.head(name).splitlines()[:5] for name in look.ending(".txt")[:20]]
+    lines = [line for text in texts for line in text]
+    return bool(look.images and lines) and all(map(_CORNERS_LINE.fullmatch, lines))
+
+
+_AS_MOT = "Write each sequence's boxes as MOTChallenge, gt/gt.txt beside img1, and import that."
+_AS_TABLE = "Write a CSV table, a line a box, of filename,class,xmin,ymin,xmax,ymax; import that."
+
 UNREAD = (
+    Unread("KITTI's tracking", _kitti_tracking, _AS_MOT),
+    Unread("VisDrone's videos", _visdrone_videos, _AS_MOT),
+    Unread(
+        "lists with boxes behind the names, as keras-yolo3 has them", _boxes_behind_names, _AS_TABLE
+    ),
+    Unread("text of names and corners", _names_and_corners, _AS_TABLE),
+    Unread("a table of Google's AutoML Vision", _google_automl, _AS_TABLE),
+    Unread(
+        "Detectron2's list of pictures",
+        _detectron2,
+        "Write it with detectron2.data.datasets.convert_to_coco_json, and import that as COCO.",
+    ),
+    Unread(
+        "NDJSON of Ultralytics",
+        _ultralytics_ndjson,
+        "It names its pictures by address: export the data set as YOLO or COCO.",
+    ),
+    Unread(
+        "FiftyOne's own export",
+        _fiftyone,
+        "Export it with dataset_type=fiftyone.types.COCODetectionDataset, and import that.",
+    ),
+    Unread(
+        "Datumaro's own JSON",
+        _datumaro,
+        "In CVAT choose CVAT for images or COCO 1.0; elsewhere datum convert -f coco.",
+    ),
+    Unread(
+        "a folder of pictures of Hugging Face's datasets",
+        _hub_folder,
+        "Write its objects as COCO, with the names of the classes, and import that.",
+    ),
+    Unread(
+        "a data set in Parquet or Arrow, as Hugging Face has them",
+        _parquet,
+        "Pictures and boxes lie in its columns: write them out as COCO, and import that.",
+    ),
     Unread(
         "a backup of CVAT",
         _cvat_backup,
@@ -167,11 +299,6 @@ UNREAD = (
         "Export the data set from Scale Nucleus as COCO, and import that.",
     ),
     Unread(
-        "a project of VIA 3",
-        _via_3,
-        "In VIA 3 choose Export as COCO or CSV; VIA 2 saves a JSON that is read as it is.",
-    ),
-    Unread(
         "segmentation masks with a list of colours",
         _masks,
         "Masks of classes do not part one object from the next: export polygons or boxes, as COCO"
@@ -192,7 +319,7 @@ UNREAD = (
     Unread(
         "UA-DETRAC's XML",
         _detrac,
-        "Write the boxes of each sequence as MOTChallenge, gt/gt.txt beside img1, and import that.",
+        _AS_MOT,
     ),
     Unread(
         "point clouds of Supervisely",
@@ -206,12 +333,6 @@ UNREAD = (
     ),
     Unread(
         "DICOM or NIfTI volumes", _dicom, "Export the slices as PNG with boxes as COCO or YOLO."
-    ),
-    Unread(
-        "TensorFlow's TFRecord",
-        _tfrecord,
-        "Its pictures are packed in it, and TensorFlow reads it: export the data set as COCO, or as"
-        " TensorFlow's CSV (Roboflow offers both), and import that.",
     ),
     Unread(
         "shards that RF-DETR packed",

@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 from core.common.errors import ImportFailed
@@ -29,6 +27,9 @@ from core.data.images.picture_files import SUFFIXES
 from core.data.importers.boxes import Box
 from core.data.importers.dataset import DataSet, Picture, ends, inside, storable
 from core.data.importers.find_picture import Pictures, Unmet, tell
+from core.data.importers.formats.reading.text_files import number
+from core.data.importers.formats.reading.voc_shapes import around_shape
+from core.data.importers.formats.reading.xml_files import xml_root
 from core.data.importers.formats.voc_layout import LOOKED_FOR, Group, find, key_of
 from core.data.importers.image_files import (
     Folders,
@@ -45,9 +46,6 @@ from core.data.importers.import_folder import import_folder
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named
 
-_ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,60}?encoding\s*=\s*["']([\w.-]{1,40})["'][^>]{0,60}>""")
-# Not whatever Python can decode: some codecs take minutes for a file of some megabytes.
-_ASIAN = re.compile(r"gb|big5|euc|shift|s-?jis|ms|cp9|iso-?2022|ks|johab|hz", re.IGNORECASE)
 # Of the challenge's own sets a few files have fractions (VOC2012: 45.70000076293945), which counts
 # from 1 all the same. Sets of programs that write them have them nearly everywhere.
 _FEW = 100
@@ -108,9 +106,9 @@ class _Reader:
 
     def read(self, group: Group) -> None:
         self.groups.append(group)
-        for number, file in enumerate(group.files):
-            if not number % 32:
-                self.watch.tick("reading", number, len(group.files))
+        for place, file in enumerate(group.files):
+            if not place % 32:
+                self.watch.tick("reading", place, len(group.files))
             self._file(file, group)
 
     def finish(self) -> None:
@@ -140,7 +138,13 @@ class _Reader:
             for name in names:
                 path = f"{folder}/{name}"
                 stem = os.path.splitext(name)[0]  # noqa: PTH122
-                if is_image(name) and stem not in described and path not in self.taken:
+                hidden = name.rpartition("/")[2].startswith(".")
+                if (
+                    is_image(name)
+                    and not hidden
+                    and stem not in described
+                    and path not in self.taken
+                ):
                     found = self.folders.find(str(folder), name)
                     if found:
                         self._image(found, None, group, name)
@@ -149,7 +153,7 @@ class _Reader:
         problems, balance = self.data.problems, self.data.balance
         path = group.annotations / file
         try:
-            root = _parsed(path.read_bytes())
+            root = xml_root(path.read_bytes())
         except DefusedXmlException:
             balance.leave(str(path), "it declares entities")
             return problems.add("unreadable annotation file", file, "it declares entities")
@@ -323,6 +327,13 @@ class _Reader:
             problems.add("bad category", where, "the object has no name")
             return None
         corners = [element.findtext(f"bndbox/{corner}") for corner in _CORNERS]
+        if (count := len(element.findall("bndbox"))) > 1:
+            detail = f"it has {count} boxes: the first is taken"
+            problems.add("several boxes", where, detail, "kept")
+        if None in corners and (around_ := around_shape(element)) is not None:
+            detail = "the box around its shape is taken"
+            problems.add("shape taken as a box", where, detail, "kept")
+            corners = [f"{side:.10g}" for side in around_]
         if None in corners:
             problems.add("no box", where, "it has no bndbox with four corners")
             return None
@@ -338,7 +349,7 @@ class _Reader:
             xmin, xmax = sorted((xmin, xmax))
             ymin, ymax = sorted((ymin, ymax))
         self.boxes += 1
-        self.fractions += any("." in str(corner) for corner in corners)
+        self.fractions += any("." in str(corner) or "," in str(corner) for corner in corners)
         if 0 <= xmin < 1 or 0 <= ymin < 1:
             self.from_zero = True
         return self.data.label(name), (xmin, ymin, xmax, ymax)
@@ -352,27 +363,8 @@ def _stem(name: str, file: str) -> str:
     return os.path.splitext(file)[0]  # noqa: PTH122
 
 
-def _parsed(raw: bytes) -> Element:
-    """Return the root of an XML file. Raises what the parsers do.
-
-    Expat, which Python reads XML with, knows no encoding of several bytes a letter but Unicode's.
-    """
-    try:
-        return defusedxml.ElementTree.fromstring(raw)
-    except DefusedXmlException:
-        raise
-    except ValueError:
-        declared = _ENCODING.match(raw)
-        if declared is None or not _ASIAN.match(declared[1].decode()):
-            raise
-        name = declared[1].decode()
-        # What declares the old Chinese encoding is mostly in one of its larger successors.
-        name = "gb18030" if name.lower() in ("gb2312", "gbk") else name
-        return defusedxml.ElementTree.fromstring(raw[declared.end() :].decode(name))
-
-
 def _number(text: str | None) -> float:
     try:
         return float(text or "nan")
     except ValueError:
-        return math.nan
+        return number(text or "")  # with a decimal comma

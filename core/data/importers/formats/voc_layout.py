@@ -18,6 +18,7 @@ from core.common.errors import ImportFailed
 from core.common.text import clean
 from core.data.importers.coco.layout import what_is_there
 from core.data.importers.dataset import DataSet
+from core.data.importers.formats.reading.text_files import decoded
 from core.data.importers.image_files import Folders, is_image, letters, walk
 from core.data.importers.split_names import split_named, unites
 
@@ -50,6 +51,12 @@ def find(source: Path, folders: Folders, data: DataSet) -> list[Group]:
 
     Raises `ImportFailed` that says what was looked for and what is there instead.
     """
+    if source.is_file():
+        name = clean(source.name)
+        raise ImportFailed(
+            f"'{name}' is one file: Pascal VOC has one for each picture.",
+            "Name the folder that holds them and the pictures.",
+        )
     if not source.is_dir():
         raise ImportFailed(f"There is no folder '{clean(str(source))}'.", "Check the path.")
     groups = _groups(source, folders, data, None, "")
@@ -117,7 +124,7 @@ def _image_sets(folder: Path, folders: Folders, data: DataSet) -> dict[str, str 
         stem = os.path.splitext(name)[0]  # noqa: PTH122
         split = split_named(stem)
         try:
-            lines = Path(path).read_bytes().decode("utf-8-sig", "replace").splitlines()
+            lines = decoded(Path(path).read_bytes(), "replace").splitlines()
         except OSError as error:
             data.problems.add("unreadable list", name, error.strerror or "it cannot be read")
             data.balance.leave(path, "it cannot be read")
@@ -128,9 +135,24 @@ def _image_sets(folder: Path, folders: Folders, data: DataSet) -> dict[str, str 
             continue  # `car_train.txt`: whether each image shows a car.
         data.balance.split(stem, split)
         for line in lines:
-            key = key_of(_FLAG.sub("", line))
-            splits[key] = splits.get(key) or split
+            key = _listed(_FLAG.sub("", line))
+            before = splits.get(key)
+            splits[key] = before or split
+            if before and split and before != split and not unites(stem):
+                detail = f"it is in {before}, where another list has it"
+                data.problems.add("image listed twice", f"{name}: {line}", detail, "kept")
     return splits
+
+
+def _listed(line: str) -> str:
+    """Return what the picture that a line of a list names is told by, see `key_of`.
+
+    Lists made by hand have its path in the set, of which the folder that holds all goes.
+    """
+    key = key_of(line)
+    parts = key.split("/")
+    known = [place for place, part in enumerate(parts[:-1]) if part in (*_ANNOTATIONS, *_IMAGES)]
+    return "/".join(parts[known[-1] + 1 :]) if known else key
 
 
 def key_of(name: str) -> str:

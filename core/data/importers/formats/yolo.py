@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,8 +24,9 @@ from core.common.text import clean, plural
 from core.data.importers.boxes import around
 from core.data.importers.dataset import DataSet, Picture, inside
 from core.data.importers.find_picture import Met, Pictures, Unmet, tell
+from core.data.importers.formats.reading.text_files import decoded, is_utf16
 from core.data.importers.formats.yolo_folders import Group
-from core.data.importers.formats.yolo_labels import Labels, is_label, texts_below
+from core.data.importers.formats.yolo_labels import Labels, is_label, texts_below, words_of
 from core.data.importers.formats.yolo_layout import Layout, find
 from core.data.importers.formats.yolo_names import is_names_file
 from core.data.importers.image_files import (
@@ -44,6 +46,8 @@ from core.data.importers.split_names import split_named, unites
 _MOST = 100_000
 # A fraction of the picture beyond this is no careless box but pixels.
 _FRACTION = 2.0
+# From so many objects of the class after the last one on, numbers that begin at 1 are no slip.
+_FROM_1 = 2
 
 
 def read_yolo(source: Path, watch: Watch) -> DataSet:
@@ -78,6 +82,10 @@ class _Reader:
         self.label_files = 0
         self.count = 0
         self.polygons = self.four_cornered = 0
+        self.passed_over: Counter[str] = Counter()
+        self.utf16 = self.commas = 0
+        # How many objects have each class number, named or not.
+        self.numbered: Counter[int] = Counter()
         # Lines of lists that are not there as spelled, each with where it stands.
         self.unmet: list[tuple[Group, list[tuple[str, str]]]] = []
 
@@ -99,10 +107,21 @@ class _Reader:
             detail = f"{boxes} of four corners: the box around is taken, the corners are kept"
             self.data.problems.add("oriented box", self.layout.root.name, detail, "kept")
 
+        for what, count in self.passed_over.items():
+            detail = f"{plural(count, 'line')} with {what} behind the box, which is not taken"
+            self.data.problems.add("more than a box", self.layout.root.name, detail, "kept")
+        if self.commas:
+            detail = f"{plural(self.commas, 'line')} with commas or semicolons, read as spaces"
+            self.data.problems.add("commas between values", self.layout.root.name, detail, "kept")
+        if self.utf16:
+            detail = f"{plural(self.utf16, 'label file')} in UTF-16, read by its byte order mark"
+            self.data.problems.add("UTF-16 text", self.layout.root.name, detail, "kept")
+
     def _check(self) -> None:
         """Note where images were looked for when there is none, or that none has a label file."""
         if not self.count:
             self.data.balance.looked = [str(group.path) for group in self.layout.groups]
+        self._check_first_class()
         if self.data.images and not self.label_files:
             folder, _, name = self.data.images[0].source.rpartition("/")
             base, below = self.labels.places(folder)[0]
@@ -111,6 +130,21 @@ class _Reader:
                 f"None of the {plural(self.count, 'image')} has a label file.",
                 f"Looked for '{clean(name.rpartition('.')[0])}.txt' in '{clean(place)}' and beside"
                 " the image.",
+            )
+
+    def _check_first_class(self) -> None:
+        """Stop where class numbers begin at 1: each object would be of the class before its own."""
+        count = len(self.layout.names)
+        beyond = self.numbered[count]
+        numbers = {*self.numbered}
+        if beyond < _FROM_1 or sorted(self.layout.names) != list(range(count)):
+            return
+        if min(numbers) == 1 and max(numbers) == count:
+            self.data.balance.stop(
+                f"The class numbers of the label files seem to begin at 1: {beyond:,} of"
+                f" {plural(self.numbered.total(), 'object')} are of class {count}, the number after"
+                " that of the last name, and none is of class 0.",
+                "Put a name before the first one, or take 1 from the numbers.",
             )
 
     # Images
@@ -186,7 +220,10 @@ class _Reader:
             self.watch.tick("reading", self.count)
         if found.path in self.seen:
             if group.split is not None and not unites(group.name):
-                problems.add("image listed twice", name, "it is taken once", "left out")
+                number = self.seen[found.path]
+                first = self.data.images[number].split if number >= 0 else None
+                detail = f"it is in {first or 'no split'}, and taken once"
+                problems.add("image listed twice", f"{group.name}: {name}", detail, "left out")
             return
         self.count += 1
         self.seen[found.path] = -1
@@ -229,13 +266,19 @@ class _Reader:
         self.label_files += 1
         try:
             with open(path, "rb") as file:  # noqa: PTH123 (one for each image)
-                text = file.read().decode("utf-8-sig")
+                raw = file.read()
+            text = decoded(raw)
         except (OSError, UnicodeDecodeError):
             return None
+        self.utf16 += is_utf16(raw)
         return None if "\0" in text else text.splitlines()
 
     def _objects(self, lines: list[str], path: str, image: int) -> None:
         """Take what an image's label file says."""
+        if path in self.data.balance.used:
+            detail = f"{os.path.basename(path)} is the label file of another image too"  # noqa: PTH119
+            name = self.data.images[image].name
+            self.data.problems.add("label file of two images", name, detail, "kept")
         self.data.balance.use(path, empty=all(not line or line.isspace() for line in lines))
         picture = self.data.images[image]
         for number, line in enumerate(lines, 1):
@@ -293,11 +336,17 @@ class _Reader:
     def _line(self, line: str, image: int, where: str) -> None:
         problems = self.data.problems
         try:
+            if "," in line or ";" in line:
+                line = " ".join(words := words_of(line))
+                self.commas += bool(words)
             first, *values = map(float, line.split())
         except (ValueError, OverflowError):
             return problems.add("bad line", where, f"not numbers: {line[:80]}")
         if self.layout.keypoints and len(values) == 4 + self.layout.keypoints:
             values = values[:4]
+            self.passed_over["key points"] += 1
+        elif len(values) == 5:
+            self.passed_over["a fifth value (a track or how sure a model was)"] += 1
         if len(values) not in (4, 5) and (len(values) < 6 or len(values) % 2):
             return problems.add("bad line", where, f"{len(values) + 1} values: {line[:80]}")
         if not math.isfinite(first) or not all(map(math.isfinite, values)):
@@ -305,6 +354,8 @@ class _Reader:
         label = self.names.get(int(first)) if first.is_integer() else None
         if label is None and self.layout.unnamed and first.is_integer() and 0 <= first < _MOST:
             label = self.names[int(first)] = self.data.label(f"class_{int(first)}")
+        if first.is_integer():
+            self.numbered[int(first)] += 1
         if label is None:
             return problems.add("unknown category", where, f"there is no class {first:g}")
         width, height = self.data.images[image].width, self.data.images[image].height
@@ -339,7 +390,7 @@ class _Labelled:
 def read_list(file: Path) -> list[str]:
     """Return the lines of a list of images. Raises `ImportFailed` when it is no text."""
     try:
-        return file.read_bytes().decode("utf-8-sig").splitlines()
+        return decoded(file.read_bytes()).splitlines()
     except (OSError, UnicodeDecodeError):
         raise ImportFailed(
             f"'{clean(str(file))}' is not a list of images.", "It is no UTF-8 text."

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.data.importers.dataset import DataSet, ends, inside
+from core.data.importers.formats.reading.text_files import decoded
 from core.data.importers.formats.yolo_names import is_names_file, names_file
 from core.data.importers.image_files import Folders, is_image
 from core.data.importers.split_names import split_named, unites
@@ -85,7 +86,7 @@ def _is_list(file: Path, *, any_name: bool) -> bool:
     """Whether the first line of a text file names a picture."""
     try:
         with file.open("rb") as reading:
-            head = reading.read(4_096).decode("utf-8-sig", "replace")
+            head = decoded(reading.read(4_096), "replace")
     except OSError:
         return False
     first = next((line.strip() for line in head.splitlines() if line.strip()), "")
@@ -142,7 +143,7 @@ def described_by_darknet(
 def _settings(file: Path) -> dict[str, str]:
     try:
         with file.open("rb") as reading:
-            text = reading.read(_MOST_BYTES).decode("utf-8-sig", "replace")
+            text = decoded(reading.read(_MOST_BYTES), "replace")
     except OSError:
         return {}
     met = [_SETTING.match(line) for line in text.splitlines()]

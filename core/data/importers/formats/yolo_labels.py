@@ -9,15 +9,19 @@ where an earlier folder says `images`, or into the folder of the images, and cal
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from core.data.importers.find_picture import MOST_FILES
+from core.data.importers.formats.reading.text_files import decoded
 from core.data.importers.image_files import Folders, Found, letters
 
 _IMAGES = frozenset({"images", "image", "imgs", "img", "jpegimages", "pictures", "pics"})
 _DEEPEST = 32
 _HEAD = 4_096
+# A number with a decimal comma, or a whole one.
+_DECIMALS = re.compile(r"-?\d+(,\d+)?").fullmatch
 
 
 class Labels:
@@ -91,8 +95,20 @@ def is_label(path: str) -> bool:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 (a million times)
             head = file.read(_HEAD)
-        first = next((line for line in head.decode("utf-8-sig").splitlines() if line.strip()), "")
-        values = [float(value) for value in first.split()]
+        first = next((line for line in decoded(head).splitlines() if line.strip()), "")
+        values = [float(value) for value in words_of(first)]
     except (OSError, UnicodeDecodeError, ValueError):
         return False
     return not first or len(values) >= 5
+
+
+def words_of(line: str) -> list[str]:
+    """Return the values of a line, which a program may have set apart by commas or semicolons.
+
+    `0,0.5,0.5,0.2,0.2` and, where a comma marks decimals, `0 0,5 0,5 0,2 0,2` and
+    `0;0,5;0,5;0,2;0,2`.
+    """
+    words = line.replace(";", " ").split()
+    if len(words) >= 5 and all(map(_DECIMALS, words[1:])):
+        return [word.replace(",", ".") for word in words]
+    return line.replace(",", " ").replace(";", " ").split()

@@ -27,6 +27,7 @@ from core.common.errors import ImportFailed
 from core.common.text import clean
 from core.data.importers.coco.layout import what_is_there
 from core.data.importers.dataset import DataSet, ends
+from core.data.importers.formats.reading.text_files import decoded
 from core.data.importers.formats.yolo_folders import (
     Group,
     darknet_file,
@@ -42,7 +43,7 @@ from core.data.importers.formats.yolo_names import (
     names_file,
     read_text,
 )
-from core.data.importers.image_files import Folders, is_image, walk_images
+from core.data.importers.image_files import Folders, is_image, walk, walk_images
 from core.data.importers.split_names import split_named, unites
 
 # What `data.yaml` says beside its splits; what leads nowhere is no split either.
@@ -72,6 +73,10 @@ def find(source: Path, folders: Folders, data: DataSet) -> Layout:
     if source.is_file():
         if source.suffix.lower() == ".data":
             return _darknet(source, folders, data)
+        if source.suffix.lower() not in (".yaml", ".yml"):
+            raise ImportFailed(
+                f"'{clean(source.name)}' does not describe a YOLO data set.", LOOKED_FOR
+            )
         return _described(source, folders, data)
     if not source.is_dir():
         raise ImportFailed(f"There is no '{clean(str(source))}'.", "Check the path.")
@@ -84,16 +89,34 @@ def find(source: Path, folders: Folders, data: DataSet) -> Layout:
     names = names_file(source, folders, data)
     if names is not None:
         return Layout(source, listed(names, data), undescribed(source, folders))
-    if (below := _below(source, folders, data)) is not None:
+    if (below := _below(source, folders, data) or _deeper(source, folders, data)) is not None:
         return below
     labels = Labels(source, folders)
     if "labels" in map(str.lower, folders.folders(str(source))) or any(
         labels.find(f"{source}/{image}") for image in walk_images(source)
     ):
-        unnamed = _told(source.name, data)
-        return Layout(source, {}, undescribed(source, folders), unnamed=unnamed)
+        named = _names_above(source, folders, data)
+        unnamed = named is None and _told(source.name, data)
+        return Layout(source, named or {}, undescribed(source, folders), unnamed=unnamed)
     there = what_is_there(source, folders)
     raise ImportFailed(f"There is no data.yaml in '{clean(str(source))}': {there}", LOOKED_FOR)
+
+
+def _names_above(source: Path, folders: Folders, data: DataSet) -> dict[int, str] | None:
+    """Return the names that the description of a whole set has, of which one split was named."""
+    if not split_named(source.name):
+        return None
+    try:
+        above = _description(source.parent, folders)
+        if above is None or not _describes(above, names_only=True):
+            return None
+        names = _names(_loaded(above), above.name, source.parent, data)
+    except ImportFailed:
+        return None
+    if names is not None:
+        detail = f"the classes are named as in '{above.name}' of the folder above"
+        data.problems.add("names of the whole set", source.name, detail, "kept")
+    return names
 
 
 def _description(source: Path, folders: Folders) -> Path | None:
@@ -105,6 +128,10 @@ def _description(source: Path, folders: Folders) -> Path | None:
     if len(describing) > 1:
         # `data.yaml` before `data.yml`, unless only the other one describes anything.
         describing = [file for file in describing if _describes(file)] or describing
+        # A model's file (`yolov8n.yaml`) has a number of classes, and no names.
+        describing = [
+            file for file in describing if _describes(file, names_only=True)
+        ] or describing
         if len(describing) > 1 and not exact:
             names = ", ".join(clean(file.name) for file in describing[:5])
             raise ImportFailed(
@@ -148,14 +175,35 @@ def _below(source: Path, folders: Folders, data: DataSet) -> Layout | None:
     )
 
 
-def _describes(file: Path) -> bool:
-    """Whether a YAML file has a key of a description at its top level."""
+def _deeper(source: Path, folders: Folders, data: DataSet) -> Layout | None:
+    """Return the layout that the only description far below tells, None without one.
+
+    Downloads lie in folders within folders. Raises `ImportFailed` for several sets.
+    """
+    found = [
+        source / name
+        for name in walk(source, lambda name: name.lower().endswith((".yaml", ".yml")))
+        if _describes(source / name, names_only=True)
+    ]
+    if len(found) > 1:
+        told = ", ".join(clean(file.relative_to(source).as_posix()) for file in found[:5])
+        raise ImportFailed(
+            f"There are {len(found)} data sets in '{clean(str(source))}': {told}.",
+            "Name the one to import; import the others after it, each by its own path.",
+        )
+    return _described(found[0], folders, data) if found else None
+
+
+def _describes(file: Path, *, names_only: bool = False) -> bool:
+    """Whether a YAML file has a key of a description at its top level, or that of names."""
     try:
         with file.open("rb") as reading:
-            text = reading.read(1_000_000).decode("utf-8-sig", "replace")
+            text = decoded(reading.read(1_000_000), "replace")
     except OSError:
         return False
     keys = re.findall(r"^([A-Za-z_][\w-]*)\s*:", text, re.MULTILINE)
+    if names_only:
+        return "names" in keys
     return "names" in keys or "nc" in keys or any(map(split_named, keys))
 
 
@@ -284,10 +332,15 @@ def _names(value: dict[str, Any], file: str, root: Path, data: DataSet) -> dict[
             else:
                 data.problems.add("bad category", f"{file}: {key}", "its number is no number")
         return checked(numbered, file, data)
-    if isinstance(names, list):
-        return checked(dict(enumerate(names)), file, data)
     count = value.get("nc")
-    if isinstance(count, str) and re.fullmatch(r"\d{1,5}", count.strip()):
+    counted = isinstance(count, str) and bool(re.fullmatch(r"\d{1,5}", count.strip()))
+    if isinstance(names, list):
+        if counted and int(count or 0) != len(names):
+            # Ultralytics refuses such a file (`check_det_dataset`).
+            detail = f"nc says {count}, and names has {len(names)}: the names count"
+            data.problems.add("number of classes", file, detail, "kept")
+        return checked(dict(enumerate(names)), file, data)
+    if isinstance(count, str) and counted:
         data.problems.add("no names", file, "the classes are named class_0, class_1, …", "kept")
         return {number: f"class_{number}" for number in range(int(count))}
     if isinstance(names, str) and names.strip() and _is_text(root / names.strip()):

@@ -12,6 +12,7 @@ from typing import Any
 from core.common.errors import ImportFailed
 from core.common.text import clean
 from core.data.importers.dataset import DataSet, storable
+from core.data.importers.formats.reading.text_files import decoded
 from core.data.importers.image_files import Folders
 from core.data.importers.split_names import split_named
 
@@ -72,16 +73,30 @@ def lines(file: Path) -> list[str]:
 
 
 def listed(file: Path, data: DataSet) -> dict[int, str]:
-    """Return the names by number that a file lists; bad ones are noted."""
-    return checked(dict(enumerate(lines(file))), file.name, data)
+    """Return the names by number that a file lists; bad ones are noted.
+
+    A line that begins with `#` is a class as any other, which is said: Darknet (`get_labels`,
+    `src/data.c`) and labelImg (`libs/yolo_io.py`, `YoloReader`) count it too, so that leaving it
+    out would give every class after it another name.
+    """
+    found = dict(enumerate(lines(file)))
+    for number, name in found.items():
+        if name.startswith("#"):
+            detail = f"'{name[:40]}' is class {number}, for Darknet and labelImg know no comments"
+            data.problems.add("comment as a class", f"{file.name}: {number}", detail, "kept")
+    return checked(found, file.name, data)
 
 
 def checked(names: dict[int, Any], file: str, data: DataSet) -> dict[int, str]:
-    """Return the names that can be names; the others are noted."""
-    good = {}
+    """Return the names that can be names; the others are noted, and a name of two numbers too."""
+    good: dict[int, str] = {}
+    first: dict[str, int] = {}
     for number, name in names.items():
         if isinstance(name, str) and name.strip() and storable(name):
             good[number] = name
+            if first.setdefault(name, number) != number:
+                detail = f"'{name}' is the name of class {first[name]} too: they are one class"
+                data.problems.add("duplicate category name", f"{file}: {number}", detail, "kept")
         else:
             data.problems.add("bad category", f"{file}: {number}", "it has no name")
     return good
@@ -92,7 +107,7 @@ def read_text(file: Path) -> str:
     try:
         if file.stat().st_size > _MOST_BYTES:
             raise ImportFailed(f"'{clean(file.name)}' is too large for a description.", LOOKED_FOR)
-        return file.read_bytes().decode("utf-8-sig")
+        return decoded(file.read_bytes())
     except OSError as error:
         raise ImportFailed(
             f"'{clean(str(file))}' cannot be read: {error.strerror}.", "Check its permissions."

@@ -28,6 +28,7 @@ from core.data.importers.services.http_request import DownloadFailed
 from core.data.importers.services.roboflow_child import KEY_HINT, Request
 from core.data.store import Project
 from core.privacy.secrets import learn, redact
+from core.processes.installation import how_to_install
 from core.processes.job import run_job
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -62,7 +63,7 @@ def import_roboflow(
     if importlib.util.find_spec("roboflow") is None:
         raise ImportFailed(
             "The roboflow package is not installed here.",
-            "Install it with uv sync --extra roboflow, or pip install 'batman-tui[roboflow]'.",
+            f"Install it with: {how_to_install('batman-tui[roboflow]')}",
         )
     learn(key)
     tell = progress or (lambda item: None)

@@ -102,9 +102,15 @@ class RunDataModule(RFDETRDataModule):
         with contextlib.redirect_stdout(io.StringIO()):
             super().setup(stage)
 
+    def pictures(self) -> SeededPictures:
+        """Return the training images as they are shown: transformed by chance, drawn by `Draw`."""
+        dataset = self._require_dataset(self._dataset_train, "fit")
+        return SeededPictures(dataset, int(self.train_config.seed or 0))
+
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the training loader, which begins at `position`."""
-        dataset = self._require_dataset(self._dataset_train, "fit")
+        pictures = self.pictures()
+        dataset = pictures.dataset
         batch = self._resolve_batch_size()
         world, seed = int(self.trainer.world_size), int(self.train_config.seed or 0)
         factors = self._factors(dataset)
@@ -120,7 +126,7 @@ class RunDataModule(RFDETRDataModule):
         epoch, batches = self.position
         sampler.start_at(epoch, batches * batch)
         return DataLoader(
-            SeededPictures(dataset, seed),
+            pictures,
             batch_size=batch,
             sampler=sampler,
             drop_last=True,

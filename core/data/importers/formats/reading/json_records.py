@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from core.common.errors import ImportFailed
 from core.common.text import clean
 from core.data.importers.coco.json_lists import loads
 from core.data.importers.formats.reading import text_files
-from core.data.importers.formats.reading.text_files import bytes_of
+from core.data.importers.formats.reading.text_files import as_utf8, bytes_of, is_utf16
 from core.data.importers.report import Problems
 
 
@@ -25,7 +25,12 @@ def json_lines(file: Path, problems: Problems) -> Iterator[tuple[str, dict[str, 
     """
     try:
         with file.open("rb") as reading:
-            for place, line in enumerate(reading, 1):
+            wide = is_utf16(reading.read(4))
+            reading.seek(0)
+            lines: Iterable[bytes] = (
+                as_utf8(reading.read(), file.name).splitlines() if wide else reading
+            )
+            for place, line in enumerate(lines, 1):
                 line = line.removeprefix(b"\xef\xbb\xbf").strip()
                 if not line:
                     continue
@@ -51,9 +56,9 @@ def json_file(file: Path, shown: str = "") -> Any:
     Raises `ImportFailed` when it is unreadable or damaged.
     """
     shown = shown or file.name
-    raw = bytes_of(file, shown)
+    raw = as_utf8(bytes_of(file, shown), shown)
     try:
-        return msgspec.json.decode(raw.removeprefix(b"\xef\xbb\xbf"))
+        return msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         # Python's reader takes NaN and Infinity, and says where a fault is.
         return loads(raw, shown)

@@ -7,7 +7,7 @@ and draw on what they show.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +83,20 @@ class LabelledPictures(Pictures):
         size: Size | None = None,
         split: str | None = None,
         extra: dict[str, Any] | None = None,
+        instead: Callable[[], Found | None] | None = None,
     ) -> int | None:
         """Add the image of the first of these names that is there, and return its number.
 
-        None when there is none, which is told with `where`. A picture that was added before gives
-        the number it has. `size` is what the label file says: width and height in pixels.
+        None when there is none, which is told with `where`; `instead` is asked for one first. A
+        picture that was added before gives the number it has. `size` is what the label file says:
+        width and height in pixels.
         """
         beside = beside or self.root
         key = (*names, str(beside))
         if key not in self._found:
             places = [beside, beside / "images", self.root, self.root / "images"]
-            self._found[key] = self.find(names, places, where, split=split)
+            found = self.find(names, places, where, split=split, quiet=instead is not None)
+            self._found[key] = instead() if found is None and instead is not None else found
         found = self._found[key]
         if found is None:
             return None
@@ -146,9 +149,21 @@ class LabelledPictures(Pictures):
 
     # Shapes
 
-    def box(self, image: int, label: int, box: Box, where: str, said: str = "") -> None:
-        """Add a box; `said` names the shape that it is around, when it is no box itself."""
-        if self.data.box(image, label, box, where) and said:
+    def box(
+        self,
+        image: int,
+        label: int,
+        box: Box,
+        where: str,
+        said: str = "",
+        *,
+        area: float | None = None,
+    ) -> None:
+        """Add a box; `said` names the shape that it is around, when it is no box itself.
+
+        `area` is the shape's in pixels, where it is known.
+        """
+        if self.data.box(image, label, box, where, area=area) and said:
             self._said(said, where)
 
     def outline(

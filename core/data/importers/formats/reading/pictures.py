@@ -68,13 +68,20 @@ class Pictures:
         return split
 
     def find(
-        self, names: Sequence[str], folders: Iterable[Path], where: str, *, split: str | None = None
+        self,
+        names: Sequence[str],
+        folders: Iterable[Path],
+        where: str,
+        *,
+        split: str | None = None,
+        quiet: bool = False,
     ) -> Found | None:
         """Return the picture of the first of these names or paths, in one of the folders or
         elsewhere in the set.
 
         See `find_picture` for what is tried when none is there as it is spelled; `where` names what
-        speaks of it: that another is taken for it is then noted, and that it is missing.
+        speaks of it: that another is taken for it is then noted, and, unless `quiet`, that it is
+        missing.
         """
         places = list(dict.fromkeys(map(str, folders)))
         for name in names:
@@ -89,6 +96,8 @@ class Pictures:
             guess = self._named.meant(name, [*near, top], taken=self.taken, split=split)
             if isinstance(guess, Met):
                 break
+        if quiet and isinstance(guess, Unmet):
+            return None
         told = tell(guess, names[-1] if names else "", where, self.data.problems)
         return told.found if told is not None else None
 
@@ -191,7 +200,12 @@ class Pictures:
                     )
 
     def label(self, name: Any, where: str) -> int | None:
-        """Return the number of a class, None for a name that is none, which is noted."""
+        """Return the number of a class, None for a name that is none, which is noted.
+
+        A whole number is a name too: classes of digits, and ids for which nobody wrote names.
+        """
+        if isinstance(name, int) and not isinstance(name, bool):
+            name = str(name)
         if not isinstance(name, str) or not name.strip() or not storable(name):
             self.data.problems.add("bad category", where, "the object has no name")
             return None

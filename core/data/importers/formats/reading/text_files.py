@@ -6,6 +6,7 @@ semicolon between the cells. Such files are read as what they mean.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import math
 import re
@@ -45,10 +46,50 @@ def bytes_of(file: Path, shown: str = "") -> bytes:
 
 
 def encoding_of(path: Path) -> str:
-    """Return the encoding that a byte order mark tells, or UTF-8. Raises OSError."""
+    """Return the encoding that the first bytes tell, or UTF-8. Raises OSError."""
     with path.open("rb") as file:
-        mark = file.read(2)
-    return "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        return _encoding(file.read(4))
+
+
+def decoded(raw: bytes, errors: str = "strict") -> str:
+    """Return the text that bytes are, by their byte order mark or as UTF-8, without the mark.
+
+    The beginning of a file may end within a character of two bytes: what is left of it goes.
+    """
+    encoding = _encoding(raw)
+    return raw[: len(raw) - len(raw) % 2 if is_utf16(raw) else None].decode(encoding, errors)
+
+
+def as_utf8(raw: bytes, shown: str) -> bytes:
+    """Return a text in UTF-8 without a byte order mark, whichever encoding its first bytes tell.
+
+    What is UTF-8 already is not looked at further. Raises `ImportFailed`, in which the file is
+    `shown`, for a text that breaks off within a character.
+    """
+    if not is_utf16(raw):
+        return raw.removeprefix(codecs.BOM_UTF8)
+    try:
+        return raw.decode(_encoding(raw)).encode()
+    except UnicodeError:
+        raise ImportFailed(
+            f"'{clean(shown)}' is not whole as UTF-16 text.", "Export it again, as UTF-8."
+        ) from None
+
+
+def is_utf16(raw: bytes) -> bool:
+    """Whether a text is UTF-16: by its byte order mark, or since every second byte of the first
+    four is 0, as of no other text (`json.detect_encoding` of Python 3.11 goes by the same).
+    """
+    return _encoding(raw) != "utf-8-sig"
+
+
+def _encoding(raw: bytes) -> str:
+    if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    zeros = [byte == 0 for byte in raw[:4]]
+    if zeros == [False, True, False, True]:
+        return "utf-16-le"
+    return "utf-16-be" if zeros == [True, False, True, False] else "utf-8-sig"
 
 
 def lines_of(path: Path) -> list[str] | None:

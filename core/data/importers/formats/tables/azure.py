@@ -1,9 +1,10 @@
 """Azure Machine Learning: JSON lines, and a COCO file whose boxes are fractions.
 
 - JSON lines (`reference-automl-images-schema`, CLI v2): `image_url` as
-  `azureml://…/paths/images/1.jpg` or `AmlDatastore://images/1.jpg`, `image_details` with width and
-  height as numbers or as `"400px"`, and `label`, a list of `label`, `topX`, `topY`, `bottomX`,
-  `bottomY` from 0 to 1, and `isCrowd`; or `polygon`, lists of x, y, x, y, … from 0 to 1.
+  `azureml://…/paths/images/1.jpg` or `AmlDatastore://images/1.jpg`, and `label`, a list of `label`,
+  `topX`, `topY`, `bottomX`, `bottomY` from 0 to 1, and `isCrowd`; or `polygon`, lists of x, y, x,
+  y, … from 0 to 1. Of `image_details` (width and height as numbers or as `"400px"`) fractions need
+  nothing: they are of the picture that lies there.
 - COCO as the labelling projects export it and Image Analysis takes it (`coco-verification`):
   pictures have `coco_url` and `absolute_url`, and `bbox` is left, top, width, height from 0 to 1.
 
@@ -109,6 +110,7 @@ def _lines(pictures: Pictures, file: Path, split: str | None) -> None:
             data.problems.add("bad line", where, "it has no image_url")
             continue
         objects = record.get("label")
+        objects = [objects] if isinstance(objects, dict) else objects
         if isinstance(objects, str) or (
             isinstance(objects, list) and objects and not records(objects)
         ):
@@ -119,10 +121,7 @@ def _lines(pictures: Pictures, file: Path, split: str | None) -> None:
         data.balance.line(found is not None)
         if found is None:
             continue
-        details = record.get("image_details")
-        details = details if isinstance(details, dict) else {}
-        size = number(details.get("width")), number(details.get("height"))
-        image = pictures.take(found, split, where, size=size)
+        image = pictures.take(found, split, where)
         if image is not None:
             data.balance.found(len(listed))
             for place, entry in enumerate(listed, 1):
@@ -158,11 +157,11 @@ def _object(pictures: Pictures, image: int, entry: dict[str, Any], where: str) -
             return
         left, top, right, bottom = corners
         box = (left * width, top * height, (right - left) * width, (bottom - top) * height)
-    label = pictures.label(name if isinstance(name, str) else "", where)
+    label = pictures.label(name, where)
     if label is None:
         return
     crowd = int(entry.get("isCrowd") in (1, True, "1", "true"))
-    data.box(image, label, box, where, iscrowd=crowd, segmentation=shape)
+    data.box(image, label, box, where, iscrowd=crowd, segmentation=shape, corners=True)
 
 
 def _points(polygons: Any) -> list[float] | None:
@@ -198,8 +197,7 @@ def _coco(pictures: Pictures, file: Path, split: str | None) -> None:
         data.balance.line(found is not None)
         if found is None:
             continue
-        size = number(entry.get("width")), number(entry.get("height"))
-        images[entry["id"]] = pictures.take(found, split, where, size=size)
+        images[entry["id"]] = pictures.take(found, split, where)
     for place, entry in enumerate(records(value.get("annotations")), 1):
         where = f"{file.name}: annotation number {place}"
         key = entry.get("image_id")
@@ -213,7 +211,7 @@ def _coco(pictures: Pictures, file: Path, split: str | None) -> None:
         data.balance.found()
         category = entry.get("category_id")
         named = names.get(category) if isinstance(category, int | str) else None
-        label = pictures.label(named if isinstance(named, str) else "", where)
+        label = pictures.label(named, where)
         if label is not None:
             width, height = pictures.size(image)
             box = (bbox[0] * width, bbox[1] * height, bbox[2] * width, bbox[3] * height)

@@ -107,7 +107,7 @@ def _label(pictures: Pictures, image: int, entry: dict[str, Any], where: str) ->
         data.problems.add("no box", where, "its box2d has not x1, y1, x2 and y2")
         return
     category = entry.get("category")
-    label = pictures.label(category if isinstance(category, str) else "", where)
+    label = pictures.label(category, where)
     if label is None:
         return
     attributes = entry.get("attributes")
@@ -121,4 +121,5 @@ def _label(pictures: Pictures, image: int, entry: dict[str, Any], where: str) ->
         where,
         iscrowd=crowd,
         extra=as_json(extra),
+        corners=True,
     )

@@ -26,7 +26,13 @@ from core.data.importers.boxes import Box
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.pictures import Pictures
-from core.data.importers.formats.reading.text_files import cells_of, column, number, table
+from core.data.importers.formats.reading.text_files import (
+    cells_of,
+    column,
+    lines_of,
+    number,
+    table,
+)
 from core.data.importers.image_files import Folders, is_image
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of_file
@@ -34,6 +40,8 @@ from core.data.importers.split_names import split_named, split_of_file
 _IMAGE = ("filename", "imageid", "imagename", "imagepath", "filepath", "image", "file", "path",
           "img", "imagefilename", "imgname")  # fmt: skip
 _CLASS = ("class", "classname", "label", "labelname", "category", "categoryname", "name")
+# Numbers of classes, for a table that has no names.
+_NUMBER = ("classid", "labelid", "categoryid", "classnumber", "classidx")
 _SPLIT = ("split", "subset", "set", "usage")
 _CORNERS = (
     ("xmin", "ymin", "xmax", "ymax"),
@@ -46,14 +54,31 @@ _SIDES = (
     ("x", "y", "w", "h"),
     ("bboxleft", "bboxtop", "bboxwidth", "bboxheight"),
     ("xmin", "ymin", "boxwidth", "boxheight"),
+    ("left", "top", "width", "height"),
+    ("xmin", "ymin", "width", "height"),
+    ("x", "y", "width", "height"),
+)
+_CENTRES = (
+    ("xcenter", "ycenter", "width", "height"),
+    ("xcenter", "ycenter", "w", "h"),
+    ("centerx", "centery", "width", "height"),
+    ("centerx", "centery", "w", "h"),
+    ("cx", "cy", "w", "h"),
+    ("cx", "cy", "width", "height"),
+    ("xc", "yc", "w", "h"),
 )
 _SIZE = (("imagewidth", "imageheight"), ("imgwidth", "imgheight"), ("width", "height"))
+# Lists of names, as labelImg and Darknet leave them.
+_LISTS = frozenset({"classes.txt", "labels.txt", "names.txt", "obj.names", "classes.names"})
+_OF_OPEN_IMAGES = ("imageid", "labelname", "xmin", "xmax", "ymin", "ymax")
 # Of a table of one class that does not name it.
 _ONLY = "object"
 
 
 class _Columns(NamedTuple):
-    """Where what stands in a row; `corners` tells whether the box ends at the last two."""
+    """Where what stands in a row; `corners` tells whether the box ends at the last two, `centred`
+    whether it is about the first two, `numbered` whether its class is a number without a name.
+    """
 
     image: int
     label: int | None
@@ -61,6 +86,8 @@ class _Columns(NamedTuple):
     corners: bool
     size: tuple[int, int] | None
     split: int | None
+    centred: bool = False
+    numbered: bool = False
 
 
 # The table in which each box of a picture was met first.
@@ -139,6 +166,11 @@ def _columns_of(head: str) -> _Columns | None:
     named = _named(cells)
     if named is not None:
         return named
+    if len(cells) == 8 and is_image(cells[5]):
+        # make-sense: class, x, y, width, height, picture, its width and height.
+        boxes = [number(cell) for cell in (*cells[1:5], *cells[6:])]
+        finite = all(map(math.isfinite, boxes))
+        return _Columns(5, 0, (1, 2, 3, 4), False, (6, 7), None) if finite else None
     if len(cells) != 6:
         return None
     boxes = [number(cell) for cell in cells[1:5]]
@@ -155,17 +187,22 @@ def _named(cells: list[str]) -> _Columns | None:
     if image is None:
         return None
     label = next((at[name] for name in _CLASS if name in at and at[name] != image), None)
+    numbered = label is None
+    if numbered:
+        label = next((at[name] for name in _NUMBER if name in at), None)
     split = next((at[name] for name in _SPLIT if name in at), None)
-    for corners, choices in ((True, _CORNERS), (False, _SIDES)):
+    # Open Images' fractions have a reader of their own.
+    if all(name in at for name in _OF_OPEN_IMAGES):
+        return None
+    for kind, choices in enumerate((_CORNERS, _SIDES, _CENTRES)):
         for choice in choices:
             if all(name in at for name in choice):
                 box = tuple(at[name] for name in choice)
-                # Open Images' fractions have a reader of their own.
-                if "labelname" in at and "isgroupof" in at:
-                    return None
-                return _Columns(image, label, box, corners, _size(at, box), split)
+                size = _size(at, box)
+                return _Columns(image, label, box, kind == 0, size, split, kind == 2, numbered)
     if "bbox" in at:
-        return _Columns(image, label, (at["bbox"],), False, _size(at, ()), split)
+        size = _size(at, ())
+        return _Columns(image, label, (at["bbox"],), False, size, split, numbered=numbered)
     return None
 
 
@@ -190,7 +227,10 @@ class _Table:
             *(base / sub for base in bases for sub in ("images", "image", "JPEGImages", "data")),
             *(base / file.stem for base in bases),
         ]
-        self.numbers: dict[str, str] | None = None
+        # The names of classes by their numbers, once they are asked for.
+        self.names: list[str] | None = None
+        self.unnamed = False
+        self.numbers: set[int] = set()
         self.seen: Seen | None = None
         self.repeated = 0
         self.others: set[str] = set()
@@ -211,6 +251,20 @@ class _Table:
                 self.data.problems.add("bad line", self._where(place), "it names no picture")
                 continue
             listed.setdefault(name, []).append(self._line(place, row))
+        if (
+            self.names
+            and self.numbers
+            and (min(self.numbers), max(self.numbers))
+            == (
+                1,
+                len(self.names),
+            )
+        ):
+            self.data.balance.stop(
+                f"The class numbers of '{clean(self.file.name)}' seem to begin at 1: the highest is"
+                f" {len(self.names)}, the number after that of the last name, and none is 0.",
+                "Put a name before the first one, or take 1 from the numbers.",
+            )
         fractions = self._fractions(listed)
         for name, lines in listed.items():
             self._picture(name, lines, fractions)
@@ -242,6 +296,8 @@ class _Table:
         columns = self.columns
         cells = [self._cell(row, at) for at in columns.box]
         label: str | None = self._cell(row, columns.label) if columns.label is not None else _ONLY
+        if columns.numbered and label and columns.label is not None:
+            label = self._name_of(label)
         size = None
         if columns.size is not None:
             size = (number(self._cell(row, columns.size[0])),
@@ -255,7 +311,37 @@ class _Table:
         first, second, third, fourth = map(number, cells)
         if columns.corners:
             third, fourth = third - first, fourth - second
+        if columns.centred:
+            first, second = first - third / 2, second - fourth / 2
         return _Line(place, label, (first, second, third, fourth), size, split)
+
+    def _name_of(self, number_: str) -> str:
+        """Return the name of a class that the table has by its number alone.
+
+        It is looked up in a list of names beside the table, from 0, and else `class_1`.
+        """
+        if self.names is None:
+            self.names = self._list_of_names()
+        value = number(number_)
+        if not value.is_integer():
+            return number_
+        place = int(value)
+        self.numbers.add(place)
+        if 0 <= place < len(self.names):
+            return self.names[place]
+        if not self.unnamed:
+            detail = "its classes are numbers without names, and called class_0, class_1, …"
+            self.data.problems.add("no names", self.file.name, detail, "kept")
+        self.unnamed = True
+        return f"class_{place}"
+
+    def _list_of_names(self) -> list[str]:
+        for folder in dict.fromkeys((self.file.parent, self.pictures.root)):
+            for file in self.pictures.folders.with_ending(folder, ".txt", ".names"):
+                if file.name.lower() in _LISTS and (lines := lines_of(file)) is not None:
+                    self.data.balance.describe(file)
+                    return [line.strip() for line in lines if line.strip()]
+        return []
 
     def _fractions(self, listed: dict[str, list[_Line]]) -> bool:
         boxes = [line.box for lines in listed.values() for line in lines if line.box]
@@ -279,13 +365,15 @@ class _Table:
         balance, problems = self.data.balance, self.data.problems
         where = self._where(lines[0].place)
         found = None if is_image(name) else self.pictures.with_stem(name, self.folders)
-        found = found or self.pictures.find([name], self.folders, where)
+        split = next((line.split for line in lines if line.split), self.split)
+        found = found or self.pictures.find([name], self.folders, where, split=split)
         for _ in lines:
             balance.line(found is not None)
         if found is None:
             return
-        split = next((line.split for line in lines if line.split), self.split)
-        image = self.pictures.take(found, split, where, size=lines[0].size)
+        # Fractions are of the picture that lies there, whatever the table says of its size.
+        size = None if fractions else lines[0].size
+        image = self.pictures.take(found, split, where, size=size)
         if image is None:
             return
         width, height = self.pictures.size(image)
@@ -305,4 +393,4 @@ class _Table:
                 continue
             x, y, w, h = line.box
             box = (x * width, y * height, w * width, h * height) if fractions else line.box
-            self.data.box(image, label, box, where)
+            self.data.box(image, label, box, where, corners=self.columns.corners)

@@ -112,13 +112,14 @@ def _line(pictures: Pictures, image: int, line: str, where: str) -> None:
         extra["truncated"] = truncated
     if occluded > 0:
         extra["occluded"] = int(occluded)
-    data.box(image, label, (left, top, right - left, bottom - top), where, extra=as_json(extra))
+    box = (left, top, right - left, bottom - top)
+    data.box(image, label, box, where, extra=as_json(extra), corners=True)
 
 
 def _is_line(line: str) -> bool:
     """Whether it is a line of KITTI's beyond doubt: its name is no number."""
     parts = _parts(line)
-    return parts is not None and not math.isfinite(number(parts[0]))
+    return parts is not None and not math.isfinite(number(parts[0].split()[0]))
 
 
 def _parts(line: str) -> tuple[str, list[float]] | None:

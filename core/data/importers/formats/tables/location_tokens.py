@@ -95,7 +95,8 @@ def _record(
     for name_of_class, (x, y, w, h) in boxes:
         label = pictures.label(name_of_class, where)
         if label is not None:
-            data.box(image, label, (x * width, y * height, w * width, h * height), where)
+            box = (x * width, y * height, w * width, h * height)
+            data.box(image, label, box, where, corners=True)
 
 
 def _boxes(suffix: str) -> list[tuple[str, Box]]:

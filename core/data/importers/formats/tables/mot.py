@@ -6,7 +6,8 @@ all are pedestrians. Frames and boxes are counted from 1 (motchallenge.net/instr
 and CVAT, which uses it, write boxes from 0 (datumaro at 4a218b8, `mot.py`; cvat at 0040384,
 `formats/mot.py`), and the names of the classes into `gt/labels.txt`, by which such sets are told.
 Classes of MOT16 to MOT20 are those of arXiv 1603.00831, table 2. `det.txt` is what a detector
-found, and no truth. The frames of a sequence are one group, which splits keep together.
+found, and no truth. The frames of a sequence are one group, which splits keep together, and its
+tracks are those of the project.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from core.data.importers.formats.reading.text_files import lines_of, number
 from core.data.importers.image_files import Folders, Found, is_image
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named
+from core.data.labels.provenance import Made, Track
 
 _CLASSES = (
     "pedestrian", "person on vehicle", "car", "bicycle", "motorbike", "non motorized vehicle",
@@ -96,6 +98,7 @@ class _Sequence:
         self.folder = folder
         self.truth = truth
         self.prefix = prefix
+        self.tracked: set[tuple[int, int]] = set()
         self.split = _split(folder)[1]
         self.info = self._info()
         self.images = folder / self.info.get("imdir", "img1")
@@ -187,8 +190,18 @@ class _Sequence:
         extra: dict[str, object] = {"track": int(track)} if track > 0 else {}
         if len(row) == 9 and row[8] >= 0:
             extra["visibility"] = row[8]
+        made = Made(track=self._track(image, label, int(track))) if track > 0 else None
         box = (left - self.first, top - self.first, width, height)
-        self.data.box(image, label, box, where, extra=as_json(extra))
+        self.data.box(image, label, box, where, extra=as_json(extra), made=made)
+
+    def _track(self, image: int, label: int, number: int) -> tuple[str, str] | None:
+        """Return the track of a box, which is added when it is new: one box a picture has it."""
+        if (image, number) in self.tracked:
+            return None
+        self.tracked.add((image, number))
+        named = self.folder.name, f"{self.folder.parent.name}/{self.folder.name}: {number}"
+        self.data.tracks.setdefault(named, Track(label))
+        return named
 
 
 def _row(line: str) -> list[float] | None:

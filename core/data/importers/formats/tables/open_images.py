@@ -16,6 +16,7 @@ A box that is `IsGroupOf` is a crowd region. Lines whose picture was not downloa
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 from core.common.errors import ImportFailed
@@ -24,7 +25,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.pictures import Pictures, as_json
 from core.data.importers.formats.reading.text_files import cells_of, column, lines_of, number, table
-from core.data.importers.image_files import Folders, walk
+from core.data.importers.image_files import Folders, is_image, walk
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named, split_of
 
@@ -163,10 +164,14 @@ class _Boxes:
         at = self.columns["imageid"]
         name = row[at] if at < len(row) else ""
         if name not in self.images:
-            found = self.pictures.with_stem(name, self.folders) if name else None
+            # An id has no ending; tools that write this format put file names (FiftyOne does not,
+            # rafaelpadilla/review_object_detection_metrics does).
+            file = is_image(name)
+            stem = os.path.splitext(name)[0] if file else name  # noqa: PTH122 (a million times)
+            found = self.pictures.with_stem(stem, self.folders) if name else None
             where = f"{self.file.name}: line {place}"
             if found is None:
-                self.pictures.missing(where, f"{name}.jpg")
+                self.pictures.missing(where, name if file else f"{name}.jpg")
                 self.images[name] = None
             else:
                 self.images[name] = self.pictures.take(found, self.split, where)
@@ -194,7 +199,7 @@ class _Boxes:
         }
         box = (left * width, top * height, (right - left) * width, (bottom - top) * height)
         crowd = int(self._is(row, "isgroupof"))
-        self.data.box(image, label, box, where, iscrowd=crowd, extra=as_json(extra))
+        self.data.box(image, label, box, where, iscrowd=crowd, extra=as_json(extra), corners=True)
 
     def _is(self, row: list[str], name: str) -> bool:
         at = self.columns.get(name)
@@ -237,7 +242,8 @@ def _toolkit(pictures: Pictures, texts: list[Path]) -> None:
             name, (left, top, right, bottom) = row
             label = pictures.label(name, at)
             if label is not None:
-                data.box(image, label, (left, top, right - left, bottom - top), at)
+                box = (left, top, right - left, bottom - top)
+                data.box(image, label, box, at, corners=True)
 
 
 def _toolkit_row(line: str) -> tuple[str, list[float]] | None:

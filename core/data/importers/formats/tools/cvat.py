@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 from core.common.errors import ImportFailed
@@ -30,9 +29,11 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import number
 from core.data.importers.formats.reading.labelled_pictures import LabelledPictures, ellipse_box
+from core.data.importers.formats.reading.xml_files import xml_root
 from core.data.importers.image_files import walk_images
 from core.data.importers.report import Watch
 from core.data.importers.split_names import split_named
+from core.data.labels.provenance import Made, Track
 
 NAME = "cvat"
 _CORNERS = ("xtl", "ytl", "xbr", "ybr")
@@ -72,7 +73,7 @@ def read_cvat(source: Path, watch: Watch) -> DataSet:
 
 def _root(into: LabelledPictures, file: Path) -> Element | None:
     try:
-        root = defusedxml.ElementTree.fromstring(into.read(file))
+        root = xml_root(into.read(file))
     except DefusedXmlException:
         why = "it declares entities"
     except ImportFailed as error:
@@ -82,8 +83,7 @@ def _root(into: LabelledPictures, file: Path) -> Element | None:
         why = f"not XML: {error}"
     else:
         if root.tag == "annotations":
-            found: Element = root
-            return found
+            return root
         why = f"its root is <{str(root.tag)[:40]}>, not <annotations>"
     into.refuse(file, why)
     return None
@@ -177,22 +177,28 @@ class _Document:
             return
         into.data.balance.use(str(self.file))
         group = self.root.findtext("meta/source") or self._meta("name") or self.name
+        below = self.file.parent.relative_to(into.root).parts
+        split = next(filter(None, map(split_named, below)), None)
         numbers: dict[int, dict[str, int]] = {}
         for frame, paths in sorted(pictures.items()):
             for path in paths:
-                image = into.picture([path], f"{self.name}: frame {frame}")
+                image = into.picture([path], f"{self.name}: frame {frame}", split=split)
                 if image is not None:
                     folder = path.rpartition("/")[0]
                     numbers.setdefault(frame, {})[folder.rpartition("/")[2].casefold()] = image
                     into.data.images[image].grp = group
-        for track in tracks:
-            self._track(track, numbers)
+        for place, track in enumerate(tracks):
+            named = group, f"{self.name}: {track.get('id') or f'#{place}'}"
+            self._track(track, named, numbers)
 
-    def _track(self, track: Element, numbers: dict[int, dict[str, int]]) -> None:
+    def _track(
+        self, track: Element, named: tuple[str, str], numbers: dict[int, dict[str, int]]
+    ) -> None:
         """Take a track; `numbers` are the images of each frame by their folder's name."""
         into, at = self.into, f"{self.name}: track {track.get('id')}"
         subset = track.get("subset") or ""
         label = into.label(track.get("label"), at)
+        seen: set[int] = set()
         for frame, shape in _seen(track, self._step()) if label is not None else ():
             where = f"{at}: frame {frame}"
             into.data.balance.found()
@@ -208,7 +214,15 @@ class _Document:
                 split = split_named(subset)
                 into.data.balance.split(subset, split)
                 into.data.images[image].split = split
+            row = len(into.data)
             self._shape(image, label or 0, shape, where)
+            if len(into.data) == row or image in seen:
+                continue  # no box, or a frame that is given twice: a track has one box on each
+            seen.add(image)
+            into.data.tracks.setdefault(named, Track(label))
+            # Drawn between two key frames, by CVAT or above.
+            drawn = shape.get("keyframe") == "0"
+            into.data.made[row] = Made("interpolation" if drawn else None, track=named)
 
     def _meta(self, key: str) -> str | None:
         """Return what is said of the task, or of the job of it that was exported."""
@@ -263,7 +277,7 @@ def _seen(track: Element, step: int) -> Iterator[tuple[int, Element | None]]:
 
 
 def _between(one: Element, other: Element, part: float) -> Element:
-    attributes = dict(one.attrib)
+    attributes = {**one.attrib, "keyframe": "0"}
     for key in _CORNERS:
         start, end = number(one.get(key)) or 0.0, number(other.get(key)) or 0.0
         attributes[key] = str(start + (end - start) * part)

@@ -5,7 +5,8 @@ picture is `item` (`name`, `path`, `slots` with `source_files`, width and height
 (`filename`, `original_filename`, `path`). An annotation has its class as `name` and its shape
 below a key: `bounding_box` (x, y, w, h in pixels from the upper left corner), `polygon` (paths; in
 1.0 path) with the box around it, `ellipse` (centre, radius, angle in radians), and others. A
-mask's pixels lie in a layer of their own (`raster_layer`). Of videos each annotation has frames.
+mask's pixels lie in a layer of their own (`raster_layer`), whose numbers
+`mask_annotation_ids_mapping` gives to annotations. Of videos each annotation has frames.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import number, numbers
 from core.data.importers.formats.reading.labelled_pictures import LabelledPictures, ellipse_box
+from core.data.importers.formats.reading.masks import MaskBox, raster_boxes
 from core.data.importers.report import Watch
 
 NAME = "darwin"
@@ -87,12 +89,13 @@ def _file(into: LabelledPictures, file: Path, about: dict[str, Any], annotations
         into.data.balance.miss(str(file), "its picture is not there")
         return
     into.data.balance.use(str(file))
+    masks = _masks(annotations, slot, into.size(image))
     for place, item in enumerate(annotations, 1):
         if not isinstance(item, dict) or _no_shape(item):
             continue
         named = item.get("slot_names")
         if len(slots) == 1 or not isinstance(named, list) or slot.get("slot_name") in named:
-            _object(into, image, item, f"{where}: annotation {place}")
+            _object(into, image, item, masks, f"{where}: annotation {place}")
 
 
 def _names(about: dict[str, Any], slot: dict[str, Any], file: Path) -> list[str]:
@@ -117,7 +120,32 @@ def _no_shape(item: dict[str, Any]) -> bool:
     return _PIXELS in item or any(key in item for key in _NO_SHAPES)
 
 
-def _object(into: LabelledPictures, image: int, item: dict[str, Any], where: str) -> None:
+def _masks(
+    annotations: list[Any], slot: dict[str, Any], size: tuple[int, int]
+) -> dict[str, MaskBox]:
+    """Return the boxes of the masks in the raster layers of a slot, by their annotations' ids."""
+    width, height = (number(slot.get(side)) for side in ("width", "height"))
+    width, height = (width, height) if width and height else size
+    found: dict[str, MaskBox] = {}
+    for item in annotations:
+        layer = item.get(_PIXELS) if isinstance(item, dict) else None
+        named = layer.get("mask_annotation_ids_mapping") if isinstance(layer, dict) else None
+        if not isinstance(layer, dict) or not isinstance(named, dict):
+            continue
+        boxes = raster_boxes(layer.get("dense_rle"), int(width), int(height))
+        for key, value in named.items():
+            if isinstance(value, int) and value in boxes:
+                found[key] = boxes[value]
+    return found
+
+
+def _object(
+    into: LabelledPictures,
+    image: int,
+    item: dict[str, Any],
+    masks: dict[str, MaskBox],
+    where: str,
+) -> None:
     label = into.label(item.get("name"), where)
     if label is None:
         return None
@@ -132,6 +160,8 @@ def _object(into: LabelledPictures, image: int, item: dict[str, Any], where: str
         shape = msgspec.json.encode([[round(v, 3) for v in part] for part in outlines]).decode()
         into.data.box(image, label, box, where, segmentation=shape)
         return None
+    if "mask" in item and (mask := masks.get(str(item.get("id")))) is not None:
+        return into.box(image, label, mask.box, where, "a mask", area=mask.area)
     if box is not None:
         return into.box(image, label, box, where, "a mask" if "mask" in item else "")
     ellipse = item.get("ellipse")
@@ -143,7 +173,7 @@ def _object(into: LabelledPictures, image: int, item: dict[str, Any], where: str
         if len(points) >= 4:
             return into.box(image, label, around(points), where, f"a {kind}")
     if "mask" in item:
-        detail = "a mask of pixels without a box, which the brush draws"
+        detail = "a mask whose pixels are in no raster layer of this picture"
         return into.data.problems.add("no box", where, detail)
     kinds = ", ".join(key for key in item if key not in _ABOUT) or "nothing"
     return into.data.problems.add("no box", where, f"it has {kinds[:80]}")

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import defusedxml.ElementTree
-
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import number, numbers
 from core.data.importers.formats.reading.labelled_pictures import LabelledPictures, ellipse_box
+from core.data.importers.formats.reading.masks import brush_box
+from core.data.importers.formats.reading.xml_files import xml_root
 from core.data.importers.image_files import is_image
 from core.data.importers.report import Watch
 
@@ -48,7 +48,7 @@ def is_label_studio(look: Look) -> bool:
 def read_label_studio(source: Path, watch: Watch) -> DataSet:
     """Read Label Studio's JSON at `source`, a folder or one file. Raises `ImportFailed`."""
     into = LabelledPictures(NAME, source, watch)
-    _interface(into)
+    shown = _interface(into)
     files = into.files(".json")
     for file, value in into.each_json(files):
         tasks = value if isinstance(value, list) else [value]
@@ -59,26 +59,34 @@ def read_label_studio(source: Path, watch: Watch) -> DataSet:
         into.data.balance.use(str(file))
         flat = [task for task in tasks if "data" not in task]
         for task in [*(task for task in tasks if "data" in task), *_latest(into, file, flat)]:
-            _Task(into, file, task).read()
+            _Task(into, file, task, shown).read()
     into.leave_rest("no task of Label Studio names it")
     return into.finish("tasks of Label Studio")
 
 
-def _interface(into: LabelledPictures) -> None:
-    """Take the classes of the labeling interface, when it lies there as `label_config.xml`."""
+def _interface(into: LabelledPictures) -> dict[str, str]:
+    """Take the classes of the labeling interface, when it lies there as `label_config.xml`.
+
+    Returns which of a task's data each of its pictures shows: `<Image name="a" value="$left"/>`.
+    """
     file = into.root / "label_config.xml"
     if not file.is_file():
-        return
+        return {}
     try:
-        root = defusedxml.ElementTree.fromstring(into.read(file))
+        root = xml_root(into.read(file))
     # Whatever a damaged file makes of the parser; `DefusedXmlException` for entities.
     except Exception as error:
         into.refuse(file, f"not XML: {error}")
-        return
+        return {}
     into.data.balance.describe(file)
-    for kind in ("RectangleLabels", "PolygonLabels", "EllipseLabels", "Labels"):
+    for kind in ("RectangleLabels", "PolygonLabels", "EllipseLabels", "BrushLabels", "Labels"):
         for element in root.iterfind(f".//{kind}/Label"):
             into.label(element.get("value"), f"{into.name_of(file)}: {kind}")
+    shown: dict[str, str] = {}
+    for element in root.iter("Image"):
+        value = element.get("value") or element.get("valueList") or ""
+        shown[element.get("name", "")] = value.lstrip("$")
+    return shown
 
 
 def _is_task(task: dict[str, Any]) -> bool:
@@ -125,10 +133,13 @@ def _sizes(value: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Task:
-    def __init__(self, into: LabelledPictures, file: Path, task: dict[str, Any]) -> None:
+    def __init__(
+        self, into: LabelledPictures, file: Path, task: dict[str, Any], shown: dict[str, str]
+    ) -> None:
         self.into = into
         self.file = file
         self.task = task
+        self.shown = shown
         self.where = f"{into.name_of(file)}: task {task.get('id')}"
 
     def read(self) -> None:
@@ -158,17 +169,44 @@ class _Task:
                 classes.setdefault(item.get("id"), item["value"].get("labels"))
         self.into.data.balance.found(len({(item.get("id"), n) for n, item in enumerate(shapes)}))
         names = _pictures(self.task["data"])
-        images: dict[int, int | None] = {}
         if not names:
             return self.into.data.problems.add("missing image", self.where, "it names no picture")
-        of_several = {_index(item) for item in shapes} | {0}
-        for index in range(len(names)) if len(names) > 1 else sorted(of_several)[:1]:
-            images[index] = self._picture(names[index], index, shapes)
+        on: dict[str, list[tuple[int, dict[str, Any]]]] = {}
         for place, item in enumerate(shapes, 1):
-            image = images.get(_index(item))
-            if image is not None:
-                self._object(image, item, classes, f"{self.where}: result {place}")
+            on.setdefault(self._key(item, names, shapes), []).append((place, item))
+        for key in on or [next(iter(names))]:
+            of_key = on.get(key, [])
+            if key not in names:
+                for _, item in of_key:
+                    detail = (
+                        f"it is on '{item.get('to_name')}', one of several pictures of its task:"
+                        " which one, label_config.xml says, and it is not there"
+                    )
+                    self.into.data.problems.add("unknown image", self.where, detail)
+                continue
+            items = [item for _, item in of_key]
+            images = {
+                index: self._picture(name, index, items) for index, name in enumerate(names[key])
+            }
+            for place, item in of_key:
+                image = images.get(_index(item))
+                if image is not None:
+                    self._object(image, item, classes, f"{self.where}: result {place}")
         return None
+
+    def _key(
+        self, item: dict[str, Any], names: dict[str, list[str]], shapes: list[dict[str, Any]]
+    ) -> str:
+        """Return under which of the task's data the picture stands that a result is on.
+
+        "" where the task has several pictures, results on several, and nothing says which is which.
+        """
+        to = item.get("to_name")
+        said = self.shown.get(to, to) if isinstance(to, str) else ""
+        if said in names:
+            return said
+        several = len(names) > 1 and len({str(other.get("to_name")) for other in shapes}) > 1
+        return "" if several else next(iter(names))
 
     def _picture(self, name: str, index: int, shapes: list[dict[str, Any]]) -> int | None:
         first = next((item for item in shapes if _index(item) == index), {})
@@ -209,9 +247,17 @@ class _Task:
             x, y, rx, ry = parts[0] * across, parts[1] * down, parts[2] * across, parts[3] * down
             angle = number(value.get("rotation", 0)) or 0.0
             return into.box(image, label, ellipse_box(x, y, rx, ry, angle), where, "an ellipse")
-        if kind == "brush":
-            detail = "a brush's mask: export Brush to COCO for these"
-            return into.data.problems.add("no box", where, detail)
+        if kind in ("brush", "bitmask") and "rle" in value:
+            size = [number(item.get(f"original_{side}")) for side in ("width", "height")]
+            mask = brush_box(value["rle"], *(int(n or 0) for n in size))
+            if mask is None:
+                return into.data.problems.add("no box", where, "a brush's mask that is empty")
+            x, y, w, h = mask.box
+            # The mask is of the picture's own pixels, unless it was labelled in another size.
+            wide, high = across * 100 / (size[0] or 1), down * 100 / (size[1] or 1)
+            scaled = (x * wide, y * high, w * wide, h * high)
+            area = mask.area * wide * high
+            return into.box(image, label, scaled, where, "a brush's mask", area=area)
         if kind == "keypoint":
             return into.data.problems.add("no box", where, "a point")
         return into.data.problems.add("no box", where, f"a {kind} without the numbers of a box")
@@ -240,17 +286,22 @@ def _index(item: dict[str, Any]) -> int:
     return index if isinstance(index, int) and index >= 0 else 0
 
 
-def _pictures(data: dict[str, Any]) -> list[str]:
-    """Return the names of a task's pictures: of several in a list, all of them."""
-    found: list[str] = []
+def _pictures(data: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the names of a task's pictures by what they stand under: of a list, all of them.
+
+    The likeliest first. Where nothing looks like the name of a picture, the first text is one.
+    """
+    found: dict[str, list[str]] = {}
+    other: dict[str, list[str]] = {}
     for key in sorted(data, key=lambda key: (key not in ("image", "img", "picture"), key)):
         value = data[key]
         texts = value if isinstance(value, list) else [value]
         names = [text for text in texts if isinstance(text, str) and _looks(text)]
         if names and len(names) == len(texts):
-            return names
-        found += [text for text in texts[:1] if isinstance(text, str) and text]
-    return found[:1]
+            found[key] = names
+        elif texts and isinstance(texts[0], str) and texts[0] and not other:
+            other[key] = texts[:1]
+    return found or other
 
 
 def _looks(name: str) -> bool:

@@ -15,21 +15,27 @@ A picture without a file has no annotations, as in labelme, where it is one not 
 
 from __future__ import annotations
 
+import base64
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from core.data.importers.boxes import around
-from core.data.importers.dataset import DataSet
+from core.data.importers.dataset import DataSet, ends
 from core.data.importers.formats.look import Look
+from core.data.importers.formats.reading.embedded import fitting, format_and_sides
 from core.data.importers.formats.reading.json_records import number, numbers
 from core.data.importers.formats.reading.labelled_pictures import LabelledPictures
-from core.data.importers.image_files import walk_images
+from core.data.importers.formats.reading.text_files import decoded
+from core.data.importers.image_files import Found, walk_images
 from core.data.importers.report import Watch
+from core.data.importers.split_names import split_named
 
 NAME = "labelme"
+_COPIES = "picture within the label file"
 _NO_CLASS = ("__ignore__", "_background_")
 _POLYGONS = ("polygon", "quadrilateral", None)
 _NAMES = {"linestrip": "a line strip", "line": "a line", "points": "several points"}
@@ -71,7 +77,7 @@ def _listed(into: LabelledPictures) -> list[str]:
     file = into.root / "labels.txt"
     if not file.is_file():
         return []
-    lines = into.read(file).decode("utf-8-sig", "replace").splitlines()
+    lines = decoded(into.read(file), "replace").splitlines()
     into.data.balance.describe(file)
     names = [line.strip() for line in lines]
     return [name for name in names if name and name not in _NO_CLASS]
@@ -88,19 +94,24 @@ def _file(into: LabelledPictures, file: Path, value: dict[str, Any]) -> None:
         if Path(found).stem == file.stem and found != file.name
     ]
     width, height = number(value.get("imageWidth")), number(value.get("imageHeight"))
+    inside = value.get("imageData")
+    has_copy = isinstance(inside, str) and bool(inside)
+    called = re.split(r"[\\/]", names[0])[-1] if names else file.stem
     image = into.picture(
         [*names, *beside],
         where,
         beside=file.parent,
         size=(width, height),
+        split=_split(into, file) if has_copy else None,
+        instead=(lambda: _copy(into, str(inside), called, where)) if has_copy else None,
     )
     shapes = value["shapes"]
     groups = _groups(shapes)
     into.data.balance.found(len(shapes) - sum(len(parts) - 1 for parts in groups.values()))
     if image is None:
         why = "its picture is not there"
-        if value.get("imageData"):
-            why += "; a copy is embedded, which labelme_export_json writes"
+        if has_copy and into.watch.scratch is None:
+            why += "; the copy within it cannot be left in place: import without --reference"
         into.data.balance.miss(str(file), why)
         return
     into.data.balance.use(str(file))
@@ -113,12 +124,38 @@ def _file(into: LabelledPictures, file: Path, value: dict[str, Any]) -> None:
             _joined(into, image, [shapes[part - 1] for part in of_one], f"{where}: shape {place}")
 
 
+def _split(into: LabelledPictures, file: Path) -> str | None:
+    """Return the split of which the folders speak that a file lies in."""
+    folders = file.relative_to(into.root).parent.parts[::-1]
+    return next((split for split in map(split_named, folders) if split), None)
+
+
+def _copy(into: LabelledPictures, inside: str, name: str, where: str) -> Found | None:
+    """Write out the copy of the picture that a file has within it, which is told."""
+    problems = into.data.problems
+    try:
+        raw = base64.b64decode(inside)
+    except ValueError:
+        raw = b""
+    known = format_and_sides(raw)
+    if known is None or into.watch.scratch is None:
+        why = "is no picture" if known is None else "cannot be left in place: leave out --reference"
+        problems.add("missing image", where, f"no file '{name}', and the copy within {why}")
+        return None
+    folder = into.watch.scratch() / f"copy-{problems.counts[_COPIES]}"
+    folder.mkdir()
+    file = folder / (fitting(safe[-1] if (safe := ends(name)) else "picture", known[0]))
+    file.write_bytes(raw)
+    problems.add(_COPIES, where, f"no file '{name}': the copy within it is taken", "kept")
+    return Found(str(file), link=False)
+
+
 def _groups(shapes: list[Any]) -> dict[tuple[str, str], list[int]]:
     """Return the places, from 1, of sound polygons by their class and `group_id`."""
     found: dict[tuple[str, str], list[int]] = {}
     for place, shape in enumerate(shapes, 1):
         if isinstance(shape, dict) and shape.get("group_id") is not None and _flat(shape):
-            key = (str(shape.get("label")), str(shape["group_id"]))
+            key = (str(_name(shape)), str(shape["group_id"]))
             found.setdefault(key, []).append(place)
     return found
 
@@ -132,9 +169,16 @@ def _flat(shape: dict[str, Any]) -> list[float]:
     return [] if None in pairs else [value for pair in pairs if pair for value in pair]
 
 
+def _name(shape: dict[str, Any]) -> Any:
+    """Return the class of a shape, under the key that some programs write it under instead
+    (`class`: rafaelpadilla/review_object_detection_metrics, `data/database`).
+    """
+    return shape.get("label", shape.get("class"))
+
+
 def _joined(into: LabelledPictures, image: int, parts: list[dict[str, Any]], where: str) -> None:
     """Add the object of several polygons: the box around them all."""
-    name = parts[0].get("label")
+    name = _name(parts[0])
     if name in _NO_CLASS:
         return into.data.problems.add("ignored object", where, _ignored(str(name)))
     label = into.label(name, where)
@@ -156,7 +200,7 @@ def _ignored(name: str) -> str:
 def _shape(into: LabelledPictures, image: int, shape: Any, where: str) -> None:
     if not isinstance(shape, dict):
         return into.data.problems.add("wrong type", where, "it is no shape")
-    if (name := shape.get("label")) in _NO_CLASS:
+    if (name := _name(shape)) in _NO_CLASS:
         return into.data.problems.add("ignored object", where, _ignored(name))
     label = into.label(name, where)
     listed = shape.get("points")

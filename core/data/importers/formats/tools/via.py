@@ -1,4 +1,4 @@
-"""VGG Image Annotator 1 and 2: a project or its annotations as JSON, or as CSV.
+"""VGG Image Annotator 1, 2 and 3: a project or its annotations as JSON, or as CSV.
 
 As VIA 2.0.12 writes them (`via.js`): a record a picture with `filename`, `size` (bytes), `regions`
 (a list; in VIA 1 an object of numbers) and `file_attributes`, in a project below
@@ -22,10 +22,13 @@ from typing import Any
 import msgspec
 
 from core.common.errors import ImportFailed
+from core.common.text import plural
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.look import Look
 from core.data.importers.formats.reading.json_records import number, numbers
 from core.data.importers.formats.reading.labelled_pictures import LabelledPictures, ellipse_box
+from core.data.importers.formats.reading.text_files import decoded
+from core.data.importers.formats.tools.via_3 import as_via_2, is_via_3
 from core.data.importers.report import Watch
 
 NAME = "via"
@@ -38,7 +41,7 @@ _COLUMNS = ("region_shape_attributes", "region_attributes")
 def is_via(look: Look) -> bool:
     """Whether one of the first files has VIA's keys or, of a CSV, its columns."""
     return any(
-        '"_via_' in head or ('"shape_attributes"' in head and '"region' in head)
+        '"_via_' in head or is_via_3(head) or ('"shape_attributes"' in head and '"region' in head)
         for head in look.heads(".json")
     ) or any(_COLUMNS[0] in head.partition("\n")[0] for head in look.heads(".csv"))
 
@@ -49,7 +52,8 @@ def read_via(source: Path, watch: Watch) -> DataSet:
     for file in into.files(".json", ".csv"):
         try:
             is_table = file.suffix.lower() == ".csv"
-            records = _table(into.read(file)) if is_table else _records(into.json(file))
+            value = None if is_table else into.json(file)
+            records = _table(into.read(file)) if is_table else _records(value)
         except ImportFailed as error:
             into.refuse(file, error.message)
             continue
@@ -57,6 +61,10 @@ def read_via(source: Path, watch: Watch) -> DataSet:
             into.other(file, "it is no file of VIA")
             continue
         into.data.balance.use(str(file))
+        films = as_via_2(value) if isinstance(value, dict) else None
+        if films is not None and films[1]:
+            detail = f"{plural(films[1], 'region or time', 'regions or times')} of films or sound"
+            into.data.problems.add("no box", into.name_of(file), f"{detail}: import their frames")
         _File(into, file, records).read()
     into.leave_rest("VIA's file does not name it")
     return into.finish("files of VIA")
@@ -66,6 +74,8 @@ def _records(value: Any) -> list[dict[str, Any]] | None:
     """Return the records of pictures in a project or in exported annotations, None for neither."""
     if not isinstance(value, dict):
         return None
+    if (of_3 := as_via_2(value)) is not None:
+        return of_3[0]
     inner = value.get("_via_img_metadata", value)
     records = list(inner.values()) if isinstance(inner, dict) else []
     right = [item for item in records if isinstance(item, dict) and "regions" in item]
@@ -75,7 +85,7 @@ def _records(value: Any) -> list[dict[str, Any]] | None:
 def _table(raw: bytes) -> list[dict[str, Any]] | None:
     """Return the records of a CSV, None when it has other columns. Raises `ImportFailed`."""
     try:
-        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
+        rows = list(csv.DictReader(io.StringIO(decoded(raw))))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ImportFailed(f"it is no CSV: {error}") from None
     records: dict[str, dict[str, Any]] = {}

@@ -1,0 +1,1 @@
+"""The labellers behind one interface (`core.autolabel.labellers.labeller`)."""

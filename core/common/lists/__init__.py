@@ -1,0 +1,1 @@
+"""How lists are shown, by the command line and the app alike."""

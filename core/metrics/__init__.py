@@ -1,0 +1,1 @@
+"""COCO's counting of boxes: `boxes` the columns that are measured, `coco` the measuring."""

@@ -1,0 +1,116 @@
+"""What runs on clusters have cost, in GPU hours: by run, project and month."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from core.common.lists.columns import Column, by_key
+from core.common.workspace import Workspace
+from core.training.run.run import Run
+from slurm.job.record import JobRecord, list_records
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """A run: the hours it trained times its GPUs. `month` is that of its start, such as 2026-03.
+
+    Waiting costs nothing, and loading the model is not counted; of a run that goes on it is what
+    it has cost so far.
+    """
+
+    run: str
+    project: str
+    month: str
+    cluster: str
+    gpu: str
+    gpus: int
+    hours: float
+
+
+def run_costs(workspace: Workspace) -> list[RunCost]:
+    """Return what each submitted run that has begun has cost, the latest first."""
+    costs = [cost_of(Run(path), record) for path, record in list_records(workspace)]
+    return [cost for cost in costs if cost is not None]
+
+
+def cost_of(run: Run, record: JobRecord) -> RunCost | None:
+    """Return what a run has cost; None before its first step."""
+    summary = run.summary()
+    if summary.started_at is None or not summary.seconds:
+        return None
+    gpus = record.num_gpus * record.num_nodes
+    return RunCost(
+        run=run.name,
+        project=summary.project or "",
+        month=f"{datetime.fromtimestamp(summary.started_at).astimezone():%Y-%m}",
+        cluster=record.cluster,
+        gpu=record.gpu,
+        gpus=gpus,
+        hours=summary.seconds * gpus / 3600,
+    )
+
+
+@dataclass(frozen=True)
+class CostSum:
+    """The GPU hours of the runs of a project that began in a month."""
+
+    month: str
+    project: str
+    runs: int
+    hours: float
+
+
+def by_project_and_month(costs: Iterable[RunCost]) -> list[CostSum]:
+    """Return the GPU hours of each project (name) in each month, the latest month first."""
+    sums: dict[tuple[str, str], list[float]] = {}
+    for cost in costs:
+        sums.setdefault((cost.month, cost.project), []).append(cost.hours)
+    return [
+        CostSum(month, project, len(hours), sum(hours))
+        for (month, project), hours in sorted(sums.items(), reverse=True)
+    ]
+
+
+COST_COLUMNS = by_key(
+    [
+        Column[RunCost]("run", "Run", lambda cost: cost.run, least=14),
+        Column("project", "Project", lambda cost: cost.project or None, least=10),
+        Column("month", "Month", lambda cost: cost.month, width=7),
+        Column(
+            "cluster", "Cluster", lambda cost: cost.cluster, width=10, from_width=80, muted=True
+        ),
+        Column("gpus", "GPUs", lambda cost: f"{cost.gpus}×{cost.gpu or 'GPU'}", width=11),
+        Column(
+            "hours", "GPU hours", lambda cost: f"{cost.hours:.2f}", width=9, right=True,
+            sort=lambda cost: cost.hours, seen=lambda cost, now: f"{cost.hours:9,.2f}",
+        ),
+    ]
+)  # fmt: skip
+SUM_COLUMNS = by_key(
+    [
+        Column[CostSum]("month", "Month", lambda cost: cost.month, width=7),
+        Column("project", "Project", lambda cost: cost.project or None, least=14),
+        Column("runs", "Runs", lambda cost: cost.runs, "number", 6),
+        Column(
+            "hours", "GPU hours", lambda cost: f"{cost.hours:.2f}", width=9, right=True,
+            sort=lambda cost: cost.hours, seen=lambda cost, now: f"{cost.hours:9,.2f}",
+        ),
+    ]
+)  # fmt: skip
+
+
+def cost_rows(costs: Sequence[RunCost], *, each: bool) -> tuple[list[str], list[list[str | None]]]:
+    """Return titles and rows for a file: of `each` run, else of each project and month."""
+
+    def table(
+        columns: Mapping[str, Column[Row]], rows: Sequence[Row]
+    ) -> tuple[list[str], list[list[str | None]]]:
+        titles = [column.typed for column in columns.values()]
+        return titles, [[column.written(row) for column in columns.values()] for row in rows]
+
+    return table(COST_COLUMNS, costs) if each else table(SUM_COLUMNS, by_project_and_month(costs))

@@ -1,0 +1,89 @@
+"""What the commands load: nothing that they do not need, so that they start at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from core.late import late, late_names, loading_beside
+
+# What costs most of a start, of which a command that lists or helps needs at most a part.
+HEAVY = {
+    "numpy", "pydantic", "rich", "PIL", "paramiko", "textual", "torch", "psutil", "yaml", "cv2",
+    "msgspec",
+}  # fmt: skip
+# By command: which of them it may load.
+MAY: dict[str, set[str]] = {
+    "--help": set(),
+    "project list": set(),
+    "locate": set(),
+    "runs list": {"pydantic", "msgspec"},
+    "clusters list": set(),
+    "train --help": {"pydantic", "msgspec", "rich"},
+    "runs --help": {"pydantic", "msgspec", "rich"},
+    "evaluate --help": {"pydantic", "msgspec", "rich", "PIL", "yaml"},
+}
+
+PROGRAM = """
+import sys
+from cli.main import main
+assert main(sys.argv[2:]) == 0
+print("heavy:", ",".join(sorted(set(sys.argv[1].split(",")) & set(sys.modules))))
+"""
+
+
+@pytest.mark.parametrize("command", MAY)
+def test_a_command_loads_what_it_needs(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CONFIG_DIR", "CACHE_DIR", "WORKSPACE"):
+        monkeypatch.setenv(f"BATMAN_{name}", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, ",".join(HEAVY), *command.split()],
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    loaded = set(done.stdout.splitlines()[-1].removeprefix("heavy: ").split(",")) - {""}
+    assert loaded <= MAY[command], loaded - MAY[command]
+
+
+def test_a_late_module_is_loaded_with_the_first_thing_it_is_asked() -> None:
+    code = (
+        "import sys\nfrom core.late import late\nnp = late('numpy')\n"
+        "assert 'numpy' not in sys.modules\nassert np.zeros(2).tolist() == [0.0, 0.0]\n"
+        "assert 'zeros' in vars(np) and 'numpy' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_what_is_not_there_is_said_as_by_an_import() -> None:
+    with pytest.raises(ImportError, match="no_such_module"):
+        _ = late("no_such_module").anything
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = late("json").no_such_name
+    with pytest.raises(AttributeError, match=r"'core\.data' has no attribute 'nothing'"):
+        late_names("core.data", {"Project": "core.data.store"})("nothing")
+
+
+@pytest.mark.parametrize("package", ["core.data.importers", "core.data.exporters"])
+def test_every_name_of_a_late_package_is_there(package: str) -> None:
+    module = __import__(package, fromlist=["*"])
+    for name in module.__all__:
+        assert callable(getattr(module, name)), name
+
+
+def test_what_is_loaded_beside_a_block_is_there_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beside_whole.py").write_text("import threading\nIN = threading.current_thread()\n")
+    (tmp_path / "beside_broken.py").write_text("raise RuntimeError('half installed')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with loading_beside("beside_whole", "beside_broken", "beside_missing"):
+        pass
+    assert sys.modules.pop("beside_whole").IN is not threading.main_thread()
+    with pytest.raises(RuntimeError, match="half installed"):
+        __import__("beside_broken")
