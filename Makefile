@@ -27,7 +27,11 @@ demo: setup  ## make shapes, train a tiny model on them, watch it
 
 test: setup  ## every test that this machine can run
 # As many workers as tests/conftest.py reckons for cores and memory, and the groups in its order.
-	$(RUN) pytest -n auto --dist loadgroup --no-loadscope-reorder
+# What fails beside the others is run once more by itself, as they share few cores; what fails then, failed.
+	@echo $(RUN) pytest -n auto --dist loadgroup --no-loadscope-reorder; \
+	$(RUN) pytest -n auto --dist loadgroup --no-loadscope-reorder; code=$$?; \
+	if [ $$code -ne 1 ]; then exit $$code; fi; \
+	echo "Once more, by itself, what failed above:"; $(RUN) pytest -n 0 --last-failed --maxfail 1
 
 check: setup  ## lint, format, types, who imports whom, docs
 	$(RUN) ruff check .

@@ -11,6 +11,7 @@ import pytest
 from harness import settled
 from parsed_styles import parsed_styles as parsed_styles  # every test of this folder has it
 from sample_data import make_workspace
+from still_loop import painting as painting  # for a test of what is done while painting
 from still_loop import still_loop as still_loop  # every pilot of this folder waits by it
 from textual.pilot import Pilot
 
@@ -50,6 +51,8 @@ def opened() -> Opened:
         async with app.run_test(size=size, notifications=True) as pilot:
             await settled(pilot)
             yield pilot
+            if app._running:  # what nobody looked at can be painted, too: see still_loop
+                app.screen._compositor.render_update(True, app._background_screens)
         if not errors and app.errors:
             raise app.errors[0]
 

@@ -5,8 +5,9 @@ do. On a busy machine that is one which is not given any, and the test goes on t
 one each key costs two such waits. Here a test goes on as soon as, and not before, the loop has no
 callback that is ready and no timer that is due soon, and no thread of the process works.
 
-Then the screen is laid out and painted, once, where Textual by itself paints up to 120 times a
-second, most of what a test sees going by.
+Then the screen is laid out, once, where Textual by itself does so up to 120 times a second. It is
+not painted, as nothing shows it and that is a third of a test's processor time: what a test looks
+at is painted as it looks (`harness`), and each test paints its last screen (`opened`).
 """
 
 from __future__ import annotations
@@ -19,20 +20,33 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from rich.console import RenderableType
+from textual._compositor import Compositor
 from textual._context import active_app
 from textual.pilot import Pilot
 
 SOON_S = 0.02
-"""What is due so soon is waited for: what Textual paints and what it puts off a little."""
+"""What is due so soon is waited for: what Textual lays out and what it puts off a little."""
 
 LOOK_S = 0.002
-PAINT_S = 0.1
-"""How long a screen may want to be painted before it is, should nobody wait."""
+LAYOUT_S = 0.1
+"""How long a screen may want to be laid out before it is, should nobody wait."""
 
 LONGEST_S = 20.0
 """An app with something to do all the time is not waited for any longer."""
 
 _TASKS = Path("/proc/self/task")
+
+
+_painting: list[bool] = []
+
+
+@pytest.fixture
+def painting() -> Iterator[None]:
+    """Let apps paint as ever, for a test of what they do as they paint."""
+    _painting.append(True)
+    yield
+    _painting.pop()
 
 
 async def still(*_: object) -> None:
@@ -49,12 +63,12 @@ async def still(*_: object) -> None:
             continue
         before = _threads()
         await asyncio.sleep(LOOK_S if before else 0)
-        if not loop._ready and _rest(before) and not _painted():
+        if not loop._ready and _rest(before) and not _laid_out():
             return
 
 
-def _painted() -> bool:
-    """Let the screen of the app in whose context this is paint; return whether it wanted to."""
+def _laid_out() -> bool:
+    """Lay the screen of the app in whose context this is out; return whether it wanted that."""
     app = active_app.get(None)
     if app is None or not app._running or not app.screen_stack:
         return False
@@ -109,9 +123,20 @@ def still_loop() -> Iterator[None]:
         await still()
         return True
 
+    painted = Compositor.render_update
+
+    def render_update(
+        compositor: Compositor, full: bool = False, *args: Any, **options: Any
+    ) -> RenderableType | None:
+        if full or _painting:
+            return painted(compositor, full, *args, **options)
+        compositor._dirty_regions.clear()
+        return None
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("textual.pilot.wait_for_idle", still)
         patch.setattr("textual.app.wait_for_idle", still)
-        patch.setattr("textual.screen.UPDATE_PERIOD", PAINT_S)
+        patch.setattr("textual.screen.UPDATE_PERIOD", LAYOUT_S)
         patch.setattr(Pilot, "_wait_for_screen", wait_for_screen)
+        patch.setattr(Compositor, "render_update", render_update)
         yield

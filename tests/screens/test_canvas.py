@@ -16,6 +16,8 @@ from textual.widgets import Label
 from batman_tui.widgets.picture.canvas import Canvas
 from batman_tui.widgets.picture.marks import Letters, Mark, paint
 
+pytestmark = pytest.mark.usefixtures("painting")
+
 GREEN, BLUE, GREY = (0, 255, 0), (0, 0, 255), (100, 100, 100)
 
 

@@ -182,6 +182,7 @@ async def test_what_is_missing_there_is_said_first(tmp_path: Path, opened, room:
         assert room.began == 0
 
 
+@pytest.mark.usefixtures("painting")
 @pytest.mark.parametrize("size", SIZES)
 def test_the_dialog(tmp_path: Path, snap_compare, room: Room, size: tuple[int, int]) -> None:
     app = app_with(tmp_path)

@@ -22,6 +22,8 @@ from batman_tui.widgets.picture.modes import Mode, choose
 from batman_tui.widgets.picture.overlays import draw_overlays, graphics_of
 from batman_tui.widgets.picture.picture import Picture
 
+pytestmark = pytest.mark.usefixtures("painting")
+
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 KITTY = {"TERM": "xterm-kitty", "COLORTERM": "truecolor"}
 

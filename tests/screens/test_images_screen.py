@@ -25,6 +25,8 @@ from core.data.labels.review import review_images
 from core.data.splits.edit import split_counts
 from core.data.store import Project
 
+pytestmark = pytest.mark.usefixtures("painting")
+
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:

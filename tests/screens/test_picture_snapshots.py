@@ -13,6 +13,8 @@ from textual.pilot import Pilot
 
 from batman_tui.widgets.picture.picture import Picture
 
+pytestmark = pytest.mark.usefixtures("painting")
+
 SIZES = [(80, 24), (120, 40)]
 Compare = Callable[..., bool]
 

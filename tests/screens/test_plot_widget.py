@@ -110,6 +110,7 @@ async def test_the_cursor_reads_values_and_marks() -> None:
         assert app.plot.cursor is None
 
 
+@pytest.mark.usefixtures("painting")
 async def test_far_in_the_cursor_goes_from_point_to_point() -> None:
     app = PlotApp(chart())
     async with app.run_test(size=(80, 20)) as pilot:

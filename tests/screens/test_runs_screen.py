@@ -125,7 +125,7 @@ async def test_new_runs_appear(workspace_with_runs: Path, opened) -> None:
     async with opened(app) as pilot:
         screen = await listed(pilot, app)
         make_run(workspace_with_runs, "brand-new", running("brand-new", 1))
-        screen._look(None)
+        screen._look(None, fresh=True)
         await until(pilot, lambda: "brand-new" in screen_text(app))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from harness import screen_text
 from sample_data import HOSTILE
 from textual.app import App, ComposeResult
@@ -93,6 +94,7 @@ async def test_the_cursor_is_always_in_sight_below_the_heading() -> None:
         assert "thing 00001" in app.lines()[1]
 
 
+@pytest.mark.usefixtures("painting")
 async def test_paints_no_more_rows_than_are_seen() -> None:
     app = TableApp([])
     asked: list[int] = []

@@ -23,6 +23,8 @@ from core.evaluation.wrong_images import MISTAKES, save_mistakes
 from core.training.launch.dataset_files import file_name, find_prepared
 from core.training.run.run import Run
 
+pytestmark = pytest.mark.usefixtures("painting")
+
 NAME = "site-small"
 
 

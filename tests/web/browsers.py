@@ -15,6 +15,17 @@ ARGUMENTS = [
 WAIT_S = 20.0
 
 
+def expect(locator: Any) -> Any:
+    """Return what waits until a claim about a locator holds (`to_have_count` and such).
+
+    The page is drawn after its state changes, a frame later.
+    """
+    from playwright.sync_api import expect as wait_for  # half a second of each worker's start
+
+    wait_for.set_options(timeout=WAIT_S * 1000)
+    return wait_for(locator)
+
+
 def until(page: Any, expression: str, wait_s: float = WAIT_S) -> Any:
     """Wait until `expression` is true in the page, and return it.
 

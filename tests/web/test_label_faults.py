@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from browsers import until
+from browsers import expect, until
 from label_server import LabelServer
 from label_tab import PROJECT, Tab, stored
 
@@ -49,7 +49,7 @@ def test_nothing_is_lost_or_doubled(context: Any, server: LabelServer) -> None:
             more -= 1
     for tab in tabs:
         tab.saved()
-        assert tab.page.locator(".toast.error").count() == 0
+        expect(tab.page.locator(".toast.error")).to_have_count(0)
         assert tab.state["conflict"] is None
     for done in faults:
         assert {"fine", "lost before", "lost after"} <= set(done)

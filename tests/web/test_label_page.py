@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from browsers import until
+from browsers import expect, until
 from label_server import LabelServer
 from label_tab import HOOK, MAN, PROJECT, Tab, close, encoded, stored
 
@@ -27,7 +27,7 @@ def test_from_the_projects_to_a_box_that_is_saved(context: Any, server: LabelSer
     assert close(drawn.box, [20, 420, 60, 50])
     assert drawn.class_id == MAN
     assert tab.state["selected"] == f"b{drawn.id}"
-    assert tab.page.locator("main b, .side i, .topbar b").count() == 0
+    expect(tab.page.locator("main b, .side i, .topbar b")).to_have_count(0)
     assert tab.said == []
 
 
@@ -185,7 +185,7 @@ def test_a_picture_at_hand_stays_while_nobody_answers(tab: Tab, server: LabelSer
     while not asked:
         tab.page.wait_for_timeout(20)
     tab.page.wait_for_timeout(50)  # the answer's way through the page
-    assert tab.page.locator(".stage .over").count() == 0
+    expect(tab.page.locator(".stage .over")).to_have_count(0)
     tab.page.unroute("**/images/1", cut)
     draw(60)
     until(tab.page, "batman.state().boxes.length === 4")
@@ -290,7 +290,7 @@ def test_two_tabs_see_each_other(tab: Tab, context: Any, server: LabelServer) ->
     other.drag((20, 420), (80, 470)).saved()
     until(tab.page, "batman.state().boxes.length === 3")
     tab.told("changed this picture")
-    assert other.page.get_by_text("changed this picture").count() == 0
+    expect(other.page.get_by_text("changed this picture")).to_have_count(0)
 
 
 def test_zoom_at_the_cursor_pan_fit_and_the_original_when_closer(tab: Tab) -> None:
@@ -339,7 +339,7 @@ def test_review_by_crops_with_letters(context: Any, server: LabelServer) -> None
     tab = Tab(context, server)
     tab.page.goto(f"{server.address}/label/#/{encoded(PROJECT)}/review?class={MAN}")
     tab.page.wait_for_selector(".crops figure")
-    assert tab.page.locator(".crops figure").count() == 2
+    expect(tab.page.locator(".crops figure")).to_have_count(2)
     tab.keys(*[">"] * 9)  # nothing scores so high: it is said what there is
     tab.told("No suggestion of man <i>x</i> is open from 0.95 on. 3 others of it are open.")
     tab.page.locator("[data-all]").click()
@@ -375,8 +375,8 @@ def test_a_picture_that_was_removed_is_not_shown(tab: Tab, server: LabelServer) 
     with Project.open(server.folder / PROJECT) as project, project.change("test", "v") as change:
         change.update("images", 1, {"deleted": 1})
     tab.told("There is no picture 1")
-    assert tab.page.locator(".stage.absent").count() == 1
-    assert tab.page.locator(".side").inner_text() == ""
+    expect(tab.page.locator(".stage.absent")).to_have_count(1)
+    expect(tab.page.locator(".side")).to_have_text("")
 
 
 def test_a_picture_that_cannot_be_shown_says_why_and_can_be_labelled(
@@ -389,7 +389,7 @@ def test_a_picture_that_cannot_be_shown_says_why_and_can_be_labelled(
     tab.page.locator("[data-unseen]", has_text="'b.jpg' cannot be read").wait_for()
     tab.keys("PageDown")
     until(tab.page, "batman.state().picture && batman.state().image === 3")
-    assert tab.page.locator("[data-unseen]").count() == 0
+    expect(tab.page.locator("[data-unseen]")).to_have_count(0)
     assert tab.said == []
 
 
@@ -398,15 +398,15 @@ def test_a_thousand_classes_are_found_by_their_names(context: Any, server: Label
         for number in range(1_000):
             change.insert("classes", {"name": f"kind {number:05}"})
     tab = Tab(context, server).open()
-    assert tab.page.locator(".classes li").count() == 100
+    expect(tab.page.locator(".classes li")).to_have_count(100)
     tab.told("902 others by name")
     tab.keys("Tab", "c")
     tab.page.keyboard.type("kind 00987")
     tab.keys("Enter").saved()
-    assert tab.page.locator(".classes li", has_text="kind 00987").count() == 1
+    expect(tab.page.locator(".classes li", has_text="kind 00987")).to_have_count(1)
     tab.page.goto(f"{server.address}/label/#/{encoded(PROJECT)}/classes")
     tab.told("200 of 1,002 classes")
-    assert tab.page.locator("tbody tr").count() == 200
+    expect(tab.page.locator("tbody tr")).to_have_count(200)
     tab.page.get_by_label("Find").fill("00987")
     until(tab.page, "document.querySelectorAll('tbody tr').length === 1")
     assert tab.said == []
@@ -426,7 +426,7 @@ def test_the_keyboard_alone_reaches_everything(tab: Tab) -> None:
     tab.keys("F6")
     assert tab.page.evaluate("Boolean(document.activeElement.closest('.side'))")
     tab.keys("F6", "?", "Escape", "?")
-    assert tab.page.locator("dialog[open] kbd").count() > 30
+    until(tab.page, "document.querySelectorAll('dialog[open] kbd').length > 30")
     tab.keys("Escape")
     assert "stage" in tab.page.evaluate(focused)
     nameless = """[...document.querySelectorAll("button, input, select, a, canvas[tabindex]")]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsers import until
+from browsers import expect, until
 from label_server import LabelServer
 from label_tab import HOOK, MAN, PROJECT, Tab, encoded
 from PIL import Image
@@ -107,7 +107,7 @@ def test_pictures_are_sent_and_what_is_none_is_told(
     until(tab.page, "document.querySelectorAll('[data-state=failed]').length === 1")
     assert "no picture.png" in tab.page.inner_text("[data-state=failed]")
     assert images(server) == 4
-    assert tab.page.locator("main b").count() == 0
+    expect(tab.page.locator("main b")).to_have_count(0)
 
 
 def test_classes_are_added_renamed_asked_for_and_merged(context: Any, server: LabelServer) -> None:
@@ -178,7 +178,7 @@ def test_a_run_that_was_trained_meanwhile_can_label(context: Any, server: LabelS
     tab.page.get_by_label("Model", exact=True).focus()
     tab.page.locator("datalist option[value=night-5]").wait_for(state="attached")
     tab.page.get_by_role("button", name="night-5", exact=True).press("Enter")
-    assert tab.page.get_by_label("Model", exact=True).input_value() == "night-5"
+    expect(tab.page.get_by_label("Model", exact=True)).to_have_value("night-5")
     tab.keys("?").told("take the newest pass back")
 
 
@@ -286,13 +286,13 @@ def test_the_list_of_videos_leads_to_their_pictures(context: Any, server: LabelS
 
 def test_what_is_not_there_shows_nothing_of_what_was(context: Any, server: LabelServer) -> None:
     tab = Tab(context, server, 1)
-    assert tab.page.get_by_text("a.jpg").count() == 1
-    assert tab.page.locator(".boxes h2").text_content() == "2 labels, 2 suggestions"
+    expect(tab.page.get_by_text("a.jpg")).to_have_count(1)
+    expect(tab.page.locator(".boxes h2")).to_have_text("2 labels, 2 suggestions")
     tab.page.goto(f"{server.address}/label/#/{encoded(PROJECT)}/label/99")
     tab.told("There is no picture 99")
-    assert tab.page.get_by_text("a.jpg").count() == 0
-    assert tab.page.locator("aside.side > *").count() == 0
-    assert tab.page.locator(".badge").count() == 0
+    expect(tab.page.get_by_text("a.jpg")).to_have_count(0)
+    expect(tab.page.locator("aside.side > *")).to_have_count(0)
+    expect(tab.page.locator(".badge")).to_have_count(0)
     tab.page.goto(f"{server.address}/label/#/nowhere/pictures")
     tab.told("There is no project")
     tab.page.get_by_role("link", name="All projects").click()

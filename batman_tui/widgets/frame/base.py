@@ -17,6 +17,7 @@ from textual.worker import Worker, WorkerState
 from batman_tui.keys import ACTIONS, bindings
 from batman_tui.services import AppServices, services_of
 from batman_tui.widgets.frame.explains import Explains
+from batman_tui.widgets.frame.focus_styles import FocusStyles
 from batman_tui.widgets.frame.keybar import KeyBar
 from batman_tui.widgets.frame.topbar import TopBar
 
@@ -60,7 +61,7 @@ class Guarded:
             self.batman.show_error(event.worker.error)
 
 
-class BatmanScreen(Guarded, Explains, Screen[None]):
+class BatmanScreen(Guarded, Explains, FocusStyles, Screen[None]):
     """A whole screen: the top bar, what `body()` yields, and the keys.
 
     A subclass overrides `body` and `trail`, takes its `BINDINGS` from `keys.bindings`, and sets
@@ -160,7 +161,7 @@ class BatmanScreen(Guarded, Explains, Screen[None]):
             break
 
 
-class BatmanDialog(Guarded, Explains, ModalScreen[Result]):
+class BatmanDialog(Guarded, Explains, FocusStyles, ModalScreen[Result]):
     """A small window over a screen; Escape closes it with `None`.
 
     A subclass yields one container with the class `dialog`, and a `KeyBar` inside it when it
