@@ -31,7 +31,7 @@ test: setup  ## every test that this machine can run
 	@echo $(RUN) pytest -n auto --dist loadgroup --no-loadscope-reorder; \
 	$(RUN) pytest -n auto --dist loadgroup --no-loadscope-reorder; code=$$?; \
 	if [ $$code -ne 1 ]; then exit $$code; fi; \
-	echo "Once more, by itself, what failed above:"; $(RUN) pytest -n 0 --last-failed --maxfail 1
+	echo "Once more, by itself, what failed above:"; $(RUN) pytest -n 1 --dist loadgroup --last-failed --maxfail 1
 
 check: setup  ## lint, format, types, who imports whom, docs
 	$(RUN) ruff check .

@@ -75,13 +75,13 @@ FIRST = (
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many workers fit on this machine: two more than cores, as four groups wait much.
+    """Return how many workers fit on this machine: three more than cores, as four groups wait much.
 
     One that has loaded torch takes up to 4 GB, the others one.
     """
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min((cores or 1) + 2, int(gigabytes // 3)))
+    return max(1, min((cores or 1) + 3, int(gigabytes // 3)))
 
 
 @pytest.hookimpl(trylast=True)  # after the plugin that counts tries
