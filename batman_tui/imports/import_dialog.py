@@ -172,7 +172,7 @@ class ImportDialog(TaskDialog["ImportReport"]):
 
     def ended_badly(self, error: BatmanError) -> None:
         """Ask whether to go on where the data set looks like a mistake."""
-        from core.data.importers.balance.doubts import LooksWrong
+        from core.data.importers.balance.likely_mistakes import LooksWrong
 
         if not isinstance(error, LooksWrong):
             super().ended_badly(error)

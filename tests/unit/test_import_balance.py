@@ -23,7 +23,7 @@ from core.data.importers import (
     import_yolo,
     list_imports,
 )
-from core.data.importers.balance.doubts import LooksWrong
+from core.data.importers.balance.likely_mistakes import LooksWrong
 from core.data.importers.balance.words import all_well, in_short, rows, warnings
 from core.data.importers.dataset import DataSet
 from core.data.importers.formats.yolo import read_yolo

@@ -10,7 +10,7 @@ from import_data import boxes, png, put, voc_xml
 
 from core.common.errors import ImportFailed
 from core.data.importers import import_voc, import_yolo
-from core.data.importers.balance.doubts import LooksWrong
+from core.data.importers.balance.likely_mistakes import LooksWrong
 from core.data.importers.detect_format import guess_kind
 from core.data.store import Project
 

@@ -13,7 +13,7 @@ from import_data import coco, png, put, taken, voc_xml
 
 from core.common.errors import ImportFailed
 from core.data.importers.balance import sizes
-from core.data.importers.balance.doubts import LooksWrong
+from core.data.importers.balance.likely_mistakes import LooksWrong
 from core.data.importers.import_named import import_named
 from core.data.importers.report import ImportReport
 from core.data.store import Project

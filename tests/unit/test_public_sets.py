@@ -11,7 +11,7 @@ from import_data import png
 from tool_data import annotation, labelme, put, read, result, rows, shape, task
 
 from core.common.errors import ImportFailed
-from core.data.importers.balance.doubts import LooksWrong, weigh
+from core.data.importers.balance.likely_mistakes import LooksWrong, weigh
 from core.data.importers.balance.sheet import sheet_of
 from core.data.importers.dataset import DataSet
 from core.data.importers.detect_format import guess_kind, recognise

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.common.files import FileMode
 from core.common.progress import Progress
-from core.data.importers.balance.doubts import weigh
+from core.data.importers.balance.likely_mistakes import weigh
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet
 from core.data.importers.files.zip_dataset import scratch, unpacked
@@ -37,8 +37,8 @@ def import_folder(
 ) -> ImportReport:
     """Import what `read` finds at `source`, a folder, a file or a ZIP of these, in one step.
 
-    What looks like a mistake (see `balance.doubts`) stops it unless `anyway`. `kind`, `origin` and
-    `detail` say where it came from when `source` is only where a download lies; `detail` goes into
+    What looks like a mistake (`balance.likely_mistakes`) stops it unless `anyway`. `kind`, `origin`
+    and `detail` say where it came from when `source` is only where a download lies; `detail` goes into
     the record of the import. Raises `ImportFailed` when it cannot be read or looks like a mistake,
     `ProjectLocked` and `Cancelled`; the project is then as it was.
     """

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.common.errors import ImportFailed
 from core.common.text import clean, shell_word
-from core.data.importers.balance.doubts import LooksWrong
+from core.data.importers.balance.likely_mistakes import LooksWrong
 from core.data.importers.coco.reader import import_coco
 from core.data.importers.detect_format import (
     COCO,

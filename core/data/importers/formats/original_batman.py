@@ -24,7 +24,7 @@ from core.common.errors import ImportFailed
 from core.common.files import FileMode
 from core.common.progress import Progress
 from core.common.text import clean
-from core.data.importers.balance.doubts import weigh_all
+from core.data.importers.balance.likely_mistakes import weigh_all
 from core.data.importers.coco.json_lists import loads
 from core.data.importers.coco.records import shape_of
 from core.data.importers.commit import commit_all

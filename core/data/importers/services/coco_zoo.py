@@ -25,7 +25,7 @@ from core.common.folders import cache_dir
 from core.common.parse import ParseError, parse_json
 from core.common.progress import Progress
 from core.common.text import clean, did_you_mean, plural
-from core.data.importers.balance.doubts import weigh
+from core.data.importers.balance.likely_mistakes import weigh
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture
 from core.data.importers.report import ImportReport, Watch

@@ -16,7 +16,7 @@ import msgspec
 
 from core.common.progress import Progress, Report, never, nothing
 from core.data.images.video import VideoReader
-from core.data.importers.balance.doubts import LooksWrong
+from core.data.importers.balance.likely_mistakes import LooksWrong
 from core.data.importers.report import ImportReport
 from core.data.importers.video.frames import import_video
 from core.data.store import Project

@@ -25,7 +25,7 @@ from core.common.errors import BatmanError, ImportFailed
 from core.common.progress import Progress
 from core.common.text import clean, plural
 from core.data.images.video import SUFFIXES, is_video
-from core.data.importers.balance.doubts import weigh
+from core.data.importers.balance.likely_mistakes import weigh
 from core.data.importers.coco.layout import what_is_there
 from core.data.importers.commit import commit
 from core.data.importers.dataset import DataSet, Picture, inside
