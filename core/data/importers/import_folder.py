@@ -37,10 +37,10 @@ def import_folder(
 ) -> ImportReport:
     """Import what `read` finds at `source`, a folder, a file or a ZIP of these, in one step.
 
-    What looks like a mistake (`balance.likely_mistakes`) stops it unless `anyway`. `kind`, `origin`
-    and `detail` say where it came from when `source` is only where a download lies; `detail` goes
-    into the record of the import. Raises `ImportFailed` when it cannot be read or looks like a mistake,
-    `ProjectLocked` and `Cancelled`; the project is then as it was.
+    What looks like a mistake (`balance.likely_mistakes`) stops it unless `anyway`. `kind`,
+    `origin` and `detail` say where it came from when `source` is only where a download lies;
+    `detail` goes into the record of the import. Raises `ImportFailed` when it cannot be read or
+    looks like a mistake, `ProjectLocked` and `Cancelled`; the project is then as it was.
     """
     with (
         unpacked(project, source, files, progress, cancelled) as (place, mode),
