@@ -35,6 +35,8 @@ LAYOUT_S = 0.1
 LONGEST_S = 20.0
 """An app with something to do all the time is not waited for any longer."""
 
+PAINT = Compositor.render_update
+
 _TASKS = Path("/proc/self/task")
 
 
@@ -123,13 +125,11 @@ def still_loop() -> Iterator[None]:
         await still()
         return True
 
-    painted = Compositor.render_update
-
     def render_update(
         compositor: Compositor, full: bool = False, *args: Any, **options: Any
     ) -> RenderableType | None:
         if full or _painting:
-            return painted(compositor, full, *args, **options)
+            return PAINT(compositor, full, *args, **options)
         compositor._dirty_regions.clear()
         return None
 

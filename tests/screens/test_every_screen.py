@@ -23,6 +23,7 @@ from hostile_data import (
     make_hostile_run,
 )
 from job_data import jobs_app
+from painted_parts import cells, painted_in_parts
 from textual import events
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -270,6 +271,7 @@ async def test_lines_can_be_seen_and_no_codes_are_handed_on(
             assert screen.size == size
             if size == (120, 40):
                 assert foreign_codes(painted(app)) == [], name
+                await _what_the_focus_changes_is_painted(pilot, app)
             if name == "DeleteDialog":
                 await pilot.press("r")
             await _every_line_is_seen(pilot, screen, f"{name} at {size}")
@@ -292,6 +294,15 @@ async def test_lines_can_be_seen_and_no_codes_are_handed_on(
             await settled(pilot)
             assert foreign_codes(painted(app)) == [], name
         assert foreign_codes("".join(written)) == []
+
+
+async def _what_the_focus_changes_is_painted(pilot: Pilot[int], app: FrozenApp) -> None:
+    with painted_in_parts(app) as terminal:
+        for key in ("tab", "tab", "tab", "shift+tab"):
+            await pilot.press(key)
+            await settled(pilot)
+            whole = app.screen._compositor.render_strips()
+            assert cells(terminal.lines) == cells(whole), f"{app.screen} after {key}"
 
 
 async def _every_line_is_seen(pilot: Pilot[int], screen: Screen[Any], name: str) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar, TypeVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 from textual.widget import Widget
@@ -70,6 +71,7 @@ class BatmanScreen(Guarded, Explains, FocusStyles, Screen[None]):
 
     HELP = ""
     BINDINGS: ClassVar[list[BindingType]] = bindings("screen")
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)  # see FocusStyles
 
     _ticking: tuple[Timer, Callable[[], object]] | None = None
 
@@ -186,6 +188,8 @@ class BatmanDialog(Guarded, Explains, FocusStyles, ModalScreen[Result]):
         }
     }
     """
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     # A dialog hides the keys of the app, and its own need help as those of any screen.
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -14,6 +14,10 @@ class FocusStyles:
     every Tab. What had the focus within it before and has it still looks as before, and so does
     all that no rule with `:focus-within` meets, as the style sheet has noted of each widget
     (`DOMNode._has_focus_within`).
+
+    Nor is the whole screen painted anew, as Textual does when `Screen.focused` changes: what has
+    got or lost the focus paints itself, and so does whatever looks different then. Screens take
+    that reactive without its painting, which is theirs to say.
     """
 
     def _update_focus_styles(
