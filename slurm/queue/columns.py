@@ -112,7 +112,7 @@ JOB_COLUMNS = by_key(
             "user", "User", lambda line: line.job.user or None, width=10, from_width=128, muted=True
         ),
         Column(
-            "gpus", "GPUs", lambda line: line.gpus or None, width=11, from_width=92,
+            "gpus", "GPUs", lambda line: line.gpus or None, width=12, from_width=92,
             sort=lambda line: line.job.gpu_count,
         ),
         Column(
