@@ -39,7 +39,7 @@ from core.training.run.events import Step
 from core.training.run.run import Run
 from slurm.hosts import Completed, HostError, NeedsPerson
 from slurm.job.reasons import _BRIEF, reason_brief, reason_words
-from slurm.job.record import JobRecord, write_record
+from slurm.job.record import JobRecord, read_record, write_record
 from slurm.queue.job_actions import targets
 from slurm.queue.job_filter import kept_filters
 from slurm.queue.jobs import Job
@@ -955,6 +955,32 @@ async def test_gpu_hours_by_project_and_month_and_of_each_run(tmp_path: Path, op
         await pilot.press("y")
         await until(pilot, lambda: isinstance(app.screen, TextDialog))
         assert "| yard \\[1\\] | yard=1 |" in app.screen.text
+
+
+async def test_shares_of_a_gpu_cost_their_part_and_unknown_ones_are_said(
+    tmp_path: Path, opened
+) -> None:
+    cost_runs(tmp_path)
+    for name, share_of in (("cells-1", 4), ("cells-2", 0)):
+        run = tmp_path / "runs" / name
+        record = read_record(run)
+        assert record is not None
+        write_record(run, record.changed(gpu="shard:a", num_gpus=1, share=1, share_of=share_of))
+    app = jobs_app(tmp_path, FakeCluster())
+    async with opened(app, (80, 24)) as pilot:
+        await listed(pilot, app)
+        await pilot.press("H")
+        await until(pilot, lambda: isinstance(app.screen, HoursDialog) and app.screen.costs)
+        await settled(pilot)
+        assert "3 runs, 2.12 GPU hours" in words_on(app)
+        assert "Without 1 run on shares of a GPU" in words_on(app)
+        rows = [line.split()[2:5] for line in screen_text(app).splitlines() if "cells" in line]
+        assert sorted(rows) == [["cells", "1", "0.12"], ["cells", "1", "–"]]
+        await pilot.press("space")
+        await settled(pilot)
+        assert "0.25×a" in line_of(app, "cells-1")
+        assert "1 shard:a" in line_of(app, "cells-2")
+        assert "–" in line_of(app, "cells-2")
 
 
 @pytest.mark.parametrize("size", SIZES)
