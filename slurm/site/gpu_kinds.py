@@ -135,7 +135,10 @@ def shared_devices(text: str) -> list[Gpus]:
 
 
 def shared_slots(text: str) -> dict[str, Slots]:
-    """Return the GPUs that are had in shares, by kind, from sinfo's `GresUsed`; none before 24.05."""
+    """Return the GPUs that are had in shares, by kind, from sinfo's `GresUsed`.
+
+    Releases that do not tell of each GPU have none: see `USED_FORMS`.
+    """
     found: dict[str, Slots] = {}
     for name, kind, inside in _USED.findall(text):
         if "/" in inside and not inside.startswith("IDX:"):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from environments import MODULE_SYSTEMS, apptainer, has_modules, module_system
+from environments import MODULE_SYSTEMS, apptainer, module_system
 
 from core.common.errors import BatmanError
 from slurm.site.environment import NO_IMAGE, NO_MODULE, Environment
