@@ -112,6 +112,14 @@ def amount_words(amount: float) -> str:
     )  # fmt: skip
 
 
+# `GresUsed` of sinfo and `scontrol show node -d`, as printed by real ones:
+#   22.05.8           shard:h100-96:2(IDX:0-1)                how many of the GPUs are shared, which
+#   23.11.4, 24.11.5  shard:h100-96:5(0/4,3/4,2/4,0/4)        of each GPU how many are given, of all
+#   26.05.5           shard:h100-96:5(-/4,3/4,2/4,0/4)        and a dash where it is given whole
+# The last one is also what SLURM's own tests of 26.05 expect (ticket 25525). A kind that a GPU is
+# not had in stands there with 0 (`mps:a100_1g.5gb:0(0/0,0/0)`), in 23.11 even one that the node has
+# none of (`shard:a100-40:0(0/0)`).
+#
 # Of each GPU that is had in shares how many are given to jobs (None: it is given as a whole), and
 # how many it has.
 Slots = tuple[tuple[int | None, int], ...]
@@ -121,7 +129,7 @@ _USED = re.compile(r"(?:^|,)\s*(mps|shard)(?::([^:(,]+|\(null\)))?:\d+[KMGTP]?\(
 def shared_devices(text: str) -> list[Gpus]:
     """Return how many GPUs are in use by shares, by kind of share, from sinfo's `GresUsed`.
 
-    The brackets tell of each GPU: see `USED_FORMS`.
+    The brackets tell of each GPU: see above.
     """
     found: dict[str, int] = {}
     for name, kind, inside in _USED.findall(text):
@@ -137,7 +145,7 @@ def shared_devices(text: str) -> list[Gpus]:
 def shared_slots(text: str) -> dict[str, Slots]:
     """Return the GPUs that are had in shares, by kind, from sinfo's `GresUsed`.
 
-    Releases that do not tell of each GPU have none: see `USED_FORMS`.
+    22.05 does not tell of each GPU: see above.
     """
     found: dict[str, Slots] = {}
     for name, kind, inside in _USED.findall(text):
