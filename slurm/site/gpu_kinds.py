@@ -114,7 +114,7 @@ def amount_words(amount: float) -> str:
 
 # `GresUsed` of sinfo and `scontrol show node -d`, as printed by real ones:
 #   22.05.8           shard:h100-96:2(IDX:0-1)                how many of the GPUs are shared, which
-#   23.11.4, 24.11.5  shard:h100-96:5(0/4,3/4,2/4,0/4)        of each GPU how many are given, of all
+#   23.11.4 - 25.11.2 shard:h100-96:5(0/4,3/4,2/4,0/4)        of each GPU how many are given, of all
 #   26.05.5           shard:h100-96:5(-/4,3/4,2/4,0/4)        and a dash where it is given whole
 # The last one is also what SLURM's own tests of 26.05 expect (ticket 25525). A kind that a GPU is
 # not had in stands there with 0 (`mps:a100_1g.5gb:0(0/0,0/0)`), in 23.11 even one that the node has

@@ -215,7 +215,7 @@ def test_the_text_tells_what_json_tells(version: str) -> None:
 
 # The same jobs with shares of GPUs on nodes whose GPUs come in parts; of 22.05 the real one is
 # asked, in tests/cluster/test_plain_cluster.py.
-SHARING = ("23.11.4", "24.11.5", "26.05.5")
+SHARING = ("23.11.4", "24.11.5", "25.11.2", "26.05.5")
 
 
 @pytest.mark.parametrize("version", SHARING)
