@@ -43,6 +43,7 @@ from slurm.job.record import JobRecord, read_record, write_record
 from slurm.queue.job_actions import targets
 from slurm.queue.job_filter import kept_filters
 from slurm.queue.jobs import Job
+from slurm.queue.poll import LEAST_GAP_S
 from slurm.watch.pins import pinned_jobs
 
 SIZES = [(80, 24), (120, 40)]
@@ -452,6 +453,22 @@ async def test_without_jobs_what_is_free_is_shown(
         screen.details.tab = "free"
         await look(pilot, screen, host)
         assert screen.details.tab == "free", "what a person chose stays"
+
+
+async def test_a_job_that_was_just_submitted_is_asked_for_at_once(tmp_path: Path, opened) -> None:
+    host = FakeCluster()
+    host.jobs, host.ended = [], []
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (80, 24)) as pilot:
+        await pilot.press("3")
+        await until(pilot, lambda: "You have no jobs here" in words_on(app))
+        assert isinstance(app.screen, JobsScreen)
+        poller = app.screen.cluster.poller
+        assert poller.due_in > LEAST_GAP_S, "nothing is there to change"
+        await pilot.press("1")
+        app.open_job("48210", "vega")
+        await until(pilot, lambda: isinstance(app.screen, JobsScreen))
+        assert poller.due_in <= LEAST_GAP_S
 
 
 async def test_never_reached(tmp_path: Path, opened) -> None:
