@@ -284,7 +284,6 @@ class BatmanApp(Guarded, App[int]):
 
     def open_job(self, job: str, cluster: str) -> None:
         """Go to the jobs of a cluster, to one of them as soon as the queue tells of it."""
-        self.queue_watcher.hurry(cluster)
         self.call_next(self.ways.to_view, "jobs", row=job, of=cluster)
 
     def action_go(self) -> None:

@@ -14,7 +14,7 @@ from asking import forget_asks
 from harness import FrozenApp, screen_text, settled, until, words_on
 from job_data import LOGS, FakeCluster, T, command_line, job, jobs_app
 from PIL import Image
-from run_data import make_run, running, started
+from run_data import finished, make_run, running, started
 from sample_data import SITE, make_project
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
@@ -455,22 +455,6 @@ async def test_without_jobs_what_is_free_is_shown(
         assert screen.details.tab == "free", "what a person chose stays"
 
 
-async def test_a_job_that_was_just_submitted_is_asked_for_at_once(tmp_path: Path, opened) -> None:
-    host = FakeCluster()
-    host.jobs, host.ended = [], []
-    app = jobs_app(tmp_path, host)
-    async with opened(app, (80, 24)) as pilot:
-        await pilot.press("3")
-        await until(pilot, lambda: "You have no jobs here" in words_on(app))
-        assert isinstance(app.screen, JobsScreen)
-        poller = app.screen.cluster.poller
-        assert poller.due_in > LEAST_GAP_S, "nothing is there to change"
-        await pilot.press("1")
-        app.open_job("48210", "vega")
-        await until(pilot, lambda: isinstance(app.screen, JobsScreen))
-        assert poller.due_in <= LEAST_GAP_S
-
-
 async def test_never_reached(tmp_path: Path, opened) -> None:
     host = FakeCluster()
     host.error = HostError("vega:22 cannot be reached: No route to host.", "Check the VPN.")
@@ -567,6 +551,32 @@ async def test_enter_opens_the_run_straight_from_the_cluster(tmp_path: Path, ope
         await pilot.press("escape")
         await settled(pilot)
         assert app.screen is screen
+
+
+async def test_what_a_run_made_that_has_ended_is_fetched_at_once(tmp_path: Path, opened) -> None:
+    run = make_run(tmp_path, "site-small-2", finished("site-small-2"))
+    (run / "best.pth").unlink(missing_ok=True)
+    host = FakeCluster()
+    for name in ("events.jsonl", "training_config.json"):
+        host.files[f"/scratch/selina/runs/x/{name}"] = (run / name).read_bytes()
+    write_record(
+        run,
+        JobRecord(
+            cluster="vega", host="", token="aaaa", run_dir="/scratch/selina/runs/x", log="",
+            marker="", submitted_at=T, job_id="48210",
+        ),
+    )  # fmt: skip
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        screen.table.move_to("48210")
+        poller = screen.cluster.poller
+        assert poller.due_in > LEAST_GAP_S
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run)
+        await until(pilot, lambda: poller.due_in <= LEAST_GAP_S)
+        await pilot.press("E")
+        await until(pilot, lambda: "it comes by itself in a moment" in words_on(app))
 
 
 async def test_our_jobs_stay_known_without_accounting(tmp_path: Path, opened) -> None:
