@@ -16,7 +16,7 @@ from slurm.queue.job_detail import JobUse
 from slurm.queue.jobs import Job
 from slurm.queue.queue import QueueSnapshot
 from slurm.site.free_gpus import partition_rooms
-from slurm.site.gpu_kinds import gpu_words, share_words
+from slurm.site.gpu_kinds import gpu_words, is_share, share_words
 from slurm.site.slurm_values import format_duration
 from slurm.watch.cluster_jobs import Watched
 from slurm.watch.node_views import node_views
@@ -190,7 +190,8 @@ class Room:
 def rooms(snapshot: QueueSnapshot) -> list[Room]:
     """Return GPU types, then partitions, then nodes, with what is free of each."""
     lines = [
-        Room("GPU", pool.name, f"{pool.free}/{pool.total} free", _share(pool.free, pool.total),
+        Room("Share" if is_share(pool.type) else "GPU", pool.name,
+             f"{pool.free}/{pool.total} free", _share(pool.free, pool.total),
              f"in {', '.join(pool.partitions)}; at most {pool.most_free} on one node"
              + (f"; {pool.away} on nodes that are down" if pool.away else ""))
         for pool in snapshot.gpus

@@ -17,13 +17,13 @@ from slurm.site.environment import Environment
 from slurm.site.hostlist import expand_hostlist
 from slurm.site.profiles import Profile
 
-# $1 the job, $2 a node or nothing, $3 nothing or what loads modules, $4 what has it run. srun takes
-# no `123_4` (22.05.8); `--overlap` (20.11 and later) shares what the job has instead of waiting for
-# it to be free.
+# $1 the job, $2 a node or nothing; $3 what loads modules and $4 what has it run, or neither. srun
+# takes no `123_4` (22.05.8); `--overlap` (20.11 and later) shares what the job has instead of waiting
+# for it to be free.
 _SHELL = """
 raw=$(scontrol show job -o "$1" 2>/dev/null | sed -n '1s/^JobId=\\([0-9]*\\) .*/\\1/p')
 job=${raw:-$1} node=$2
-if [ -n "$3" ]; then set -- /bin/sh -c "$4" sh "$3"; else set -- "${SHELL:-/bin/sh}" -l; fi
+if [ $# -gt 2 ]; then set -- /bin/sh -c "$4" sh "$3"; else set -- "${SHELL:-/bin/sh}" -l; fi
 exec srun --jobid="$job" --overlap --ntasks=1 --nodes=1 ${node:+"--nodelist=$node"} --pty "$@"
 """
 # Start-up files of login shells set PATH anew (Debian's /etc/profile), so that modules are loaded
@@ -66,7 +66,7 @@ def shell_command(profile: Profile, job: Job, node: str = "") -> list[str]:
             f"It is on: {', '.join(map(clean, nodes))}.",
         )
     lines = "\n".join(Environment(tuple(profile.modules)).lines())
-    loading = [_LOADED.replace("MODULES", lines), _LOGIN] if lines else [""]
+    loading = [_LOADED.replace("MODULES", lines), _LOGIN] if lines else []
     there = ["sh", "-c", _SHELL, "sh", job_id, node or nodes[0], *loading]
     if profile.is_local:
         return there

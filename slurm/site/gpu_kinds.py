@@ -101,7 +101,7 @@ def share_words(gpus: Gpus) -> str:
         return ""
     if not gpus.share_of:
         return "how many of these are one GPU, the cluster does not tell"
-    name = gpus.type.partition(":")[0] if is_share(gpus.type) else "shares"
+    name = {"shard": "shards", "mps": "MPS shares"}.get(gpus.type.partition(":")[0], "shares")
     return f"{gpus.count} of the {gpus.share_of} {name} of a GPU"
 
 
@@ -116,6 +116,7 @@ def amount_words(amount: float) -> str:
 #   22.05.8           shard:h100-96:2(IDX:0-1)                how many of the GPUs are shared, which
 #   23.11.4 - 25.11.2 shard:h100-96:5(0/4,3/4,2/4,0/4)        of each GPU how many are given, of all
 #   26.05.5           shard:h100-96:5(-/4,3/4,2/4,0/4)        and a dash where it is given whole
+# (22.05.8 takes a GPU for free as soon as one of several jobs that share it has ended.)
 # The last one is also what SLURM's own tests of 26.05 expect (ticket 25525). A kind that a GPU is
 # not had in stands there with 0 (`mps:a100_1g.5gb:0(0/0,0/0)`), in 23.11 even one that the node has
 # none of (`shard:a100-40:0(0/0)`).

@@ -575,6 +575,7 @@ async def test_what_a_run_made_that_has_ended_is_fetched_at_once(tmp_path: Path,
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run)
         await until(pilot, lambda: poller.due_in <= LEAST_GAP_S)
+        assert "site-small-2 › Run" in screen_text(app), "not by the name of its folder there"
         await pilot.press("E")
         await until(pilot, lambda: "it comes by itself in a moment" in words_on(app))
 

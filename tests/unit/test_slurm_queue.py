@@ -421,6 +421,13 @@ def test_why_a_job_ended_is_not_why_it_once_waited(changes: dict, words: str) ->
     assert why(sacct_job(**changes)) == words
 
 
+def test_what_runs_is_held_by_nobody() -> None:
+    # SLURM leaves the reason with tasks that ran before their array was held (22.05.8).
+    held = squeue_job(2, reason="JobHeldUser")
+    assert held.state.running
+    assert (held.why, why(held)) == ("", "")
+
+
 def test_several_reasons_of_an_array() -> None:
     # Printed by squeue 22.05.8 for an array of which some tasks were held.
     assert reason_words("Resources,JobHeldAdmin") == (
