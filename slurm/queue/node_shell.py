@@ -18,8 +18,8 @@ from slurm.site.hostlist import expand_hostlist
 from slurm.site.profiles import Profile
 
 # $1 the job, $2 a node or nothing; $3 what loads modules and $4 what has it run, or neither. srun
-# takes no `123_4` (22.05.8); `--overlap` (20.11 and later) shares what the job has instead of waiting
-# for it to be free.
+# takes no `123_4` (22.05.8); `--overlap` (20.11 and later) shares what the job has instead of
+# waiting for it to be free.
 _SHELL = """
 raw=$(scontrol show job -o "$1" 2>/dev/null | sed -n '1s/^JobId=\\([0-9]*\\) .*/\\1/p')
 job=${raw:-$1} node=$2
