@@ -6,9 +6,27 @@ from pathlib import Path
 
 import pytest
 
+LMOD = Path("/usr/share/lmod/lmod")
 has_modules = pytest.mark.skipif(
     not Path("/usr/share/modules/init/sh").is_file(), reason="not installed: environment-modules"
 )
+has_lmod = pytest.mark.skipif(
+    not (LMOD / "init" / "sh").is_file(), reason="not installed: Lmod (see .ci/run)"
+)
+MODULE_SYSTEMS = [
+    pytest.param("environment-modules", marks=has_modules), pytest.param("lmod", marks=has_lmod),
+]  # fmt: skip
+
+
+def module_system(name: str, home: Path) -> dict[str, str]:
+    """Return the environment of an account (its `home`) on a cluster that has a module system.
+
+    Here /etc/profile.d is Environment Modules', so that Lmod is had as from a start-up file.
+    """
+    if name != "lmod":
+        return {}
+    (home / ".bash_profile").write_text(f". {LMOD}/init/bash\n")
+    return {"LMOD_PKG": str(LMOD)}
 
 
 def apptainer(folder: Path) -> Path:

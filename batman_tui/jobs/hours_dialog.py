@@ -29,6 +29,7 @@ from slurm.job.gpu_hours import (
     by_project_and_month,
     cost_rows,
     run_costs,
+    unknown_words,
 )
 
 _NONE = "No run of this workspace has trained on a cluster."
@@ -92,8 +93,10 @@ class HoursDialog(BatmanDialog[None]):
 
     def _show(self) -> None:
         costs = self.costs
-        total = sum(cost.hours for cost in costs)
+        total = sum(cost.hours or 0 for cost in costs)
         words = f"{plural(len(costs), 'run')}, {total:,.2f} GPU hours: hours of training × GPUs."
+        if missing := unknown_words(costs):
+            words += f"\n{missing}"
         self.query_one("#told", Static).update(words if costs else _NONE)
         self.table.set_columns(self._columns)
         self.table.set_rows(costs if self.each else by_project_and_month(costs))

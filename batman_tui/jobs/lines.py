@@ -16,6 +16,7 @@ from slurm.queue.job_detail import JobUse
 from slurm.queue.jobs import Job
 from slurm.queue.queue import QueueSnapshot
 from slurm.site.free_gpus import partition_rooms
+from slurm.site.gpu_kinds import gpu_words, is_share, share_words
 from slurm.site.slurm_values import format_duration
 from slurm.watch.cluster_jobs import Watched
 from slurm.watch.node_views import node_views
@@ -141,9 +142,9 @@ def facts_of(
 
 
 def _asks(job: Job) -> str:
-    gpus = " ".join(f"{g.count}×{g.type or 'GPU'}" for g in job.gpus)
     parts = [
-        gpus,
+        " ".join(map(gpu_words, job.gpus)),
+        *filter(None, map(share_words, job.gpus)),
         plural(job.cpus, "CPU") if job.cpus else "",
         f"{job.nodes} nodes" if job.nodes > 1 else "",
         job.partition,
@@ -189,7 +190,8 @@ class Room:
 def rooms(snapshot: QueueSnapshot) -> list[Room]:
     """Return GPU types, then partitions, then nodes, with what is free of each."""
     lines = [
-        Room("GPU", pool.name, f"{pool.free}/{pool.total} free", _share(pool.free, pool.total),
+        Room("Share" if is_share(pool.type) else "GPU", pool.name,
+             f"{pool.free}/{pool.total} free", _share(pool.free, pool.total),
              f"in {', '.join(pool.partitions)}; at most {pool.most_free} on one node"
              + (f"; {pool.away} on nodes that are down" if pool.away else ""))
         for pool in snapshot.gpus

@@ -266,7 +266,8 @@ class JobsScreen(BatmanScreen):
 
         there, host = Path(record.run_dir), cluster.host
         pictures = RemotePictures(host, record.run_dir, line.run)
-        self.app.push_screen(RunScreen(there, PatientFiles(host), pictures, line.run))
+        run = RunScreen(there, PatientFiles(host), pictures, line.run, cluster=self.of_here)
+        self.app.push_screen(run)
 
     def action_log(self) -> None:
         """Go to the job's log."""

@@ -96,10 +96,12 @@ class RunScreen(BatmanScreen):
         source: FileSource | None = None,
         pictures: RemotePictures | None = None,
         own: Path | None = None,
+        cluster: str = "",
     ) -> None:
         """Make the screen.
 
-        With `source` the run lies elsewhere, and its `pictures` do; `own` is its folder here.
+        With `source` the run lies elsewhere, and its `pictures` do; `own` is its folder here, and
+        `cluster` the one that trains it.
         """
         super().__init__()
         self.path = run_path
@@ -108,6 +110,7 @@ class RunScreen(BatmanScreen):
         self._local = source is None
         self._here = run_path if self._local else own
         self._remote = pictures
+        self._cluster = cluster
         self._follower = RunFollower(run_path, source, own)
         self._log = log_of(run_path, source)
         self._fresh_lines: deque[str] = deque()
@@ -262,6 +265,9 @@ class RunScreen(BatmanScreen):
             shown.update(Content("\n").join(problems))
         if before is None or before.state != run.state:
             self.refresh_bindings()
+            if run.state in ENDED and self._cluster and not self._has_model:
+                # What it made comes with a look at the queue, which may be a minute away.
+                self.batman.queue_watcher.hurry(self._cluster)
 
     # -- keys ------------------------------------------------------------------------------------
 
@@ -297,7 +303,9 @@ class RunScreen(BatmanScreen):
         if action in ("stop", "resume") and not self._local:
             return "This run is on another machine: its job is cancelled or cloned on Jobs (3)."
         if action in ("evaluate", "look", "export") and not self._local:
-            return "The model is not here yet: it comes by itself once a validation wrote one."
+            made = self.run is not None and self.run.best is not None
+            when = "in a moment" if made else "once a validation wrote one"
+            return f"The model is not here yet: it comes by itself {when}."
         if action in ("look", "export"):
             return "There is no model yet: the first validation writes one."
         if action in ("stop", "resume") and state == "waiting":

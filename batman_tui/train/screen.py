@@ -304,5 +304,7 @@ class TrainScreen(FieldSteps, BatmanScreen):
             else f"run {clean(result.run)}"
         )
         self.app.pop_screen()
+        # Where nothing ran before, it would be a minute until the list knows of it.
+        self.batman.queue_watcher.hurry(result.cluster)
         self.batman.open_job(result.job, result.cluster)
         self.batman.tell(f"Submitted job {result.job} to {result.cluster}: {what}.")

@@ -46,10 +46,14 @@ class ClusterTested(TypedDict):
 
 
 class JobGpu(TypedDict):
-    """GPUs of a type."""
+    """GPUs of a type, or shares of one (`shard:a100`); `gpus` is how many GPUs that is.
+
+    null: the cluster does not tell how many shares make one GPU.
+    """
 
     type: str
     count: int
+    gpus: float | None
 
 
 class Place(TypedDict):
@@ -131,24 +135,34 @@ class JobShell(TypedDict):
 
 
 class RunHours(TypedDict):
-    """What a run has cost: the hours it trained times its GPUs."""
+    """What a run has cost: the hours it trained times its GPUs.
+
+    On shares of a GPU it is `share` of the `share_of` that make one; 0: not known, and neither are
+    the hours.
+    """
 
     run: str
     project: str
     month: str
     cluster: str
     gpu: str
-    gpus: int
-    hours: float
+    gpus: float | None
+    hours: float | None
+    share: int
+    share_of: int
 
 
 class ProjectHours(TypedDict):
-    """GPU hours of a project's runs that began in a month, such as 2026-03."""
+    """GPU hours of a project's runs that began in a month, such as 2026-03.
+
+    Those of `unknown` runs are not among them.
+    """
 
     project: str
     month: str
     runs: int
     gpu_hours: float
+    unknown: int
 
 
 class GpuHours(TypedDict):

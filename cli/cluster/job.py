@@ -31,6 +31,7 @@ from slurm.queue.job_detail import JobDetail, JobLog, JobUse, job_use, log_files
 from slurm.queue.jobs import Job
 from slurm.queue.priority import ask_priority
 from slurm.queue.queue import QueueSnapshot
+from slurm.site.gpu_kinds import gpu_words, share_words
 from slurm.site.site import open_host
 from slurm.watch.cluster_jobs import QueueWatch, Watched
 
@@ -100,7 +101,7 @@ def show(args: argparse.Namespace) -> int:
             ("why", why_words(job)), ("user", job.user), ("account", job.account),
             ("partition", job.partition), ("qos", job.qos or None),
             ("nodes", job.node_list or job.nodes),
-            ("gpus", JobLine(job.id, job, (job,)).gpus), ("cpus", job.cpus or None),
+            ("gpus", _gpus(job)), ("cpus", job.cpus or None),
             ("submitted", _when(job.submitted)),
             ("starts", f"about {_when(job.start)}" if job.state.waiting and job.start else None),
             ("place", f"{job.place.place:,} of {job.place.line:,}" if job.place else None),
@@ -138,9 +139,17 @@ def _asked_for(detail: JobDetail | None, name: str) -> str | None:
     return None if told in ("", "(null)") else told
 
 
+def _gpus(job: Job) -> str:
+    """Return its GPUs, a share with what it is of."""
+    shares = [words for gpus in job.gpus if (words := share_words(gpus))]
+    return " ".join(map(gpu_words, job.gpus)) + (f" ({'; '.join(shares)})" if shares else "")
+
+
 def _hours(run_dir: Path | None, record: JobRecord | None) -> str | None:
     cost = None if run_dir is None or record is None else cost_of(Run(run_dir), record)
-    return None if cost is None else f"{cost.hours:.2f}"
+    if cost is None:
+        return None
+    return "not known" if cost.hours is None else f"{cost.hours:.2f}"
 
 
 def _show_array(args: argparse.Namespace, watched: Watched, line: JobLine) -> int:

@@ -15,7 +15,7 @@ from cli.cluster.job_words import look
 from cli.common import workspace_of
 from cli.connect import profile_for
 from cli.exits import Exit
-from cli.output import say, say_columns
+from cli.output import say, say_columns, say_note
 from core.common.errors import BatmanError
 from core.common.lists.export import as_csv, as_markdown
 from core.common.text import clean, clean_lines
@@ -25,6 +25,7 @@ from slurm.job.gpu_hours import (
     by_project_and_month,
     cost_rows,
     run_costs,
+    unknown_words,
 )
 from slurm.queue.job_actions import check_ids
 from slurm.queue.node_shell import batch_script, shell_command
@@ -74,7 +75,7 @@ def hours(args: argparse.Namespace) -> int:
                 "runs": [asdict(cost) for cost in costs],
                 "sums": [
                     {"project": cost.project, "month": cost.month, "runs": cost.runs,
-                     "gpu_hours": cost.hours}
+                     "gpu_hours": cost.hours, "unknown": cost.unknown}
                     for cost in sums
                 ],
             }
@@ -89,6 +90,8 @@ def hours(args: argparse.Namespace) -> int:
             say_columns(list(COST_COLUMNS.values()), costs)
             say()
         say_columns(list(SUM_COLUMNS.values()), sums)
+        if words := unknown_words(costs):
+            say_note(words)
     return Exit.OK
 
 

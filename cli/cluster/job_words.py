@@ -10,6 +10,7 @@ from cli.connect import Terminal, profile_for
 from slurm.queue.arrays import JobLine, why
 from slurm.queue.jobs import Job
 from slurm.queue.queue import QueueSnapshot
+from slurm.site.gpu_kinds import whole_gpus
 from slurm.site.site import open_host
 from slurm.watch.cluster_jobs import QueueWatch, Watched
 from slurm.watch.node_views import NodeView
@@ -54,7 +55,7 @@ def job_json(job: Job) -> dict[str, Any]:
         "state": job.state.name,
         "why": why(job),
         "place": None if job.place is None else vars(job.place),
-        "gpus": [{"type": g.type, "count": g.count} for g in job.gpus],
+        "gpus": [{"type": g.type, "count": g.count, "gpus": whole_gpus(g)} for g in job.gpus],
         **{name: getattr(job, name) for name in names},
     }
 
@@ -62,7 +63,6 @@ def job_json(job: Job) -> dict[str, Any]:
 def node_json(view: NodeView) -> dict[str, Any]:
     """Return a node for programs; memory in MiB."""
     node = view.node
-    used = {gpus.type: gpus.count for gpus in node.used}
     return {
         "node": node.name,
         "state": node.state,
@@ -75,7 +75,8 @@ def node_json(view: NodeView) -> dict[str, Any]:
         "memory": node.memory,
         "memory_given": node.memory_given,
         "gpus": [
-            {"type": g.type, "count": g.count, "used": used.get(g.type, 0)} for g in node.gpus
+            {"type": g.type, "count": g.count, "used": node.only(g.type).in_use(g.type)}
+            for g in node.gpus
         ],
         "jobs": [{"job": job.id, "user": job.user, "name": job.name} for job in view.jobs],
     }

@@ -35,10 +35,12 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     `job_id` is SLURM's (`123`, or `123_4` for one of an array). `run_dir`, `log` and `marker` are
     absolute paths on the cluster, `log` with the job's number filled in once that is known;
     `marker` is the folder that the submission leaves its answer in. `command` is sbatch's argument
-    list. Times are Unix seconds, `time_limit` seconds. `state`, `reason` and `exit_code` are what
-    SLURM last said of it at `seen_at`; `restarts` counts how often it was started again. `wait` is
-    how it waits, while it does. `checkpoints` is which of them come back here beside the best
-    weights: `none`, `last` or `all`; at `fetched_at` everything of an ended run had come.
+    list. `share` is how many shares of one GPU are asked for on each node (0: whole GPUs), of which
+    `share_of` make one (0: not known). Times are Unix seconds, `time_limit` seconds. `state`,
+    `reason` and `exit_code` are what SLURM last said of it at `seen_at`; `restarts` counts how
+    often it was started again. `wait` is how it waits, while it does. `checkpoints` is which of
+    them come back here beside the best weights: `none`, `last` or `all`; at `fetched_at` everything
+    of an ended run had come.
     """
 
     cluster: str
@@ -54,6 +56,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     gpu: str = ""
     num_gpus: int = 1
     num_nodes: int = 1
+    share: int = 0
+    share_of: int = 0
     partition: str = ""
     time_limit: int | None = None
     state: str = ""
@@ -68,6 +72,13 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     def changed(self, **values: Any) -> JobRecord:
         """Return a copy with `values`."""
         return msgspec.structs.replace(self, **values)
+
+    @property
+    def gpus(self) -> float | None:
+        """How many GPUs it asks for, a share as a fraction; None where that is not known."""
+        if not self.share:
+            return float(self.num_gpus * self.num_nodes)
+        return self.share * self.num_nodes / self.share_of if self.share_of else None
 
     @property
     def comment(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from slurm.job.record import JobRecord
 from slurm.queue.jobs import Job
+from slurm.site.gpu_kinds import gpu_words
 
 # What SLURM says of a waiting job stays with it after its end; of an ended one only these count.
 _END_REASONS = (
@@ -53,11 +54,8 @@ class JobLine:
 
     @property
     def gpus(self) -> str:
-        """Its GPUs, such as `2×h100-96`."""
-        return " ".join(
-            f"{gpus.count}×{gpus.type}" if gpus.type else f"{gpus.count}×GPU"
-            for gpus in self.job.gpus
-        )
+        """Its GPUs, such as `2×h100-96`, or `0.25×h100-96` of a share."""
+        return " ".join(map(gpu_words, self.job.gpus))
 
     @property
     def state_words(self) -> str:

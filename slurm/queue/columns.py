@@ -33,6 +33,11 @@ def _number(line: JobLine) -> tuple[int, int]:
     return int(base.partition("+")[0] or 0), int(task) if task.isdigit() else -1
 
 
+def _name(line: JobLine) -> str:
+    """Return its name; of a task of a sweep of ours the run's, for the job's is that of all."""
+    return line.job.name if line.folded or not line.job.task or line.run is None else line.run.name
+
+
 def time_words(job: Job) -> str | None:
     """Return how long a job has run, of how long it may; None for one that waits."""
     if job.state.waiting:
@@ -103,7 +108,10 @@ def _limit(line: JobLine) -> str | None:
 JOB_COLUMNS = by_key(
     [
         Column[JobLine]("id", "Job", lambda line: line.id, width=10, sort=_number),
-        Column("name", "Name", lambda line: line.job.name, least=12),
+        Column(
+            "name", "Name", lambda line: line.job.name, least=12,
+            seen=lambda line, now: _name(line),
+        ),
         Column(
             "state", "State", lambda line: line.state_words, width=STATE_CELLS,
             sort=lambda line: line.rank, seen=_signed_state,
@@ -112,7 +120,7 @@ JOB_COLUMNS = by_key(
             "user", "User", lambda line: line.job.user or None, width=10, from_width=128, muted=True
         ),
         Column(
-            "gpus", "GPUs", lambda line: line.gpus or None, width=11, from_width=92,
+            "gpus", "GPUs", lambda line: line.gpus or None, width=12, from_width=92,
             sort=lambda line: line.job.gpu_count,
         ),
         Column(

@@ -19,6 +19,7 @@ from core.common.text import clean, did_you_mean, sentence
 from core.common.tokenizer import Token, Tokenizer
 from slurm.queue.arrays import JobLine
 from slurm.queue.columns import brief_why
+from slurm.site.gpu_kinds import gpu_type_of
 from slurm.site.hostlist import expand_hostlist
 
 Test = Callable[[JobLine], bool]
@@ -34,7 +35,9 @@ FIELDS: Mapping[str, Callable[[JobLine], tuple[str, ...]]] = {
     "account": lambda line: (line.job.account,),
     "node": lambda line: tuple(n for job in line.jobs for n in expand_hostlist(job.node_list)),
     "user": lambda line: (line.job.user,),
-    "gpu": lambda line: tuple(gpus.type for gpus in line.job.gpus),
+    "gpu": lambda line: tuple(
+        name for gpus in line.job.gpus for name in (gpus.type, gpu_type_of(gpus.type))
+    ),
     "reason": lambda line: (line.job.reason, line.why),
     "run": lambda line: (line.run.name if line.run else "",),
 }

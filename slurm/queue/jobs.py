@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.common.text import plural, whole_number
 from slurm.job.end_codes import end_words
 from slurm.job.reasons import reason_words
 from slurm.job.states import JobState, parse_state
-from slurm.site.slurm_values import Gpus, parse_duration, parse_gres
+from slurm.site.gpu_kinds import gpu_type_of, job_gpus, whole_gpus
+from slurm.site.slurm_values import Gpus, parse_duration
 
 # Asked for in Unix time (`SLURM_TIME_FORMAT=%s`), so that no time zone has to be guessed.
 TIME_ENV = {"SLURM_TIME_FORMAT": "%s"}
@@ -126,9 +127,17 @@ class Job:
         return self.state.name == "FAILED"
 
     @property
-    def gpu_count(self) -> int:
-        """How many GPUs it has or asks for, of any type, on all its nodes."""
-        return sum(gpus.count for gpus in self.gpus)
+    def gpu_count(self) -> float:
+        """How many GPUs it has or asks for, of any type, on all its nodes.
+
+        Shares are fractions; those of which it is not known how much they are count for nothing.
+        """
+        return sum(whole_gpus(gpus) or 0 for gpus in self.gpus)
+
+    @property
+    def gpus_typed(self) -> bool:
+        """Whether the type of any of its GPUs is known."""
+        return any(gpu_type_of(gpus.type) for gpus in self.gpus)
 
     @property
     def tasks(self) -> int:
@@ -230,19 +239,20 @@ def _gpus(row: dict[str, str]) -> tuple[Gpus, ...]:
 
     sbatch(1): --gpus is for the whole job, --gres and --gpus-per-node for each node,
     --gpus-per-task for each task, --gpus-per-socket for each socket, of which it has one a node
-    at least. What is given names types only where AccountingStorageTRES does.
+    at least. What is given names types only where AccountingStorageTRES does, and shares of GPUs
+    at all.
     """
-    given = parse_gres(row["tres-alloc"])
-    if any(gpus.type for gpus in given):
+    given = job_gpus(row["tres-alloc"])
+    if any(gpu_type_of(gpus.type) for gpus in given):
         return tuple(given)
     nodes, tasks = _int(row["NumNodes"]) or 1, _int(row["NumTasks"]) or 1
     for name, times in (
         ("tres-per-job", 1), ("tres-per-node", nodes), ("tres-per-task", tasks),
         ("tres-per-socket", nodes),
     ):  # fmt: skip
-        asked = parse_gres(row[name])
+        asked = job_gpus(row[name])
         if asked:
-            return tuple(Gpus(gpus.type, gpus.count * times) for gpus in asked)
+            return tuple(replace(gpus, count=gpus.count * times) for gpus in asked)
     return tuple(given)
 
 
@@ -275,7 +285,7 @@ def parse_sacct(text: str, sep: str) -> list[Job]:
                 time_limit=(_int(row["TimelimitRaw"]) or 0) * 60 or None,
                 nodes=_int(row["NNodes"]) or 1,
                 cpus=_int(row["AllocCPUS"]) or _int(row["ReqCPUS"]) or 0,
-                gpus=tuple(parse_gres(row["AllocTRES"]) or parse_gres(row["ReqTRES"])),
+                gpus=tuple(job_gpus(row["AllocTRES"]) or job_gpus(row["ReqTRES"])),
                 node_list="" if row["NodeList"] == "None assigned" else row["NodeList"],
                 work_dir=row["WorkDir"],
                 comment=row["Comment"],

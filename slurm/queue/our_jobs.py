@@ -37,7 +37,7 @@ def job_of(record: JobRecord, name: str, user: str = "") -> Job:
         time_limit=record.time_limit,
         nodes=record.num_nodes,
         cpus=0,
-        gpus=(Gpus(record.gpu, record.num_gpus * record.num_nodes),) if record.gpu else (),
+        gpus=_gpus(record) if record.gpu else (),
         node_list="",
         work_dir=record.run_dir,
         comment=record.comment,
@@ -73,15 +73,22 @@ def with_records(
     return replace(snapshot, jobs=(*jobs, *missing))
 
 
+def _gpus(record: JobRecord) -> tuple[Gpus, ...]:
+    """Return the GPUs that a job of ours asked for."""
+    if record.share:
+        return (Gpus(record.gpu, record.share * record.num_nodes, record.share_of),)
+    return (Gpus(record.gpu, record.num_gpus * record.num_nodes),)
+
+
 def _completed(told: Job, record: JobRecord) -> Job:
     """Return an ended job with what accounting does not tell, or not as well as we know it."""
     changes: dict[str, Any] = {}
     if told.accounted and same_end(record.exit_code, told.exit_code):
         changes.update(exit_code=record.exit_code, accounted=False)
-    if record.gpu and not any(gpus.type for gpus in told.gpus):
+    if record.gpu and not told.gpus_typed:
         # Accounting names the types of GPUs at few sites, and GPUs at all where its TRES have them.
-        count = sum(gpus.count for gpus in told.gpus) or record.num_gpus * record.num_nodes
-        changes["gpus"] = (Gpus(record.gpu, count),)
+        count = sum(gpus.count for gpus in told.gpus)
+        changes["gpus"] = tuple(replace(one, count=count or one.count) for one in _gpus(record))
     if record.restarts > told.restarts:
         changes["restarts"] = record.restarts
     return replace(told, **changes) if changes else told
@@ -92,7 +99,8 @@ def keep_ends(
 ) -> list[Path]:
     """Write into our records how their jobs ended; return the run folders that were changed.
 
-    SLURM forgets a job minutes after its end (MinJobAge) where there is no accounting.
+    SLURM forgets a job minutes after its end (MinJobAge) where there is no accounting. How much of
+    a GPU the shares are that a job was given, its node tells.
     """
     changed = []
     for path, record in records:
@@ -115,6 +123,7 @@ def keep_ends(
                 now.changed(
                     state=job.state.name, reason=job.reason, exit_code=job.exit_code, wait=None,
                     seen_at=float(job.end or time.time()),
+                    share_of=next((g.share_of for g in job.gpus if g.share_of), now.share_of),
                 ),
             )  # fmt: skip
             changed.append(path)

@@ -33,7 +33,10 @@ from slurm.queue.jobs import (
 from slurm.queue.line import COUNT_LINE, LINE_S, parse_places
 from slurm.site.discover import NODE_FIELDS, NODE_MORE, Node, parse_nodes
 from slurm.site.free_gpus import GpuPool, pool_gpus
+from slurm.site.gpu_shares import measured
+from slurm.site.hostlist import expand_hostlist
 from slurm.site.partitions import Partition
+from slurm.site.slurm_values import Gpus
 
 # Each of the three commands; a controller that is busy answers in a few seconds or not at all.
 SECTION_S = 20
@@ -226,7 +229,7 @@ def merge_jobs(
     queue, so what it takes for waiting or running is believed only of jobs that squeue has.
     """
     merged = {job.id: job for job in live}
-    typed = {job.id: job.gpus for job in (*before, *merged.values()) if _typed(job)}
+    typed = {job.id: job.gpus for job in (*before, *merged.values()) if job.gpus_typed}
     restarts = {job.id: job.restarts for job in (*before, *merged.values()) if job.restarts}
     ended_before = {job.id: job for job in before if job.state.ended}
     for job in remembered:
@@ -236,7 +239,7 @@ def merge_jobs(
         # A requeued job has an end in accounting, and lives on.
         if known is None or (known.state.ended and known.exit_code is None):
             # Accounting counts GPUs, and seldom knows of which type.
-            gpus = job.gpus if _typed(job) else typed.get(job.id, job.gpus)
+            gpus = job.gpus if job.gpus_typed else typed.get(job.id, job.gpus)
             merged[job.id] = replace(
                 job,
                 gpus=gpus,
@@ -301,8 +304,24 @@ def with_left(
     return (*jobs, *added), left
 
 
-def _typed(job: Job) -> bool:
-    return any(gpus.type for gpus in job.gpus)
+def _measured(jobs: Sequence[Job], nodes: Sequence[Node]) -> list[Job]:
+    """Return jobs with the sizes of the shares of GPUs that they have or ask for.
+
+    It is that of their nodes; of a job that waits, that of all nodes of its partitions.
+    """
+    found: dict[tuple[str, str, tuple[Gpus, ...]], tuple[Gpus, ...]] = {}
+    told = []
+    for job in jobs:
+        if any(gpus.share_of is not None for gpus in job.gpus):
+            key = (job.node_list, "" if job.node_list else job.partition, job.gpus)
+            if key not in found:
+                names, partitions = set(expand_hostlist(key[0])), set(key[1].split(","))
+                where = [n for n in nodes if n.name in names or partitions & set(n.partitions)]
+                found[key] = measured(job.gpus, where)
+            told.append(replace(job, gpus=found[key]))
+        else:
+            told.append(job)
+    return told
 
 
 def _with_before(
@@ -346,7 +365,7 @@ def _with_before(
         answer,
         jobs=tuple(
             replace(job, place=places[job.id]) if job.state.waiting and job.id in places else job
-            for job in jobs
+            for job in _measured(jobs, nodes)
         ),
         places=places,
         line_at=line_at,

@@ -12,7 +12,14 @@ from core.common.invisible_characters import unseen
 from core.common.text import clean, whole_number
 from slurm.hosts import Host, HostError
 from slurm.site.features import fits
-from slurm.site.gpu_kinds import is_share, parse_shares, shared_devices
+from slurm.site.gpu_kinds import (
+    Slots,
+    gpu_type_of,
+    is_share,
+    parse_shares,
+    shared_devices,
+    shared_slots,
+)
 from slurm.site.partitions import Need, Partition, Person, preferred, read_person, with_rights
 from slurm.site.slurm_values import Gpus, parse_duration, parse_gres
 
@@ -33,10 +40,13 @@ _UNUSABLE = ("down", "drain", "fail", "maint", "unk", "reboot", "power", "inval"
 class Node:
     """A node: its GPUs and those in use, CPUs in all and free, memory in MiB.
 
-    `shares` are those that its GPUs can be had in, by MPS or as shards, by kind (`shard:a100`), and
-    `shared` how many GPUs are in use that way. `features` are what constraints can ask for.
+    `shares` are those that its GPUs can be had in, by MPS or as shards, by kind (`shard:a100`),
+    `shared` how many GPUs are in use that way, and `slots` each of those GPUs, where that is told.
+    `features` are what constraints can ask for.
     `load` is its system's, `memory_given` what jobs have of the memory (None where not told), and
     `reason` why it was taken out of service.
+
+    A kind without a type (`""`, `shard`) is of any, as it is to sbatch.
     """
 
     name: str
@@ -52,6 +62,7 @@ class Node:
     reason: str = ""
     shares: tuple[Gpus, ...] = ()
     shared: tuple[Gpus, ...] = ()
+    slots: Mapping[str, Slots] = field(default_factory=dict)
     features: tuple[str, ...] = ()
 
     @property
@@ -60,32 +71,80 @@ class Node:
         return not any(word in self.state.lower() for word in _UNUSABLE) and "*" not in self.state
 
     def count(self, kind: str) -> int:
-        """Return how many GPUs of a type it has (any type if empty), or shares of a kind."""
+        """Return how many GPUs of a kind it has, or shares of one."""
         return _count(self.shares if is_share(kind) else self.gpus, kind)
 
-    def free(self, kind: str) -> int:
-        """Return how many GPUs of a type are free now; none where it takes no jobs.
+    def in_use(self, kind: str) -> int:
+        """Return how many GPUs of a kind jobs have, wholly or in part; of shares their GPUs."""
+        gpu = gpu_type_of(kind)
+        return _count(self.used, gpu) + sum(
+            one.count for one in self.shared if gpu in ("", gpu_type_of(one.type))
+        )
 
-        Of shares it is what surely is: of a GPU that others share SLURM does not tell how much.
+    def free(self, kind: str) -> int:
+        """Return how many GPUs of a kind are free now; none where it takes no jobs.
+
+        A GPU is never had as a whole and in shares at once. Of shares it is what surely is: of a
+        GPU that others share older releases do not tell how much.
         """
         if not self.usable:
             return 0
-        name, _, of = kind.partition(":") if is_share(kind) else ("", "", kind)
-        shared = sum(
-            one.count for one in self.shared if of in ("", one.type.partition(":")[2])
-        )  # never had as a whole, and the other way round
-        taken = _count(self.used, of) + shared
-        return max(0, self.count(kind) - taken * (self.of_one(kind) if name else 1))
+        if not is_share(kind):
+            return max(0, self.count(kind) - self.in_use(kind))
+        slots = [slot for name, told in self.slots.items() if _is(kind, name) for slot in told]
+        if not slots:
+            return max(0, self.count(kind) - self.in_use(kind) * self.of_one(kind))
+        whole = _count(self.used, gpu_type_of(kind)) - sum(given is None for given, _ in slots)
+        left = sum(size - given for given, size in slots if given is not None)
+        return max(0, left - max(0, whole) * self.of_one(kind))
 
     def of_one(self, kind: str) -> int:
-        """Return how many shares of a kind are of one and the same GPU; 1 for GPUs."""
+        """Return how many shares of a kind are of one and the same GPU; 1 for GPUs.
+
+        Where its GPUs differ in that, it is the most that one of them has, or, where that is not
+        told, what they have on average.
+        """
         if not is_share(kind):
             return 1
-        return self.count(kind) // max(1, _count(self.gpus, kind.partition(":")[2]))
+        if sizes := self.share_sizes(kind):
+            return max(sizes)
+        return self.count(kind) // max(1, _count(self.gpus, gpu_type_of(kind)))
+
+    def share_sizes(self, kind: str) -> set[int]:
+        """Return how many shares make one GPU, several numbers where its GPUs differ in that.
+
+        Empty where it is not known. Where they are not told one by one, SLURM's default is taken:
+        it gives each GPU of a node as many (slurm.schedmd.com/gres.html#Sharding).
+        """
+        told = {size for name, slots in self.slots.items() if _is(kind, name) for _, size in slots}
+        if told:
+            return told - {0}
+        found = set()
+        for share in self.shares:
+            gpus = _count(self.gpus, gpu_type_of(share.type))
+            if _is(kind, share.type):
+                found.add(share.count // gpus if gpus and share.count % gpus == 0 else 0)
+        return set() if 0 in found else found
+
+    def only(self, gpu: str) -> Node:
+        """Return it with no other GPUs than those of a type (empty: those without one)."""
+        return replace(
+            self,
+            gpus=tuple(one for one in self.gpus if one.type == gpu),
+            used=tuple(one for one in self.used if one.type == gpu),
+            shares=tuple(one for one in self.shares if gpu_type_of(one.type) == gpu),
+            shared=tuple(one for one in self.shared if gpu_type_of(one.type) == gpu),
+            slots={kind: told for kind, told in self.slots.items() if gpu_type_of(kind) == gpu},
+        )
 
 
 def _count(found: tuple[Gpus, ...], kind: str) -> int:
-    return sum(gpus.count for gpus in found if kind in ("", gpus.type))
+    return sum(gpus.count for gpus in found if _is(kind, gpus.type))
+
+
+def _is(asked: str, kind: str) -> bool:
+    """Return whether a kind is one that was asked for; one without a type is any."""
+    return asked in ("", kind) or (is_share(asked) and asked == kind.partition(":")[0])
 
 
 @dataclass(frozen=True)
@@ -307,6 +366,7 @@ def parse_nodes(
             memory=whole_number(memory) or 0,
             shares=tuple(parse_shares(gres)),
             shared=tuple(shared_devices(used)),
+            slots=shared_slots(used),
             **_more(dict(zip(more, fields[len(NODE_FIELDS) :], strict=False))),
         )
     return list(found.values()), partitions

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from slurm.site.discover import Node
+from slurm.site.gpu_kinds import gpu_type_of
 from slurm.site.partitions import Partition
 
 
 @dataclass(frozen=True)
 class GpuPool:
-    """GPUs of one type (empty where the cluster does not tell types apart).
+    """GPUs of one type (empty where the cluster does not tell types apart), or shares of them.
 
     `free` can be had now, `total` are there, `away` are on nodes that take no jobs.
     `partitions` give them; `most_free` is what a single node has free.
@@ -45,25 +46,31 @@ class PartitionRoom:
 
 
 def pool_gpus(nodes: Iterable[Node]) -> list[GpuPool]:
-    """Return the GPUs of the nodes by type, the type with most of them free first."""
+    """Return the GPUs of the nodes by type, the type with most of them free first.
+
+    The shares that GPUs can be had in come behind them, by kind.
+    """
     nodes = list(nodes)
-    pools = []
-    for kind in sorted({gpus.type for node in nodes for gpus in node.gpus}):
-        having = [node for node in nodes if any(gpus.type == kind for gpus in node.gpus)]
-        total = sum(_count(node, kind) for node in having)
-        free = [_free(node, kind) for node in having]
-        pools.append(
-            GpuPool(
-                type=kind,
-                free=sum(free),
-                total=total,
-                away=sum(_count(node, kind) for node in having if not node.usable),
-                nodes=len(having),
-                most_free=max(free),
-                partitions=tuple(dict.fromkeys(p for node in having for p in node.partitions)),
-            )
-        )
-    return sorted(pools, key=lambda pool: (-pool.free, -pool.total, pool.type))
+    whole = {gpus.type for node in nodes for gpus in node.gpus}
+    shares = {part.type for node in nodes for part in node.shares}
+    pools = [
+        _pool(kind, [node.only(gpu_type_of(kind)) for node in nodes]) for kind in whole | shares
+    ]
+    return sorted(pools, key=lambda pool: (pool.type in shares, -pool.free, -pool.total, pool.type))
+
+
+def _pool(kind: str, nodes: Iterable[Node]) -> GpuPool:
+    having = [node for node in nodes if node.count(kind)]
+    free = [node.free(kind) for node in having]
+    return GpuPool(
+        type=kind,
+        free=sum(free),
+        total=sum(node.count(kind) for node in having),
+        away=sum(node.count(kind) for node in having if not node.usable),
+        nodes=len(having),
+        most_free=max(free),
+        partitions=tuple(dict.fromkeys(p for node in having for p in node.partitions)),
+    )
 
 
 def partition_rooms(partitions: Iterable[Partition], nodes: Sequence[Node]) -> list[PartitionRoom]:
@@ -84,16 +91,3 @@ def partition_rooms(partitions: Iterable[Partition], nodes: Sequence[Node]) -> l
             )
         )
     return rooms
-
-
-def _count(node: Node, kind: str) -> int:
-    # Not `Node.count`, to which an empty type means any.
-    return sum(gpus.count for gpus in node.gpus if gpus.type == kind)
-
-
-def _free(node: Node, kind: str) -> int:
-    if not node.usable:
-        return 0
-    # One that jobs share is not to be had as a whole.
-    shared = sum(part.count for part in node.shared if part.type.partition(":")[2] == kind)
-    return max(0, _count(node, kind) - shared - sum(g.count for g in node.used if g.type == kind))

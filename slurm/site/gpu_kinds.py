@@ -51,42 +51,118 @@ def is_mig(kind: str) -> bool:
 
 
 def parse_shares(text: str) -> list[Gpus]:
-    """Return the shares of GPUs in a node's GRES, by kind; parts of none are left out.
+    """Return the shares of GPUs in a GRES or TRES text, by kind; parts of none are left out.
 
-    Seen with SLURM 22.05: `gpu:h100-96:4,shard:h100-96:16`, `mps:a100-40:100,mps:a100_1g.5gb:0`.
+    Of nodes, seen with SLURM 22.05: `gpu:h100-96:4,shard:h100-96:16`,
+    `mps:a100-40:100,mps:a100_1g.5gb:0`; of jobs the forms of `parse_gres`, as
+    `gres/shard:nvidia_gb10=40,gres/shard=40` and `gres/shard:rtxa6000:8`.
     """
     found: dict[str, int] = {}
     for name in SHARES:
-        # One name at a time is read as GPUs are.
-        told = parse_gres(_as_gpus(text, name))
+        told = parse_gres(text, name)
         found |= {f"{name}:{one.type}" if one.type else name: one.count for one in told}
     return [Gpus(kind, count) for kind, count in sorted(found.items())]
 
 
-def _as_gpus(text: str, name: str) -> str:
-    parts = re.split(r",(?![^(]*\))", text)
-    return ",".join(
-        f"gpu{part.strip()[len(name) :]}" for part in parts if re.match(rf"\s*{name}\b", part)
-    )
+def job_gpus(text: str) -> list[Gpus]:
+    """Return what a GRES or TRES text of a job names: GPUs, and shares whose size is not known.
+
+    SLURM tells of shares only where they are asked for, or where `AccountingStorageTRES` has
+    `gres/shard` or `gres/mps` (slurm.schedmd.com/gres.html#Sharding).
+    """
+    return parse_gres(text) + [Gpus(part.type, part.count, 0) for part in parse_shares(text)]
+
+
+def gpu_type_of(kind: str) -> str:
+    """Return the type of the GPU behind a kind: `a100` of `a100` and of `shard:a100`."""
+    return kind.partition(":")[2] if is_share(kind) else kind
+
+
+def whole_gpus(gpus: Gpus) -> float | None:
+    """Return how many GPUs they are, a share as a fraction; None where that is not known."""
+    if gpus.share_of is None:
+        return float(gpus.count)
+    return gpus.count / gpus.share_of if gpus.share_of else None
+
+
+def gpu_words(gpus: Gpus) -> str:
+    """Return GPUs in a few cells: `2×a100`, `0.25×a100` of a share, `3 shard:a100` of one of which
+    it is not known how much of a GPU that is.
+    """
+    whole = whole_gpus(gpus)
+    if whole is None:
+        return f"{gpus.count} {gpus.type}"
+    return f"{amount_words(whole)}×{gpu_type_of(gpus.type) or 'GPU'}"
+
+
+def share_words(gpus: Gpus) -> str:
+    """Return what a share is of, for who looks closer; empty for GPUs."""
+    if gpus.share_of is None:
+        return ""
+    if not gpus.share_of:
+        return "how many of these are one GPU, the cluster does not tell"
+    name = {"shard": "shards", "mps": "MPS shares"}.get(gpus.type.partition(":")[0], "shares")
+    return f"{gpus.count} of the {gpus.share_of} {name} of a GPU"
+
+
+def amount_words(amount: float) -> str:
+    """Return a number of GPUs: whole ones as such, of a fraction two digits that count."""
+    return f"{amount:.0f}" if amount == int(amount) else f"{amount:.2g}" if amount < 1 else (
+        f"{amount:.2f}".rstrip("0")
+    )  # fmt: skip
+
+
+# `GresUsed` of sinfo and `scontrol show node -d`, as printed by real ones:
+#   22.05.8           shard:h100-96:2(IDX:0-1)                how many of the GPUs are shared, which
+#   23.11.4 - 25.11.2 shard:h100-96:5(0/4,3/4,2/4,0/4)        of each GPU how many are given, of all
+#   26.05.5           shard:h100-96:5(-/4,3/4,2/4,0/4)        and a dash where it is given whole
+# (22.05.8 takes a GPU for free as soon as one of several jobs that share it has ended.)
+# The last one is also what SLURM's own tests of 26.05 expect (ticket 25525). A kind that a GPU is
+# not had in stands there with 0 (`mps:a100_1g.5gb:0(0/0,0/0)`), in 23.11 even one that the node has
+# none of (`shard:a100-40:0(0/0)`).
+#
+# Of each GPU that is had in shares how many are given to jobs (None: it is given as a whole), and
+# how many it has.
+Slots = tuple[tuple[int | None, int], ...]
+_USED = re.compile(r"(?:^|,)\s*(mps|shard)(?::([^:(,]+|\(null\)))?:\d+[KMGTP]?\(([^)]*)\)")
 
 
 def shared_devices(text: str) -> list[Gpus]:
     """Return how many GPUs are in use by shares, by kind of share, from sinfo's `GresUsed`.
 
-    The brackets tell of each GPU: `shard:h100-96:1(IDX:0)` up to 22.05, which does not say how much
-    of it, and `shard:h100-96:3(3/4,0/4,0/4,0/4)` later (gres_shared_common.c of SLURM).
+    The brackets tell of each GPU: see above.
     """
     found: dict[str, int] = {}
-    for name, kind, inside in re.findall(
-        r"(?:^|,)\s*(mps|shard)(?::([^:(,]+|\(null\)))?:\d+\(([^)]*)\)", text
-    ):
+    for name, kind, inside in _USED.findall(text):
         if inside.startswith("IDX:"):
             count = _indices(inside.removeprefix("IDX:"))
         else:
-            count = sum(part.partition("/")[0] not in ("", "0") for part in inside.split(","))
-        full = f"{name}:{kind}" if kind not in ("", "(null)") else name
+            count = sum(bool(given) for given, _ in _slots(inside))
+        full = _full(name, kind)
         found[full] = found.get(full, 0) + count
     return [Gpus(kind, count) for kind, count in sorted(found.items()) if count]
+
+
+def shared_slots(text: str) -> dict[str, Slots]:
+    """Return the GPUs that are had in shares, by kind, from sinfo's `GresUsed`.
+
+    22.05 does not tell of each GPU: see above.
+    """
+    found: dict[str, Slots] = {}
+    for name, kind, inside in _USED.findall(text):
+        if "/" in inside and not inside.startswith("IDX:"):
+            full = _full(name, kind)
+            found[full] = found.get(full, ()) + _slots(inside)
+    return found
+
+
+def _slots(text: str) -> Slots:
+    pairs = re.findall(r"(\d+|-)/(\d+)", text)
+    return tuple((None if given == "-" else int(given), int(size)) for given, size in pairs)
+
+
+def _full(name: str, kind: str) -> str:
+    return f"{name}:{kind}" if kind not in ("", "(null)") else name
 
 
 def _indices(text: str) -> int:

@@ -11,10 +11,15 @@ _UNITS = {"": 1, "K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2, "P": 1024**3}
 
 @dataclass(frozen=True, order=True)
 class Gpus:
-    """GPUs of one type; `type` is empty where the cluster does not tell types apart."""
+    """GPUs of one type; `type` is empty where the cluster does not tell types apart.
+
+    Where `share_of` is not None they are shares of a GPU (`type` is `shard:a100`, `mps`), of which
+    so many are one GPU; 0 where that is not known.
+    """
 
     type: str
     count: int
+    share_of: int | None = None
 
 
 def parse_duration(text: str) -> int | None:
@@ -55,23 +60,28 @@ def parse_memory(text: str) -> int | None:
     return int(float(match.group(1)) * _UNITS[match.group(2).upper()])
 
 
-def parse_gres(text: str) -> list[Gpus]:
+def parse_gres(text: str, name: str = "gpu") -> list[Gpus]:
     """Return the GPUs in a GRES or TRES text, several types apart; anything else is left out.
 
-    Seen in the field: `gpu:4`, `gpu:a100:4(S:0-1)`, `gres:gpu:a100:2`, `gres/gpu:a100=2`,
-    `gres/gpu=2`, `gpu:a100:2(IDX:0,3)`, `(null)`, several joined by commas. Where a TRES text
-    names the total and the types (`gres/gpu=2,gres/gpu:a100=2`), the types are taken.
+    `name` may be that of another generic resource. Seen in the field: `gpu:4`,
+    `gpu:a100:4(S:0-1)`, `gres:gpu:a100:2` (up to 22.05), `gres/gpu:a100:2` (since), `gres/gpu=2`,
+    `gres/gpu:a100=2`, `gpu:a100:2(IDX:0,3)`, `(null)`, several joined by commas. Where a TRES text
+    names the total and the types (`gres/gpu=2,gres/gpu:a100=2`), the types are taken. A node's
+    multiple of 1024 is written `shard:1K` (`_get_suffix` in src/interfaces/gres.c of 23.02).
     """
     found: dict[str, int] = {}
-    # Commas in brackets (`IDX:0,3`) part nothing.
     # GPUs in use without a type are `gpu:(null):2(IDX:0-1)` from 21.08 on.
-    text = text.replace("gpu:(null)", "gpu")
+    text = text.replace(f"{name}:(null)", name)
+    # Commas in brackets (`IDX:0,3`) part nothing.
     for part in re.split(r",(?![^(]*\))", re.sub(r"\([^)]*\)", "", text)):
         match = re.fullmatch(
-            r"(?:gres[:/])?gpu(?::([^:=]+?))??(?:[:=](\d{1,9}))?", part.strip(), re.IGNORECASE
+            rf"(?:gres[:/])?{name}(?::([^:=]+?))??(?::no_consume)?(?:[:=](\d{{1,9}})([KMGTP]?))?",
+            part.strip(),
+            re.IGNORECASE,
         )
         if match:
             kind, count = match.group(1) or "", int(match.group(2) or 1)
+            count *= 1024 ** " KMGTP".index((match.group(3) or " ").upper())
             found[kind] = found.get(kind, 0) + count
     typed = {kind: count for kind, count in found.items() if kind}
     if typed and "=" in text:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from core.common.text import clean, did_you_mean, plural, sentence
 from slurm.site.discover import Facts, Node
 from slurm.site.features import NoConstraint, feature_names, fits, joined
+from slurm.site.gpu_shares import share_size
 from slurm.site.partitions import Need, Partition
 from slurm.site.profiles import GpuType, Profile, parse_time
 from slurm.site.slurm_values import format_duration, parse_memory
@@ -54,6 +55,7 @@ def plan(
         batch=gpu.batch,
         constraint=constraint,
         share=share,
+        share_of=share_size(gpu.kind, nodes) if share else 0,
         gpu_option=profile.gpu_option,
     )
 

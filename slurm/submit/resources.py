@@ -13,7 +13,8 @@ class Resources:
     """What a job asks for: see `JobSpec`. `gpu` is the table's name, `batch` its default batch.
 
     `gpu_option` is the option that GPUs are asked for by; `share` is how many shares of one GPU are
-    asked for where `gres` is of those (0 else), and `constraint` are features of the nodes.
+    asked for where `gres` is of those (0 else), of which `share_of` make one GPU (0: not known),
+    and `constraint` are features of the nodes.
     """
 
     gpu: str
@@ -30,6 +31,7 @@ class Resources:
     batch: int | None = None
     constraint: str = ""
     share: int = 0
+    share_of: int = 0
     gpu_option: str = "gres"
 
     @property

@@ -192,6 +192,8 @@ def new_record(
         gpu=asked.gpu,
         num_gpus=asked.gpus_per_node,
         num_nodes=asked.nodes,
+        share=asked.share,
+        share_of=asked.share_of,
         partition=asked.partition,
         time_limit=asked.time_s,
     )

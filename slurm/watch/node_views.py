@@ -27,10 +27,10 @@ class NodeView:
 
     @property
     def gpus(self) -> str:
-        """GPUs in use of all, by type, such as `2/4 h100-96`."""
-        used = {gpus.type: gpus.count for gpus in self.node.used}
+        """GPUs in use of all, wholly or in shares, by type, such as `2/4 h100-96`."""
         return ", ".join(
-            f"{used.get(gpus.type, 0)}/{gpus.count} {clean(gpus.type or 'GPU')}"
+            f"{self.node.only(gpus.type).in_use(gpus.type)}/{gpus.count}"
+            f" {clean(gpus.type or 'GPU')}"
             for gpus in self.node.gpus
         )
 

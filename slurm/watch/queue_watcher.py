@@ -125,6 +125,11 @@ class QueueWatcher:
         self._shown, self._viewer = cluster, viewer
         return cluster
 
+    def hurry(self, name: str) -> None:
+        """Have a cluster asked soon: it was given a job, of which nothing known tells yet."""
+        if name in self._clusters:
+            self._clusters[name].poller.hurry()
+
     def tick(self) -> None:
         """Have the clusters asked that are due."""
         for cluster in self._clusters.values():

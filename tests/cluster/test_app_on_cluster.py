@@ -33,6 +33,7 @@ from core.common.workspace import Workspace
 from core.training.config.options import default_for
 from core.training.run.run import Run
 from slurm.hosts.host_key import fingerprint
+from slurm.queue.poll import LEAST_GAP_S
 from slurm.setup.check import MODULES
 from slurm.setup.setup import Options
 from slurm.site.profiles import Profile, load_profile, save_profile
@@ -252,8 +253,14 @@ async def test_submitted_from_the_form_watched_told_and_cloned(
         assert dialog._order.resources.time_s == 20 * 60
         dialog.query_one("#field-sweep", Field).editor.value = "lr=1e-4,5e-5"
         await until(pilot, lambda: "A sweep of 2 runs" in words_on(app), seconds=WAIT)
+        assert screen.cluster is not None
+        poller = screen.cluster.poller
+        await until(pilot, lambda: poller.due_in > LEAST_GAP_S, seconds=WAIT)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app.screen is screen, seconds=WAIT)
+        # Where nothing runs it is asked once a minute; now it is to be asked, or was.
+        found = poller.view.snapshot
+        assert poller.due_in <= LEAST_GAP_S or (found is not None and found.active)
     runs = [Run(path).config() for path in workspace.list_runs()]
     assert sorted((config.epochs, config.lr) for config in runs) == [
         (2, 5e-5), (2, 1e-4), (3, default_for("lr", "tiny")),

@@ -92,7 +92,7 @@ def test_list_show_logs_and_cancel(cluster: Cluster, batman: Shell, tmp_path: Pa
     assert "There is no filter 'min'. Did you mean" in batman("list", "--filter", "@min").stderr
     row = next(row for row in told["jobs"] if row["id"] == job)
     assert row["name"].endswith(NASTY)
-    assert row["gpus"] == [{"type": "a100-40", "count": 2}]
+    assert row["gpus"] == [{"type": "a100-40", "count": 2, "gpus": 2}]
     held = next(row for row in told["jobs"] if row["id"] == array)
     assert held["tasks"] == {"waiting": 4, "running": 0, "completed": 0, "failed": 0}
     assert held["why"] == "you hold it"

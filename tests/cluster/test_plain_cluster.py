@@ -14,6 +14,8 @@ from test_queue import On, submit
 from core.common.files import write_json
 from core.common.workspace import Workspace
 from slurm.job.record import JobRecord, write_record
+from slurm.queue.arrays import job_lines
+from slurm.queue.queue import ask_queue
 from slurm.site.discover import discover
 from slurm.site.features import fits
 from slurm.site.profiles import Profile
@@ -22,6 +24,7 @@ from slurm.submit.request import CannotGive, JobRequest
 from slurm.submit.resources import resource_options
 from slurm.submit.start_estimate import suggest_accepted
 from slurm.watch.cluster_jobs import QueueWatch
+from slurm.watch.node_views import node_views
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +83,19 @@ def test_gpus_in_parts_and_features_are_found_and_asked_for_as_slurm_takes_them(
     wait_for("the share", lambda: discover(host).nodes[0].free("h100-96") == 3)
     (node, _) = discover(host).nodes
     assert (node.name, node.count("shard:h100-96"), node.free("shard:h100-96")) == ("n1", 16, 12)
-    plain.call("scancel", job.strip())
+    # And in a list of jobs it is so much of a GPU, as is one by MPS that waits, or whose type was
+    # not named.
+    other = plain.call("sbatch", "--parsable", "-o", "/dev/null", "--mem=100M", "--gres=shard:1",
+                       "-p", "gpu", "--wrap", "sleep 60")  # fmt: skip
+    waits = plain.call("sbatch", "--parsable", "-H", "--mem=100M", "--gres=mps:33", "-p", "gpu",
+                       "--wrap", "true")  # fmt: skip
+    queue = ask_queue(host)
+    assert {line.id: line.gpus for line in job_lines(queue.jobs)} == {
+        job.strip(): "0.5×h100-96", other.strip(): "0.25×h100-96", waits.strip(): "0.33×a100-40",
+    }  # fmt: skip
+    (view, _) = sorted(node_views(queue), key=lambda view: view.node.name)
+    assert view.gpus == "1/4 h100-96", "SLURM fills the GPU that is shared already"
+    plain.call("scancel", job.strip(), other.strip(), waits.strip())
     # SLURM takes five of a type, and lets the job and all behind it wait: we do not.
     with pytest.raises(CannotGive, match="One GPU has 4 shares of shard:h100-96, and 5"):
         plan(profile, JobRequest(gpu="shard:h100-96", share=5), facts)

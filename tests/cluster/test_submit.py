@@ -61,7 +61,8 @@ def test_a_run_goes_there_and_comes_back(lab: Lab, tmp_path: Path) -> None:
     assert cost["hours"] == run.summary().seconds / 3600 > 0
     (summed,) = hours["sums"]
     assert summed == {
-        "project": NASTY, "month": cost["month"], "gpu_hours": cost["hours"], "runs": 1
+        "project": NASTY, "month": cost["month"], "gpu_hours": cost["hours"], "runs": 1,
+        "unknown": 0
     }  # fmt: skip
     logs = lab.batman("jobs", "logs", record.job_id)
     assert "quick worker from step 0" in logs.stdout, logs.stderr

@@ -14,7 +14,7 @@ from asking import forget_asks
 from harness import FrozenApp, screen_text, settled, until, words_on
 from job_data import LOGS, FakeCluster, T, command_line, job, jobs_app
 from PIL import Image
-from run_data import make_run, running, started
+from run_data import finished, make_run, running, started
 from sample_data import SITE, make_project
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
@@ -39,10 +39,11 @@ from core.training.run.events import Step
 from core.training.run.run import Run
 from slurm.hosts import Completed, HostError, NeedsPerson
 from slurm.job.reasons import _BRIEF, reason_brief, reason_words
-from slurm.job.record import JobRecord, write_record
+from slurm.job.record import JobRecord, read_record, write_record
 from slurm.queue.job_actions import targets
 from slurm.queue.job_filter import kept_filters
 from slurm.queue.jobs import Job
+from slurm.queue.poll import LEAST_GAP_S
 from slurm.watch.pins import pinned_jobs
 
 SIZES = [(80, 24), (120, 40)]
@@ -552,6 +553,33 @@ async def test_enter_opens_the_run_straight_from_the_cluster(tmp_path: Path, ope
         assert app.screen is screen
 
 
+async def test_what_a_run_made_that_has_ended_is_fetched_at_once(tmp_path: Path, opened) -> None:
+    run = make_run(tmp_path, "site-small-2", finished("site-small-2"))
+    (run / "best.pth").unlink(missing_ok=True)
+    host = FakeCluster()
+    for name in ("events.jsonl", "training_config.json"):
+        host.files[f"/scratch/selina/runs/x/{name}"] = (run / name).read_bytes()
+    write_record(
+        run,
+        JobRecord(
+            cluster="vega", host="", token="aaaa", run_dir="/scratch/selina/runs/x", log="",
+            marker="", submitted_at=T, job_id="48210",
+        ),
+    )  # fmt: skip
+    app = jobs_app(tmp_path, host)
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        screen.table.move_to("48210")
+        poller = screen.cluster.poller
+        assert poller.due_in > LEAST_GAP_S
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run)
+        await until(pilot, lambda: poller.due_in <= LEAST_GAP_S)
+        assert "site-small-2 › Run" in screen_text(app), "not by the name of its folder there"
+        await pilot.press("E")
+        await until(pilot, lambda: "it comes by itself in a moment" in words_on(app))
+
+
 async def test_our_jobs_stay_known_without_accounting(tmp_path: Path, opened) -> None:
     run = tmp_path / "runs" / "old-one"
     run.mkdir(parents=True)
@@ -955,6 +983,32 @@ async def test_gpu_hours_by_project_and_month_and_of_each_run(tmp_path: Path, op
         await pilot.press("y")
         await until(pilot, lambda: isinstance(app.screen, TextDialog))
         assert "| yard \\[1\\] | yard=1 |" in app.screen.text
+
+
+async def test_shares_of_a_gpu_cost_their_part_and_unknown_ones_are_said(
+    tmp_path: Path, opened
+) -> None:
+    cost_runs(tmp_path)
+    for name, share_of in (("cells-1", 4), ("cells-2", 0)):
+        run = tmp_path / "runs" / name
+        record = read_record(run)
+        assert record is not None
+        write_record(run, record.changed(gpu="shard:a", num_gpus=1, share=1, share_of=share_of))
+    app = jobs_app(tmp_path, FakeCluster())
+    async with opened(app, (80, 24)) as pilot:
+        await listed(pilot, app)
+        await pilot.press("H")
+        await until(pilot, lambda: isinstance(app.screen, HoursDialog) and app.screen.costs)
+        await settled(pilot)
+        assert "3 runs, 2.12 GPU hours" in words_on(app)
+        assert "Without 1 run on shares of a GPU" in words_on(app)
+        rows = [line.split()[2:5] for line in screen_text(app).splitlines() if "cells" in line]
+        assert sorted(rows) == [["cells", "1", "0.12"], ["cells", "1", "–"]]
+        await pilot.press("space")
+        await settled(pilot)
+        assert "0.25×a" in line_of(app, "cells-1")
+        assert "1 shard:a" in line_of(app, "cells-2")
+        assert "–" in line_of(app, "cells-2")
 
 
 @pytest.mark.parametrize("size", SIZES)

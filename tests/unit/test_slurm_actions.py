@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from test_slurm_queue import squeue_job
 
 from core.common.errors import BatmanError
+from core.common.text import shell_word
 from slurm.hosts import Completed, HostError, LocalHost
 from slurm.job.states import parse_state
 from slurm.queue.job_actions import JobActionError, act, check_ids, known_jobs
@@ -222,3 +224,12 @@ def test_what_is_known_of_ids() -> None:
 def test_which_lines_an_id_names(asked: str, belongs: bool) -> None:
     line = squeue_job(id="73_[4-6%2]", array_id="73", task="4-6%2")
     assert line.belongs_to(asked) is belongs
+
+
+@pytest.mark.parametrize("name", ["it's !odd $x", "-rf *; `x`", 'a"b', "plain-1", "two words", "~"])
+def test_names_in_commands_that_are_proposed_come_through_a_shell(name: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"printf %s {shell_word(name)}"], capture_output=True, text=True
+    )
+    assert done.stdout == name
+    assert (shell_word(name) == name) is (name == "plain-1"), "only where needed"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from environments import apptainer, has_modules
+from environments import MODULE_SYSTEMS, apptainer, module_system
 
 from core.common.errors import BatmanError
 from slurm.site.environment import NO_IMAGE, NO_MODULE, Environment
@@ -46,20 +46,25 @@ def modulefiles(tmp_path: Path) -> Path:
     return folder
 
 
-@has_modules
+@pytest.mark.parametrize("system", MODULE_SYSTEMS)
 @pytest.mark.parametrize("shell_", ["sh", "bash"])
-def test_modules_are_loaded_where_no_shell_knows_them(modulefiles: Path, shell_: str) -> None:
+def test_modules_are_loaded_where_no_shell_knows_them(
+    modulefiles: Path, tmp_path: Path, shell_: str, system: str
+) -> None:
     lines = Environment(modules=("python/3.11", "cuda")).lines()
     done = shell([*lines, "set -u", 'echo "$PYTHON_CAME $CUDA_CAME"'], shell_,
-                 MODULEPATH=str(modulefiles))  # fmt: skip
+                 MODULEPATH=str(modulefiles), **module_system(system, tmp_path))  # fmt: skip
     assert (done.returncode, done.stdout) == (0, b"python/3.11 cuda/12.4\n"), done.stderr
 
 
-@has_modules
+@pytest.mark.parametrize("system", MODULE_SYSTEMS)
 @pytest.mark.parametrize("name", ["pyton/3.11", "python/3.12", "broken/1.0"])
-def test_a_module_that_is_not_there_ends_it_with_one_line(modulefiles: Path, name: str) -> None:
+def test_a_module_that_is_not_there_ends_it_with_one_line(
+    modulefiles: Path, tmp_path: Path, name: str, system: str
+) -> None:
     environment = Environment(modules=("cuda/12.4", name))
-    done = shell([*environment.lines(), "echo went on"], MODULEPATH=str(modulefiles))
+    done = shell([*environment.lines(), "echo went on"], MODULEPATH=str(modulefiles),
+                 **module_system(system, tmp_path))  # fmt: skip
     assert (done.returncode, done.stdout) == (NO_MODULE, b"")
     assert environment.said(done.returncode, done.stderr).startswith(
         f"the module '{name}' cannot be loaded on "

@@ -9,7 +9,17 @@ import pytest
 from slurm.site.discover import Facts, Node, parse_nodes
 from slurm.site.features import NoConstraint, feature_names, fits, joined, without
 from slurm.site.free_gpus import pool_gpus
-from slurm.site.gpu_kinds import gpu_memory, is_mig, is_share, kind_of, parse_shares, shared_devices
+from slurm.site.gpu_kinds import (
+    gpu_memory,
+    gpu_words,
+    is_mig,
+    is_share,
+    kind_of,
+    parse_shares,
+    share_words,
+    shared_devices,
+)
+from slurm.site.gpu_shares import measured
 from slurm.site.partitions import Partition
 from slurm.site.profiles import GpuType, Profile
 from slurm.site.slurm_values import Gpus
@@ -29,6 +39,8 @@ from slurm.submit.resources import Resources, resource_options
         # slurm.schedmd.com/gres.html
         ("gpu:tesla:2,gpu:kepler:2,mps:400,bandwidth:lustre:no_consume:4G", {"mps": 400}),
         ("gpu:4(S:0-1),shard:64(S:0-1)", {"shard": 64}),
+        # A node's multiple of 1024 has a suffix (src/interfaces/gres.c, `_get_suffix`).
+        ("gpu:nvidia_gb10:1(S:0-19),shard:nvidia_gb10:1K(S:0-19)", {"shard:nvidia_gb10": 1024}),
         ("gpu:sharded:2", {}), ("(null)", {}), ("", {}),
     ],
 )  # fmt: skip
@@ -43,6 +55,8 @@ def test_shares_of_gpus(text: str, shares: dict[str, int]) -> None:
          [Gpus("shard:h100-96", 1)]),
         ("shard:a:3(IDX:0-1,3),mps:a:50(50/100,0/100)", [Gpus("mps:a", 1), Gpus("shard:a", 3)]),
         ("gpu:a:1(IDX:0),shard:(null):5(4/4,1/4,0/4)", [Gpus("shard", 2)]),
+        # A GPU that is given as a whole has a dash (SLURM's own test of 26.05.5, ticket 25525).
+        ("gpu:a:1(IDX:0),shard:a:6(-/4,2/4,4/4,0/4)", [Gpus("shard:a", 2)]),
         ("gpu:a:2(IDX:0-1),shard:0", []), ("gpu:0", []),
     ],
 )  # fmt: skip
@@ -59,9 +73,74 @@ def test_what_shares_and_whole_gpus_leave_to_each_other() -> None:
     assert (node.count("a"), node.free("a"), node.free("")) == (4, 2, 2)
     assert (node.count("shard:a"), node.free("shard:a"), node.of_one("shard:a")) == (16, 8, 4)
     assert node.features == ("big", "GPU_MEM:80GB")
-    assert [(pool.type, pool.free, pool.total) for pool in pool_gpus([node])] == [("a", 2, 4)]
+    assert [(pool.type, pool.free, pool.total) for pool in pool_gpus([node])] == [
+        ("a", 2, 4), ("shard:a", 8, 16),
+    ]  # fmt: skip
     row = suggest_gpus(Facts(nodes=(node,)))["a"]
     assert (row.gpu_memory, row.batch) == (80, 12)
+
+
+def a_node(gres: str, used: str, name: str = "n1") -> Node:
+    ((found,), _) = parse_nodes(
+        f"{name};p;{gres};{used};mixed;1/15/0/16;256000;1:00;up;mixed;\n", ";", []
+    )
+    return found
+
+
+def test_newer_releases_tell_how_much_of_each_gpu_is_shared() -> None:
+    node = a_node("gpu:a:4,shard:a:16", "gpu:a:1(IDX:0),shard:a:6(-/4,2/4,4/4,0/4)")
+    assert (node.free("shard:a"), node.free("shard"), node.free("a")) == (6, 6, 1)
+    # Without the dash it is not told which of them is given as a whole: what surely is free.
+    plain = a_node("gpu:a:4,shard:a:16", "gpu:a:1(IDX:0),shard:a:6(0/4,2/4,4/4,0/4)")
+    assert plain.free("shard:a") == 6
+    # GPUs that were divided in different ways: how much a share is depends on which it is of.
+    uneven = a_node("gpu:a:2,shard:a:12", "gpu:a:0(IDX:N/A),shard:a:3(0/4,3/8)")
+    assert (uneven.share_sizes("shard:a"), uneven.of_one("shard:a")) == ({4, 8}, 8)
+    assert uneven.free("shard:a") == 9
+
+
+def test_a_type_without_a_name_is_any_to_who_asks_and_one_of_its_own_in_a_list() -> None:
+    node = a_node("gpu:a:2,gpu:(null):2", "gpu:a:1(IDX:0),gpu:(null):1(IDX:2)")
+    assert (node.count(""), node.in_use(""), node.free("")) == (4, 2, 2)
+    assert (node.only("").free(""), node.only("a").free("")) == (1, 1)
+    assert [(pool.type, pool.free, pool.total) for pool in pool_gpus([node])] == [
+        ("", 1, 2), ("a", 1, 2),
+    ]  # fmt: skip
+    shared = a_node("gpu:a:2,shard:a:8,gpu:b:2,shard:b:4", "gpu:a:0,shard:b:1(IDX:2)")
+    assert (shared.count("shard"), shared.free("shard:b"), shared.free("")) == (12, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "words", "more"),
+    [
+        (Gpus("a", 2), "2×a", ""), (Gpus("", 1), "1×GPU", ""),
+        (Gpus("shard:a", 1, 4), "0.25×a", "1 of the 4 shards of a GPU"),
+        (Gpus("mps", 33, 100), "0.33×GPU", "33 of the 100 MPS shares of a GPU"),
+        (Gpus("shard:a", 1, 200), "0.005×a", "1 of the 200 shards of a GPU"),
+        (Gpus("shard:a", 4, 4), "1×a", "4 of the 4 shards of a GPU"),
+        (Gpus("shard:a", 10, 4), "2.5×a", "10 of the 4 shards of a GPU"),
+        (Gpus("shard:a", 3, 0), "3 shard:a",
+         "how many of these are one GPU, the cluster does not tell"),
+        (Gpus("half", 2, 4), "0.5×half", "2 of the 4 shares of a GPU"),
+    ],
+)  # fmt: skip
+def test_shares_in_words(gpus: Gpus, words: str, more: str) -> None:
+    assert (gpu_words(gpus), share_words(gpus)) == (words, more)
+
+
+def test_how_much_of_a_gpu_a_share_is_by_the_nodes() -> None:
+    four = a_node("gpu:a:4,shard:a:16", "gpu:a:0")
+    eight = a_node("gpu:a:2,shard:a:16", "gpu:a:0", "n2")
+    odd = a_node("gpu:a:2,shard:a:15", "gpu:a:0", "n3")
+    share = Gpus("shard", 2, 0)
+    assert measured([share, Gpus("a", 1)], [four]) == (Gpus("shard:a", 2, 4), Gpus("a", 1))
+    assert measured([share], [eight]) == (Gpus("shard:a", 2, 8),)
+    # Where nodes differ, or a node's GPUs must, nobody knows before it runs.
+    assert measured([share], [four, eight]) == (Gpus("shard:a", 2, 0),)
+    assert measured([share], [odd]) == (Gpus("shard:a", 2, 0),)
+    assert measured([share], []) == (share,)
+    two = a_node("gpu:a:1,shard:a:4,gpu:b:1,shard:b:4", "gpu:a:0")
+    assert measured([share], [two]) == (Gpus("shard", 2, 4),)
 
 
 @pytest.mark.parametrize(
@@ -190,3 +269,4 @@ def test_shares_are_asked_for_by_the_profile_or_the_person() -> None:
     assert "--gres=shard:2" in resource_options(plan(profile, JobRequest(gpu="shard"), FACTS))
     asked = plan(profile, JobRequest(gpu="shard", share=4), FACTS)
     assert (asked.share, asked.gpus_per_node, asked.cpus_per_gpu) == (4, 1, 8)
+    assert (asked.share_of, plan(profile, JobRequest(gpu="a100"), FACTS).share_of) == (4, 0)

@@ -10,8 +10,10 @@ import pytest
 
 from slurm.queue.job_detail import parse_show_job
 from slurm.queue.jobs import _SACCT, _SQUEUE, Job, parse_sacct, parse_squeue
-from slurm.site.discover import parse_nodes
+from slurm.site.discover import Node, parse_nodes
 from slurm.site.free_gpus import pool_gpus
+from slurm.site.gpu_kinds import gpu_words
+from slurm.site.gpu_shares import measured
 from slurm.site.slurm_values import gpu_count, parse_gres
 
 FOLDER = Path(__file__).parent / "slurm_printed"
@@ -209,3 +211,58 @@ def test_the_text_tells_what_json_tells(version: str) -> None:
     assert told.get("stdout_expanded", told["standard_output"]) == (
         "/tmp/log %j.txt" if version < "23" else log
     )
+
+
+# The same jobs with shares of GPUs on nodes whose GPUs come in parts; of 22.05 the real one is
+# asked, in tests/cluster/test_plain_cluster.py.
+SHARING = ("23.11.4", "24.11.5", "25.11.2", "26.05.5")
+
+
+@pytest.mark.parametrize("version", SHARING)
+def test_nodes_tell_how_much_of_each_gpu_is_given(version: str) -> None:
+    nodes, _ = parse_nodes("\n".join(printed(f"sinfo-shares-{version}.txt")), "¦")
+    n1, n2 = sorted(nodes, key=lambda node: node.name)
+    # One GPU is given whole, two have 3 and 2 of their 4 shards given, one is free.
+    assert (n1.count("h100-96"), n1.in_use("h100-96"), n1.free("h100-96")) == (4, 3, 1)
+    assert (n1.free("shard:h100-96"), n1.share_sizes("shard")) == (1 + 2 + 4, {4})
+    assert (n2.free("mps:a100-40"), n2.share_sizes("mps"), n2.free("a100-40")) == (67, {100}, 0)
+    assert (n2.in_use("a100_1g.5gb"), n2.free("a100_1g.5gb"), n2.free("shard")) == (1, 2, 0)
+    assert [(p.type, p.free, p.total) for p in pool_gpus(nodes)] == [
+        ("a100_1g.5gb", 2, 3), ("h100-96", 1, 4), ("a100-40", 0, 1),
+        ("mps:a100-40", 67, 100), ("shard:h100-96", 7, 16),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("version", SHARING)
+def test_shares_are_the_part_of_a_gpu_that_they_are(version: str) -> None:
+    nodes, _ = parse_nodes("\n".join(printed(f"sinfo-shares-{version}.txt")), "¦")
+    jobs = parse_squeue("\n".join(printed(f"squeue-shares-{version}.txt")), "¦")
+    told = {
+        "whole": "1×h100-96", "shards": "0.5×h100-96", "untyped": "0.25×h100-96",
+        "mps": "0.33×a100-40", "slice": "1×a100_1g.5gb", "pershard": "0.5×h100-96",
+        "pend": "0.75×h100-96", "pendmps": "0.2×a100-40", "done": "1×h100-96",
+    }  # fmt: skip
+    assert {job.name: words(job, nodes) for job in jobs} == told
+    # Accounting counts them without the type of their GPU, which their node tells.
+    bare = dict.fromkeys(_SACCT, "")
+    ended = parse_sacct(
+        "\n".join(
+            "¦".join({**bare, **dict(zip(SACCT_SHARES, line.split("¦"), strict=True))}.values())
+            for line in printed(f"sacct-shares-{version}.txt")
+        ),
+        "¦",
+    )
+    whole = {"whole": "1×GPU", "slice": "1×GPU"}
+    assert {job.name: words(job, nodes) for job in ended} == {
+        job.name: {**told, **whole}[job.name] for job in ended
+    }
+    assert len(ended) == 7
+
+
+SACCT_SHARES = ("JobID", "JobName", "State", "AllocTRES", "ReqTRES", "NodeList")
+
+
+def words(job: Job, nodes: list[Node]) -> str:
+    """Return a job's GPUs in words, with the size of shares as the nodes that it is on tell it."""
+    on = [node for node in nodes if job.node_list in ("", node.name)]
+    return " ".join(map(gpu_words, measured(job.gpus, on)))

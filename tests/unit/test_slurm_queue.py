@@ -21,10 +21,11 @@ from slurm.job.record import JobRecord, list_records, read_record, write_record
 from slurm.job.states import GONE, LEFT, parse_state
 from slurm.queue.arrays import job_lines, own_runs, why
 from slurm.queue.columns import JOB_COLUMNS
-from slurm.queue.jobs import Job, parse_sacct, parse_squeue
+from slurm.queue.jobs import _SQUEUE, Job, parse_sacct, parse_squeue
 from slurm.queue.our_jobs import keep_ends, with_records
 from slurm.queue.queue import QueueSnapshot, ask_queue, merge_jobs, split_sections, with_left
 from slurm.site.free_gpus import partition_rooms
+from slurm.site.slurm_values import Gpus
 from slurm.watch.cluster_jobs import PatientFiles, QueueWatch
 
 SEP = "\x1fs\x1f"
@@ -166,6 +167,51 @@ def test_free_gpus_by_type() -> None:
     assert (cpu.partition.time_limit, cpu.partition.up, cpu.gpus) == (None, False, 0)
 
 
+def sharing(job_id: str, asked: str, given: str, node: str = "n1", **changes: str) -> list[str]:
+    """A row of squeue for a job with shares of a GPU."""
+    row = [*SQUEUE[2]]
+    names = dict(zip(_SQUEUE, range(len(row)), strict=False))
+    changes |= {"JobArrayID": job_id, "ArrayTaskID": "N/A", "tres-alloc": given,
+                "tres-per-node": asked, "NodeList": node}  # fmt: skip
+    for name, value in changes.items():
+        row[names[name]] = value
+    return row
+
+
+def test_jobs_with_shares_of_gpus_say_how_much_of_one_they_have() -> None:
+    waits = {"State": "PENDING", "node": ""}
+    rows = [
+        # Up to 22.05 `gres:`, since then `gres/`; given only where AccountingStorageTRES has it.
+        sharing("11", "gres:shard:h100-96:2", "cpu=1,mem=100M,node=1,billing=1"),
+        sharing("12", "gres/shard:1", "cpu=1,mem=100M,node=1,billing=1,gres/shard=1"),
+        sharing("13", "gres/mps:50", "billing=1,cpu=1,gres/mps:a100-40=50,gres/mps=50", "n2"),
+        sharing("14", "gres/shard:4", "cpu=1", **waits),
+        sharing("15", "gres/mps:10", "cpu=1", **{**waits, "Partition": "gpu-long"}),
+        sharing("16", "N/A", "cpu=1", **{"tres-per-task": "gres/shard:3", "NumTasks": "2"}),
+    ]
+    parts = (
+        "n1|gpu|gpu:h100-96:4,shard:h100-96:16|gpu:h100-96:0|mixed|1/15/0/16|256000|3:00:00|up|\n"
+        "n2|gpu-long|gpu:a100-40:1,mps:a100-40:100|gpu:a100-40:0|mixed|1/15/0/16|9|3:00:00|up|\n"
+    )
+
+    def told(mark: str, sep: str, since: str) -> str:
+        text = part(mark, "user", "root\n") + part(mark, "squeue", lines(rows, sep))
+        return text + part(mark, "sinfo", parts.replace("|", mark))
+
+    found = ask_queue(Told(told), accounting=False)
+    assert {line.id: line.gpus for line in job_lines(found.jobs)} == {
+        "11": "0.5×h100-96", "12": "0.25×h100-96", "13": "0.5×a100-40", "14": "1×h100-96",
+        "15": "0.1×a100-40", "16": "1.5×h100-96",
+    }  # fmt: skip
+    assert [job.gpu_count for job in found.jobs] == [0.5, 0.25, 0.5, 1, 0.1, 1.5]
+    # The node is known no more: neither is how much that is, and it is not made up.
+    bare = ask_queue(
+        Told(lambda mark, sep, since: told(mark, sep, since).replace("shard:h100-96:16", "x")),
+        accounting=False,
+    )
+    assert [line.gpus for line in job_lines(bare.jobs)][:2] == ["2 shard:h100-96", "1 shard"]
+
+
 # Ended jobs
 
 
@@ -286,6 +332,24 @@ def test_an_end_is_kept_for_when_the_cluster_has_forgotten_it(run_dir: Path) -> 
     assert line.run == run_dir
 
 
+def test_what_a_share_was_of_is_kept_too(run_dir: Path) -> None:
+    workspace = Workspace(run_dir.parents[1])
+    write_record(run_dir, record(gpu="shard:h100-96", num_gpus=1, share=2))
+    assert record(num_gpus=2, num_nodes=2).gpus == 4
+    assert list_records(workspace)[0][1].gpus is None
+    ended = sacct_job(id="7", end=5000, gpus=(Gpus("shard:h100-96", 2, 4),))
+    keep_ends(QueueSnapshot(jobs=(ended,)), list_records(workspace), "vega")
+    kept = read_record(run_dir)
+    assert kept is not None
+    assert (kept.share_of, kept.gpus) == (4, 0.5)
+    (job,) = with_records(QueueSnapshot(), list_records(workspace), "vega").jobs
+    assert job.gpus == (Gpus("shard:h100-96", 2, 4),)
+    # Accounting that does not count shares.
+    bare = sacct_job(id="7", gpus=())
+    (job,) = with_records(QueueSnapshot(jobs=(bare,)), list_records(workspace), "vega").jobs
+    assert job.gpus == (Gpus("shard:h100-96", 2, 4),)
+
+
 def test_a_job_nobody_remembers_is_gone_and_not_running(run_dir: Path) -> None:
     records = [(run_dir, record(state="RUNNING"))]
     (job,) = with_records(QueueSnapshot(), records, "vega").jobs
@@ -355,6 +419,13 @@ def test_an_array_is_one_line_or_every_task_by_itself() -> None:
 )
 def test_why_a_job_ended_is_not_why_it_once_waited(changes: dict, words: str) -> None:
     assert why(sacct_job(**changes)) == words
+
+
+def test_what_runs_is_held_by_nobody() -> None:
+    # SLURM leaves the reason with tasks that ran before their array was held (22.05.8).
+    held = squeue_job(2, reason="JobHeldUser")
+    assert held.state.running
+    assert (held.why, why(held)) == ("", "")
 
 
 def test_several_reasons_of_an_array() -> None:
