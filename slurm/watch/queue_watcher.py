@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from threading import Lock
 from typing import Protocol
@@ -124,6 +124,12 @@ class QueueWatcher:
             self._clusters[profile.name] = cluster
         self._shown, self._viewer = cluster, viewer
         return cluster
+
+    def keep(self, names: Collection[str]) -> None:
+        """Forget every cluster but those of `names`: the profiles of the others are gone."""
+        self._clusters = {name: each for name, each in self._clusters.items() if name in names}
+        if self._shown is not None and self._shown.profile.name not in names:
+            self._shown = self._viewer = None
 
     def tick(self) -> None:
         """Have the clusters asked that are due."""
