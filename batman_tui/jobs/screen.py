@@ -429,8 +429,8 @@ class JobsScreen(BatmanScreen):
     def action_everyone(self) -> None:
         """Show everyone's jobs, or only mine."""
         if self.cluster is not None:
-            poller = self.cluster.poller
-            poller.all_users = not poller.all_users
+            self.cluster.poller.all_users = not self.cluster.poller.all_users
+            self.query_one(ClusterStatus).tell_age()
             self.batman.queue_watcher.tick()
 
     def action_fold(self) -> None:

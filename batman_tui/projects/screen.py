@@ -399,6 +399,7 @@ class ProjectsScreen(BatmanScreen):
 
     def action_reload(self) -> None:
         """Read the workspace again."""
+        self.batman.tell("The projects are read again.")
         self._list()
 
     def action_new(self) -> None:
