@@ -223,10 +223,6 @@ class JobsScreen(BatmanScreen):
             self._offered = offered
             self.refresh_bindings()
 
-    @on(VirtualTable.Opened, "#jobs")
-    def _clicked(self) -> None:
-        self.action_open()
-
     # -- keys ------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -253,6 +249,7 @@ class JobsScreen(BatmanScreen):
         """Say what there is no job or cluster for."""
         return refusal(action, parameters, bool(self._profiles), self.chosen is not None)
 
+    @on(VirtualTable.Opened, "#jobs")
     def action_open(self) -> None:
         """Open the run that the job trains, or else go to its log."""
         line, cluster, watched = self.chosen, self.cluster, self.watched
@@ -409,8 +406,10 @@ class JobsScreen(BatmanScreen):
     def _ask_about(self, profile: Profile | None) -> None:
         from batman_tui.cluster.profile_dialog import ClusterDialog
 
-        dialog = ClusterDialog(profile)
-        self.app.push_screen(dialog, lambda saved: self._find(saved.name if saved else ""))
+        self.app.push_screen(ClusterDialog(profile), self._look_again)
+
+    def _look_again(self, saved: Profile | None) -> None:
+        self._find(saved.name if saved is not None else "")
 
     def action_look(self) -> None:
         """Ask the cluster now, connecting again if that is needed."""
