@@ -12,19 +12,13 @@ from typing import Any
 
 import pytest
 from all_screens import World, made, screens
-from evaluation_data import make_evaluation
 from harness import settled, until
-from job_data import FakeCluster
-from picture_data import make_pictures
-from prediction_data import make_predictions
-from run_data import failed, finished, make_run
+from plain_world import plain_world
 from textual.pilot import Pilot
 from textual.screen import Screen
 
 from batman_tui.keys import ACTIONS
 from core.common.errors import BatmanError
-from core.data.labels.passes import Found, PassInfo, record_pass
-from core.data.store import Project
 
 # What goes about in a list, a text or a picture may have nowhere to go; tests of those hold it.
 MOVES = re.compile(
@@ -52,23 +46,9 @@ def no_trainer() -> None:
 
 @pytest.fixture
 def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A workspace with pictures, labels, suggestions, runs, an evaluation, finds and a cluster."""
     monkeypatch.setenv("BATMAN_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setattr("core.training.launch.local.require_trainer", no_trainer)
-    root = tmp_path / "gotham"
-    project = make_pictures(root / "data/projects/site")
-    with Project.open(project) as opened:
-        found = ((image, [Found(1, (20.0, 20, 30, 25), 0.8), Found(2, (90.0, 50, 20, 40), 0.6)])
-                 for image in range(1, 13))  # fmt: skip
-        record_pass(opened, PassInfo("run", "site-1", (1, 2)), found)
-    runs = [
-        make_run(root, "site-1", finished("site-1"), project=project),
-        make_run(root, "site-2", finished("site-2"), project=project),
-        make_run(root, "site-3", failed("site-3"), project=project),
-    ]
-    for run in runs[:2]:
-        make_evaluation(run)
-    return World(root, "crane", project, runs, make_predictions(root), FakeCluster("vega"))
+    return plain_world(tmp_path / "gotham")
 
 
 class State:
