@@ -1,9 +1,11 @@
 """Pictures of every screen, as SVG and (where rsvg-convert is installed) PNG.
 
     python scripts/screenshots.py OUT_FOLDER [NAME …]
+    python scripts/screenshots.py OUT_FOLDER --every [THEME]
 
 Each is made at 80×24 and 120×40 from data made here, at a fixed time, so that a picture changes
-only when its screen does.
+only when its screen does. With `--every` it is each screen and dialog that the code has, as it
+opens, to look at them all.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "screens"), str(ROOT / "tests" / "unit")]
 
+from all_screens import made, screens  # noqa: E402
 from evaluation_data import make_evaluation  # noqa: E402
 from harness import FrozenApp, settled, until  # noqa: E402
 from picture_data import make_pictures  # noqa: E402
+from plain_world import plain_world  # noqa: E402
 from prediction_data import make_predictions  # noqa: E402
 from run_data import better, failed, finished, make_run, running  # noqa: E402
 from sample_data import make_workspace  # noqa: E402
@@ -633,6 +637,27 @@ async def picture(name: str, scene: Scene, size: tuple[int, int], root: Path, ou
     draw(svg, out / f"{name}-{size[0]}x{size[1]}.svg")
 
 
+async def every(size: tuple[int, int], root: Path, out: Path, theme: str) -> None:
+    """Write a picture of each screen and dialog as it opens, but for the one that begins a run."""
+    world = plain_world(root)
+    app = world.app
+    if theme:
+        app.theme = theme
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await settled(pilot)
+        for name in sorted(screens().keys() - {"StartDialog"}):
+            screen = made(name, world)
+            app.push_screen(screen)
+            await until(pilot, lambda screen=screen: screen in app.screen_stack)
+            await settled(pilot)
+            shown = [each for front in app.screen_stack for each in front.query(Picture)]
+            await until(pilot, lambda shown=shown: all(each.settled for each in shown))
+            draw(app.export_screenshot(title=name), out / f"{name}-{size[0]}x{size[1]}.svg")
+            while len(app.screen_stack) > 1:
+                app.pop_screen()
+                await settled(pilot)
+
+
 def draw(svg: str, file: Path) -> None:
     """Write a picture to the SVG `file`, and as a PNG beside it where that can be done."""
     file.write_text(exact(svg), encoding="utf-8")
@@ -651,6 +676,12 @@ def main() -> int:
     wanted = sys.argv[2:] or list(SCENES)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BATMAN_CONFIG_DIR"] = f"{folder}/config"
+        if wanted[0] == "--every":
+            for size in SIZES:
+                os.environ["BATMAN_CONFIG_DIR"] = f"{folder}/config-{size[0]}"
+                root = Path(folder) / f"every-{size[0]}"
+                asyncio.run(every(size, root, out, "".join(wanted[1:])))
+            return 0
         for name in wanted:
             for size in SIZES:
                 # A workspace each: some scenes change it.

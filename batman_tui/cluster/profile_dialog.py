@@ -17,6 +17,7 @@ from textual.widgets import Static
 from batman_tui.cluster.work import SayingDialog
 from batman_tui.connections import host_of
 from batman_tui.keys import bindings
+from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
 from batman_tui.widgets.form.field import Field, FieldSteps
 from batman_tui.widgets.frame.keybar import KeyBar
 from batman_tui.widgets.panel.facts import Facts as FactList
@@ -26,7 +27,7 @@ from slurm.site.discover import Facts, discover
 from slurm.site.gpu_kinds import is_share
 from slurm.site.partitions import partition_words
 from slurm.site.profile_files import profile_file
-from slurm.site.profiles import Profile, make_profile, save_profile
+from slurm.site.profiles import Profile, make_profile, remove_profile, save_profile
 from slurm.site.suggest import free_of, nodes_of, out_of_reach
 from slurm.submit.plan import gpu_table
 from slurm.submit.start_estimate import suggest_accepted
@@ -52,11 +53,15 @@ _NEW = "Fill in the host and press F5: the cluster is asked for the rest. Nothin
 
 
 class ClusterDialog(FieldSteps, SayingDialog[Profile]):
-    """Shows a cluster's profile to change, None for a new one; the result is the saved profile."""
+    """Shows a cluster's profile to change, None for a new one.
+
+    The result is the saved profile, None when nothing was saved or the profile was removed.
+    """
 
     HELP = (
         "F5 connects and asks the cluster what it has. ^s saves the profile. Training there needs "
-        "Batman in an environment: F7 says what it takes to make one, and makes it when told to."
+        "Batman in an environment: F7 says what it takes to make one, and makes it when told to. "
+        "F8 removes the profile; nothing on the cluster is touched."
     )
     DEFAULT_CSS = """
     ClusterDialog {
@@ -216,6 +221,39 @@ class ClusterDialog(FieldSteps, SayingDialog[Profile]):
         profile = self._saved()
         if profile is not None:
             self.app.push_screen(SetupDialog(profile), lambda made: self.dismiss(made or profile))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Dim what there is no saved profile for."""
+        if action == "remove" and self._new:
+            return None
+        return super().check_action(action, parameters)
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say that a cluster which is not saved cannot be removed."""
+        return "It is not saved yet: there is nothing to remove." if action == "remove" else ""
+
+    def action_remove(self) -> None:
+        """Remove the profile after a question, and close."""
+        assert self._profile is not None
+        name = self._profile.name
+
+        def answered(agreed: bool | None) -> None:
+            if not agreed:
+                return
+            try:
+                remove_profile(name)
+            except BatmanError as error:
+                self.say(f"{error.message} {error.hint}", wrong=True)
+            else:
+                self.batman.tell(f"Removed the cluster {name}.")
+                self.dismiss(None)
+
+        said = [
+            "Its profile here is deleted. Nothing on the cluster is touched.",
+            "Jobs there go on; runs that they train are no longer followed from here.",
+        ]
+        question = ConfirmDialog(f"Remove the cluster '{clean(name)}'?", said, yes="Remove")
+        self.app.push_screen(question, answered)
 
     def _saved(self) -> Profile | None:
         """Write the profile and return it; None, and the line says why, when it is not right."""

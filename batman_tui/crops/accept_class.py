@@ -64,8 +64,10 @@ class AcceptClassDialog(BatmanDialog[bool]):
             )
             yield self.crop_page
             with Horizontal(classes="dialog--buttons"):
-                yield Button(f"Accept {of.shown:,}", variant="primary", id="accept-yes")
-                yield Button("Leave open", id="accept-no")
+                yield Button(
+                    f"Accept {of.shown:,}", variant="primary", id="accept-yes", compact=True
+                )
+                yield Button("Leave open", id="accept-no", compact=True)
             yield KeyBar()
 
     def on_mount(self) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from textual import on
 from textual.content import Content
 
+from batman_tui.jobs.job_actions import NO_CLUSTER
 from batman_tui.jobs.lines import column_names, columns
 from batman_tui.settings import save_jobs_columns
 from batman_tui.widgets.dialogs.columns_dialog import ColumnsDialog
@@ -64,6 +65,11 @@ class JobList(Guarded, Panel):
         """Show no job until the cluster answers."""
         self.table.set_rows([])
         self.empty = f"Asking {cluster} …"
+
+    def end(self) -> None:
+        """Show that there is no cluster."""
+        self.table.set_rows([])
+        self.empty = NO_CLUSTER
 
     def show(
         self, watched: Watched, lines: Sequence[JobLine], pins: Collection[str] | None = None

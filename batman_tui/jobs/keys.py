@@ -57,6 +57,7 @@ JOB_ACTIONS: tuple[Action, ...] = (
     Action("cluster.save", "ctrl+s", "save", "Save", "Save the cluster's profile.", _F),
     Action("cluster.ask", "f5", "ask", "Ask it", "Connect and ask what it has.", _F),
     Action("cluster.setup", "f7", "setup", "Set up", "Install Batman there, and check it.", _F),
+    Action("cluster.remove", "f8", "remove", "Remove profile", "Remove it from here.", _F),
     Action("cluster.next", "down", "next_field", "Next field", "Go to the next field."),
     Action("cluster.previous", "up", "previous_field", "Field before", "Go to the one before."),
     Action("setup.begin", "ctrl+s", "begin", "Set up", "Install it and check it.", _F),

@@ -169,7 +169,7 @@ def use_text(use: JobUse) -> str:
         parts.append(f"memory {use.memory_mb:,.0f} MiB at most")
     parts += [use.said] if use.said else []
     parts += [f"not known: {problem}" for problem in use.problems]
-    return "; ".join(parts)
+    return "; ".join(parts) or "the nodes told nothing of it"
 
 
 FACTS = ("job", "state", "why", "tasks", "starts", "time", "since", "asks", "nodes", "uses",

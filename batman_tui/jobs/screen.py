@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from batman_tui.jobs.details import JobDetails
 from batman_tui.jobs.hours_dialog import HoursDialog
-from batman_tui.jobs.job_actions import NO_CLUSTER, question, refusal
+from batman_tui.jobs.job_actions import question, refusal
 from batman_tui.jobs.job_list import JobList
 from batman_tui.jobs.lines import Room, rooms
 from batman_tui.jobs.status import ClusterStatus
@@ -144,8 +144,9 @@ class JobsScreen(BatmanScreen):
     def _found(self, message: Found) -> None:
         here = message.wanted or (self.cluster.profile.name if self.cluster is not None else "")
         self._profiles = list(message.profiles)
+        self.batman.queue_watcher.keep([profile.name for profile in self._profiles])
         if not self._profiles:
-            self.jobs.empty = NO_CLUSTER
+            self._choose_none()
             return
         named = [profile for profile in self._profiles if profile.name == here]
         self._choose((named or self._profiles)[0])
@@ -163,6 +164,13 @@ class JobsScreen(BatmanScreen):
                 self._recall(cluster, cluster.latest)
         self._offer()
         watcher.tick()
+
+    def _choose_none(self) -> None:
+        self.cluster = self.watched = None
+        self.jobs.end()
+        self.details.show_job(None)
+        self.query_one(ClusterStatus).show(None, None)
+        self._offer()
 
     @property
     def attention(self) -> Attention | None:
@@ -215,14 +223,6 @@ class JobsScreen(BatmanScreen):
             self._offered = offered
             self.refresh_bindings()
 
-    @on(TabbedPanels.Hidden)
-    def _focus_list(self) -> None:
-        self.table.focus()
-
-    @on(VirtualTable.Opened, "#jobs")
-    def _clicked(self) -> None:
-        self.action_open()
-
     # -- keys ------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -249,6 +249,7 @@ class JobsScreen(BatmanScreen):
         """Say what there is no job or cluster for."""
         return refusal(action, parameters, bool(self._profiles), self.chosen is not None)
 
+    @on(VirtualTable.Opened, "#jobs")
     def action_open(self) -> None:
         """Open the run that the job trains, or else go to its log."""
         line, cluster, watched = self.chosen, self.cluster, self.watched
@@ -275,6 +276,7 @@ class JobsScreen(BatmanScreen):
         if not panel.empty:
             panel.view.focus()
 
+    @on(TabbedPanels.Hidden)
     def action_list(self) -> None:
         """Go back to the list."""
         self.table.focus()
@@ -395,20 +397,20 @@ class JobsScreen(BatmanScreen):
 
     def action_new_cluster(self) -> None:
         """Add a cluster, and show it."""
-        from batman_tui.cluster.profile_dialog import ClusterDialog
-
-        self.app.push_screen(ClusterDialog(None), self._changed_cluster)
+        self._ask_about(None)
 
     def action_about(self) -> None:
-        """Show what the cluster has, and its profile to change."""
+        """Show what the cluster has, and its profile to change or remove."""
+        if self.cluster is not None:
+            self._ask_about(self.cluster.profile)
+
+    def _ask_about(self, profile: Profile | None) -> None:
         from batman_tui.cluster.profile_dialog import ClusterDialog
 
-        if self.cluster is not None:
-            self.app.push_screen(ClusterDialog(self.cluster.profile), self._changed_cluster)
+        self.app.push_screen(ClusterDialog(profile), self._look_again)
 
-    def _changed_cluster(self, profile: Profile | None) -> None:
-        if profile is not None:
-            self._find(profile.name)
+    def _look_again(self, saved: Profile | None) -> None:
+        self._find(saved.name if saved is not None else "")
 
     def action_look(self) -> None:
         """Ask the cluster now, connecting again if that is needed."""
@@ -427,8 +429,8 @@ class JobsScreen(BatmanScreen):
     def action_everyone(self) -> None:
         """Show everyone's jobs, or only mine."""
         if self.cluster is not None:
-            poller = self.cluster.poller
-            poller.all_users = not poller.all_users
+            self.cluster.poller.all_users = not self.cluster.poller.all_users
+            self.query_one(ClusterStatus).tell_age()
             self.batman.queue_watcher.tick()
 
     def action_fold(self) -> None:

@@ -43,8 +43,8 @@ class ClusterStatus(Guarded, Vertical):
         """Follow the clock."""
         self.set_interval(STATUS_SECONDS, self.tell_age)
 
-    def show(self, cluster: ClusterWatch, watched: Watched | None) -> None:
-        """Show a cluster, with what the last look at it found."""
+    def show(self, cluster: ClusterWatch | None, watched: Watched | None) -> None:
+        """Show a cluster, with what the last look at it found; None is no cluster."""
         self._cluster, self._watched = cluster, watched
         lines = problem_lines(watched, self.batman.now()) if watched is not None else []
         shown = self.query_one("#jobs-problem", Static)
@@ -56,6 +56,8 @@ class ClusterStatus(Guarded, Vertical):
     def tell_age(self) -> None:
         """Say how it is and how old that is, while the screen is in front."""
         cluster = self._cluster
+        if cluster is None:
+            self.query_one("#jobs-status", Static).update("")
         if cluster is None or not self.screen.is_active:
             return
         everyone, room = cluster.poller.all_users, self.app.size.width - 4

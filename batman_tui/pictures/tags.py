@@ -123,6 +123,24 @@ def _tag(
             if box.is_wrong:
                 return Letters(line, column, text, box.colour)
             return Letters(line, column, text, _DARK, box.colour)
+    return _on_its_lines(box, says[-1], at, size, taken) if box.is_wrong and says else None
+
+
+def _on_its_lines(
+    box: SceneBox, sign: str, at: tuple[int, int, int, int], size: Size, taken: set[tuple[int, int]]
+) -> Letters | None:
+    """Return the sign wherever it has room on the lines of its box, from the upper one down."""
+    left, top, right, bottom = at
+    columns, lines = size
+    width = len(sign)
+    along = range(max(0, left), min(right + 2, columns + 1) - width)
+    places = [(top, column) for column in along]
+    places += [(n, column) for n in range(top + 1, bottom) for column in (left, right + 1 - width)]
+    places += [(bottom, column) for column in along]
+    for line, column in places:
+        inside = 0 <= line < lines and 0 <= column <= columns - width
+        if inside and not any((line, column + n) in taken for n in range(width)):
+            return Letters(line, column, sign, box.colour)
     return None
 
 

@@ -42,6 +42,8 @@ NO, YES = "no", "yes"
 # What may be typed as a score.
 _MOST_TYPED = 8
 
+_AUTO = "auto: onnx on a CPU, the faster of the two on a GPU"
+
 
 class LookDialog(TaskDialog[Path]):
     """Looks with the best model of the run in the folder `run`. The result is what was written.
@@ -104,6 +106,7 @@ class LookDialog(TaskDialog[Path]):
                     with Horizontal(id="engine"):
                         yield Static("Run with", classes="dialog--text")
                         yield self._backend
+                        yield Static(_AUTO, classes="dialog--text")
                     yield Static("", markup=False, id="wrong", classes="dialog--error")
                     with Horizontal(classes="dialog--buttons"):
                         yield Button("Cancel", id="cancel", compact=True)

@@ -77,8 +77,9 @@ class SettingsScreen(BatmanScreen):
         return "Settings"
 
     def body(self) -> Iterable[Widget]:
-        """Lay the list over the problems."""
+        """Lay the list over what its row is for, which the list may have to cut, and problems."""
         yield Panel(FilterInput("Filter by name"), self.table, title="Settings")
+        yield Static("", id="settings-about", markup=False)
         yield Static("", id="settings-problems", markup=False)
 
     def on_mount(self) -> None:
@@ -99,6 +100,11 @@ class SettingsScreen(BatmanScreen):
 
     def _now(self, name: str, settings: Settings) -> object:
         return self.app.theme if name == "theme" else getattr(settings, name)
+
+    @on(VirtualTable.Highlighted)
+    def _moved(self) -> None:
+        row = self.table.cursor_row
+        self.query_one("#settings-about", Static).update(row.about if row is not None else "")
 
     @on(VirtualTable.Opened)
     def _clicked(self) -> None:

@@ -287,10 +287,6 @@ class ProjectsScreen(BatmanScreen):
         self.panel.badge = f"{shown:,} of {there:,}" if shown != there else f"{there:,}"
         self.refresh_bindings()
 
-    @on(VirtualTable.Opened)
-    def _clicked(self) -> None:
-        self.action_classes()
-
     def _line(self) -> FilterInput:
         """Return the line to filter by, made now if need be: the first frame does without it."""
         from batman_tui.widgets.table.filter import FilterInput
@@ -341,6 +337,7 @@ class ProjectsScreen(BatmanScreen):
             return "The list of projects is still being read."
         return NOTHING_YET if not self.table.row_count else "No project matches the filter."
 
+    @on(VirtualTable.Opened)
     def action_classes(self) -> None:
         """Open the classes of the project."""
         if self.chosen is not None:
@@ -399,6 +396,7 @@ class ProjectsScreen(BatmanScreen):
 
     def action_reload(self) -> None:
         """Read the workspace again."""
+        self.batman.tell("The projects are read again.")
         self._list()
 
     def action_new(self) -> None:

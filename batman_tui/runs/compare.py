@@ -233,6 +233,7 @@ class CompareScreen(BatmanScreen):
     def watch_metric(self) -> None:
         """Plot another metric."""
         self._draw()
+        self.refresh_bindings()
 
     def watch_options(self) -> None:
         """Draw in another way."""
@@ -291,7 +292,18 @@ class CompareScreen(BatmanScreen):
             return self.focused is not None and self.focused.id == "outcomes"
         if action == "tab":
             return self.size.width < 100
+        if self.why_not(action, parameters):
+            return None
         return super().check_action(action, parameters)
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say what cannot be done with the curves that are shown."""
+        title = self.metric.title
+        if action == "smooth" and not is_smoothed(self.metric.measure):
+            return f"{title} is not smoothed: what has noise in it is. v plots the next."
+        if action == "log_scale" and self.metric.bounded:
+            return f"{title} lies between 0 and 1, so its axis is linear. v plots the next."
+        return ""
 
     def action_open(self) -> None:
         """Watch the run with the cursor."""

@@ -169,6 +169,10 @@ class AugmentationDialog(TaskDialog[str]):
                 return None
         return super().check_action(action, parameters)
 
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say that there is no picture to look closer at."""
+        return "There is no preview of it yet: space makes one." if action == "whole" else ""
+
     def _value(self, name: str) -> str:
         return augmentation_text(self._own) if name == OWN else name
 

@@ -41,11 +41,24 @@ def run(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
+# zsh knows `compdef` only after compinit, which a new user's .zshrc does not call. `-i` leaves out
+# folders that others may write to, where it would ask by default.
+_COMPINIT = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }\n"
+
+
 def shell_code(shell: str) -> str:
-    """Return what `shell` (one of `SHELLS`) has to read once, so that Tab asks Batman."""
+    """Return what `shell` (one of `SHELLS`) has to read once, so that Tab asks Batman.
+
+    For zsh it begins with `#compdef`, as a file of its `fpath` does, and starts its completion
+    where nothing has.
+    """
     from argcomplete.shell_integration import shellcode
 
-    return shellcode(list(PROGRAMS), shell=shell)
+    code = shellcode(list(PROGRAMS), shell=shell)
+    if shell != "zsh":
+        return code
+    first, end, rest = code.partition("\n")
+    return f"{first}{end}{_COMPINIT}{rest}"
 
 
 def complete(commands: Mapping[str, str], prog: str = "batman") -> None:

@@ -223,13 +223,12 @@ class Overlay:
                         smoothed=curve.smoothed,
                     )
                 )
-        bounded = metric.measure.per_validation and metric.key != "valid_loss"
         return Chart(
             curves=tuple(curves),
             x_axis=options.x_axis,
-            log=options.log and not bounded,
-            floor=0.0 if bounded else None,
-            least=0.01 if bounded else 0.0,
+            log=options.log and not metric.bounded,
+            floor=0.0 if metric.bounded else None,
+            least=0.01 if metric.bounded else 0.0,
             crop=is_smoothed(metric.measure),
         )
 

@@ -27,6 +27,11 @@ class Metric:
         """Whether there is a value for each step; else one for each validation."""
         return bool(self.measure.per_step)
 
+    @property
+    def bounded(self) -> bool:
+        """Whether it lies between 0 and 1, as accuracy does."""
+        return bool(self.measure.per_validation) and self.key != "valid_loss"
+
 
 def _validated(key: str, title: str, less: bool = False) -> Metric:
     field = "loss" if key == "valid_loss" else key

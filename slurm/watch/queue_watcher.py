@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from threading import Lock
 from typing import Protocol
@@ -129,6 +129,12 @@ class QueueWatcher:
         """Have a cluster asked soon: it was given a job, of which nothing known tells yet."""
         if name in self._clusters:
             self._clusters[name].poller.hurry()
+
+    def keep(self, names: Collection[str]) -> None:
+        """Forget every cluster but those of `names`: the profiles of the others are gone."""
+        self._clusters = {name: each for name, each in self._clusters.items() if name in names}
+        if self._shown is not None and self._shown.profile.name not in names:
+            self._shown = self._viewer = None
 
     def tick(self) -> None:
         """Have the clusters asked that are due."""

@@ -7,6 +7,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,11 @@ def test_a_video_is_tracked_frame_by_frame(learned: Path, tmp_path: Path) -> Non
     for best, *doubles in seen.values():
         assert all(_overlap(best, box) > 0.69 for box in doubles), (best, doubles)
     assert summary.tracks == len({track for _, track in seen})
+    # Tracking only adds numbers: the same boxes are found without it.
+    plain = infer(replace(options, inputs=[film], output=tmp_path / "plain", track=False))
+    assert plain.detections == summary.detections == len(rows)
+    found = list(csv.DictReader((tmp_path / "plain" / "detections.csv").open()))
+    assert [{**row, "track_id": ""} for row in rows] == found
     assert all(float(row["confidence"]) >= 0.3 for row in rows)
     for row in rows:
         assert float(row["time_s"]) == pytest.approx(int(row["frame"]) / 12, abs=1e-3)

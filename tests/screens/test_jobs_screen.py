@@ -264,6 +264,25 @@ async def test_details_and_log_of_the_job_with_the_cursor(tmp_path: Path, opened
         assert screen.table.has_focus
 
 
+async def test_the_list_has_the_keys_when_the_log_that_had_them_is_hidden(
+    tmp_path: Path, opened
+) -> None:
+    """Nobody has them otherwise; and after a dialog the filter had, which cannot be seen."""
+    app = jobs_app(tmp_path, FakeCluster())
+    async with opened(app, (120, 40)) as pilot:
+        screen = await listed(pilot, app)
+        log = screen.query_one(LogView)
+        screen.set_focus(log)
+        screen.details.log_panel.empty = "There is no log yet."
+        await until(pilot, lambda: screen.table.has_focus)
+        screen.set_focus(None)
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen and screen.focused is not None)
+        assert screen.table.has_focus
+
+
 async def test_the_log_follows_to_the_task_that_runs_now(tmp_path: Path, opened) -> None:
     host = FakeCluster()
     for task in (1, 2):

@@ -234,3 +234,15 @@ async def test_a_million_points_redraw_quickly() -> None:
         assert (picture.inks[: picture.rows, column] == Ink.CURVE).sum() > 30
         # The figure that counts is the benchmark's; this only catches a redraw of another order.
         assert min(times) < 0.05
+
+
+async def test_an_accuracy_of_next_to_nothing_is_written_as_in_the_tables() -> None:
+    x = np.arange(1.0, 4.0)
+    shown = Chart((Curve("50", x, np.array([0.0, 3e-7, 8.251e-6]), markers=True),), least=0.01)
+    app = PlotApp(shown)
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        assert "50 0.000" in app.text().split("\n")[0]
+        await pilot.press("c")
+        await pilot.pause()
+        assert "e-" not in app.text().split("\n")[0]

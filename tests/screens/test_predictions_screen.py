@@ -254,6 +254,7 @@ async def test_what_cannot_be_looked_at_is_said_at_once(
     async with opened(app, (80, 24)) as pilot:
         dialog = await asked(pilot, run, str(tmp_path / "nothing"))
         assert "does not exist" in screen_text(app)
+        assert "auto: onnx on a CPU, the faster of the two on a GPU" in screen_text(app)
         assert dialog.query_one("#ok", Button).disabled
         dialog.query_one("#confidence", LineInput).value = "7"
         await settled(pilot)

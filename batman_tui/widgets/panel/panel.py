@@ -89,7 +89,15 @@ class Panel(Vertical):
         focused = self.screen.focused
         if focused is not None and self in focused.ancestors:
             self._focused_before = focused
-            self.screen.set_focus(None)
+            self.screen.set_focus(self._elsewhere())
+
+    def _elsewhere(self) -> Widget | None:
+        """Return the screen's list, which has the keys now; None when that is what was hidden."""
+        found = next(iter(self.screen.query("VirtualTable").results(Widget)), None)
+        if found is None or not found.focusable or self in found.ancestors:
+            return None
+        nodes = [node for node in found.ancestors_with_self if isinstance(node, Widget)]
+        return found if all(node.display for node in nodes) else None
 
     def _focus_again(self, widget: Widget) -> None:
         if widget.is_attached and self.screen.focused is None:

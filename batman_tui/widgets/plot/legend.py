@@ -26,7 +26,7 @@ def legend(chart: Chart, picture: Picture, cursor: float | None, room: int) -> l
     of its values there, in fewer digits, at last without its name.
     """
     if cursor is None:
-        return [_entry(curve, curve.said or _newest(curve)) for curve in chart.curves]
+        return [_entry(curve, curve.said or _newest(chart, curve)) for curve in chart.curves]
     entries: list[Pieces] = []
     for ranges, digits, names in (
         (True, 4, True), (False, 4, True), (False, 3, True), (False, 3, False),
@@ -51,11 +51,18 @@ def x_text(chart: Chart, x: float, room: int) -> str:
     return f"epoch {x:,.2f}".rstrip("0").rstrip(".") if x % 1 else f"epoch {x:,.0f}"
 
 
-def _newest(curve: Curve) -> str:
+def _newest(chart: Chart, curve: Curve) -> str:
     """Return the last value that is a number; a long run of gaps at the end shows as a dash."""
     tail = (curve.smoothed if curve.smoothed is not None else curve.y)[-_TAIL:]
     tail = tail[np.isfinite(tail)]
-    return ticks.number(float(tail[-1])) if tail.size else "–"
+    return _value(chart, float(tail[-1])) if tail.size else "–"
+
+
+def _value(chart: Chart, value: float, digits: int = 4) -> str:
+    """Return a value as the tables have it: nothing that is next to nothing is written as 8e-6."""
+    if chart.least and 0 < abs(value) < chart.least / 20:
+        return "0.000"
+    return ticks.number(value, digits)
 
 
 def _entry(curve: Curve, value: str, named: bool = True) -> Pieces:
@@ -81,7 +88,7 @@ def _values(
         if index is None:
             continue
         line = curve.smoothed if curve.smoothed is not None else curve.y
-        value = ticks.number(float(line[index]), digits)
+        value = _value(chart, float(line[index]), digits)
         many = column is not None and curve.x.size > 1 and _points_in(curve, cursor, cell) > 1
         if ranges and many:
             low, high = extent.low[first : first + 2], extent.high[first : first + 2]

@@ -66,6 +66,13 @@ class FilterInput(LineInput):
         if self._now is not None and self.is_mounted:
             self._now(self.text)
 
+    def allow_focus(self) -> bool:
+        """Take the focus only where it can be seen.
+
+        Textual gives a screen without one to its first widget, hidden or not.
+        """
+        return super().allow_focus() and self.has_class("-shown")
+
     def open(self) -> None:
         """Show the line and put the cursor into it."""
         self.add_class("-shown")
