@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -409,7 +410,13 @@ class TrainingConfig(BaseModel):
 
 def default_for(name: str, model: str = "base") -> Any:
     """Return the value that the option `name` has for `model` when nobody chooses one."""
-    return getattr(TrainingConfig(model=model), name)
+    return getattr(_unchosen(model), name)
+
+
+@lru_cache(maxsize=64)
+def _unchosen(model: str) -> TrainingConfig:
+    # A list of runs asks for each option of each run.
+    return TrainingConfig(model=model)
 
 
 def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
