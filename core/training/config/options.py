@@ -413,9 +413,8 @@ def default_for(name: str, model: str = "base") -> Any:
     return getattr(_unchosen(model), name)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # asked for each option of each run of a list
 def _unchosen(model: str) -> TrainingConfig:
-    # A list of runs asks for each option of each run.
     return TrainingConfig(model=model)
 
 
@@ -429,10 +428,8 @@ def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
     except ValidationError as error:
         problems = messages(error, TrainingConfig.model_fields)
     said = (f"{name}: {text}" if name else text for name, text in problems.items())
-    raise ConfigError(
-        f"{'; '.join(said).rstrip('.')}.",
-        "See batman train --help for what each option takes.",
-    )
+    hint = "See batman train --help for what each option takes."
+    raise ConfigError(f"{'; '.join(said).rstrip('.')}.", hint)
 
 
 def errors_by_field(values: Mapping[str, Any]) -> dict[str, str]:
