@@ -69,9 +69,12 @@ OPEN = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from batman_tui.app import run
-from core.common.workspace import Workspace
-run(Workspace(Path({workspace!r})), run=Path({path!r}))
+from cli.main import open_app
+try:
+    from core.common.workspace import Workspace
+except ModuleNotFoundError:  # where it lay before
+    from core.workspace import Workspace
+open_app(Workspace(Path({workspace!r})), run=Path({path!r}))
 """
 
 
@@ -268,8 +271,9 @@ def share_while(terminal: Terminal, write: Callable[[int], None]) -> float:
 def first_dots(command: list[str], folder: Path) -> tuple[float, float]:
     """Seconds, and processor seconds, from the start of a command to its first dots."""
     terminal = Terminal(command, folder)
+    process = psutil.Process(terminal.pid)  # it has no children by then, who take a while to find
     try:
-        return terminal.wait(has_dots), terminal.cpu_seconds()
+        return terminal.wait(has_dots), sum(process.cpu_times()[:2])
     finally:
         terminal.close()
 

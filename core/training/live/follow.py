@@ -195,16 +195,17 @@ class RunFollower:
     def _series(self) -> Series:
         return self._builder.view() if self._builder else no_steps()
 
-    def poll(self, max_bytes: int | None = None) -> RunSnapshot:
+    def poll(self, max_bytes: int | None = None, *, settings: bool = True) -> RunSnapshot:
         """Read what is new and return the run as it is now.
 
         At most about `max_bytes` of events (default: all there is), so that a first look at a long
-        run can be shown in parts: go on while `behind` is not 0. The same object comes back when
-        nothing has changed. A folder of this machine that may not be read is `unreadable`; raises
-        OSError when another source cannot be read.
+        run can be shown in parts: go on while `behind` is not 0. Without `settings` those of a run
+        that has begun are left to the next look, as reading the first takes a while. The same
+        object comes back when nothing has changed. A folder of this machine that may not be read
+        is `unreadable`; raises OSError when another source cannot be read.
         """
         try:
-            return self._poll(max_bytes)
+            return self._poll(max_bytes, settings)
         except OSError as error:
             if not isinstance(self.source, LocalFiles):
                 raise
@@ -212,7 +213,7 @@ class RunFollower:
             self._snapshot = replace(self._snapshot, state="unreadable", behind=0, problem=said)
             return self._snapshot
 
-    def _poll(self, max_bytes: int | None) -> RunSnapshot:
+    def _poll(self, max_bytes: int | None, settings: bool) -> RunSnapshot:
         worker = decode_worker(self.source.read(f"{self.path}/{WORKER_FILE}", 0, 65536))
         # Asked before the events are read: a worker writes how it ended, and then it is gone.
         alive = self._alive(worker)
@@ -222,7 +223,7 @@ class RunFollower:
         if not behind:
             self._keep_index()
         problem = self._damage.look() if self._damage else ""
-        if self._config_due:
+        if self._config_due and (settings or not self._starts):
             changed = self._read_config() or changed
         ended = _ENDS[type(self._ended)] if self._ended else None
         state = derive_state(
