@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path, PurePath
@@ -21,6 +21,7 @@ import themes
 from batman_tui import settings as settings_file
 from batman_tui.action import key_name
 from batman_tui.errors import Storm, show_error
+from batman_tui.first_screen import FirstScreen
 from batman_tui.first_theme import begin_with, register_themes
 from batman_tui.keys import bindings, keymap
 from batman_tui.navigation.kinds import KINDS
@@ -75,20 +76,13 @@ class BatmanApp(Guarded, App[int]):
     """Batman on a terminal. Screens are imported when they are first opened."""
 
     TITLE = "Batman"
-    # With the style sheet of the first screen: one that comes later has all of them read anew.
-    CSS_PATH: ClassVar[list[str | PurePath]] = [
-        Path(__file__).with_name("app.tcss"),
-        Path(__file__).with_name("projects") / "screen.tcss",
-    ]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [Path(__file__).with_name("app.tcss")]
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     # A part of a split terminal: room for the list alone, not for what is told of a row.
     VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
     _breakpoints = HORIZONTAL_BREAKPOINTS, VERTICAL_BREAKPOINTS
     DEFAULT_MODE = "projects"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
-        view.mode: partial(_screen, view.mode) for view in VIEWS[1:]
-    }
     COMMANDS = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
 
@@ -106,7 +100,11 @@ class BatmanApp(Guarded, App[int]):
         the labelling of a project. If it `keeps_place`, it opens where one was, unless it is to be
         `fresh`, and notes where one is.
         """
-        super().__init__()
+        self._first = FirstScreen(self, run)
+        mode = self._first.mode
+        self.DEFAULT_MODE = mode  # type: ignore[misc]
+        self.MODES = {view.mode: partial(_screen, view.mode) for view in VIEWS if view.mode != mode}  # type: ignore[misc]
+        super().__init__(css_path=[*self.CSS_PATH, self._first.sheet])
         self.workspace = workspace
         self.settings = settings or settings_file.load()
         self.run_ends = RunEnds(self)
@@ -118,7 +116,6 @@ class BatmanApp(Guarded, App[int]):
         """What would be lost by leaving now: a token and a sentence each."""
         self.findings: dict[Path, dict[str, frozenset[int]]] = {}
         """Of each project that was checked, the image ids of each kind of finding."""
-        self._first_run = run
         self._first_review = review
         self._keeps_place = keeps_place
         self._back = not fresh and run is None and review is None
@@ -139,12 +136,11 @@ class BatmanApp(Guarded, App[int]):
     # Start
 
     def get_default_screen(self) -> Screen[None]:
-        """Return the projects: a screen of `MODES` is painted once for nothing at the start."""
-        self._load_screen_css(screen := _screen(self.DEFAULT_MODE))
-        return screen
+        """Return the first screen: one of `MODES` is painted once for nothing at the start."""
+        return self._first.make()
 
     def on_mount(self) -> None:
-        """Tell what was wrong in the settings, and open the run that was asked for."""
+        """Tell what was wrong in the settings."""
         self.add_mode(self.DEFAULT_MODE, partial(_screen, self.DEFAULT_MODE))
         for problem in self.problems:
             self.notify(clean(problem), severity="warning", timeout=10, markup=False)
@@ -158,8 +154,6 @@ class BatmanApp(Guarded, App[int]):
             gc.enable()
         if self._back:
             await self.session.come_back()
-        if self._first_run is not None:
-            self.open_run(self._first_run)
         if self._first_review is not None:
             self._open_review(self._first_review)
         self.run_ends.start()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cli.answers import kept
 from cli.exits import Exit
 from cli.output import say_error
 from core.common.text import clean, did_you_mean
+from core.late import late
+
+if TYPE_CHECKING:
+    import difflib
+else:
+    difflib = late("difflib")
 
 Handler = Callable[[argparse.Namespace], int]
 
@@ -143,6 +148,13 @@ def _formatter() -> type[argparse.HelpFormatter]:
     return Formatter
 
 
+class _Checking(argparse.HelpFormatter):
+    """What argparse checks each argument with: it need not ask how wide the terminal is."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=1000)
+
+
 class BatmanParser(argparse.ArgumentParser):
     """An `ArgumentParser` that says what was probably meant, and ends with `Exit.WRONG`."""
 
@@ -151,6 +163,7 @@ class BatmanParser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("allow_abbrev", False)
+        kwargs.setdefault("formatter_class", _Checking)
         super().__init__(*args, **kwargs)
         self.needed: list[tuple[str, str]] = []
         """Attribute and name of what has to be given, by its place or as an option."""

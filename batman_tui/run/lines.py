@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -12,9 +13,10 @@ from core.common.text import clean
 from core.plots import ticks
 from core.plots.chart import GLYPHS
 from core.plots.run_charts import Happening, beginning
-from core.training.config.form import SECTIONS, label, to_text
-from core.training.config.options import TrainingConfig, default_for
 from core.training.live.follow import RunSnapshot
+
+if TYPE_CHECKING:
+    from core.training.config.options import TrainingConfig
 
 _SIGNS = {**GLYPHS, "start": "▶", "validation": "·"}
 
@@ -111,6 +113,10 @@ def settings_text(run: RunSnapshot, state: str = "") -> Content:
     config = run.config
     if config is None:
         return Content("There are no settings to read.")
+    # Settings come after the first curve, and what reads them.
+    from core.training.config.form import SECTIONS, label, to_text
+    from core.training.config.options import default_for
+
     lines: list[Content] = []
     data = config.dataset
     if data is not None:

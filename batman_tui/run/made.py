@@ -5,18 +5,20 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.containers import Horizontal
 
-from batman_tui.pictures.gallery import picture_size
-from batman_tui.pictures.scene import Scene
-from batman_tui.pictures.viewer import Viewer
 from batman_tui.widgets.panel.panel import Panel
 from batman_tui.widgets.table.table import Column, VirtualTable
 from core.common.text import ago
 from core.training.live.val_pictures import ValPicture
 from core.training.run_list.outputs import Output
+
+if TYPE_CHECKING:
+    from batman_tui.pictures.scene import Scene
+    from batman_tui.pictures.viewer import Viewer
 
 NO_PICTURES = "Pictures of the validation split are drawn at each best epoch."
 FETCHING = "Fetching the pictures from the cluster …"
@@ -28,6 +30,9 @@ NOTHING_MADE = "Nothing yet: i looks at pictures and videos with the model, x ex
 
 def drawing(picture: ValPicture) -> Scene:
     """Return a picture as training drew it, its boxes in it; reads its size: for a thread."""
+    from batman_tui.pictures.gallery import picture_size
+    from batman_tui.pictures.scene import Scene
+
     size = picture_size(picture.file)
     return Scene(picture.file, size, (), picture.name, f"epoch {picture.epoch}")
 
@@ -69,10 +74,8 @@ class PicturesPanel(Panel):
             search=lambda row: row.name,
             id=PICTURES,
         )
-        self.picture = Viewer("Choose a picture.", id="val-picture")
-        super().__init__(
-            Horizontal(self.table, self.picture), title="Pictures", id=id, empty=NO_PICTURES
-        )
+        self._viewer: Viewer | None = None
+        super().__init__(Horizontal(self.table), title="Pictures", id=id, empty=NO_PICTURES)
 
     def show(self, pictures: Sequence[ValPicture], why_none: str) -> None:
         """Show the pictures there are; `why_none` is said where there are none."""
@@ -81,15 +84,29 @@ class PicturesPanel(Panel):
         self.table.set_rows(pictures)
         if at_top:
             self.table.action_first()
+        if pictures and self._viewer is None:
+            self.call_next(self._add_viewer)
         self._draw()
+
+    async def _add_viewer(self) -> None:
+        """Add what shows a picture: with all that it loads, it would hold up the run's curves."""
+        from batman_tui.pictures.viewer import Viewer
+
+        if self._viewer is None:
+            viewer = Viewer("Choose a picture.", id="val-picture")
+            await self.query_one(Horizontal).mount(viewer)
+            self._viewer = viewer
+            self._draw()
 
     @on(VirtualTable.Highlighted, f"#{PICTURES}")
     def _draw(self) -> None:
         row = self.table.cursor_row
+        if self._viewer is None:
+            return
         if row is None:
-            self.picture.show_scene(None, None)
+            self._viewer.show_scene(None, None)
         else:
-            self.picture.show_scene(row.file, functools.partial(drawing, row))
+            self._viewer.show_scene(row.file, functools.partial(drawing, row))
 
     @property
     def here(self) -> Hashable:

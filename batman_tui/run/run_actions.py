@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog, PromptDialog
-from batman_tui.widgets.dialogs.text_dialog import TextDialog
 from core.common.errors import BatmanError
 from core.common.text import plural, size, whole_number
 from core.training.live.follow import RunSnapshot
 from core.training.run.notes import change_tags, normal_tag
 from core.training.run.run import Run
 from core.training.run.summary import RunSummary
+
+if TYPE_CHECKING:
+    from batman_tui.widgets.dialogs.text_dialog import TextDialog
 
 MOST_NAMED = 5
 
@@ -87,6 +89,8 @@ def problem_dialog(run: RunSnapshot, file: Path) -> TextDialog | None:
     if error is None:
         return None
     text = "\n\n".join(filter(None, (error.message, error.hint, error.traceback)))
+    from batman_tui.widgets.dialogs.text_dialog import TextDialog
+
     return TextDialog("Why the run failed", text, file=file, error=True)
 
 

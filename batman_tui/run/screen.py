@@ -29,7 +29,6 @@ from batman_tui.widgets.panel.tabs import TabbedPanels
 from batman_tui.widgets.panel.zoom import toggle_zoom
 from batman_tui.widgets.table.table import VirtualTable
 from core.common.errors import BatmanError
-from core.data.versions.since import trained_on
 from core.training.live.follow import FileSource, RunFollower, RunSnapshot, log_of
 from core.training.live.val_pictures import ValPicture, val_pictures
 from core.training.run.run import Run
@@ -181,7 +180,8 @@ class RunScreen(BatmanScreen):
     @work(thread=True, exit_on_error=False, group="look")
     def _read(self) -> None:
         try:
-            snapshot = self._follower.poll(MORE_BYTES if self._shown else FIRST_BYTES)
+            shown = self._shown is not None
+            snapshot = self._follower.poll(MORE_BYTES if shown else FIRST_BYTES, settings=shown)
             lines = self._log.poll()
             made = self._look_around()
         finally:
@@ -192,6 +192,8 @@ class RunScreen(BatmanScreen):
         data = snapshot.config.dataset if snapshot.config is not None else None
         asked = not self._state and data is not None
         if asked and snapshot.config is not None and data is not None:
+            from core.data.versions.since import trained_on
+
             self._state = trained_on(snapshot.config.project, data.state, data.version)
         if snapshot is not self._shown or (asked and self._state):
             self._shown = snapshot
@@ -239,8 +241,8 @@ class RunScreen(BatmanScreen):
     def _looked(self, message: Looked) -> None:
         self.details.state = message.state
         self.run = message.snapshot
-        if message.snapshot.behind:
-            self._look()
+        if message.snapshot.behind or message.snapshot.config is None:
+            self.call_after_refresh(self._look)
 
     @on(Logged)
     def _logged(self) -> None:

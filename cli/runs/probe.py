@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         )
     require_trainer()
     settings = config.model_dump(mode="json", include=set(_OPTIONS))
-    found = run_child("core.training.worker.probe_batch_size", settings, quiet=args.json)
+    found = run_child("core.training.worker.trial.probe_batch_size", settings, quiet=args.json)
     batch = int(found["batch"])
     # What another program holds now is no measure for later.
     told = remember(config, gpu, batch) if idle(gpu) else ""

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -18,6 +18,7 @@ from cli.output import say, say_columns, say_csv, say_error, say_pairs, say_tabl
 from cli.parser import BatmanParser, Subcommands, add_json
 from core.common.errors import BatmanError
 from core.common.text import duration, minute, plural, size
+from core.training.config.origin import Origin
 from core.training.run.delete import delete_run, drop_checkpoints, require_ended, room
 from core.training.run.notes import (
     Notes,
@@ -29,13 +30,11 @@ from core.training.run.notes import (
 from core.training.run.run import Run, find_run, latest_run
 from core.training.run.summary import RunSummary
 from core.training.run.wait import wait_words
+from core.training.run.worker_process import AT_REST
 from core.training.run_list.columns import RUN_COLUMNS, is_shown, occasional
 from core.training.run_list.filter import SORTABLE, require_filter, setting_names, sort_runs
-from core.training.run_list.index import list_runs
+from core.training.run_list.index import RunIndex, list_runs
 from core.training.run_list.outputs import outputs_of
-
-if TYPE_CHECKING:
-    from core.training.config.options import TrainingConfig
 
 DESCRIPTION = "List runs, show and compare what came out of them, stop, note, tag and delete them."
 FILTER_HELP = (
@@ -139,7 +138,8 @@ def _list(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-_NAMES = [name for name in RunSummary.__struct_fields__ if name not in ("settings", "wait")]
+_UNTOLD = ("settings", "wait", "command")
+_NAMES = [name for name in RunSummary.__struct_fields__ if name not in _UNTOLD]
 
 
 def _row(run: RunSummary) -> list[Any]:
@@ -264,34 +264,42 @@ def _delete(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     workspace = workspace_of(args)
     found = latest_run(workspace) if args.run is None else find_run(workspace, args.run)
-    summary = found.summary()
+    rows = RunIndex(workspace).read([found.path]) if found.path.parent == workspace.runs_dir else []
+    summary = rows[0] if rows else found.summary()
     if args.json:
         say_json(_details(found, summary))
         return Exit.OK
     from cli.runs.run_lines import failure, say_end
-    from core.training.config.command_line import command_line
     from core.training.live.follow import RunFollower
 
-    snapshot = RunFollower(found.path).poll()
-    config = snapshot.config or found.config()
+    # What is left of its time is told by its curve.
+    snapshot = RunFollower(found.path, curve=summary.state not in AT_REST).poll()
+    kept, command = summary.settings, summary.command
+    if kept is None:  # the settings are all that is left of it, or raise what is wrong with them
+        from core.training.config.command_line import command_line
+
+        config = found.config()
+        kept, command = config.model_dump_json().encode(), command_line(config)
+    settings = msgspec.json.decode(kept, type=_Shown)
+    data = settings.dataset
     say_pairs(
         [
             ("run", summary.name),
             ("state", summary.state),
             ("waits", None if summary.wait is None else wait_words(summary.wait, time.time())),
             ("restarts", len(snapshot.restarts) or None),
-            ("model", f"{config.model}, {config.image_size} pixels"),
-            ("project", config.project),
-            ("data", _state(config)),
-            ("began from", str(config.origin) if config.origin else None),
+            ("model", f"{settings.model}, {settings.image_size} pixels"),
+            ("project", settings.project),
+            ("data", _state(settings)),
+            ("began from", settings.origin and str(settings.origin)),
             ("tags", " ".join(f"#{tag}" for tag in summary.tags)),
             ("note", summary.note),
-            ("classes", ", ".join(config.dataset.class_names) if config.dataset else None),
-            ("epochs", f"{snapshot.epoch} of {config.epochs}"),
+            ("classes", ", ".join(data.class_names) if data else None),
+            ("epochs", f"{snapshot.epoch} of {settings.epochs}"),
             ("started", minute(summary.started_at)),
             ("time", duration(summary.seconds) if summary.seconds else None),
             ("left", None if snapshot.eta is None else duration(snapshot.eta)),
-            ("command", command_line(config)),
+            ("command", command),
         ]
     )
     if said := summary.error if summary.state == "unreadable" else summary.problem:
@@ -306,11 +314,46 @@ def _show(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _state(config: TrainingConfig) -> str:
+class _Data(msgspec.Struct):
+    """What is shown of `core.training.config.options.DatasetInfo`."""
+
+    class_names: list[str]
+    state: int | None
+    version: str | None
+
+
+class _Origin(msgspec.Struct):
+    """As `core.training.config.origin.Origin`, whose words it has."""
+
+    run: str | None
+    checkpoint: str
+
+    def __str__(self) -> str:
+        return str(Origin(self.run, Path(self.checkpoint)))
+
+
+class _Shown(msgspec.Struct):
+    """What is shown of a run's settings, as `RunSummary.settings` has them.
+
+    Checked when the summary was made; pydantic would take longer than all else.
+    """
+
+    model: str
+    image_size: int
+    epochs: int
+    project: str | None
+    dataset: _Data | None
+    origin: _Origin | None
+
+
+def _state(settings: _Shown) -> str:
+    data = settings.dataset
+    if data is None:
+        return ""
     from core.data.versions.since import trained_on
 
-    data = config.dataset
-    return trained_on(config.project, data.state, data.version) if data is not None else ""
+    project = None if settings.project is None else Path(settings.project)
+    return trained_on(project, data.state, data.version)
 
 
 def _say_outputs(path: Path) -> None:

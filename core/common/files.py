@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import stat
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
@@ -20,8 +19,10 @@ from core.late import late, late_pattern
 
 if TYPE_CHECKING:
     import json
+    import shutil
 else:
     json = late("json")
+    shutil = late("shutil")
 
 T = TypeVar("T")
 

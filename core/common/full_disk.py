@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,8 +15,10 @@ from core.common.text import clean, size
 from core.late import late
 
 if TYPE_CHECKING:
+    import shutil
     import sqlite3
 else:
+    shutil = late("shutil")
     sqlite3 = late("sqlite3")
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -18,16 +18,20 @@ import fcntl
 import functools
 import os
 import re
-import shutil
 import stat
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from core.common.full_disk import naming_full_disk
-from core.late import late_pattern
+from core.late import late, late_pattern
+
+if TYPE_CHECKING:
+    import shutil
+else:
+    shutil = late("shutil")
 
 _NAME = late_pattern(
     r"\.(?P<of>.+)\.batman-(?P<host>.+)-(?P<pid>\d+)-(?P<start>\d+)-[0-9a-f]{8}(?P<was>\.was)?\.tmp"

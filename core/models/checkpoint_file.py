@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import pickle
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.common.errors import RunError
 from core.common.text import clean
+from core.late import late
+
+if TYPE_CHECKING:
+    import zipfile
+else:
+    zipfile = late("zipfile")
 
 
 def load_checkpoint(path: Path, hint: str) -> Any:

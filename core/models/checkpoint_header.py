@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import io
 import pickle
-import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.common.errors import RunError
 from core.common.text import clean
+from core.late import late
+
+if TYPE_CHECKING:
+    import zipfile
+else:
+    zipfile = late("zipfile")
 
 # A checkpoint of the largest size describes some thousand tensors in about 1 MB.
 _MOST_BYTES = 256 * 1024 * 1024

@@ -24,6 +24,8 @@ from run_data import (
     stopped,
 )
 
+from batman_tui.first_screen import FirstScreen
+from batman_tui.projects.screen import ProjectsScreen
 from batman_tui.run.header import BADGES, RunHeader
 from batman_tui.run.screen import RunScreen
 from batman_tui.runs.screen import RunsScreen
@@ -429,6 +431,31 @@ async def test_a_run_that_cannot_go_on_says_why(tmp_path: Path, opened, sleeper)
         await shown(pilot, app)
         await pilot.press("s", "y")
         await until(pilot, lambda: "runs on elsewhere" in screen_text(app))
+
+
+async def test_a_run_that_is_opened_on_is_shown_before_its_list_is_made(
+    tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[list[type], bool]] = []
+    put = FirstScreen._put_list_below
+
+    def noted(first: FirstScreen) -> None:
+        stack = [type(screen) for screen in app.screen_stack]
+        seen.append((stack, any("\u2801" <= char <= "\u28ff" for char in screen_text(app))))
+        put(first)
+
+    monkeypatch.setattr(FirstScreen, "_put_list_below", noted)
+    app = FrozenApp(tmp_path, run=make_run(tmp_path, NAME, running(NAME)))
+    async with opened(app) as pilot:
+        await shown(pilot, app)
+        assert seen == [([RunScreen], True)]
+        await until(
+            pilot, lambda: [type(one) for one in app.screen_stack] == [RunsScreen, RunScreen]
+        )
+        await pilot.press("1")
+        await until(pilot, lambda: isinstance(app.screen, ProjectsScreen))
+        await pilot.press("2")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
 
 
 async def test_back_leads_to_the_list(tmp_path: Path, opened) -> None:

@@ -57,8 +57,8 @@ CHILDREN = {
         "core.export", [], json.dumps({"target": "no", "output": "o"}), '"event": "failed"',
     ),
     "probe": (
-        "core.training.worker.probe_batch_size", [], TrainingConfig(model="nano").model_dump_json(),
-        '"event"',
+        "core.training.worker.trial.probe_batch_size", [],
+        TrainingConfig(model="nano").model_dump_json(), '"event"',
     ),
     "roboflow": (
         "core.data.importers.services.roboflow_child", [],

@@ -19,6 +19,7 @@ from core.demo.shapes import make_shapes
 from core.evaluation import EvaluationOptions
 from core.evaluation.result import Confusion, EvaluationResult
 from core.training.config.options import DatasetInfo, TrainingConfig
+from core.training.config.origin import Origin
 from core.training.run.events import (
     Epoch,
     Event,
@@ -252,6 +253,37 @@ def test_list_and_show(workspace: Path, capsys: Capture) -> None:
     assert "0.750" in shown
     assert main(["runs", "show", "good", "--json"]) == Exit.OK
     assert json.loads(capsys.readouterr().out)["config"]["epochs"] == 4
+
+
+def test_what_is_kept_of_a_run_is_shown_as_what_was_read(workspace: Path, capsys: Capture) -> None:
+    run = make_run(workspace, "kept", started(), *epoch(1, 0.2), *epoch(2, 0.5), finished(0.5))
+    run.save_config(
+        run.config().with_changes(
+            origin=Origin(run="first", checkpoint=Path("/runs/first/best.pth")),
+            dataset=DatasetInfo(
+                dir=Path("dataset"), fingerprint="f", class_names=["cat", "dog"], images={},
+                annotations={}, state=7, version="named",
+            ),
+        )
+    )  # fmt: skip
+    for path in (*run.path.rglob("*"), run.path):
+        os.utime(path, (1.7e9, 1.7e9))
+    assert main(["runs", "show", "kept"]) == Exit.OK
+    read = capsys.readouterr().out
+    for said in ("best.pth of first", "cat, dog", "version 'named' (change 7)", "0.750"):
+        assert said in read
+    code = (
+        "import sys\nfrom cli.main import main\ncode = main(['runs', 'show', 'kept'])\n"
+        "assert not {'pydantic', 'numpy'} & set(sys.modules)\nsys.exit(code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (Exit.OK, read), done.stderr[-2000:]
+    # What was changed since is read.
+    run.save_config(run.config().with_changes(epochs=9))
+    assert main(["runs", "show", "kept"]) == Exit.OK
+    assert "--epochs 9" in capsys.readouterr().out
 
 
 # Training

@@ -286,6 +286,16 @@ def test_counts_by_class(project: Project) -> None:
     assert vest.images == {"train": 4, "valid": 0, "test": 0, "none": 0}
 
 
+def test_few_are_counted_as_many_are(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    merge(project, ["crane"], "safety vest")  # a class of two labels, images with both
+    delete_images(project, [9, 10])
+    few = split_counts(project)
+    monkeypatch.setattr("core.data.splits.edit._FEW", -1)
+    assert split_counts(project) == few
+    (vest,) = few.classes
+    assert sum(vest.annotations.values()) > sum(vest.images.values()) > 0
+
+
 def test_what_images_can_be_narrowed_to_and_put_into(project: Project) -> None:
     delete_images(project, [9, 10, 11, 12])
     set_splits(project, [5, 6, 7, 8], "test")

@@ -356,3 +356,14 @@ def test_training_loads_no_signal_processing_and_leaves_it_whole() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", "2.0", "True"]
+
+
+@needs("rfdetr")
+@pytest.mark.parametrize("job", ["measure", "preview_augmentation", "probe_batch_size"])
+def test_what_is_tried_before_training_starts_as_lightly(job: str) -> None:
+    code = (
+        f"import sys\nimport core.training.worker.trial.{job}\n"
+        "print('rfdetr.training' in sys.modules, 'scipy.signal' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

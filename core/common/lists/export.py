@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from core.common.text import clean
+from core.late import late
+
+if TYPE_CHECKING:
+    import csv
+else:
+    csv = late("csv")
 
 
 def as_csv(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -6,7 +6,7 @@ time that the views need for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from core.data.store import Project
@@ -29,6 +29,22 @@ def boxes_shown(project: Project) -> tuple[Ids, Ids]:
     """
     classes: list[Ids] = [np.empty(0, np.int64)]
     images: list[Ids] = [np.empty(0, np.int64)]
+    for class_id, listed in lists_shown(project):
+        some = np.fromstring(listed, dtype=np.int64, sep=",")
+        images.append(some)
+        classes.append(np.full(len(some), class_id, np.int64))
+    both = np.concatenate(classes), np.concatenate(images)
+    # Each label's images come in order, so that there is little to sort.
+    order = np.lexsort((both[1], both[0]))
+    return both[0][order], both[1][order]
+
+
+def lists_shown(project: Project) -> Iterator[tuple[int, str]]:
+    """Yield class id and image ids, with commas between them, of every label's annotations.
+
+    An image stands there once for each of its annotations; a class may have several labels. Those
+    of images that were taken out are among them where only the image was.
+    """
     for class_id, listed in project.db.execute(
         "SELECT class_id, (SELECT group_concat(image_id) FROM annotations"
         " WHERE label_id = labels.id AND deleted = 0)"
@@ -36,13 +52,7 @@ def boxes_shown(project: Project) -> tuple[Ids, Ids]:
         " WHERE active = 1 AND class_id IS NOT NULL AND annotations > 0 ORDER BY class_id"
     ):
         if listed:
-            some = np.fromstring(listed, dtype=np.int64, sep=",")
-            images.append(some)
-            classes.append(np.full(len(some), class_id, np.int64))
-    both = np.concatenate(classes), np.concatenate(images)
-    # Each label's images come in order, so that there is little to sort.
-    order = np.lexsort((both[1], both[0]))
-    return both[0][order], both[1][order]
+            yield class_id, listed
 
 
 def count_images(project: Project, labels: Sequence[int]) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.common.errors import ConfigError
 from core.common.text import did_you_mean, plural
-from core.data.images.images_per_class import Ids, boxes_shown, distinct
+from core.data.images.images_per_class import Ids, boxes_shown, distinct, lists_shown
 from core.data.splits.assign import SPLITS, Policy, Shares, SplitPlan, assign_project_splits
 from core.data.splits.shares import DEFAULT_SHARES
 from core.data.store import HistoryEntry, Project
@@ -22,6 +23,9 @@ else:
 
 
 NO_SPLIT = "none"
+
+_FEW = 100_000
+"""Annotations that are counted sooner without NumPy than it takes to load: a tenth of a second."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,8 @@ def split_counts(project: Project) -> SplitCounts:
     def counted(counts: Mapping[int, list[int]], class_id: int) -> dict[str, int]:
         return dict(zip(names, counts.get(class_id, [0] * len(names)), strict=True))
 
-    boxes = boxes_shown(project)
-    annotations = _by_split(project, *boxes)
-    shown = _by_split(project, *distinct(*boxes))
+    (there,) = project.db.execute("SELECT coalesce(sum(annotations), 0) FROM labels").fetchone()
+    annotations, shown = (_few_by_split if there <= _FEW else _many_by_split)(project)
     rows = [
         SplitRow(name, counted(annotations, class_id), counted(shown, class_id))
         for class_id, name in project.db.execute("SELECT id, name FROM classes")
@@ -74,6 +77,34 @@ def split_counts(project: Project) -> SplitCounts:
     ).fetchone()
     ordered = sorted(rows, key=lambda row: (row.name.casefold(), row.name))
     return SplitCounts(images_by_split(project), tuple(ordered), torn)
+
+
+_BySplit = dict[int, list[int]]
+
+
+def _few_by_split(project: Project) -> tuple[_BySplit, _BySplit]:
+    """Return annotations and images in each split and none, by class id."""
+    places = {split: place for place, split in enumerate((*SPLITS, None))}
+    rows = project.db.execute("SELECT id, split FROM v_images")
+    place_of = {image: places[split] for image, split in rows}
+    images_of: defaultdict[int, Counter[int]] = defaultdict(Counter)
+    for class_id, listed in lists_shown(project):
+        images = map(int, listed.split(","))
+        images_of[class_id].update(image for image in images if image in place_of)
+    annotations: _BySplit = {}
+    shown: _BySplit = {}
+    for class_id, counts in images_of.items():
+        annotations[class_id], shown[class_id] = [0] * len(places), [0] * len(places)
+        for image, count in counts.items():
+            annotations[class_id][place_of[image]] += count
+            shown[class_id][place_of[image]] += 1
+    return annotations, shown
+
+
+def _many_by_split(project: Project) -> tuple[_BySplit, _BySplit]:
+    """Return what `_few_by_split` does."""
+    boxes = boxes_shown(project)
+    return _by_split(project, *boxes), _by_split(project, *distinct(*boxes))
 
 
 def _by_split(project: Project, classes: Ids, images: Ids) -> dict[int, list[int]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -409,7 +410,12 @@ class TrainingConfig(BaseModel):
 
 def default_for(name: str, model: str = "base") -> Any:
     """Return the value that the option `name` has for `model` when nobody chooses one."""
-    return getattr(TrainingConfig(model=model), name)
+    return getattr(_unchosen(model), name)
+
+
+@lru_cache(maxsize=64)  # asked for each option of each run of a list
+def _unchosen(model: str) -> TrainingConfig:
+    return TrainingConfig(model=model)
 
 
 def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
@@ -422,10 +428,8 @@ def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
     except ValidationError as error:
         problems = messages(error, TrainingConfig.model_fields)
     said = (f"{name}: {text}" if name else text for name, text in problems.items())
-    raise ConfigError(
-        f"{'; '.join(said).rstrip('.')}.",
-        "See batman train --help for what each option takes.",
-    )
+    hint = "See batman train --help for what each option takes."
+    raise ConfigError(f"{'; '.join(said).rstrip('.')}.", hint)
 
 
 def errors_by_field(values: Mapping[str, Any]) -> dict[str, str]:

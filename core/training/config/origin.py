@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict
+from typing import ClassVar
 
 from core.common.text import clean
 
 
-class Origin(BaseModel):
+@dataclass(frozen=True)
+class Origin:
     """The checkpoint that a run began from, and the run that wrote it.
 
     `checkpoint` is the file's path when the run was made, `run` the name of the run in whose folder
@@ -17,7 +18,8 @@ class Origin(BaseModel):
     checkpoint's epoch; the curve up to there stays where it was trained, in the origin.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    # Read by pydantic, which is not loaded to show one.
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     run: str | None
     checkpoint: Path

@@ -96,11 +96,12 @@ _decoder = msgspec.msgpack.Decoder(_Header)
 
 
 def load(
-    folder: Path, read: Callable[[int, int], bytes]
+    folder: Path, read: Callable[[int, int], bytes], *, columns: bool = True
 ) -> tuple[Known, list[NDArray[Any]]] | None:
     """Return what is kept of the events in a run's folder, and its columns; None without it.
 
-    `read` returns bytes of the events from an offset, at most as many as it is told.
+    Without `columns` none are returned, nor looked at. `read` returns bytes of the events from an
+    offset, at most as many as it is told.
     """
     try:
         data = memoryview(read_plain(folder / INDEX_FILE))
@@ -116,7 +117,7 @@ def load(
             return None
         if read(start, len(known.tail)) != known.tail:
             return None
-        return known, _columns(data[at:], known.length, header.columns)
+        return known, _columns(data[at:], known.length, header.columns) if columns else []
     except (ValueError, struct.error, msgspec.MsgspecError, RecursionError, OverflowError, OSError):
         return None
 

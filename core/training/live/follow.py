@@ -19,7 +19,7 @@ from core.common.files import reason
 from core.common.text import clean
 from core.late import late
 from core.training.live import curve_index
-from core.training.live.series import Series, SeriesBuilder, StepRow
+from core.training.live.series import Series, SeriesBuilder, StepRow, no_steps
 from core.training.live.tail import CHUNK, FileSource, LineReader, LocalFiles, LogTail
 from core.training.run.damage import DamageWatch
 from core.training.run.events import (
@@ -151,22 +151,32 @@ class RunFollower:
     """Reads a run folder as it grows. Use one for each thread."""
 
     def __init__(
-        self, path: str | Path, source: FileSource | None = None, own: Path | None = None
+        self,
+        path: str | Path,
+        source: FileSource | None = None,
+        own: Path | None = None,
+        *,
+        curve: bool = True,
     ) -> None:
-        """Follow the folder `path`; `own` is the run's folder here, where `source` is elsewhere."""
+        """Follow the folder `path`; `own` is the run's folder here, where `source` is elsewhere.
+
+        Without `curve` neither steps nor settings are kept, for whoever only tells what happened:
+        NumPy and pydantic are not loaded for that, nor the numbers of a long run read.
+        """
+        self._curve = curve
         self.own = own if source is not None else Path(path)
         self.path = str(path).rstrip("/")
         self.source: FileSource = source or LocalFiles()
         self._reader = LineReader(f"{self.path}/{EVENTS_FILE}", self.source)
         here = isinstance(self.source, LocalFiles)
-        self._damage = DamageWatch(Path(self.path)) if here else None
+        self._damage = DamageWatch(Path(self.path)) if here and curve else None
         # Bytes of events that the index covers; None where none is looked for.
         self._indexed: int | None = 0 if here else None
         self._begun = False
         self._clear()
 
     def _clear(self) -> None:
-        self._builder = SeriesBuilder()
+        self._builder = SeriesBuilder() if self._curve else None
         self._validations: list[Validation] = []
         self._epochs: list[Epoch] = []
         self._checkpoints: list[Checkpoint] = []
@@ -176,20 +186,26 @@ class RunFollower:
         self._ended: End | None = None
         self._last_event: float | None = None
         self._time = TrainedTime()
-        self._config_due = True
+        self._config_due = self._curve
         named = self.own.name if self.own is not None else ""
-        self._snapshot = RunSnapshot(name=named or self.path.rsplit("/", 1)[-1])
+        self._snapshot = RunSnapshot(
+            name=named or self.path.rsplit("/", 1)[-1], series=self._series()
+        )
 
-    def poll(self, max_bytes: int | None = None) -> RunSnapshot:
+    def _series(self) -> Series:
+        return self._builder.view() if self._builder else no_steps()
+
+    def poll(self, max_bytes: int | None = None, *, settings: bool = True) -> RunSnapshot:
         """Read what is new and return the run as it is now.
 
         At most about `max_bytes` of events (default: all there is), so that a first look at a long
-        run can be shown in parts: go on while `behind` is not 0. The same object comes back when
-        nothing has changed. A folder of this machine that may not be read is `unreadable`; raises
-        OSError when another source cannot be read.
+        run can be shown in parts: go on while `behind` is not 0. Without `settings` those of a run
+        that has begun are left to the next look, as reading the first takes a while. The same
+        object comes back when nothing has changed. A folder of this machine that may not be read
+        is `unreadable`; raises OSError when another source cannot be read.
         """
         try:
-            return self._poll(max_bytes)
+            return self._poll(max_bytes, settings)
         except OSError as error:
             if not isinstance(self.source, LocalFiles):
                 raise
@@ -197,7 +213,7 @@ class RunFollower:
             self._snapshot = replace(self._snapshot, state="unreadable", behind=0, problem=said)
             return self._snapshot
 
-    def _poll(self, max_bytes: int | None) -> RunSnapshot:
+    def _poll(self, max_bytes: int | None, settings: bool) -> RunSnapshot:
         worker = decode_worker(self.source.read(f"{self.path}/{WORKER_FILE}", 0, 65536))
         # Asked before the events are read: a worker writes how it ended, and then it is gone.
         alive = self._alive(worker)
@@ -207,7 +223,7 @@ class RunFollower:
         if not behind:
             self._keep_index()
         problem = self._damage.look() if self._damage else ""
-        if self._config_due:
+        if self._config_due and (settings or not self._starts):
             changed = self._read_config() or changed
         ended = _ENDS[type(self._ended)] if self._ended else None
         state = derive_state(
@@ -223,7 +239,7 @@ class RunFollower:
                 state=state,
                 config=self._snapshot.config,
                 started=self._starts[-1] if self._starts else None,
-                series=self._builder.view(),
+                series=self._series(),
                 validations=tuple(self._validations),
                 epochs=tuple(self._epochs),
                 checkpoints=tuple(self._checkpoints),
@@ -265,11 +281,12 @@ class RunFollower:
         events = self._reader.path
         if (self.source.size(events) or 0) < curve_index.LEAST:
             return False
-        found = curve_index.load(Path(self.path), partial(self.source.read, events))
+        read = partial(self.source.read, events)
+        found = curve_index.load(Path(self.path), read, columns=self._curve)
         if found is None:
             return False
         known, columns = found
-        self._builder = SeriesBuilder(columns)
+        self._builder = SeriesBuilder(columns) if self._curve else None
         self._validations, self._epochs = known.validations, known.epochs
         self._checkpoints, self._warnings = known.checkpoints, known.warnings
         self._ooms, self._starts, self._ended = known.ooms, known.starts, known.ended
@@ -283,6 +300,8 @@ class RunFollower:
         """Keep what is known, when much was read since it was."""
         offset, before = self._reader.whole, self._indexed
         if before is None or offset < max(curve_index.LEAST, int(curve_index.GROWTH * before)):
+            return
+        if self._builder is None:
             return
         self._indexed = offset
         start = max(0, offset - curve_index.EDGE)
@@ -342,7 +361,8 @@ class RunFollower:
             self._last_event = events[-1].t
 
     def _take_steps(self, rows: list[StepRow]) -> None:
-        self._builder.append(rows)
+        if self._builder:
+            self._builder.append(rows)
         if rows:
             self._time.until(rows[-1].t)
 
@@ -366,14 +386,15 @@ class RunFollower:
 
     def _start(self, event: Started) -> None:
         """Begin, or go on from what `event` says was kept; the rest never happened."""
-        self._builder.drop_after(event.step)
+        if self._builder:
+            self._builder.drop_after(event.step)
         self._epochs = [e for e in self._epochs if e.epoch <= event.epoch]
         self._validations = [v for v in self._validations if v.epoch <= event.epoch]
         self._checkpoints = [c for c in self._checkpoints if c.step <= event.step]
         self._ended = None
         self._starts.append(event)
         # A resumed run may have been given more epochs.
-        self._config_due = True
+        self._config_due = self._curve
 
     def _read_config(self) -> bool:
         data = self.source.read(f"{self.path}/{CONFIG_FILE}", 0, _SMALL_FILE)

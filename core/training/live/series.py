@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -66,6 +66,11 @@ class Series:
 
 COLUMNS = tuple(field.name for field in fields(Series))
 DTYPES = dict.fromkeys(COLUMNS, "float32") | {"step": "float64", "epoch": "int32", "t": "float64"}
+
+
+def no_steps() -> Series:
+    """Return the series of no steps; NumPy is not loaded for it."""
+    return Series(*[cast("Any", ())] * len(COLUMNS))
 
 
 class SeriesBuilder:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +19,18 @@ from typing import TYPE_CHECKING, Any, Final
 from core.common.errors import ConfigError, RunError
 from core.common.files import link_or_copy
 from core.common.text import clean, plural
+from core.late import late
 from core.models.checkpoint_file import arguments_of, foreign_content, load_checkpoint
 from core.models.checkpoint_header import read_header
 from core.models.sizes import get_model
 from core.training.run.events import Event, Started
 
 if TYPE_CHECKING:
+    import zipfile
+
     from core.training.config.options import TrainingConfig
+else:
+    zipfile = late("zipfile")
 
 LAST: Final = "checkpoint_last.pth"
 BEST: Final = "best.pth"

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from core.common.files import expand_user, leads_nowhere, open_plain, read_json,
 from core.common.text import clean, did_you_mean, sentence
 from core.common.workspace import Workspace, holds
 from core.data.store.lock import hostname
+from core.late import late
 from core.training.run.damage import MIRROR_FILE, damage_beside
 from core.training.run.events import CONFIG_FILE as CONFIG_FILE  # others know it from here
 from core.training.run.events import Event, Failed, decode_event, read_events
@@ -41,7 +41,11 @@ from core.training.run.worker_process import (
 )
 
 if TYPE_CHECKING:
+    import tempfile
+
     from core.training.config.options import TrainingConfig
+else:
+    tempfile = late("tempfile")
 
 EVENTS_FILE = "events.jsonl"
 LOG_FILE = "train.log"
@@ -195,6 +199,8 @@ class Run:
                 tags=said.tags,
                 problem=damage,
             )
+        from core.training.config.command_line import command_line
+
         best = best_of(self.path / RESULTS_FILE, events)
         started, updated = self._first_time(), events[-1].t if events else None
         return RunSummary(
@@ -219,6 +225,7 @@ class Run:
             settings=config.model_dump_json().encode(),
             sweep=config.sweep or "",
             wait=wait,
+            command=command_line(config),
         )
 
     def _state(self, worker: Worker | None, alive: bool | None, events: list[Event]) -> State:

@@ -42,7 +42,8 @@ class RunSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `problem` what is wrong with a file without which the run can be shown
     (`core.training.run.damage`). `note` and `tags` are a person's (`core.training.run.notes`),
     `settings` the run's settings as JSON, None where they cannot be read, `sweep` the name of the
-    sweep that the run belongs to, empty for none. `wait` is how its job waits while it is queued.
+    sweep that the run belongs to, empty for none. `wait` is how its job waits while it is queued,
+    `command` the command line that trains with the same settings, empty where they cannot be read.
 
     Lists hold tens of thousands: it is made fast, and not walked by the garbage collector.
     """
@@ -68,6 +69,7 @@ class RunSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     settings: bytes | None = None
     sweep: str = ""
     wait: Wait | None = None
+    command: str = ""
 
     @property
     def config(self) -> TrainingConfig | None:

@@ -126,20 +126,27 @@ class RunIndex:
             return self._rows
 
     def read(self, paths: Iterable[Path]) -> Rows:
-        """Return these runs as they are now; those that are gone are left out."""
+        """Return these runs as they are now; those that are gone are left out.
+
+        What is kept of the others stays kept, without a look at them.
+        """
         with self._lock:
+            if self._entries is None:
+                self._entries = self._load()
             found = []
             for path in paths:
                 try:
                     stat = path.stat()
                 except OSError:
                     continue
-                known = (self._entries or {}).get(path.name)
+                ours = path.parent == self._workspace.runs_dir
+                known = self._entries.get(path.name) if ours else None
                 entry = self._deep(path, _stamp_of(stat), known)
-                if self._entries is not None and path.parent == self._workspace.runs_dir:
+                if ours:
                     self._entries[path.name] = entry
                 if entry.row is not None:
                     found.append(entry.row)
+            self._save()
             return found
 
     @contextlib.contextmanager

@@ -225,7 +225,7 @@ class Session:
             advice = recommend(config, memory_gib=memory)
             return Batching(advice.batch_size, advice.grad_accum, world)
         if batch is None:
-            from core.training.worker.probe_batch_size import largest_batch
+            from core.training.worker.trial.probe_batch_size import largest_batch
 
             self._say("looking for the largest batch that fits")
             train = build.train_config(config, self._run_dir, self._classes, Batching(1, 1, world))

@@ -1,5 +1,6 @@
-"""The largest batch that a GPU takes, found by training on it: `python -m
-core.training.worker.probe_batch_size`, a job of `core.processes.job`. Imports torch and rfdetr.
+"""The largest batch that a GPU takes, found by training on it. Imports torch and rfdetr.
+
+`python -m core.training.worker.trial.probe_batch_size` is a job of `core.processes.job`.
 """
 
 from __future__ import annotations
