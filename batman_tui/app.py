@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path, PurePath
@@ -83,6 +83,9 @@ class BatmanApp(Guarded, App[int]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
     _breakpoints = HORIZONTAL_BREAKPOINTS, VERTICAL_BREAKPOINTS
     DEFAULT_MODE = "projects"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
+        view.mode: partial(_screen, view.mode) for view in VIEWS
+    }
     COMMANDS = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
 
@@ -103,7 +106,7 @@ class BatmanApp(Guarded, App[int]):
         self._first = FirstScreen(self, run)
         mode = self._first.mode
         self.DEFAULT_MODE = mode  # type: ignore[misc]
-        self.MODES = {view.mode: partial(_screen, view.mode) for view in VIEWS if view.mode != mode}  # type: ignore[misc]
+        self.MODES = {name: make for name, make in self.MODES.items() if name != mode}  # type: ignore[misc]
         super().__init__(css_path=[*self.CSS_PATH, self._first.sheet])
         self.workspace = workspace
         self.settings = settings or settings_file.load()
