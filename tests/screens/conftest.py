@@ -24,7 +24,8 @@ Opened = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
 def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make pictures the same whatever the time zone and the terminal of who runs the tests."""
     monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name in ("NO_COLOR", "TMUX"):
+        monkeypatch.delenv(name, raising=False)
     time.tzset()
     yield
     monkeypatch.undo()
