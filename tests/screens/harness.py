@@ -46,7 +46,9 @@ async def until(pilot: Pilot[Any], done: Callable[[], object], *, seconds: float
 async def settled(pilot: Pilot[Any]) -> None:
     """Wait until no worker runs and every message was handled."""
     await pilot.pause()
-    while [worker for worker in pilot.app.workers if not worker.is_finished]:
+    end = monotonic() + 60
+    while busy := [worker for worker in pilot.app.workers if not worker.is_finished]:
+        assert monotonic() < end, f"still at work on {pilot.app.screen}: {busy}"
         await asyncio.sleep(0.005)
         await pilot.pause()
 
