@@ -292,6 +292,8 @@ class JobDetails(TabbedPanels):
         self.shown_log, self._log_ended = None, False
         if path is None or self._host is None:
             panel.empty = "" if job_id is None else "Where its log is, nobody knows any more."
+            if job_id is not None and self.line is not None and not self.line.job.state.ended:
+                panel.empty = "It writes no log, as far as the cluster tells."
             return
         panel.empty = "The log is empty so far."
         self.shown_log = JobLog(self._host, path)

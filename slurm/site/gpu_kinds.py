@@ -107,9 +107,9 @@ def share_words(gpus: Gpus) -> str:
 
 def amount_words(amount: float) -> str:
     """Return a number of GPUs: whole ones as such, of a fraction two digits that count."""
-    return f"{amount:.0f}" if amount == int(amount) else f"{amount:.2g}" if amount < 1 else (
-        f"{amount:.2f}".rstrip("0")
-    )  # fmt: skip
+    if amount < 1:
+        return f"{amount:.2g}"
+    return f"{amount:.2f}".rstrip("0").rstrip(".")
 
 
 # `GresUsed` of sinfo and `scontrol show node -d`, as printed by real ones:

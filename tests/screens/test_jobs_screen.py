@@ -1038,8 +1038,9 @@ def test_picture_of_gpu_hours_and_pins(tmp_path: Path, snap_compare, size: tuple
     async def ready(pilot: Pilot[int]) -> None:
         screen = await listed(pilot, app)
         screen.table.move_to("48233")
-        # The job's details are asked for where the cursor rests.
-        await until(pilot, lambda: "\n│ log " in screen_text(app) or size[1] < 40)
+        # The job's details are asked for where the cursor rests, and their list is longer then.
+        await until(pilot, lambda: screen.chosen and screen.chosen.job.id in screen.details.logs)
+        await settled(pilot)
         await pilot.press("p", "H")
         await until(pilot, lambda: isinstance(app.screen, HoursDialog) and app.screen.costs)
         await settled(pilot)

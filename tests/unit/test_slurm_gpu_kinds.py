@@ -119,6 +119,8 @@ def test_a_type_without_a_name_is_any_to_who_asks_and_one_of_its_own_in_a_list()
         (Gpus("shard:a", 1, 200), "0.005×a", "1 of the 200 shards of a GPU"),
         (Gpus("shard:a", 4, 4), "1×a", "4 of the 4 shards of a GPU"),
         (Gpus("shard:a", 10, 4), "2.5×a", "10 of the 4 shards of a GPU"),
+        (Gpus("shard:a", 401, 200), "2×a", "401 of the 200 shards of a GPU"),
+        (Gpus("a", 10), "10×a", ""),
         (Gpus("shard:a", 3, 0), "3 shard:a",
          "how many of these are one GPU, the cluster does not tell"),
         (Gpus("half", 2, 4), "0.5×half", "2 of the 4 shares of a GPU"),
