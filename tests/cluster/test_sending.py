@@ -23,7 +23,7 @@ from slurm.sync.upload import send
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 PICTURES, SIZE = 1500, 20_000
-HOSTS = {"paramiko": SshHost, "ssh": OpenSshHost}
+HOSTS: dict[str, type[SshHost] | type[OpenSshHost]] = {"paramiko": SshHost, "ssh": OpenSshHost}
 
 # What was handed over by then arrives; the rest would never be sent.
 SENDER = """
