@@ -264,7 +264,8 @@ def _delete(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     workspace = workspace_of(args)
     found = latest_run(workspace) if args.run is None else find_run(workspace, args.run)
-    rows = RunIndex(workspace).read([found.path]) if found.path.parent == workspace.runs_dir else []
+    ours = found.path.parent == workspace.runs_dir
+    rows = RunIndex(workspace).read([found.path], keep=True) if ours else []
     summary = rows[0] if rows else found.summary()
     if args.json:
         say_json(_details(found, summary))

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from core.common.text import clean
@@ -40,6 +40,7 @@ _OPTIONS = (
     "BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=30", "ServerAliveCountMax=3",
     "EscapeChar=none", "RequestTTY=no", "ClearAllForwardings=yes", "LogLevel=ERROR",
 )  # fmt: skip
+_GCM = "aes128-gcm@openssh.com"
 _CUT = re.compile(rb"closed by remote host|Broken pipe|Connection reset|not responding", re.I)
 # mux_client_request_session() of OpenSSH's mux.c, for a server that takes no more sessions.
 _REFUSED = b"Session open refused by peer"
@@ -175,7 +176,10 @@ class OpenSshHost:
 
     def _start_master(self, socket: str) -> None:
         """Log in once, without a session; the connection ends when we do, however we do."""
-        words = self._ssh("ControlMaster=yes", f"ControlPath={socket}", "ControlPersist=no")
+        words = self._ssh(
+            "ControlMaster=yes", f"ControlPath={socket}", "ControlPersist=no",
+            *fast_ciphers(self._says.get("ciphers", "")),
+        )  # fmt: skip
         with tempfile.TemporaryFile() as said:
             master = subprocess.Popen(
                 ["sh", "-c", _WHILE_WE_LIVE, "sh", *words, "-N", "--", self._target],
@@ -327,6 +331,29 @@ class OpenSshHost:
     def get(self, remote: str, local: Path) -> None:
         """See `Host.get`."""
         command_files.get(self, remote, local)
+
+
+def fast_ciphers(allowed: str) -> list[str]:
+    """Return the option that tries AES-GCM first, if it is among those that are `allowed`.
+
+    OpenSSH tries ChaCha20 first, for processors that cannot reckon AES by themselves; where ours
+    can, the same bytes take a quarter less of both with AES.
+    """
+    names = allowed.split(",")
+    if _GCM not in names or not _reckons_aes():
+        return []
+    return [f"Ciphers={','.join([_GCM, *(name for name in names if name != _GCM)])}"]
+
+
+@cache
+def _reckons_aes() -> bool:
+    with suppress(OSError):
+        # proc(5): "flags" on x86, "Features" on ARM.
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            name, _, values = line.partition(":")
+            if name.strip() in ("flags", "Features"):
+                return "aes" in values.split()
+    return False
 
 
 def _uri(spec: str) -> str:

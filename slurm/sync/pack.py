@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from core.common.text import clean
 from slurm.sync.sums import Sums, sum_files
 
 MANIFEST = ".manifest"
+
+# What the manifest's form has no place for.
+_UNSENT = re.compile(r"[\x00-\x1f\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,15 @@ class PackedFile:
         if isinstance(self.source, bytes):
             return self.source[offset : offset + wanted]
         try:
-            with open(self.source, "rb", 0) as file:  # noqa: PTH123
-                file.seek(offset)
-                data = file.read(wanted)
-                while len(data) < wanted and (more := file.read(wanted - len(data))):
+            handle = os.open(self.source, os.O_RDONLY)
+            try:
+                data = os.pread(handle, wanted, offset)
+                while len(data) < wanted and (
+                    more := os.pread(handle, wanted - len(data), offset + len(data))
+                ):
                     data += more
+            finally:
+                os.close(handle)
         except OSError as error:
             raise _unreadable(self.source, error) from None
         if len(data) < wanted:
@@ -90,7 +98,7 @@ def pack_folder(
     except OSError as error:
         raise _unreadable(os.fsdecode(error.filename or top), error) from None
     for name in names:
-        if any(char < " " for char in name) or "\\" in name:
+        if _UNSENT.search(name):
             raise BatmanError(f"The file name '{clean(name)}' cannot be sent.", "Rename the file.")
 
     def told(done: int) -> None:

@@ -125,8 +125,13 @@ def _read(path: str) -> tuple[int, str]:
     try:
         expected = os.fstat(handle).st_size
         digest, size = hashlib.sha256(), 0
-        # At once as a rule, and a byte more to see the end.
-        while data := os.read(handle, min(max(0, expected - size) + 1, _PIECE)):
+        # At once as a rule, and a byte more to see the end: less than that is the last of it.
+        data, wanted = b"", 0
+        while len(data) == wanted or size < expected:
+            wanted = min(max(0, expected - size) + 1, _PIECE)
+            data = os.read(handle, wanted)
+            if not data:
+                break
             digest.update(data)
             size += len(data)
     finally:

@@ -316,3 +316,23 @@ def test_a_file_that_just_changed_is_not_known(
     counted = Counted(monkeypatch)
     pack_folder(folder)
     assert len(counted.read) == 42
+
+
+def test_a_file_is_read_from_any_offset_and_one_that_shrank_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(range(200)))
+    file = pack_folder(tmp_path).contents[1]
+    assert file.read(150, 100) == bytes(range(150, 200))
+    assert file.read(200, 100) == b""
+    (tmp_path / "a").write_bytes(b"short")
+    with pytest.raises(BatmanError, match="changed while it was sent"):
+        file.read(0, 200)
+    (tmp_path / "a").unlink()
+    with pytest.raises(BatmanError, match="cannot be read"):
+        file.read(0, 200)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1fb", "a\\b"])
+def test_names_that_have_no_place_in_a_manifest_are_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(BatmanError, match="cannot be sent"):
+        pack_folder(tmp_path)

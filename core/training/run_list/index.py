@@ -125,10 +125,11 @@ class RunIndex:
                 self._save()
             return self._rows
 
-    def read(self, paths: Iterable[Path]) -> Rows:
+    def read(self, paths: Iterable[Path], *, keep: bool = False) -> Rows:
         """Return these runs as they are now; those that are gone are left out.
 
-        What is kept of the others stays kept, without a look at them.
+        With `keep` what was read is kept in the cache folder; so stays what is there of the
+        others, without a look at them.
         """
         with self._lock:
             if self._entries is None:
@@ -146,7 +147,8 @@ class RunIndex:
                     self._entries[path.name] = entry
                 if entry.row is not None:
                     found.append(entry.row)
-            self._save()
+            if keep:
+                self._save()
             return found
 
     @contextlib.contextmanager
