@@ -45,8 +45,9 @@ def half(argv, *, source=(), **more):
             with lock:
                 left[0] -= len(piece)
                 enough = left[0] < 0
+                if enough:  # each of the streams stops here: one line at a time
+                    print("half", flush=True)
             if enough:
-                print("half", flush=True)
                 threading.Event().wait()
             yield piece
     return stream(argv, source=pieces(), **more)
