@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from core.common.hardware import Gpu
 from core.common.text import plural
 from core.models.sizes import APACHE, MODELS, ModelSize
 from core.training.config.command_line import command_line
+from core.training.config.effective_batch import steps_per_epoch
 from core.training.config.form import FOLLOWS, Reading, label
 from core.training.config.model_advice import advice_sentence, advise_model
 from core.training.config.options import TrainingConfig
@@ -131,14 +131,18 @@ def _data(data: DataFacts) -> Line:
 
 def _steps(reading: Reading, data: DataFacts) -> str:
     config = reading.config
-    if config is None or reading.effective_batch is None or not any(data.images.values()):
+    images = data.images.get("train", 0)
+    if config is None or reading.effective_batch is None or not images:
         return ""
-    steps = math.ceil(data.images["train"] / reading.effective_batch)
+    steps = steps_per_epoch(images, reading.effective_batch)
     fewer = config.filter_classes is not None or config.max_per_class is not None
     if fewer and config.balance:
         return "as many as the images that are chosen make."
     bound = "at most " if fewer else "at least " if config.balance else ""
-    return f"{bound}{steps:,} an epoch, {steps * config.epochs:,} in all."
+    # More than its images fill: the reader may have divided them.
+    again = images <= (steps - 1) * reading.effective_batch
+    least = f" An epoch has {steps} at least: images are shown again." if again else ""
+    return f"{bound}{steps:,} an epoch, {steps * config.epochs:,} in all.{least}"
 
 
 def _problems(reading: Reading) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from core.common.text import clean, duration, plural, size
 from core.models.sizes import resolve_image_size
+from core.training.config.effective_batch import steps_per_epoch
 from core.training.config.options import TrainingConfig
 from core.training.run.events import Started, read_events
 from core.training.run.run import EVENTS_FILE
@@ -93,11 +94,11 @@ def measured_time(
     """Return how long `config` takes on `images` by split, by what a few steps took here.
 
     `measured` is a `core.training.worker.trial.measure.Measured` as plain values. Each epoch shows
-    whole steps, five at least, as `core.training.worker.data.order` has it. Several GPUs share it.
+    whole steps, as `steps_per_epoch` has it. Several GPUs share it.
     """
     devices = config.num_gpus * config.num_nodes
     step = int(measured["batch"]) * config.grad_accum * devices
-    shown = max(5, -(-images.get("train", 0) // step)) * step
+    shown = steps_per_epoch(images.get("train", 0), step) * step
     train_s = float(measured["train_s"])
     valid_s = measured["valid_s"]
     valid_s = _VALID * train_s if valid_s is None else float(valid_s)
