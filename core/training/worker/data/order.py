@@ -24,8 +24,9 @@ from core.training.config.class_balance import drawn, epoch_length, repeat_facto
 from core.training.config.effective_batch import steps_per_epoch
 from core.training.worker.data.seeds import Draw, SeededPictures
 
+
 def samples_per_epoch(images: int, effective_batch: int) -> int:
-    """Return how many images an epoch shows: whole effective batches, as `steps_per_epoch` has it."""
+    """Return how many images an epoch shows: whole effective batches (`steps_per_epoch`)."""
     return steps_per_epoch(images, effective_batch) * effective_batch
 
 
