@@ -120,3 +120,15 @@ def test_hints_of_fields() -> None:
     assert hint("grad_accum") == "batches a step: 12 images"
     assert "616" in hint("image_size")
     assert hint("weight_decay"), "the help of the command line"
+
+
+def test_more_objects_than_the_model_finds_are_said_and_only_then() -> None:
+    data = DataFacts({"train": 28, "valid": 4, "test": 0}, 600, 3, by_boxes={3: 20, 20: 8, 30: 4})
+    assert lines(data, model="tiny")["Note"].text == (
+        "tiny finds 20 objects on an image at most: 4 images have more, up to 30, "
+        "and it cannot find them all."
+    )
+    assert lines(data, model="nano")["Note"].text == ""
+    assert lines(data, model="tiny", filter_classes="crane")["Note"].text == ""
+    fewer = DataFacts({"train": 28, "valid": 4, "test": 0}, 600, 3, by_boxes={20: 8})
+    assert lines(fewer, model="tiny")["Note"].text == ""

@@ -134,14 +134,17 @@ def _letters(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def time_sentence(found: list[TimeEstimate], epochs: int) -> str:
-    """Return what to tell of an estimate for this machine; where there is none, why."""
+def time_sentence(found: list[TimeEstimate], epochs: int, measure: str) -> str:
+    """Return what to tell of an estimate for this machine; where there is none, why.
+
+    `measure` is what takes a few steps where it is read: a key of the app, an option of the shell.
+    """
     if found:
         return found[0].sentence()
     return (
         "unknown: no run of this model and image size has done an epoch on this machine yet; the"
-        f" first{f' of the {epochs:,} epochs' if epochs > 1 else ''} will tell; F5, or --estimate,"
-        " takes a few steps to know before."
+        f" first{f' of the {epochs:,} epochs' if epochs > 1 else ''} will tell; {measure} takes"
+        " a few steps to know before."
     )
 
 
