@@ -390,7 +390,7 @@ def _time(workspace: Workspace, config: TrainingConfig) -> str:
     images = config.dataset.images if config.dataset is not None else {}
     device = gpus[0].name if gpus else "cpu"
     found = estimate(list_runs(workspace), config, images, device)
-    return time_sentence(found, config.epochs)
+    return time_sentence(found, config.epochs, "--estimate")
 
 
 if __name__ == "__main__":

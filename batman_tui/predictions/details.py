@@ -90,20 +90,32 @@ def track_columns(found: Found | None) -> list[Column[Track]]:
 
 
 def slider(found: Found, look: Look) -> Content:
-    """Return the confidence as a bar, and what is left out of what was kept."""
+    """Return the confidence as a bar, how much of what was found it shows, and the lowest score."""
     muted = "$foreground-muted"
     filled = bar(look.least, _SLIDER).rstrip()
     shown = int(look.mask(found).sum())
     parts = [
         ("confidence ", muted), (filled, "$secondary"),
         ("░" * (_SLIDER - len(filled)), "$foreground 25%"), (f" {look.least:.2f}", "bold"),
-        (f"   {shown:,} of {len(found.scores):,} kept from {found.lowest:.2f} on", ""),
+        (f"   {shown:,} of {len(found.scores):,} shown", ""),
     ]  # fmt: skip
     if look.track is not None:
         parts.append((f"   only #{look.track}", "bold $accent"))
     if look.off:
         parts.append((f"   {plural(len(look.off), 'class', 'classes')} off", "bold $warning"))
+    if len(found.scores):
+        parts.append((f"   lowest score {found.lowest:.2f}", muted))
     return Content.assemble(*parts)
+
+
+def looked_at(found: Found, look: Look) -> str:
+    """Return in words what is shown: from which score on, without how many classes, which track."""
+    said = [f"from {look.least:.2f} on"]
+    if look.off:
+        said.append(f"without the {plural(len(look.off), 'class', 'classes')} switched off")
+    if look.track is not None:
+        said.append(f"of #{look.track} alone")
+    return ", ".join(said)
 
 
 def where(found: Found, workspace: Path) -> Content:

@@ -25,6 +25,7 @@ from batman_tui.predictions.details import (
     caption,
     class_columns,
     image_columns,
+    looked_at,
     slider,
     track_columns,
     where,
@@ -36,6 +37,7 @@ from core.common.errors import BatmanError
 from core.common.text import plural
 from core.data.images.class_colours import Colour, class_colours, model_class_ids
 from core.data.images.video_frames import VideoFrames
+from core.data.labels.passes import KEPT
 from core.data.store import Project
 from core.inference.found import (
     Found,
@@ -358,16 +360,40 @@ class PredictionsScreen(PictureKeys):
             self._take(Path(value))
 
     def _take(self, project: Path) -> None:
-        model = self._model.parent.name if self._model is not None else ""
-        self._record(project, model)
+        """Take everything where all of it is shown; else ask whether the rest comes too."""
+        found, look = self.found, self.look
+        if found is None:
+            return
+        kept = Look(KEPT).mask(found)
+        total, shown = int(kept.sum()), int((kept & look.mask(found)).sum())
+        if shown == total:
+            self._record(project, None)
+            return
+        from batman_tui.widgets.dialogs.pick import Item, PickDialog
+
+        items = [Item("all", f"Everything from {KEPT:.2f} on", count=total)]
+        if shown:
+            items.append(Item("shown", "Only what is shown now", count=shown))
+        text = (
+            f"{total:,} found from {KEPT:.2f} on can become suggestions; {shown:,} of them "
+            f"{'is' if shown == 1 else 'are'} shown now ({looked_at(found, look)})."
+        )
+
+        def answered(value: str | None) -> None:
+            if value is not None:
+                self._record(project, look if value == "shown" else None)
+
+        dialog = PickDialog(f"Suggestions for {project.name}", items, text=text, noun="Found")
+        self.app.push_screen(dialog, answered)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="suggest")
-    def _record(self, project: Path, model: str) -> None:
+    def _record(self, project: Path, look: Look | None) -> None:
+        model = self._model.parent.name if self._model is not None else ""
         from core.autolabel.predictions import import_predictions
 
         try:
             with Project.open(project) as opened:
-                taken = import_predictions(opened, self.folder, model)
+                taken = import_predictions(opened, self.folder, model, look=look)
         except BatmanError as error:
             self.post_message(self.Suggested(project, None, error))
         else:

@@ -107,7 +107,7 @@ RUN_ACTIONS: tuple[Action, ...] = (
     Action("predictions.every", "e", "every", "Empty ones", "List all, or those with finds.", _W),
     Action("predictions.zoom", "z", "zoom", "Enlarge", "Give the picture the whole screen.", _W),
     Action("predictions.grid", "t", "grid", "Thumbnails", "All of them as thumbnails.", _W),
-    Action("predictions.suggest", "s", "suggest", "Suggest", "Take it as suggestions.", _W),
+    Action("predictions.suggest", "s", "suggest", "Suggest", "Take it as suggestions.", _F),
     Action("predictions.boxes", "b", "hide_boxes", "Boxes", "Hide the boxes, or show them."),
     Action("predictions.files", "w", "files", "Files", "Say which files were written.", _W),
     Action("look.start", "ctrl+s", "start", "Look", "Look at what is typed.", _F),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +12,9 @@ from core.common.hardware import Gpu
 from core.common.text import plural
 from core.models.sizes import APACHE, MODELS, ModelSize
 from core.training.config.command_line import command_line
+from core.training.config.effective_batch import steps_per_epoch
 from core.training.config.form import FOLLOWS, Reading, label
-from core.training.config.model_advice import advice_sentence, advise_model
+from core.training.config.model_advice import advice_sentence, advise_model, too_many_objects
 from core.training.config.options import TrainingConfig
 from core.training.loggers.wandb_mlflow import require_services
 from core.training.run.disk_space import checkpoint_sizes
@@ -24,12 +24,16 @@ FACTS = ("Model", "Size", "Batch", "Data", "Steps", "Time", "Disk", "Check", "No
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What there is to train on: counts of images by split, boxes and classes, and notes."""
+    """What there is to train on: counts of images by split, boxes and classes, and notes.
+
+    `by_boxes` counts the images by how many boxes they have.
+    """
 
     images: dict[str, int]
     annotations: int
     classes: int
     notes: tuple[str, ...] = ()
+    by_boxes: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,10 @@ def fact_lines(
     lines["Time"] = Line("" if machine is None or config is None else machine.time)
     lines["Disk"] = Line("" if config is None else checkpoint_sizes(config).sentence())
     notes = list(data.notes) if data is not None else []
+    # Which boxes some classes alone make is not counted here; the run's own notes tell it.
+    if data is not None and config is not None and config.filter_classes is None:
+        crowded = too_many_objects(config.model, data.by_boxes)
+        notes = [crowded, *notes] if crowded else notes
     if model is not None and model.licence != APACHE:
         notes.insert(0, f"{model.name} is under {model.licence}, not {APACHE}: {model.note}.")
     lack = "" if config is None else _lacks(config)
@@ -131,14 +139,18 @@ def _data(data: DataFacts) -> Line:
 
 def _steps(reading: Reading, data: DataFacts) -> str:
     config = reading.config
-    if config is None or reading.effective_batch is None or not any(data.images.values()):
+    images = data.images.get("train", 0)
+    if config is None or reading.effective_batch is None or not images:
         return ""
-    steps = math.ceil(data.images["train"] / reading.effective_batch)
+    steps = steps_per_epoch(images, reading.effective_batch)
     fewer = config.filter_classes is not None or config.max_per_class is not None
     if fewer and config.balance:
         return "as many as the images that are chosen make."
     bound = "at most " if fewer else "at least " if config.balance else ""
-    return f"{bound}{steps:,} an epoch, {steps * config.epochs:,} in all."
+    # More than its images fill: the reader may have divided them.
+    again = images <= (steps - 1) * reading.effective_batch
+    least = f" An epoch has {steps} at least: images are shown again." if again else ""
+    return f"{bound}{steps:,} an epoch, {steps * config.epochs:,} in all.{least}"
 
 
 def _problems(reading: Reading) -> str:

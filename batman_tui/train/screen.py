@@ -138,7 +138,7 @@ class TrainScreen(FieldSteps, BatmanScreen):
     def _count_hidden(self) -> None:
         hidden = sum(len(section.names) for section in SECTIONS[1:])
         panel = self.query(Panel).first()
-        panel.badge = "all options" if self.advanced else f"{hidden} more with F4"
+        panel.badge = "all options" if self.advanced else f"{hidden} more options with F4"
 
     # -- keys ------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from core.common.errors import BatmanError, Cancelled
 from core.common.hardware import Gpu, find_gpus
 from core.common.progress import Progress
 from core.common.text import sentence
-from core.data.images.reviewed import none_reviewed, reviewed_boxes
+from core.data.images.reviewed import images_by_boxes, none_reviewed, reviewed_boxes
 from core.data.splits.assign import Policy, Shares, assign_project_splits
 from core.data.store import Project
 from core.training.config.form import Reading
@@ -171,7 +171,8 @@ class TrainingFacts(Guarded, VerticalScroll, can_focus=False):
 
         device = "cpu" if not gpus or config.device == "cpu" else gpus[0].name
         runs = self.batman.run_index.list()
-        text = time_sentence(estimate(runs, config, images, device), config.epochs)
+        found = estimate(runs, config, images, device)
+        text = time_sentence(found, config.epochs, "F5")
         if not get_current_worker().is_cancelled:
             self.post_message(self.Timed(text[:1].upper() + text[1:]))
 
@@ -246,10 +247,13 @@ class TrainingFacts(Guarded, VerticalScroll, can_focus=False):
                 if reviewed and summary.images and not plan.splits:
                     raise none_reviewed(project, BatmanError)
                 boxes = reviewed_boxes(project) if reviewed else summary.annotations
+                by_boxes = images_by_boxes(project, reviewed)
         except BatmanError as error:
             counted = self.Counted(None, f"{error.message} {error.hint}".strip())
         else:
-            counted = self.Counted(DataFacts(plan.counts(), boxes, summary.classes, plan.notes))
+            counted = self.Counted(
+                DataFacts(plan.counts(), boxes, summary.classes, plan.notes, by_boxes)
+            )
         if not get_current_worker().is_cancelled:
             self.post_message(counted)
 

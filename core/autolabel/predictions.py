@@ -15,13 +15,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from core.autolabel.class_map import match_classes
 from core.autolabel.pass_folder import TaskClass
 from core.common.errors import BatmanError
 from core.common.text import clean, plural
 from core.data.labels.passes import KEPT, Found, PassInfo, PassReport, record_pass
 from core.data.store import Project
-from core.inference.found import NO_TRACK, read_found
+from core.inference.found import NO_TRACK, Look, read_found
 from core.inference.records import COCO, COLUMNS, CSV
 
 _SHOWN = 5
@@ -36,6 +38,7 @@ class Looked:
     """A picture that a model looked at, and what it found: class, box (pixels), score and track.
 
     `source`, `size` and `time` (seconds, of a frame) are None where the file does not tell.
+    `hidden` is how many boxes of it a look leaves out.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Looked:
     size: tuple[int, int] | None = None
     frame: int | None = None
     time: float | None = None
+    hidden: int = 0
 
     @property
     def called(self) -> str:
@@ -67,15 +71,17 @@ def import_predictions(
     *,
     least: float = KEPT,
     mapping: Mapping[str, str] | None = None,
+    look: Look | None = None,
 ) -> Taken:
     """Take the predictions in `place` into the project as suggestions of `model`, as one step.
 
     `place` is a folder that `infer` wrote, or its JSON or CSV; the model is called after the folder
     where no name is given. What has a score below `least` is left out. `mapping` says which of the
-    project's classes a class of the model is, else it is the one of the same name. Raises
-    BatmanError when nothing of it is in the project, and ClassError; nothing is changed then.
+    project's classes a class of the model is, else it is the one of the same name. With `look`, for
+    which `place` has the JSON, only what it shows is taken, and only its classes were looked for.
+    Raises BatmanError when nothing of it is in the project, and ClassError: nothing changes then.
     """
-    classes, looked = read_predictions(place)
+    classes, looked = read_predictions(place, look)
     model = model or (place if place.is_dir() else place.parent).resolve().name
     rows = project.db.execute("SELECT id, name FROM classes ORDER BY id").fetchall()
     known = [TaskClass(row["id"], row["name"]) for row in rows]
@@ -102,6 +108,10 @@ def import_predictions(
     weak = sum(row[2] < least for row in rows_of)
     unknown = Counter(row[0] for row in rows_of if row[2] >= least and row[0] not in found.found)
     left = [_said(why, names) for why, names in unmet.items()]
+    hidden = sum(one.hidden for one in matched.values())
+    if hidden:
+        were = "was" if hidden == 1 else "were"
+        left.append(f"{plural(hidden, 'box', 'boxes')} that {were} not shown.")
     if weak:
         left.append(f"{plural(weak, 'box', 'boxes')} below a score of {least:g}.")
     for name, count in unknown.most_common():
@@ -120,7 +130,7 @@ def import_predictions(
 
     detail = {
         "name": model,
-        "least": least,
+        "least": least if look is None else max(least, look.least),
         "predictions": str(place.absolute()),
         "notes": left,
         "prompts": {},
@@ -129,10 +139,11 @@ def import_predictions(
     return Taken(record_pass(project, info, suggestions()), model, tuple(left))
 
 
-def read_predictions(place: Path) -> tuple[list[str], list[Looked]]:
+def read_predictions(place: Path, look: Look | None = None) -> tuple[list[str], list[Looked]]:
     """Return the classes and pictures of what `infer` wrote: a folder, its JSON or its CSV.
 
-    A CSV has only pictures on which something was found. Raises BatmanError for anything else.
+    A CSV has only pictures on which something was found. Raises BatmanError for anything else. With
+    `look`, which goes by the JSON, it is what that shows; of one track, the pictures it is on.
     """
     file = place
     if place.is_dir():
@@ -142,14 +153,19 @@ def read_predictions(place: Path) -> tuple[list[str], list[Looked]]:
             f"There are no predictions at '{clean(str(place))}'.",
             f"Give a folder that batman infer wrote, its {COCO} or its {CSV}.",
         )
-    return _from_csv(file) if file.suffix.lower() == ".csv" else _from_coco(file)
+    return _from_csv(file) if file.suffix.lower() == ".csv" else _from_coco(file, look or Look(0.0))
 
 
-def _from_coco(file: Path) -> tuple[list[str], list[Looked]]:
+def _from_coco(file: Path, look: Look) -> tuple[list[str], list[Looked]]:
     found = read_found(file)
+    shown = look.mask(found)
     looked = []
     for seen in found.seen:
-        at = found.rows(seen.place)
+        reach = found.rows(seen.place)
+        at = np.flatnonzero(shown[reach]) + reach.start
+        if look.track is not None and not len(at):
+            continue
+        hidden = reach.stop - reach.start - len(at)
         rows = tuple(
             (
                 found.classes[label],
@@ -168,8 +184,8 @@ def _from_coco(file: Path) -> tuple[list[str], list[Looked]]:
         name = seen.name if seen.frame is None else seen.name.rpartition("#")[0] or seen.name
         source = seen.source if str(seen.source) not in ("", ".") else None
         size = (seen.width, seen.height)
-        looked.append(Looked(name, rows, source, size, seen.frame, seen.time))
-    return found.classes, looked
+        looked.append(Looked(name, rows, source, size, seen.frame, seen.time, hidden))
+    return [name for at, name in enumerate(found.classes) if at not in look.off], looked
 
 
 def _from_csv(file: Path) -> tuple[list[str], list[Looked]]:

@@ -27,6 +27,10 @@ def _frozen(**values: Any) -> Mapping[str, Any]:
     return MappingProxyType(values)
 
 
+# Queries of every detection model of rfdetr 1.11.2 (`num_queries` in its `config.py`).
+_QUERIES: Final = 300
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSize:
     """One trainable size of RF-DETR.
@@ -56,6 +60,11 @@ class ModelSize:
     needs_plus: bool = False
     build: Mapping[str, Any] = field(default_factory=_frozen)
     preset: Mapping[str, Any] = field(default_factory=_frozen)
+
+    @property
+    def most_objects(self) -> int:
+        """How many objects it finds on one image at most: its queries, of which each is one."""
+        return int(self.build.get("num_queries", _QUERIES))
 
     @property
     def min_size(self) -> int:

@@ -27,6 +27,7 @@ from core.common.progress import Progress
 from core.data.importers.pictures import import_pictures
 from core.data.labels.passes import list_passes
 from core.data.store import Project
+from core.inference.found import Look
 from core.training.run_list.outputs import remember
 
 SIZES = [(80, 24), (120, 40)]
@@ -68,7 +69,7 @@ async def test_the_confidence_is_a_view_of_what_was_kept(tmp_path: Path, opened)
     async with opened(app, (120, 40)) as pilot:
         screen = await shown(pilot, make_predictions(tmp_path))
         assert names(screen) == {"site_0.png": 2, "site_1.png": 0, "site_2.png": 0}
-        assert "2 of 5 kept from 0.07 on" in screen_text(app)
+        assert "2 of 5 shown   lowest score 0.07" in screen_text(app)
         assert "written: predictions/site-1" in screen_text(app)
         before = screen.query_one(Picture).shown
         await pilot.press("left", "left")
@@ -339,16 +340,93 @@ async def test_what_was_found_comes_back_as_suggestions(tmp_path: Path, opened) 
     async with opened(app) as pilot:
         await shown(pilot, folder)
         # There is no class yet that it could be of: said, and nothing is changed.
-        await pilot.press("s")
+        await pilot.press("s", "enter")
         await settled(pilot)
         assert "knows none of the project's classes" in screen_text(app).replace("\n", " ")
         with Project.open(project) as opened_again:
             assert list_passes(opened_again) == []
             with opened_again.change("classes.add", "Add") as change:
                 change.insert("classes", {"name": CLASSES[0]})
-        await pilot.press("s")
+        await pilot.press("s", "enter")
         await until(pilot, lambda: isinstance(app.screen, LabelScreen))
         await settled(pilot)
     with Project.open(project) as opened_again:
         (line,) = list_passes(opened_again)
     assert (line.model, line.images, dict(line.states)) == ("site-1", 2, {"open": 2})
+
+
+def yard(tmp_path: Path) -> Path:
+    """A project with the photos and two of the classes."""
+    project = tmp_path / "data" / "projects" / "yard"
+    with Project.create(project) as made:
+        import_pictures(made, [tmp_path / "photos" / f"{NAME}_{n}.png" for n in range(2)])
+        with made.change("classes.add", "Add") as change:
+            for name in CLASSES[:2]:
+                change.insert("classes", {"name": name})
+    return project
+
+
+def states(project: Path) -> list[dict[str, int]]:
+    with Project.open(project) as opened:
+        return [dict(line.states) for line in list_passes(opened)]
+
+
+async def test_what_is_not_shown_does_not_become_a_suggestion_in_silence(
+    tmp_path: Path, opened
+) -> None:
+    folder = make_predictions(tmp_path)
+    project = yard(tmp_path)
+    app = FrozenApp(tmp_path)
+    async with opened(app, (80, 24)) as pilot:
+        screen = await shown(pilot, folder)
+        assert "s Suggest" in screen_text(app)
+        screen.look = Look(0.75)
+        await pilot.press("s")
+        await settled(pilot)
+        said = " ".join(screen_text(app).replace("│", " ").split())
+        assert "4 found from 0.10 on can become suggestions; 1 of them is shown now" in said
+        assert "(from 0.75 on)" in said
+        await pilot.press("escape")
+        await settled(pilot)
+        assert states(project) == [], "nothing is taken without an answer"
+        # Nothing shown: there is no taking only that.
+        screen.look = Look(0.99)
+        await pilot.press("s")
+        await settled(pilot)
+        assert "0 of them are shown now" in " ".join(screen_text(app).replace("│", " ").split())
+        assert "Only what is shown now" not in screen_text(app)
+        await pilot.press("escape")
+        screen.look = Look(0.4, frozenset({0}))
+        await pilot.press("s")
+        await settled(pilot)
+        assert "without the 1 class switched off" in " ".join(
+            screen_text(app).replace("│", " ").split()
+        )
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, LabelScreen))
+        await until(pilot, lambda: "4 boxes that were not shown" in " ".join(
+            screen_text(app).replace("│", " ").split()))  # fmt: skip
+    assert states(project) == [{"open": 1}]
+
+
+async def test_nothing_is_asked_where_all_of_it_is_shown(tmp_path: Path, opened) -> None:
+    folder = make_predictions(tmp_path)
+    project = yard(tmp_path)
+    app = FrozenApp(tmp_path)
+    async with opened(app, (80, 24)) as pilot:
+        screen = await shown(pilot, folder)
+        screen.look = Look(0.1)
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, LabelScreen))
+        await settled(pilot)
+    assert states(project) == [{"open": 4}]
+
+
+async def test_a_key_is_spelt_the_same_with_the_list_and_without(tmp_path: Path, opened) -> None:
+    app = FrozenApp(tmp_path)
+    async with opened(app, (120, 40)) as pilot:
+        await shown(pilot, make_predictions(tmp_path))
+        for key in ("", "z"):
+            await pilot.press(*([key] if key else []))
+            await settled(pilot)
+            assert "← Lower  → Higher" in screen_text(app)

@@ -119,7 +119,7 @@ async def test_shows_what_will_be_trained(site: Path, opened, size: tuple[int, i
     async with opened(app, size) as pilot:
         screen = await opened_form(pilot, app, site)
         text = words_on(app)
-        for part in ("Model", "base", "Epochs", "Learning rate", "37 more with F4"):
+        for part in ("Model", "base", "Epochs", "Learning rate", "37 more options with F4"):
             assert part in text, part
         facts = screen.query_one(Facts)
         assert facts.said("Data").startswith("1,480 images: 1,050 train, 290 valid, 140 test.")
@@ -127,6 +127,8 @@ async def test_shows_what_will_be_trained(site: Path, opened, size: tuple[int, i
         assert facts.said("Steps") == "66 an epoch, 3,300 in all."
         assert facts.said("Disk").startswith("A checkpoint takes about 515.2 MB, 5 periodic ones")
         assert "616 instead of 640" in facts.said("Size")
+        await until(pilot, lambda: "F5 takes a few steps" in facts.said("Time"))
+        assert "--estimate" not in facts.said("Time"), "an option of the shell is no key"
         command = facts.said("Command")
         assert command.startswith("batman train --project 'data/projects/site [1]' --model base")
 

@@ -76,7 +76,7 @@ def test_other_models_sizes_devices_and_unfinished_runs_say_nothing(tmp_path: Pa
     (tmp_path / "no epoch" / "events.jsonl").unlink()
     assert [each.device for each in estimate(runs, TrainingConfig(), IMAGES)] == ["A100"]
     assert estimate(runs, TrainingConfig(), IMAGES, "cpu") == []
-    assert "unknown" in time_sentence([], 3)
+    assert "unknown" in time_sentence([], 3, "--estimate")
 
 
 def test_the_middle_of_several_runs_counts(tmp_path: Path) -> None:
@@ -135,5 +135,7 @@ def test_a_clusters_short_name_of_a_gpu_finds_its_runs(tmp_path: Path) -> None:
 
 
 def test_before_the_first_run_the_first_epoch_is_said_to_tell() -> None:
-    assert "; the first of the 50 epochs will tell; F5," in time_sentence([], 50)
-    assert "; the first will tell; F5," in time_sentence([], 1)
+    assert "; the first of the 50 epochs will tell; F5 takes" in time_sentence([], 50, "F5")
+    said = time_sentence([], 1, "--estimate")
+    assert "; the first will tell; --estimate takes" in said
+    assert "F5" not in said, "a key of the app is none of the shell"

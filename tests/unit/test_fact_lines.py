@@ -59,6 +59,18 @@ def test_steps(typed: dict[str, Any], steps: str) -> None:
     assert lines(**typed)["Steps"] == Line(steps)
 
 
+@pytest.mark.parametrize(("images", "again"), [(28, True), (32, True), (33, False), (41, False)])
+def test_steps_are_those_that_the_trainer_takes(images: int, again: bool) -> None:
+    pytest.importorskip("rfdetr", reason="needs the train extra")
+    from core.training.worker.data.order import samples_per_epoch
+
+    data = DataFacts({"train": images, "valid": 4, "test": 0}, 90, 3)
+    said = lines(data, epochs="2", batch_size="8", grad_accum="1")["Steps"].text
+    steps = samples_per_epoch(images, 8) // 8
+    assert said.startswith(f"{steps} an epoch, {2 * steps} in all.")
+    assert ("An epoch has 5 at least: images are shown again." in said) == again
+
+
 def test_the_batch_says_what_is_suggested_and_what_was_typed() -> None:
     assert lines()["Batch"].text.startswith("2 × 8 = 16 images a step. No GPU was found")
     said = lines(batch_size="4")["Batch"].text
@@ -108,3 +120,15 @@ def test_hints_of_fields() -> None:
     assert hint("grad_accum") == "batches a step: 12 images"
     assert "616" in hint("image_size")
     assert hint("weight_decay"), "the help of the command line"
+
+
+def test_more_objects_than_the_model_finds_are_said_and_only_then() -> None:
+    data = DataFacts({"train": 28, "valid": 4, "test": 0}, 600, 3, by_boxes={3: 20, 20: 8, 30: 4})
+    assert lines(data, model="tiny")["Note"].text == (
+        "tiny finds 20 objects on an image at most: 4 images have more, up to 30, "
+        "and it cannot find them all."
+    )
+    assert lines(data, model="nano")["Note"].text == ""
+    assert lines(data, model="tiny", filter_classes="crane")["Note"].text == ""
+    fewer = DataFacts({"train": 28, "valid": 4, "test": 0}, 600, 3, by_boxes={20: 8})
+    assert lines(fewer, model="tiny")["Note"].text == ""

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from core.common.errors import Cancelled, ConfigError
+from core.data.images.reviewed import images_by_boxes
 from core.data.importers.clip_box import MIN_SIDE, clip
 from core.data.store import Project
 from core.training.config.options import DatasetInfo, TrainingConfig
@@ -218,6 +219,19 @@ def test_boxes_are_clipped_or_left_out(maker: Maker, project: Project, tmp_path:
     assert all(b["area"] > 0 for s in info.images for b in coco(info.dir, s)["annotations"])
     assert "2 boxes clipped to the image." in info.notes
     assert "3 boxes without area in the image left out." in info.notes
+
+
+def test_more_objects_than_the_model_finds_are_told(
+    maker: Maker, project: Project, tmp_path: Path
+) -> None:
+    simple(maker)
+    maker.image(*[("a", at, 2, 10, 12) for at in range(22)])
+    told = "finds 20 objects on an image at most: 1 image has more, up to 22"
+    tiny = prepare(project, CONFIG.with_changes(model="tiny"), tmp_path / "tiny")
+    assert any(told in note for note in tiny.notes)
+    assert images_by_boxes(project, False) == {1: 20, 22: 1}
+    base = prepare(project, CONFIG.with_changes(model="base"), tmp_path / "base")
+    assert not any("objects on an image" in note for note in base.notes)
 
 
 def test_a_box_in_the_image_is_kept_to_the_last_bit() -> None:

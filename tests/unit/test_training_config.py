@@ -239,3 +239,15 @@ def test_loader_processes_are_shared_between_gpus(monkeypatch: pytest.MonkeyPatc
     assert TrainingConfig(workers=3).worker_count() == 3
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0}, raising=False)
     assert TrainingConfig().worker_count() == 0
+
+
+def test_models_find_as_many_objects_as_rfdetr_builds_them_for() -> None:
+    configs = pytest.importorskip("rfdetr.config", reason="needs the train extra")
+    for model in MODELS.values():
+        built = getattr(configs, f"{model.class_name}Config", None)
+        if model.needs_plus or model.build:
+            continue  # rfdetr-plus has its own file; tiny says its own number
+        assert built is not None, model.name
+        for name in ("num_queries", "num_select"):
+            assert built.model_fields[name].default == model.most_objects, model.name
+    assert MODELS["tiny"].most_objects == 20

@@ -289,6 +289,12 @@ class VirtualTable(Explains, ScrollView, Generic[Row], can_focus=True):
             return "No row matches the filter."
         return self.nothing or "There is nothing in this list yet."
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys that scroll sideways to the screen: a list has its width always."""
+        if action in ("scroll_left", "scroll_right"):
+            return False
+        return super().check_action(action, parameters)
+
     def action_cursor_down(self) -> None:
         """Go to the next row."""
         self.cursor += 1

@@ -39,6 +39,19 @@ def reviewed_boxes(project: Project) -> int:
     return int(row[0])
 
 
+def images_by_boxes(project: Project, only_reviewed: bool) -> dict[int, int]:
+    """Return how many visible images, or reviewed ones, there are by their count of boxes.
+
+    Crowds are no objects to find; images without a box are not counted.
+    """
+    rows = project.db.execute(
+        "SELECT boxes, count(*) FROM (SELECT count(*) AS boxes FROM v_annotations"
+        f" WHERE iscrowd = 0 AND image_id IN (SELECT id FROM v_images{where(only_reviewed)})"
+        " GROUP BY image_id) GROUP BY boxes"
+    )
+    return {int(boxes): int(images) for boxes, images in rows}
+
+
 def left_out(count: int) -> str:
     """Return the sentence about images that `--only-reviewed` leaves out."""
     were = "was" if count == 1 else "were"

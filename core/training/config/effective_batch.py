@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# As rfdetr does: an epoch has at least this many optimiser steps, however small the data set.
+MIN_STEPS = 5
+
+
+def steps_per_epoch(images: int, effective_batch: int) -> int:
+    """Return how many steps of the optimiser an epoch takes for so many images to show.
+
+    `effective_batch` is the images of a step. Images are repeated to fill the last step, so that
+    every step averages over as many images, and to make `MIN_STEPS`.
+    """
+    return max(MIN_STEPS, -(-images // effective_batch))
+
 
 @dataclass(frozen=True, slots=True)
 class Batching:

@@ -6,7 +6,10 @@ Accuracy and speed are rfdetr's own figures (`core.models.sizes`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from core.common.hardware import GIB, Gpu
+from core.common.text import plural
 from core.models.sizes import get_model
 from core.training.config.batch_size import tightest_gpu
 from core.training.config.options import TrainingConfig
@@ -46,3 +49,20 @@ def advice_sentence(chosen: str, advised: str, why: str) -> str:
     if better.coco_ap and (has := get_model(chosen).coco_ap) != better.coco_ap:
         ap = f" ({better.coco_ap:g} COCO AP" + (f", {chosen} has {has:g})" if has else ")")
     return f"{advised} would fit here{ap}: {why}."
+
+
+def too_many_objects(model: str, images: Mapping[int, int]) -> str:
+    """Return what to say where images show more objects than `model` finds on one; else nothing.
+
+    `images` is how many images there are by their count of boxes.
+    """
+    most = get_model(model).most_objects
+    more = {boxes: count for boxes, count in images.items() if boxes > most}
+    if not more:
+        return ""
+    count = sum(more.values())
+    has = "has" if count == 1 else "have"
+    return (
+        f"{model} finds {most} objects on an image at most: {plural(count, 'image')} {has} more, "
+        f"up to {max(more):,}, and it cannot find them all."
+    )

@@ -29,6 +29,7 @@ from core.data.splits.assign import SPLITS, assign_splits
 from core.data.versions.names import name_of
 from core.data.versions.past import state_of
 from core.training.config.class_balance import balance_note, capped
+from core.training.config.model_advice import too_many_objects
 from core.training.config.options import DatasetInfo, TrainingConfig
 from core.training.launch.dataset_files import file_name, place
 from core.training.launch.dataset_rows import (
@@ -139,6 +140,12 @@ def plan_dataset(
     _refuse_empty(by_split)
     if not by_split["test"]:
         notes.append("There is no test split.")
+    counts = Counter(
+        sum(not box.crowd for box in image.boxes) for part in by_split.values() for image in part
+    )
+    crowded_note = too_many_objects(config.model, counts)
+    if crowded_note:
+        notes.append(crowded_note)
     missing = [names[i] for i in names if not any(i in im.classes for im in by_split["train"])]
     if missing:
         notes.append(f"No image of train shows {listed(missing)}: they cannot be learnt.")

@@ -14,6 +14,7 @@ from typing import Any
 
 from core.common.text import clean, duration, plural, size
 from core.models.sizes import resolve_image_size
+from core.training.config.effective_batch import steps_per_epoch
 from core.training.config.options import TrainingConfig
 from core.training.run.events import Started, read_events
 from core.training.run.run import EVENTS_FILE
@@ -93,11 +94,11 @@ def measured_time(
     """Return how long `config` takes on `images` by split, by what a few steps took here.
 
     `measured` is a `core.training.worker.trial.measure.Measured` as plain values. Each epoch shows
-    whole steps, five at least, as `core.training.worker.data.order` has it. Several GPUs share it.
+    whole steps, as `steps_per_epoch` has it. Several GPUs share it.
     """
     devices = config.num_gpus * config.num_nodes
     step = int(measured["batch"]) * config.grad_accum * devices
-    shown = max(5, -(-images.get("train", 0) // step)) * step
+    shown = steps_per_epoch(images.get("train", 0), step) * step
     train_s = float(measured["train_s"])
     valid_s = measured["valid_s"]
     valid_s = _VALID * train_s if valid_s is None else float(valid_s)
@@ -133,14 +134,17 @@ def _letters(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def time_sentence(found: list[TimeEstimate], epochs: int) -> str:
-    """Return what to tell of an estimate for this machine; where there is none, why."""
+def time_sentence(found: list[TimeEstimate], epochs: int, measure: str) -> str:
+    """Return what to tell of an estimate for this machine; where there is none, why.
+
+    `measure` is what takes a few steps where it is read: a key of the app, an option of the shell.
+    """
     if found:
         return found[0].sentence()
     return (
         "unknown: no run of this model and image size has done an epoch on this machine yet; the"
-        f" first{f' of the {epochs:,} epochs' if epochs > 1 else ''} will tell; F5, or --estimate,"
-        " takes a few steps to know before."
+        f" first{f' of the {epochs:,} epochs' if epochs > 1 else ''} will tell; {measure} takes"
+        " a few steps to know before."
     )
 
 

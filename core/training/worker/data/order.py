@@ -21,18 +21,13 @@ from rfdetr.training import RFDETRDataModule
 from torch.utils.data import DataLoader, DistributedSampler
 
 from core.training.config.class_balance import drawn, epoch_length, repeat_factors
+from core.training.config.effective_batch import steps_per_epoch
 from core.training.worker.data.seeds import Draw, SeededPictures
-
-# As rfdetr does: an epoch has at least this many optimiser steps, however small the data set.
-MIN_STEPS = 5
 
 
 def samples_per_epoch(images: int, effective_batch: int) -> int:
-    """Return how many images an epoch shows: whole effective batches, at least `MIN_STEPS`.
-
-    Images are repeated to fill the last step, so that every step averages over as many images.
-    """
-    return max(MIN_STEPS, -(-images // effective_batch)) * effective_batch
+    """Return how many images an epoch shows: whole effective batches (`steps_per_epoch`)."""
+    return steps_per_epoch(images, effective_batch) * effective_batch
 
 
 class EpochSampler(DistributedSampler):
