@@ -197,6 +197,12 @@ def _of_project(ways: Ways, path: Path) -> Iterable[Entry]:
 
 
 def _of_the_app(ways: Ways) -> Iterable[Entry]:
+    yield Entry(
+        "Draw new splits",
+        ways.draw_splits,
+        "Ask for the shares of train, valid and test, on the images of the project.",
+        also=OTHER_WORDS["draw splits"],
+    )
     for kind in KINDS.values():
         if kind.of == "view":
             words = _otherwise(f"view {kind.name}")

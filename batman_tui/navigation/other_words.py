@@ -115,8 +115,9 @@ OTHER_WORDS: dict[str, str] = {
     "jobs.requeue": "restart again scontrol",
     "jobs.shell": "ssh srun bash node",
     "jobs.script": "sbatch",
+    "draw splits": "split train valid test val validation shares divide random shuffle seed",
     "setting notify": "notifications bell desktop sound message",
     "setting pictures": "kitty sixel images graphics",
     "setting keys": "shortcuts bindings remap",
 }
-"""Of an action, a view or a setting."""
+"""Of an action, a view, a setting or a way."""
