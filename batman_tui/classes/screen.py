@@ -347,9 +347,7 @@ class ClassesScreen(ProjectScreen):
             return
         from batman_tui.classes.suggest import SuggestDialog
 
-        self.app.push_screen(
-            SuggestDialog(message.groups, self._merge_now, self._edit_suggestion)
-        )
+        self.app.push_screen(SuggestDialog(message.groups, self._merge_now, self._edit_suggestion))
 
     def _edit_suggestion(self, group: Suggestion, merged: Callable[[], None]) -> None:
         """Ask what a group becomes, above the list it is from; `merged` takes it off there."""

@@ -62,7 +62,9 @@ def in_short(balance: Mapping[str, Any]) -> str:
     left = sheet.objects.found - sheet.objects.taken
     told = f"All that lay there came in: {', '.join(parts)}"
     if left:
-        told = f"Of what lay there, all but {plural(left, 'annotation')} came in: {', '.join(parts)}"
+        told = (
+            f"Of what lay there, all but {plural(left, 'annotation')} came in: {', '.join(parts)}"
+        )
     if bare := _bare_names(sheet):
         told += f"; {bare}"
     if other := _other(sheet):
