@@ -62,8 +62,12 @@ def _reviewed(row: ProjectRow) -> float | None:
 
 
 def _splits(row: ProjectRow) -> str | None:
+    """Return the images in train, valid and test, in the order that the column's title has."""
     found = row.summary.splits if row.summary is not None else {}
-    return " · ".join(f"{count:,}" for count in found.values()) if found else None
+    there = " · ".join(f"{found.get(name, 0):,}" for name in ("train", "valid", "test"))
+    without = f"{found[None]:,} no split" if None in found else ""
+    parts = [there if found.keys() - {None} else "", without]
+    return ", ".join(filter(None, parts)) or None
 
 
 def _beside(row: ProjectRow) -> str:
@@ -130,7 +134,7 @@ class ProjectsScreen(BatmanScreen):
         columns: list[Column[ProjectRow]] = [
             Column("name", "Name", lambda row: row.path.name, least=16),
             *(PROJECT_COLUMNS[key].of(_summary) for key in ("images", "annotations", "classes")),
-            Column("splits", "Splits", _splits, width=22, from_width=100, muted=True),
+            Column("splits", "Train · valid · test", _splits, width=22, from_width=100, muted=True),
             Column("reviewed", "Reviewed", _reviewed, "percent", 9, from_width=88),
             Column("best", "Best mAP", _best, width=8, from_width=84, sort=lambda row: row.best),
             replace(changed, value=lambda row: _beside(row) or changed.value(row)),
