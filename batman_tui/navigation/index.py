@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from batman_tui.keys import ACTIONS, room_title
 from batman_tui.navigation.command_names import COMMAND_NAMES
 from batman_tui.navigation.kinds import KINDS, kind_with
-from batman_tui.navigation.other_words import OTHER_WORDS
+from batman_tui.navigation.other_words import DRAW_SPLITS, OTHER_WORDS
 from batman_tui.navigation.search import APART
 from batman_tui.settings import Settings
 from core.common.errors import BatmanError
@@ -201,7 +201,7 @@ def _of_the_app(ways: Ways) -> Iterable[Entry]:
         "Draw new splits",
         ways.draw_splits,
         "Ask for the shares of train, valid and test, on the images of the project.",
-        also=OTHER_WORDS["draw splits"],
+        also=DRAW_SPLITS,
     )
     for kind in KINDS.values():
         if kind.of == "view":

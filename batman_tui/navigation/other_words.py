@@ -115,9 +115,11 @@ OTHER_WORDS: dict[str, str] = {
     "jobs.requeue": "restart again scontrol",
     "jobs.shell": "ssh srun bash node",
     "jobs.script": "sbatch",
-    "draw splits": "split train valid test val validation shares divide random shuffle seed",
     "setting notify": "notifications bell desktop sound message",
     "setting pictures": "kitty sixel images graphics",
     "setting keys": "shortcuts bindings remap",
 }
-"""Of an action, a view, a setting or a way."""
+"""Of an action, a view or a setting."""
+
+DRAW_SPLITS = "split train valid test val validation shares divide random shuffle seed"
+"""Of the drawing of splits, which is an answer in a dialog and no action."""
