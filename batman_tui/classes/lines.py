@@ -29,8 +29,9 @@ class ClassLine:
 
     @property
     def was(self) -> str | None:
-        """What the imports called it, where that is something else."""
-        return ", ".join(label for label in self.row.labels if label != self.row.name) or None
+        """All names that the imports had for it, where one of them is something else."""
+        labels = self.row.labels
+        return ", ".join(labels) if any(label != self.row.name for label in labels) else None
 
 
 def lines_of(rows: Sequence[ClassRow], counts: SplitCounts | None = None) -> list[ClassLine]:

@@ -94,10 +94,20 @@ class MergeDialog(BatmanDialog[MergeChoice]):
         count = sum(row.annotations for row in moving)
         parts: list[str | tuple[str, str]]
         good = bool(target and moving)
+        # One class under a name that no other has is the same class, called otherwise.
+        renames = joins is None and len(self._chosen) == 1
         if not target:
             parts = [("Type the name they shall have.", "$text-error")]
+        elif not moving and len(self._chosen) == 1:
+            told = "Type the class it goes into, or mark others with space first."
+            parts = [(told, "$text-error")]
         elif not moving:
             parts = [("It is that class already: mark others with space first.", "$text-error")]
+        elif renames:
+            parts = [
+                f"No class is called '{clean(target)}' yet: this renames '{clean(moving[0].name)}'"
+                f" with its {plural(count, 'annotation')}."
+            ]
         else:
             parts = [
                 (plural(count, "annotation"), "bold"),
@@ -110,7 +120,9 @@ class MergeDialog(BatmanDialog[MergeChoice]):
             else:
                 parts.append(f", which is there already with {joins.annotations:,}.")
         self.query_one("#sum", Static).update(Content.assemble(*parts))
-        self.query_one("#ok", Button).disabled = not good
+        button = self.query_one("#ok", Button)
+        button.label = "Rename" if good and renames else "Merge"
+        button.disabled = not good
         self._preview.refresh()
         return good
 

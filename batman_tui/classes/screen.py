@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -273,12 +273,9 @@ class ClassesScreen(ProjectScreen):
 
     def action_merge(self) -> None:
         """Ask what the chosen classes become, and merge them."""
-        self._ask_merge(self.chosen)
-
-    def _ask_merge(self, chosen: Sequence[ClassRow], target: str = "") -> None:
         from batman_tui.classes.merge import MergeDialog
 
-        self.app.push_screen(MergeDialog(chosen, self.rows, target), self._merge)
+        self.app.push_screen(MergeDialog(self.chosen, self.rows), self._merge)
 
     def _merge(self, choice: MergeChoice | None) -> None:
         if choice is not None:
@@ -350,12 +347,20 @@ class ClassesScreen(ProjectScreen):
             return
         from batman_tui.classes.suggest import SuggestDialog
 
-        self.app.push_screen(SuggestDialog(message.groups, self._merge_now), self._edit_suggestion)
+        self.app.push_screen(SuggestDialog(message.groups, self._merge_now, self._edit_suggestion))
 
-    def _edit_suggestion(self, group: Suggestion | None) -> None:
-        if group is not None:
-            names = {group.target, *group.sources}
-            self._ask_merge([row for row in self.rows if row.name in names], group.target)
+    def _edit_suggestion(self, group: Suggestion, merged: Callable[[], None]) -> None:
+        """Ask what a group becomes, above the list it is from; `merged` takes it off there."""
+        from batman_tui.classes.merge import MergeDialog
+
+        def answered(choice: MergeChoice | None) -> None:
+            self._merge(choice)
+            if choice is not None:
+                merged()
+
+        names = {group.target, *group.sources}
+        chosen = [row for row in self.rows if row.name in names]
+        self.app.push_screen(MergeDialog(chosen, self.rows, group.target), answered)
 
     # All classes at once
 

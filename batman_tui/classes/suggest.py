@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 REASONS = {"spelling": "spelling", "typo": "typing error?"}
 
 
-class SuggestDialog(BatmanDialog["Suggestion"]):
+class SuggestDialog(BatmanDialog[None]):
     """Lists the groups; `merge` is called with the names and the target of each that is merged.
 
-    The result is the group that the person wants to look at before it is merged, or None.
+    `edit` is called with a group that the person wants to look at before it is merged, and with
+    what is to be called once it is. The list stays below that, and is there again after it.
     """
 
     BINDINGS = bindings("suggest")
@@ -36,10 +37,14 @@ class SuggestDialog(BatmanDialog["Suggestion"]):
     """
 
     def __init__(
-        self, groups: Sequence[Suggestion], merge: Callable[[Sequence[str], str], object]
+        self,
+        groups: Sequence[Suggestion],
+        merge: Callable[[Sequence[str], str], object],
+        edit: Callable[[Suggestion, Callable[[], None]], object],
     ) -> None:
         super().__init__()
         self._merge = merge
+        self._edit = edit
         self._groups = list(groups)
         columns: list[Column[Suggestion]] = [
             Column("sources", "Merge", lambda group: ", ".join(group.sources), least=20),
@@ -72,6 +77,10 @@ class SuggestDialog(BatmanDialog["Suggestion"]):
             return
         names = (group.target, *group.sources)
         self._merge(names, group.target)
+        self._merged(group)
+
+    def _merged(self, group: Suggestion) -> None:
+        """Take a group off the list, and close with the last one."""
         self._groups.remove(group)
         if self._groups:
             self._list()
@@ -79,6 +88,7 @@ class SuggestDialog(BatmanDialog["Suggestion"]):
             self.dismiss(None)
 
     def action_edit(self) -> None:
-        """Close, and have the group looked at before it is merged."""
-        if self.table.cursor_row is not None:
-            self.dismiss(self.table.cursor_row)
+        """Have the group with the cursor looked at before it is merged."""
+        group = self.table.cursor_row
+        if group is not None:
+            self._edit(group, lambda: self._merged(group))

@@ -103,7 +103,7 @@ def by_size(row: ClassResult) -> str:
 def image_columns() -> list[Column[WorstImage]]:
     """The columns of the table of the worst images."""
     return [
-        Column("file", "Image", lambda row: row.file, least=12),
+        Column("file", "Image", lambda row: row.shown, least=12),
         Column("missed", "Missed", lambda row: row.missed, "number", width=6),
         Column("false", "Extra boxes", lambda row: row.false_positives, "number", width=11),
     ]

@@ -26,7 +26,7 @@ from batman_tui.evaluate.details import (
     matrix_width,
     progress_line,
 )
-from batman_tui.evaluate.in_project import find_in_project
+from batman_tui.evaluate.in_project import find_in_project, named_result, named_showing
 from batman_tui.evaluate.panes import panes
 from batman_tui.keys import bindings
 from batman_tui.pictures.gallery import EvaluationGallery, Gallery
@@ -47,7 +47,6 @@ from core.evaluation.result import (
     WorstImage,
     evaluation_folder,
 )
-from core.evaluation.wrong_images import images_showing
 
 TABS = {"classes": "Classes", "confusion": "Confusions", "images": "Worst images"}
 SPLITS = ("valid", "test", "train")
@@ -141,7 +140,7 @@ class EvaluationScreen(PictureKeys):
         chosen = split or next(iter(found), SPLITS[0])
         result = None
         if chosen in found:
-            result = EvaluationResult.load(evaluation_folder(self.path, chosen))
+            result = named_result(self.path, chosen)
         if not get_current_worker().is_cancelled:
             self.post_message(self.Loaded(chosen, result))
 
@@ -233,8 +232,7 @@ class EvaluationScreen(PictureKeys):
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="showing")
     def _look_for(self, result: EvaluationResult, only: Mixup) -> None:
-        folder = evaluation_folder(self.path, result.split)
-        found, whole = images_showing(folder, result, only)
+        found, whole = named_showing(self.path, result, only)
         if not get_current_worker().is_cancelled:
             self.post_message(self.Showing(only, found, whole))
 
@@ -298,7 +296,7 @@ class EvaluationScreen(PictureKeys):
         if self.tab != "images":
             return
         table = self.query_one("#images", VirtualTable)
-        panel.heading = row.file
+        panel.heading = row.shown
         of = f", {self._only.said}" if self._only is not None else ""
         panel.badge = f"{table.cursor + 1} of {len(table.visible_keys)}{of}"
         gallery, key = self.gallery(), row.image_id

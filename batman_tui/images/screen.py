@@ -230,6 +230,8 @@ class ImagesScreen(ProjectScreen, PictureKeys):
         if action == "video":
             row = self.table.cursor_row
             return True if row is not None and row.group else None
+        if action == "draw":
+            return True if self._total else None
         if action in ("mark", "mark_all", "split", "delete", "label"):
             return True if self.table.cursor_key is not None else None
         return super().check_action(action, parameters)
@@ -341,7 +343,7 @@ class ImagesScreen(ProjectScreen, PictureKeys):
         if split is None:
             return
         if split == DRAW:
-            self._ask_shares()
+            self.action_draw()
             return
         from core.data.splits.edit import NO_SPLIT, set_splits
 
@@ -349,7 +351,8 @@ class ImagesScreen(ProjectScreen, PictureKeys):
         self.table.clear_marks()
         self.change(lambda project: set_splits(project, ids, wanted), "They are there already.")
 
-    def _ask_shares(self) -> None:
+    def action_draw(self) -> None:
+        """Ask for shares, and draw the split of every image anew."""
         from batman_tui.images.choices import DEFAULT_DRAW, read_shares
         from batman_tui.widgets.dialogs.dialogs import PromptDialog
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from batman_tui.keys import ACTIONS, room_title
 from batman_tui.navigation.command_names import COMMAND_NAMES
 from batman_tui.navigation.kinds import KINDS, kind_with
-from batman_tui.navigation.other_words import OTHER_WORDS
+from batman_tui.navigation.other_words import DRAW_SPLITS, OTHER_WORDS
 from batman_tui.navigation.search import APART
 from batman_tui.settings import Settings
 from core.common.errors import BatmanError
@@ -197,6 +197,12 @@ def _of_project(ways: Ways, path: Path) -> Iterable[Entry]:
 
 
 def _of_the_app(ways: Ways) -> Iterable[Entry]:
+    yield Entry(
+        "Draw new splits",
+        ways.draw_splits,
+        "Ask for the shares of train, valid and test, on the images of the project.",
+        also=DRAW_SPLITS,
+    )
     for kind in KINDS.values():
         if kind.of == "view":
             words = _otherwise(f"view {kind.name}")

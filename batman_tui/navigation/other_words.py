@@ -120,3 +120,6 @@ OTHER_WORDS: dict[str, str] = {
     "setting keys": "shortcuts bindings remap",
 }
 """Of an action, a view or a setting."""
+
+DRAW_SPLITS = "split train valid test val validation shares divide random shuffle seed"
+"""Of the drawing of splits, which is an answer in a dialog and no action."""

@@ -181,21 +181,32 @@ class Ways:
                 where = f"in {room_title(name)}, which {self.key_of(opener)} opens here"
             self.batman.tell(f"{action.label} is on {self.key_of(action)} {where}: {action.help}")
             return
-        self._app.run_worker(self._when_ready(screen, action.id), group="go", exclusive=True)
+        self._app.run_worker(
+            self._when_ready(screen, action.run, action.label), group="go", exclusive=True
+        )
 
-    async def _when_ready(self, screen: Screen[Any], name: str) -> None:
-        """Do an action as soon as the screen has read what it is about; say why if it cannot."""
-        action, end = ACTIONS[name], monotonic() + READY_S
-        word, _, rest = action.run.partition("(")
+    async def draw_splits(self) -> None:
+        """Go to the images of the project, and ask there for the shares of new splits."""
+        screen = await self.to("images")
+        ready = self._when_ready(screen, "draw", "Draw new splits")
+        self._app.run_worker(ready, group="go", exclusive=True)
+
+    async def _when_ready(self, screen: Screen[Any], run: str, label: str) -> None:
+        """Do an action as soon as the screen has read what it is about; say why if it cannot.
+
+        `run` is the action as a key has it, `label` what it is called.
+        """
+        end = monotonic() + READY_S
+        word, _, rest = run.partition("(")
         given = (rest.rstrip(")").strip("'"),) if rest else ()
         while screen is self._app.screen:
             busy = any(w.node is screen and not w.is_finished for w in self._app.workers)
             if not busy or monotonic() > end:
-                if await self._app.run_action(action.run, screen) or monotonic() > end:
+                if await self._app.run_action(run, screen) or monotonic() > end:
                     return
                 if not busy:
                     why = screen.why_not(word, given) if isinstance(screen, BatmanScreen) else ""
-                    self.batman.tell(why or f"{action.label} cannot be done here now.")
+                    self.batman.tell(why or f"{label} cannot be done here now.")
                     return
             await asyncio.sleep(0.05)
 

@@ -97,7 +97,7 @@ def evaluated_scene(result: EvaluationResult, folder: Path, image: WorstImage) -
     source = Path(result.dataset) / result.split / image.file
     if not source.is_file():
         drawing = folder / image.picture
-        return Scene(drawing, picture_size(drawing), (), image.file, f"{facts} · as it was drawn")
+        return Scene(drawing, picture_size(drawing), (), image.shown, f"{facts} · as it was drawn")
     colours = colours_of(result)
 
     def seen(box: Box, right: Kind, wrong: Kind) -> SceneBox:
@@ -106,7 +106,7 @@ def evaluated_scene(result: EvaluationResult, folder: Path, image: WorstImage) -
 
     boxes = [seen(box, "found", "missed") for box in image.truth]
     boxes += [seen(box, "right", "wrong") for box in image.predictions]
-    return Scene(source, (image.width, image.height), tuple(boxes), image.file, facts)
+    return Scene(source, (image.width, image.height), tuple(boxes), image.shown, facts)
 
 
 def picture_size(file: Path) -> tuple[int, int]:

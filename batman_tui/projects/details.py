@@ -44,6 +44,15 @@ class ProjectRow:
     best: float | None = None
 
 
+def images_by_split(row: ProjectRow) -> str | None:
+    """Return how many images are in train, valid and test, in this order, and in none."""
+    found = row.summary.splits if row.summary is not None else {}
+    there = " · ".join(f"{found.get(name, 0):,}" for name in ("train", "valid", "test"))
+    without = f"{found[None]:,} no split" if None in found else ""
+    parts = [there if found.keys() - {None} else "", without]
+    return ", ".join(filter(None, parts)) or None
+
+
 @dataclass(frozen=True)
 class Known:
     """What was read of a project: what is in it, and where it stands with its runs."""

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from batman_tui.keys import bindings
-from batman_tui.projects.details import Known, ProjectDetails, ProjectRow
+from batman_tui.projects.details import Known, ProjectDetails, ProjectRow, images_by_split
 from batman_tui.widgets.frame.base import BatmanScreen
 from batman_tui.widgets.panel.list_layout import ListLayout
 from batman_tui.widgets.panel.panel import Panel
@@ -59,11 +59,6 @@ def _summary(row: ProjectRow) -> store.ProjectSummary | None:
 def _reviewed(row: ProjectRow) -> float | None:
     found = row.summary
     return found.reviewed / found.images if found is not None and found.images else None
-
-
-def _splits(row: ProjectRow) -> str | None:
-    found = row.summary.splits if row.summary is not None else {}
-    return " · ".join(f"{count:,}" for count in found.values()) if found else None
 
 
 def _beside(row: ProjectRow) -> str:
@@ -130,7 +125,14 @@ class ProjectsScreen(BatmanScreen):
         columns: list[Column[ProjectRow]] = [
             Column("name", "Name", lambda row: row.path.name, least=16),
             *(PROJECT_COLUMNS[key].of(_summary) for key in ("images", "annotations", "classes")),
-            Column("splits", "Splits", _splits, width=22, from_width=100, muted=True),
+            Column(
+                "splits",
+                "Train · valid · test",
+                images_by_split,
+                width=22,
+                from_width=100,
+                muted=True,
+            ),
             Column("reviewed", "Reviewed", _reviewed, "percent", 9, from_width=88),
             Column("best", "Best mAP", _best, width=8, from_width=84, sort=lambda row: row.best),
             replace(changed, value=lambda row: _beside(row) or changed.value(row)),

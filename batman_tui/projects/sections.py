@@ -105,7 +105,7 @@ def next_steps(standing: Standing | None, width: int, key_of: Callable[[str], st
     `key_of` returns the key of an action of the app.
     """
     steps = standing.steps[:3] if standing is not None else ()
-    keys = [" ".join(map(key_of, _KEYS[step.deed])) for step in steps]
+    keys = [", then ".join(map(key_of, _KEYS[step.deed])) for step in steps]
     indent = max(map(cell_len, keys), default=0) + 2
     lines: list[Content] = []
     least = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from core.training.live.val_pictures import ValPicture
 from core.training.run_list.outputs import Output
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from batman_tui.pictures.scene import Scene
     from batman_tui.pictures.viewer import Viewer
 
@@ -34,7 +37,24 @@ def drawing(picture: ValPicture) -> Scene:
     from batman_tui.pictures.scene import Scene
 
     size = picture_size(picture.file)
-    return Scene(picture.file, size, (), picture.name, f"epoch {picture.epoch}")
+    return Scene(picture.file, size, (), picture.shown, f"epoch {picture.epoch}")
+
+
+class ProjectNames:
+    """What the project of the run in the folder `run` calls its pictures; asked once for each."""
+
+    def __init__(self, run: Path | None) -> None:
+        self._run = run
+        self._known: dict[str, str] = {}
+
+    def of(self, pictures: Sequence[ValPicture]) -> list[ValPicture]:
+        """Return the pictures with the project's names; reads the project: for a thread."""
+        new = {one.name for one in pictures}.difference(self._known)
+        if new and self._run is not None:
+            from core.training.launch.dataset_files import names_in_project
+
+            self._known |= dict.fromkeys(new, "") | names_in_project(self._run, new)
+        return [replace(one, called=self._known.get(one.name, "")) for one in pictures]
 
 
 class PictureGallery:
@@ -68,10 +88,10 @@ class PicturesPanel(Panel):
         self.table: VirtualTable[ValPicture] = VirtualTable(
             [
                 Column("epoch", "Epoch", lambda row: row.epoch, "number", width=5),
-                Column("name", "Picture", lambda row: row.name, least=8),
+                Column("name", "Picture", lambda row: row.shown, least=8),
             ],
             lambda row: (row.epoch, row.name),
-            search=lambda row: row.name,
+            search=lambda row: row.shown,
             id=PICTURES,
         )
         self._viewer: Viewer | None = None

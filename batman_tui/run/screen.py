@@ -20,7 +20,7 @@ from batman_tui.keys import bindings
 from batman_tui.run.details import RunDetails
 from batman_tui.run.header import RunHeader
 from batman_tui.run.lines import problem_lines
-from batman_tui.run.made import FETCHING, NO_PICTURES, PICTURES, PicturesPanel
+from batman_tui.run.made import FETCHING, NO_PICTURES, PICTURES, PicturesPanel, ProjectNames
 from batman_tui.run.model_actions import export_model, has_model, look_with, open_output
 from batman_tui.run.plots import RunPlots
 from batman_tui.run.run_actions import epochs_prompt, problem_dialog, resume, stop_question
@@ -109,6 +109,7 @@ class RunScreen(BatmanScreen):
         self._local = source is None
         self._here = run_path if self._local else own
         self._remote = pictures
+        self._names = ProjectNames(self._here)
         self._cluster = cluster
         self._follower = RunFollower(run_path, source, own)
         self._log = log_of(run_path, source)
@@ -206,7 +207,7 @@ class RunScreen(BatmanScreen):
         model = self._here is not None and has_model(self._here)
         if not self._local:
             return [], [], model
-        return val_pictures(self.path), outputs_of(self.path), model
+        return self._names.of(val_pictures(self.path)), outputs_of(self.path), model
 
     @on(Made)
     def _made_more(self, message: Made) -> None:
@@ -223,12 +224,12 @@ class RunScreen(BatmanScreen):
 
     @work(thread=True, exit_on_error=False, group="pictures")
     def _fetch(self, remote: RemotePictures) -> None:
-        worker = get_current_worker()
-        self.post_message(self.Fetched(remote.known(), FETCHING))
+        worker, named = get_current_worker(), self._names.of
+        self.post_message(self.Fetched(named(remote.known()), FETCHING))
         try:
-            found = self.Fetched(remote.fetch(lambda: worker.is_cancelled))
+            found = self.Fetched(named(remote.fetch(lambda: worker.is_cancelled)))
         except BatmanError as error:
-            found = self.Fetched(remote.known(), f"{error.message} {error.hint}".strip())
+            found = self.Fetched(named(remote.known()), f"{error.message} {error.hint}".strip())
         finally:
             self._fetching = False
         self.post_message(found)

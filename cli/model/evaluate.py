@@ -193,7 +193,7 @@ def show(result: EvaluationResult, folder: Path) -> None:
         say_table(
             ["worst images", "extra boxes", "missed", "picture"],
             [
-                (image.file, image.false_positives, image.missed, image.picture)
+                (image.shown, image.false_positives, image.missed, image.picture)
                 for image in wrong[:_WORST]
             ],
             right=("extra boxes", "missed"),

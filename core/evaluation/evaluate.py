@@ -226,7 +226,7 @@ def _result(
 ) -> EvaluationResult:
     from core.evaluation import coco, pictures
     from core.evaluation.confusion import confusion
-    from core.evaluation.worst_images import worst_images
+    from core.evaluation.worst_images import with_names, worst_images
     from core.evaluation.wrong_images import save_mistakes
     from core.metrics.thresholds import best_common, best_f1
 
@@ -248,7 +248,8 @@ def _result(
     ]
     overall: dict[str, Any] = metrics.summary()
     table = confusion(truth, predictions, metrics, detector.classes, common.threshold)
-    worst = worst_images(truth, predictions, metrics, detector.classes, common.threshold)
+    found = worst_images(truth, predictions, metrics, detector.classes, common.threshold)
+    worst = with_names(found, checkpoint.parent)
     save_mistakes(working, worst)
     worst = worst[: options.worst]
     class_ids = model_class_ids(checkpoint)

@@ -72,7 +72,7 @@ class WorstImage(msgspec.Struct, kw_only=True, frozen=True):
     """An image the model got wrong: `false_positives` boxes too many, `missed` objects.
 
     `file` is the image, relative to the split's folder; `picture` its drawing, relative to the
-    evaluation's folder.
+    evaluation's folder. `name` is what the run's project calls it, "" where that is not known.
     """
 
     image_id: int
@@ -84,6 +84,12 @@ class WorstImage(msgspec.Struct, kw_only=True, frozen=True):
     picture: str
     truth: list[Box]
     predictions: list[Box]
+    name: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What it is called where people read it."""
+        return self.name or self.file
 
 
 class Confusion(msgspec.Struct, kw_only=True, frozen=True):

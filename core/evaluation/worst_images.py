@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from core.evaluation.ground_truth import Truth, by_image
 from core.evaluation.result import Box, WorstImage
@@ -71,6 +74,20 @@ def worst_images(
             )
         )
     return result
+
+
+def with_names(images: Sequence[WorstImage], run: Path) -> list[WorstImage]:
+    """Return images with the names that the project of the run in the folder `run` has for them.
+
+    Those that are named already, or that the project does not have, stay as they are. Reads the
+    project.
+    """
+    from core.training.launch.dataset_files import names_in_project
+
+    names = names_in_project(run, [image.file for image in images if not image.name])
+    return [
+        replace(image, name=names[image.file]) if image.file in names else image for image in images
+    ]
 
 
 def _box(record: dict[str, Any], name: str, right: bool) -> Box:

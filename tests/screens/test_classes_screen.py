@@ -17,7 +17,7 @@ from batman_tui.classes.merge import MergeDialog
 from batman_tui.classes.screen import ClassesScreen
 from batman_tui.classes.suggest import SuggestDialog
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
-from core.data.classes import add, list_classes, rename
+from core.data.classes import add, list_classes, merge, rename
 from core.data.store import Project
 
 
@@ -106,6 +106,34 @@ async def test_merging_one_class_into_itself_is_refused(workspace: Path, opened)
         assert "mark others with space" in words_on(app)
         await press(pilot, "escape")
         assert len(counts(path)) == 3
+
+
+async def test_one_class_goes_into_another_and_a_new_name_is_called_a_rename(
+    workspace: Path, opened
+) -> None:
+    path = workspace / "data/projects/blood-cells"
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        screen = await opened_on(pilot, path)
+        name = screen.table.cursor_row.row.name
+        other = next(each for each in counts(path) if each != name)
+        await press(pilot, "m")
+        target = app.screen.query_one("#target", Input)
+        button = app.screen.query_one("#ok", Button)
+        target.value = other
+        await settled(pilot)
+        assert f"become '{other}', which is there already" in words_on(app)
+        assert str(button.label) == "Merge"
+        target.value = "s"
+        await settled(pilot)
+        assert f"No class is called 's' yet: this renames '{name}'" in words_on(app)
+        assert str(button.label) == "Rename"
+        target.value = other
+        await settled(pilot)
+        assert str(button.label) == "Merge"
+        await press(pilot, "enter")
+        assert len(counts(path)) == 2
+        assert name not in counts(path)
 
 
 async def test_undo_and_redo_as_far_back_as_there_is(workspace: Path, opened) -> None:
@@ -242,6 +270,18 @@ async def test_the_filter_finds_what_an_import_called_it(workspace: Path, opened
         assert "Imported as" in screen_text(app)
 
 
+async def test_a_class_has_all_the_names_it_was_imported_as(workspace: Path, opened) -> None:
+    path = workspace / "data/projects/blood-cells"
+    with Project.open(path) as project:
+        merge(project, ["RBC", "WBC"], "RBC")
+    app = FrozenApp(workspace)
+    async with opened(app, (160, 40)) as pilot:
+        screen = await opened_on(pilot, path)
+        was = {line.row.name: line.was for line in map(screen.table.row, screen.table.visible_keys)}
+        assert set(was["RBC"].split(", ")) == {"RBC", "WBC"}, "its own name too"
+        assert was["Platelets"] is None
+
+
 async def test_escape_clears_the_filter_first_and_leaves_then(workspace: Path, opened) -> None:
     app = FrozenApp(workspace)
     async with opened(app) as pilot:
@@ -272,8 +312,16 @@ async def test_likely_duplicates_are_one_key_from_merged(workspace: Path, opened
         await press(pilot, "e")
         assert isinstance(app.screen, MergeDialog)
         await press(pilot, "escape")
+        assert isinstance(app.screen, SuggestDialog), "the list below it is still there"
+        assert app.screen.table.row_count == groups - 1
+        group = app.screen.table.cursor_row
+        await press(pilot, "e", "enter")
+        assert isinstance(app.screen, SuggestDialog)
+        assert app.screen.table.row_count == groups - 2, "what is merged is off the list"
+        assert not set(group.sources) & set(counts(path))
+        await press(pilot, "escape")
         assert app.screen is screen
-        assert len(counts(path)) == 19
+        assert len(counts(path)) == 19 - len(group.sources)
 
 
 async def test_the_history_says_who_did_what_to_how_many(workspace: Path, opened) -> None:

@@ -144,6 +144,32 @@ async def test_the_palette_goes_to_other_screens_first(workspace: Path, opened) 
         assert not [key for key in keys if "_" in key.partition(" ")[0]]
 
 
+async def test_drawing_splits_is_found_by_its_words(workspace: Path, opened) -> None:
+    app = Listening(workspace)
+    async with opened(app, (120, 40)) as pilot:
+        await settled(pilot)
+        palette = Commands(app.screen)
+        await palette.startup()
+        for typed in ("split", "splits", "draw", "draw splits", "train valid"):
+            hits = [hit.text async for hit in palette.search(typed)]
+            assert "Draw new splits" in hits[:6], (typed, hits[:8])
+        await pilot.press("j")
+        project = app.screen.chosen.path
+        await chosen(pilot, "Draw new splits")
+        await until(pilot, lambda: isinstance(app.screen, PromptDialog))
+        assert "Shares of train, valid and test" in words_on(app)
+        images = app.screen_stack[-2]
+        assert (type(images).__name__, images.project) == ("ImagesScreen", project)
+        await pilot.press("escape")
+        await pilot.press("escape")
+        keys = app.screen.table.visible_keys
+        app.screen.table.cursor = [path.name for path in keys].index("new-idea")
+        await settled(pilot)
+        await chosen(pilot, "Draw new splits")
+        await until(pilot, lambda: any("No images yet" in note for note in notes(app)))
+        assert not isinstance(app.screen, PromptDialog), "there is nothing to draw"
+
+
 async def test_settings_are_changed_and_say_which_keys_hide_others(workspace: Path, opened) -> None:
     app = Listening(workspace, keys={"classes.merge": "d", "projects.new": "f9"})
     async with opened(app, (120, 40)) as pilot:

@@ -14,10 +14,15 @@ from textual.widgets import Input, Static
 
 from batman_tui.classes.screen import ClassesScreen
 from batman_tui.imports.import_dialog import ImportDialog
+from batman_tui.keys import ACTIONS
+from batman_tui.navigation.ways import Ways
 from batman_tui.projects.details import ProjectDetails
 from batman_tui.projects.screen import ProjectsScreen
+from batman_tui.projects.sections import next_steps
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog, PromptDialog
+from core.autolabel.loop import NextStep, Standing
 from core.common.errors import BatmanError
+from core.data.labels.view import Progress
 from core.data.store import Project
 
 
@@ -91,12 +96,28 @@ async def test_it_says_how_far_a_project_is_and_what_is_next(workspace: Path, op
         text = screen_text(app)
         line = next(line for line in text.splitlines() if "19,052" in line)
         assert "1,050 · 290 · 140" in line
+        assert "Train · valid · test" in text, "which number is of which"
+        other = next(line for line in text.splitlines() if "harbour-night" in line)
+        assert "640 no split" in other
         assert "25.0%" in line
         assert "0.5" in line.split("25.0%")[1], "the best of its runs"
         for said in ("370 of 1,480", "Next", "Train again: 370 pictures", "2 runs", "site-2"):
             assert said in text
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "Train again: 370" in screen_text(app))
+
+
+async def test_keys_that_follow_one_another_are_told_in_turn(workspace: Path, opened) -> None:
+    step = NextStep("Review 200 suggestions.", "batman review cells --crops", "review")
+    where = Standing("cells", Progress(40, 0, 0, 20, 200), 0, 0, None, (), None, (step,))
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        await settled(pilot)
+        ways = Ways(app)
+        said = next_steps(where, 60, lambda name: ways.key_of(ACTIONS[name]))
+        lines = [line.plain.rstrip() for line in said.lines]
+        assert lines[0] == "l, then c  Review 200 suggestions."
+        assert lines[1] == "           batman review cells --crops"
 
 
 async def test_what_is_known_of_projects_is_shown_without_opening_them(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,19 @@ import pytest
 from evaluation_data import result, worst_image
 from harness import FrozenApp, screen_text, settled, until, words_on
 from picture_data import make_pictures
+from PIL import Image
 from run_data import finished, make_run
 
 from batman_tui.evaluate.screen import EvaluationScreen
 from batman_tui.health.screen import HealthScreen
 from batman_tui.images.screen import ImagesScreen
 from batman_tui.label.screen import LabelScreen
+from batman_tui.run.screen import RunScreen
+from cli.model.evaluate import show
 from core.data.store import Project
 from core.evaluation.display import Mixup, shows
-from core.evaluation.result import Box, WorstImage, evaluation_folder
+from core.evaluation.result import Box, EvaluationResult, WorstImage, evaluation_folder
+from core.evaluation.worst_images import with_names
 from core.evaluation.wrong_images import MISTAKES, save_mistakes
 from core.training.launch.dataset_files import file_name, find_prepared
 from core.training.run.run import Run
@@ -79,6 +84,42 @@ async def test_a_worst_picture_leads_to_the_project_and_back(
         await until(pilot, lambda: "site_012.png" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
+
+
+async def test_pictures_are_called_as_in_the_project(run: Path, opened) -> None:
+    app = FrozenApp(run.parents[1])
+    async with opened(app, (120, 40)) as pilot:
+        screen = await worst(pilot, run)
+        assert [image.shown for image in screen.result.worst] == [
+            "site_003.png", "site_012.png", "site_020.png", "site_099-99.png",
+        ]  # fmt: skip
+        text = screen_text(app)
+        assert "site_012.png" in text
+        assert "site_003-3" not in text, "neither in the list nor above the picture"
+        await pilot.press("escape")
+        await settled(pilot)
+        folder = run / "val_images"
+        folder.mkdir()
+        for name in ("site_012-12", "site_099-99"):
+            Image.new("RGB", (40, 30)).save(folder / f"epoch_0002_{name}.jpg")
+        app.push_screen(RunScreen(run))
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        app.screen.details.tab = "pictures"
+        await until(pilot, lambda: "site_012.png" in screen_text(app))
+        assert "site_012-12" not in screen_text(app)
+        assert "site_099-99" in screen_text(app), "as its file is called, where it is gone"
+
+
+def test_what_evaluate_prints_is_called_as_in_the_project(
+    run: Path, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = EvaluationResult.load(evaluation_folder(run, "valid"))
+    show(msgspec.structs.replace(made, worst=with_names(made.worst, run)), run)
+    out = capsys.readouterr().out
+    assert "site_012.png" in out
+    assert "site_012-12" not in out
+    shutil.rmtree(project)
+    assert with_names(made.worst, run) == made.worst, "and without the project by their files"
 
 
 async def test_one_that_is_gone_is_said(run: Path, opened) -> None:

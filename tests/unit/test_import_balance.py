@@ -112,10 +112,30 @@ def test_a_set_that_is_well_is_told_in_one_sentence(project: Project, tmp_path: 
     assert report.balance["other"] == {".md": 1, ".txt": 1}
     assert all_well(report.balance)
     assert in_short(report.balance) == (
-        "All that lay there came in: 6 pictures (2 without an object), 5 label files (1 empty),"
-        " 4 objects; 2 other files: README.md, labels/notes.txt."
+        "All that lay there came in: 6 images (2 without an annotation), 5 label files"
+        " (1 empty), 4 annotations; 2 other files: README.md, labels/notes.txt."
     )
     assert warnings(report.balance) == []
+
+
+def test_names_that_nothing_is_labelled_with_are_told(project: Project, tmp_path: Path) -> None:
+    named = [
+        {"id": 0, "name": "cells", "supercategory": "none"},
+        {"id": 1, "name": "hook", "supercategory": "cells"},
+        {"id": 2, "name": "boom", "supercategory": "cells"},
+        {"id": 3, "name": "jib", "supercategory": "cells"},
+    ]
+    report = import_coco(project, put_coco(tmp_path / "set", coco(categories=named)))
+    assert report.classes == ["boom", "hook", "jib"]
+    said = (
+        "1 class without annotations: jib;"
+        " 1 category without annotations, not taken as a class: cells"
+    )
+    assert in_short(report.balance) == (
+        f"All that lay there came in: 2 images, 3 annotations; {said}."
+    )
+    told = next(row for row in rows(report.balance) if row.what == "classes")
+    assert (told.found, told.taken, told.rest) == (3, 2, said)
 
 
 def test_pictures_that_are_not_read_and_their_labels_are_said(
@@ -467,7 +487,7 @@ def test_the_command_line_stops_tells_and_goes_on(
     assert json.loads(capsys.readouterr().out)["balance"] == balance
     put_coco(tmp_path / "good", coco())
     assert main(["import", "coco-dir", str(tmp_path / "good"), "--project", "p"]) == Exit.OK
-    assert "All that lay there came in: 2 pictures, 3 objects." in capsys.readouterr().out
+    assert "All that lay there came in: 2 images, 3 annotations." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

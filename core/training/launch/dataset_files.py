@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from core.common.errors import BatmanError
 from core.common.files import link_or_copy
 from core.data.images.exif_orientation import write_upright
 from core.data.store import Project
+from core.training.run.run import Run
 
 
 def file_name(image_id: int, name: str, path: str) -> str:
@@ -44,3 +48,33 @@ def find_prepared(project: Project, file: str) -> int | None:
             return int(row["id"])
     rows = project.db.execute("SELECT id FROM v_images WHERE name = ? LIMIT 2", (file,)).fetchall()
     return int(rows[0]["id"]) if len(rows) == 1 else None
+
+
+def names_in_project(run: Path, files: Iterable[str]) -> dict[str, str]:
+    """Return what the project of the run in the folder `run` calls prepared files.
+
+    They are named with or without a folder and their ending. Those that the project does not have
+    are left out; all are where the run names no project, or it is not to be read.
+    """
+    asked: dict[int, list[str]] = {}
+    for file in files:
+        if numbered := re.fullmatch(r".+-(\d{1,18})(\.[a-z0-9]{1,5})?", PurePosixPath(file).name):
+            asked.setdefault(int(numbered[1]), []).append(file)
+    found: dict[str, str] = {}
+    try:
+        project = Run(run).config().project if asked else None
+        if project is None:
+            return {}
+        with Project.open(project) as opened:
+            rows = opened.db.execute(
+                "SELECT id, name, path FROM v_images WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps([*asked]),),
+            ).fetchall()
+    except (BatmanError, OSError):
+        return {}
+    for row in rows:
+        prepared = file_name(row["id"], row["name"], row["path"])
+        for file in asked[row["id"]]:
+            if PurePosixPath(file).name in (prepared, PurePosixPath(prepared).stem):
+                found[file] = str(row["name"] or row["path"])
+    return found

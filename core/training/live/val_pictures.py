@@ -12,11 +12,20 @@ _NAME = re.compile(r"epoch_(\d{1,9})_(.+)\.jpg")
 
 @dataclass(frozen=True, slots=True)
 class ValPicture:
-    """A validation picture with what the model saw in it after `epoch` (from 1)."""
+    """A validation picture with what the model saw in it after `epoch` (from 1).
+
+    `name` is that of the prepared data set, `called` the project's, "" where it is not known.
+    """
 
     epoch: int
     name: str
     file: Path
+    called: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What it is called where people read it."""
+        return self.called or self.name
 
 
 def val_pictures(run: Path) -> list[ValPicture]:

@@ -98,6 +98,8 @@ class Sheet(msgspec.Struct):
     classes: int = 0
     unused: list[str] = []
     """Classes without an object."""
+    idle: list[str] = []
+    """Names that the set has beside its classes, which make none as no object has them."""
     other: dict[str, int] = {}
     """Files that are none of these, by ending."""
     other_names: dict[str, list[str]] = {}
@@ -303,16 +305,20 @@ def _objects(sheet: Sheet, sets: Sequence[DataSet]) -> None:
     if (count := said - part.found) > 0:
         part.leave("other reasons", count=count)
     objects: Counter[str] = Counter()
+    idle: dict[str, None] = {}
     for data in sets:
         of_image, of_label, _ = data.columns()
         counts = np.bincount(of_label, minlength=len(data.labels)).tolist()
         for label, count in zip(data.labels, counts, strict=True):
             if count or not label.idle:
                 objects[label.name] += count
+            else:
+                idle[label.name] = None
         boxed = np.bincount(of_image, minlength=len(data.images))
         sheet.bare += len(data.images) - int(np.count_nonzero(boxed))
     sheet.classes = len(objects)
     sheet.unused = [name for name, count in objects.items() if not count]
+    sheet.idle = [name for name in idle if name not in objects]
 
 
 def left_out_of(sets: Sequence[DataSet]) -> Counter[str]:

@@ -48,21 +48,25 @@ def in_short(balance: Mapping[str, Any]) -> str:
     sheet = _sheet(balance)
     if sheet is None:
         return ""
-    parts = [plural(sheet.images.found, "picture")]
+    parts = [plural(sheet.images.found, "image")]
     if sheet.bare:
-        parts[0] += f" ({sheet.bare:,} without an object)"
+        parts[0] += f" ({sheet.bare:,} without an annotation)"
     if sheet.labels.found:
         parts.append(plural(sheet.labels.found, "label file"))
         if sheet.empty:
             parts[-1] += f" ({sheet.empty:,} empty)"
     if sheet.objects.found:
-        parts.append(plural(sheet.objects.found, "object"))
+        parts.append(plural(sheet.objects.found, "annotation"))
     if sheet.lines.found:
         parts.append(plural(sheet.lines.found, "line of a list", "lines of lists"))
     left = sheet.objects.found - sheet.objects.taken
     told = f"All that lay there came in: {', '.join(parts)}"
     if left:
-        told = f"Of what lay there, all but {plural(left, 'object')} came in: {', '.join(parts)}"
+        told = (
+            f"Of what lay there, all but {plural(left, 'annotation')} came in: {', '.join(parts)}"
+        )
+    if bare := _bare_names(sheet):
+        told += f"; {bare}"
     if other := _other(sheet):
         told += f"; {plural(sum(sheet.other.values()), 'other file')}: {other}"
     return f"{told}."
@@ -74,9 +78,9 @@ def rows(balance: Mapping[str, Any]) -> list[Row]:
     if sheet is None:
         return []
     found = [
-        Row("pictures", *_numbers(sheet.images), _rest(sheet.images, _bare(sheet))),
+        Row("images", *_numbers(sheet.images), _rest(sheet.images, _bare(sheet))),
         Row("label files", *_numbers(sheet.labels), _rest(sheet.labels, _empty(sheet))),
-        Row("objects", *_numbers(sheet.objects), _rest(sheet.objects)),
+        Row("annotations", *_numbers(sheet.objects), _rest(sheet.objects)),
         Row("lines of lists", *_numbers(sheet.lines), _rest(sheet.lines)),
         _splits(sheet),
         _classes(sheet),
@@ -91,7 +95,7 @@ def warnings(balance: Mapping[str, Any]) -> list[str]:
     return [
         f"{row.what.capitalize()}: {row.taken:,} of {row.found:,}; {row.rest}."
         for row in ([] if all_well(balance) else rows(balance))
-        if row.rest and row.what not in ("objects", "classes", "other files")
+        if row.rest and row.what not in ("annotations", "classes", "other files")
     ]
 
 
@@ -114,8 +118,8 @@ def _all_bare(sheet: Sheet) -> bool:
 
 def _bare(sheet: Sheet) -> str:
     if _all_bare(sheet):
-        return "all without an object: nothing is labelled"
-    return f"{sheet.bare:,} without an object" if sheet.bare else ""
+        return "all without an annotation: nothing is labelled"
+    return f"{sheet.bare:,} without an annotation" if sheet.bare else ""
 
 
 def _empty(sheet: Sheet) -> str:
@@ -136,8 +140,21 @@ def _splits(sheet: Sheet) -> Row:
 
 def _classes(sheet: Sheet) -> Row:
     used = sheet.classes - len(sheet.unused)
-    told = f"without an object: {_names([clean(name) for name in sheet.unused])}"
-    return Row("classes", sheet.classes, used, told if sheet.unused else "")
+    return Row("classes", sheet.classes, used, _bare_names(sheet))
+
+
+def _bare_names(sheet: Sheet) -> str:
+    """Return which classes came in without an annotation, and which names made no class for it."""
+    told = []
+    for names, one, more, what in (
+        (sheet.unused, "class", "classes", ""),
+        (sheet.idle, "category", "categories", ", not taken as a class"),
+    ):
+        if names:
+            count = plural(len(names), one, more)
+            said = _names([clean(name) for name in names])
+            told.append(f"{count} without annotations{what}: {said}")
+    return "; ".join(told)
 
 
 def _other(sheet: Sheet) -> str:
