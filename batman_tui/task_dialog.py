@@ -14,6 +14,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import reactive
+from textual.timer import Timer
 from textual.widgets import Button, ContentSwitcher, Input, ProgressBar, Static
 from textual.worker import Worker, get_current_worker
 
@@ -31,6 +32,8 @@ Task = Callable[[Project, "Callable[[Progress], None]", Callable[[], bool]], Any
 # The same for work that needs no project.
 Job = Callable[["Callable[[Progress], None]", Callable[[], bool]], Any]
 REPORT_EVERY = 0.05
+TICK_S = 1.0
+"""How often it is said how long the work has taken: it may report nothing for long."""
 
 
 class TaskDialog(BatmanDialog[Result]):
@@ -38,8 +41,9 @@ class TaskDialog(BatmanDialog[Result]):
 
     A subclass yields a `ContentSwitcher` `#phases` with a part `#form`, `running_part()` and, if it
     stays open at the end, `#report`; its buttons `#ok` and `#cancel` are heard here. It calls
-    `begin` and overrides `action_start`, `form_again` and `ended_well`. One that looks in a thread at
-    what is typed overrides `asked` and calls `looked_at`, so that no earlier look is answered with.
+    `begin` and overrides `action_start`, `form_again` and `ended_well`. One that looks in a thread
+    at what is typed overrides `asked` and calls `looked_at`, so that no earlier look is answered
+    with.
     """
 
     STOPPED: ClassVar[str] = ""
@@ -68,6 +72,7 @@ class TaskDialog(BatmanDialog[Result]):
         self.report: Result | None = None
         self.began = 0.0
         self._working: Worker[None] | None = None
+        self._clock: Timer | None = None
         self._seen: object = None
         """What the form said when a thread last looked at it."""
         self._waits = False
@@ -172,6 +177,7 @@ class TaskDialog(BatmanDialog[Result]):
         self.query_one("#bar", ProgressBar).update(total=None, progress=0)
         self.phase = "running"
         self.set_focus(None)
+        self._clock = self.set_interval(TICK_S, self._say_spent)
         self._working = self._work(job)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="task")
@@ -203,8 +209,13 @@ class TaskDialog(BatmanDialog[Result]):
     def _moved(self, message: Moved) -> None:
         now = message.progress
         self.query_one("#bar", ProgressBar).update(total=now.total, progress=now.done)
-        count = f"{now.done:,} of {now.total:,}" if now.total else f"{now.done:,}"
-        self.query_one("#stage", Static).update(clean(f"{now.stage.capitalize()}  {count}"))
+        # Nothing done of nobody knows how much is no number to tell.
+        whole = f" of {now.total:,}" if now.total else ""
+        count = f"  {now.done:,}{whole}" if now.done or whole else ""
+        self.query_one("#stage", Static).update(clean(f"{now.stage.capitalize()}{count}"))
+        self._say_spent()
+
+    def _say_spent(self) -> None:
         spent = duration(monotonic() - self.began)
         self.query_one("#left", Static).update(f"{spent} so far. {self.ESCAPE}")
 
@@ -220,6 +231,8 @@ class TaskDialog(BatmanDialog[Result]):
     def _ended(self, message: Ended) -> None:
         self.batman.busy.pop(self, None)
         self._working = None
+        if self._clock is not None:
+            self._clock.stop()
         if message.report is not None:
             self.ended_well(message.report)
             return
