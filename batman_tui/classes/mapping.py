@@ -142,7 +142,7 @@ class MappingDialog(BatmanDialog[Result]):
 
     @on(Button.Pressed, "#ok")
     def action_send(self) -> None:
-        """Close with the answer, when there is something to do; what is being read is waited for."""
+        """Close with the answer, when there is something to do; waits for what is being read."""
         self._waits = self.looking
         if not self._waits and not self.query_one("#ok", Button).disabled:
             self.dismiss(self.answer())
