@@ -14,7 +14,6 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import reactive
-from textual.timer import Timer
 from textual.widgets import Button, ContentSwitcher, Input, ProgressBar, Static
 from textual.worker import Worker, get_current_worker
 
@@ -32,8 +31,6 @@ Task = Callable[[Project, "Callable[[Progress], None]", Callable[[], bool]], Any
 # The same for work that needs no project.
 Job = Callable[["Callable[[Progress], None]", Callable[[], bool]], Any]
 REPORT_EVERY = 0.05
-TICK_S = 1.0
-"""How often it is said how long the work has taken: it may report nothing for long."""
 
 
 class TaskDialog(BatmanDialog[Result]):
@@ -72,7 +69,6 @@ class TaskDialog(BatmanDialog[Result]):
         self.report: Result | None = None
         self.began = 0.0
         self._working: Worker[None] | None = None
-        self._clock: Timer | None = None
         self._seen: object = None
         """What the form said when a thread last looked at it."""
         self._waits = False
@@ -177,7 +173,6 @@ class TaskDialog(BatmanDialog[Result]):
         self.query_one("#bar", ProgressBar).update(total=None, progress=0)
         self.phase = "running"
         self.set_focus(None)
-        self._clock = self.set_interval(TICK_S, self._say_spent)
         self._working = self._work(job)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="task")
@@ -231,8 +226,6 @@ class TaskDialog(BatmanDialog[Result]):
     def _ended(self, message: Ended) -> None:
         self.batman.busy.pop(self, None)
         self._working = None
-        if self._clock is not None:
-            self._clock.stop()
         if message.report is not None:
             self.ended_well(message.report)
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from PIL import Image
 from run_data import finished, make_run
 from sample_data import NOW
 
-from batman_tui import task_dialog
 from batman_tui.pictures.picture_screen import PictureScreen
 from batman_tui.pictures.viewer import Viewer
 from batman_tui.run import export_dialog
@@ -199,30 +197,3 @@ async def test_a_run_without_a_model_offers_neither(tmp_path: Path, opened) -> N
         assert isinstance(app.screen, RunScreen)
         assert screen_text(app)
         assert app.now() == NOW
-
-
-async def test_the_clock_goes_on_while_the_child_says_nothing(
-    run: Path, tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    time = [100.0]
-    go = Event()
-
-    def silent(report: Any, _cancelled: Any) -> Any:
-        report(Progress("loading the model", 0))
-        assert go.wait(30)
-        raise ExportFailed("It was let go.")
-
-    monkeypatch.setattr(task_dialog, "monotonic", lambda: time[0])
-    monkeypatch.setattr(task_dialog, "TICK_S", 0.02)
-    app = FrozenApp(tmp_path)
-    async with opened(app, (80, 24)) as pilot:
-        dialog = await asked(pilot, run)
-        dialog.begin_job(silent, "It is not done.")
-        await until(pilot, lambda: "Loading the model" in screen_text(app))
-        assert str(dialog.query_one("#stage").visual) == "Loading the model", "0 of nothing"
-        time[0] = 118.0
-        await until(pilot, lambda: "18s so far." in words_on(app))
-        go.set()
-        await until(pilot, lambda: dialog.phase == "form")
-        assert dialog._clock is not None
-        assert dialog._clock._task is None, "the clock has ended too"
