@@ -49,7 +49,7 @@ def show_error(app: App[Any], error: Exception, kept: list[Exception]) -> None:
             title = "This cannot be done"
             app.push_screen(TextDialog(title, lines, lead=error.message, file=file, error=True))
             return
-        text = clean(f"{error.message} {error.hint}".strip())
+        text = _said(error)
         app.notify(text, severity="error", timeout=8, markup=False)
         return
 
@@ -58,3 +58,14 @@ def show_error(app: App[Any], error: Exception, kept: list[Exception]) -> None:
         app.notify(clean(repr(error)), severity="error", markup=False)
         return
     app.push_screen(error_dialog(error, file))
+
+
+def take_back(app: App[Any], error: BatmanError) -> None:
+    """Take `error`, as `show_error` showed it in a corner, away: it no longer holds."""
+    for shown in list(app._notifications):
+        if shown.message == _said(error):
+            app._unnotify(shown)
+
+
+def _said(error: BatmanError) -> str:
+    return clean(f"{error.message} {error.hint}".strip())

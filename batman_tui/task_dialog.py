@@ -38,7 +38,9 @@ class TaskDialog(BatmanDialog[Result]):
 
     A subclass yields a `ContentSwitcher` `#phases` with a part `#form`, `running_part()` and, if it
     stays open at the end, `#report`; its buttons `#ok` and `#cancel` are heard here. It calls
-    `begin` and overrides `action_start`, `form_again` and `ended_well`.
+    `begin` and overrides `action_start`, `form_again` and `ended_well`. One that looks in a thread
+    at what is typed overrides `asked` and calls `looked_at`, so that no earlier look is answered
+    with.
     """
 
     STOPPED: ClassVar[str] = ""
@@ -67,6 +69,10 @@ class TaskDialog(BatmanDialog[Result]):
         self.report: Result | None = None
         self.began = 0.0
         self._working: Worker[None] | None = None
+        self._seen: object = None
+        """What the form said when a thread last looked at it."""
+        self._waits = False
+        """Whether to start as soon as what the form says has been looked at."""
 
     def form_again(self) -> None:
         """Put the focus where it belongs in the form; nothing was done."""
@@ -92,9 +98,32 @@ class TaskDialog(BatmanDialog[Result]):
         said = (line.visual for line in self.query("#wrong, #said").results(Static))
         return next((str(line).strip() for line in said if str(line).strip()), "")
 
+    def asked(self) -> object:
+        """Return what of the form a thread looks at, as it is now; None where none does."""
+        return None
+
+    @property
+    def looking(self) -> bool:
+        """Whether what the form says now is still being looked at."""
+        return self.asked() != self._seen
+
+    def looked_at(self, asked: object) -> None:
+        """Take it that a thread has looked at `asked`, and start if that was waited for."""
+        self._seen = asked
+        self.start_if_waiting()
+
+    def start_if_waiting(self) -> None:
+        """Start if it was to start as soon as nothing is being looked at any more."""
+        if self._waits and not self.looking:
+            self.action_start()
+
     def may_start(self) -> bool:
-        """Whether the form can be sent off; where it lacks something, that is said."""
-        if self.phase != "form":
+        """Whether the form can be sent off; where it lacks something, that is said.
+
+        What is still being looked at is waited for: it may be just what was typed last.
+        """
+        self._waits = self.phase == "form" and self.looking
+        if self.phase != "form" or self._waits:
             return False
         if self.query_one("#ok", Button).disabled:
             self.batman.tell(self.missing() or "Not all fields are filled in yet.")
@@ -175,8 +204,13 @@ class TaskDialog(BatmanDialog[Result]):
     def _moved(self, message: Moved) -> None:
         now = message.progress
         self.query_one("#bar", ProgressBar).update(total=now.total, progress=now.done)
-        count = f"{now.done:,} of {now.total:,}" if now.total else f"{now.done:,}"
-        self.query_one("#stage", Static).update(clean(f"{now.stage.capitalize()}  {count}"))
+        # Nothing done of nobody knows how much is no number to tell.
+        whole = f" of {now.total:,}" if now.total else ""
+        count = f"  {now.done:,}{whole}" if now.done or whole else ""
+        self.query_one("#stage", Static).update(clean(f"{now.stage.capitalize()}{count}"))
+        self._say_spent()
+
+    def _say_spent(self) -> None:
         spent = duration(monotonic() - self.began)
         self.query_one("#left", Static).update(f"{spent} so far. {self.ESCAPE}")
 

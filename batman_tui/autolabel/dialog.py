@@ -64,8 +64,9 @@ class AutolabelDialog(TaskDialog[Recorded]):
 
     @dataclass
     class Planned(Message):
-        """What the form means: a sentence, or what is wrong."""
+        """What `wish`, which the form says, means: a sentence, or what is wrong."""
 
+        wish: Wish
         text: str
         wrong: bool
 
@@ -170,6 +171,11 @@ class AutolabelDialog(TaskDialog[Recorded]):
             download.value == YES,
         )
 
+    def asked(self) -> Wish | None:
+        """Return what the form says; None until there is something to choose from."""
+        labeller = self.labeller
+        return None if labeller is None else self.wish(labeller)
+
     @on(Select.Changed)
     @on(Input.Changed)
     def _look_again(self) -> None:
@@ -191,15 +197,18 @@ class AutolabelDialog(TaskDialog[Recorded]):
         except BatmanError as error:
             text, wrong = f"{error.message} {error.hint}".strip(), True
         if not get_current_worker().is_cancelled:
-            self.post_message(self.Planned(text, wrong))
+            self.post_message(self.Planned(wish, text, wrong))
 
     @on(Planned)
     def _planned(self, message: Planned) -> None:
+        if message.wish != self.asked():
+            return
         said = self.query_one("#said", Static)
         said.update(clean(message.text))
         said.set_class(message.wrong, "dialog--error")
         said.set_class(not message.wrong, "dialog--hint")
         self.query_one("#ok", Button).disabled = message.wrong
+        self.looked_at(message.wish)
 
     def action_next_labeller(self) -> None:
         """Take the next model."""

@@ -81,6 +81,13 @@ class MappingDialog(BatmanDialog[Result]):
         ]
         self.preview: VirtualTable[Becomes] = VirtualTable(columns, lambda line: line.name)
         self.preview.nothing = ""
+        self._waits = False
+        """Whether to send as soon as what was typed has been looked at."""
+
+    @property
+    def looking(self) -> bool:
+        """Whether what is typed now is still being looked at."""
+        return False
 
     def ask(self) -> Sequence[Widget]:
         """Return the editors that stand above the preview."""
@@ -135,8 +142,9 @@ class MappingDialog(BatmanDialog[Result]):
 
     @on(Button.Pressed, "#ok")
     def action_send(self) -> None:
-        """Close with the answer, when there is something to do."""
-        if not self.query_one("#ok", Button).disabled:
+        """Close with the answer, when there is something to do; waits for what is being read."""
+        self._waits = self.looking
+        if not self._waits and not self.query_one("#ok", Button).disabled:
             self.dismiss(self.answer())
 
     @on(Button.Pressed, "#cancel")
@@ -186,8 +194,9 @@ class MappingFileDialog(MappingDialog[Path]):
 
     @dataclass
     class Looked(Message):
-        """The file at the path was read: a mapping, or what is wrong."""
+        """The file at the path that was `typed` was read: a mapping, or what is wrong."""
 
+        typed: str
         path: Path
         mapping: dict[str, str | None]
         wrong: str = ""
@@ -197,6 +206,17 @@ class MappingFileDialog(MappingDialog[Path]):
         super().__init__(rows)
         self._folder = folder
         self._path = Path()
+        self._read = ""
+
+    @property
+    def typed(self) -> str:
+        """The path as it is typed."""
+        return self.query_one("#file", LineInput).text.strip()
+
+    @property
+    def looking(self) -> bool:
+        """Whether the path as it is typed now is still being looked at."""
+        return self.typed != self._read
 
     def ask(self) -> Sequence[Widget]:
         """Return the line for the path."""
@@ -213,7 +233,7 @@ class MappingFileDialog(MappingDialog[Path]):
     @on(Input.Changed, "#file")
     def _typing(self) -> None:
         self.query_one("#ok", Button).disabled = True
-        self._look(self.query_one("#file", LineInput).text.strip())
+        self._look(self.typed)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="look")
     def _look(self, typed: str) -> None:
@@ -230,24 +250,31 @@ class MappingFileDialog(MappingDialog[Path]):
         except (OSError, RuntimeError, ValueError):
             wrong = self.ABOUT  # Such as `~nobody`, or a name with a NUL.
         if not get_current_worker().is_cancelled:
-            self.post_message(self.Looked(path, mapping, wrong))
+            self.post_message(self.Looked(typed, path, mapping, wrong))
 
     @on(Looked)
     def _looked(self, message: Looked) -> None:
-        self._path = message.path
+        if message.typed != self.typed:
+            return
+        self._read, self._path = message.typed, message.path
         if message.wrong:
             self.refuse(message.wrong, wrong=message.wrong != self.ABOUT)
-            return
+        else:
+            self._show_read(message.mapping)
+        if self._waits:
+            self.action_send()
+
+    def _show_read(self, mapping: Mapping[str, str | None]) -> None:
         have = {row.name for row in self.rows}
-        absent = [old for old, new in message.mapping.items() if old not in have | {new}]
-        absent = [old for old in absent if message.mapping[old] not in have]
+        absent = [old for old, new in mapping.items() if old not in have | {new}]
+        absent = [old for old in absent if mapping[old] not in have]
         note = ""
         if absent:
             shown = ", ".join(absent[:3]) + (
                 f" and {len(absent) - 3:,} more" if len(absent) > 3 else ""
             )
             note = f"No class here: {shown}"
-        self.show(message.mapping, note)
+        self.show(mapping, note)
 
     @on(Input.Submitted, "#file")
     def _sent(self) -> None:

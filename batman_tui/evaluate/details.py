@@ -62,6 +62,20 @@ def header(result: EvaluationResult, age: str, wide: bool) -> Content:
     )
 
 
+def nothing_yet(split: str, others: str, running: bool) -> tuple[str, Content]:
+    """Return what an empty panel and the header say while `split` has no evaluation.
+
+    `others` are the splits that can be chosen instead; `running` tells that one is being made.
+    """
+    if running:
+        said = f"The model is being evaluated on {split}: what comes of it is shown here."
+        how = "  being evaluated"
+    else:
+        said = f"No evaluation on {split} yet: E makes one."
+        how = f"  not evaluated yet · s chooses {others}"
+    return said, Content.assemble((split, "bold $accent"), (how, "$foreground-muted"))
+
+
 def progress_line(progress: Progress, split: str) -> Content:
     """Return how far the evaluation on `split` is, with a bar, in one line."""
     done, total = progress.done, progress.total

@@ -24,6 +24,7 @@ from batman_tui.evaluate.details import (
     matrix_columns,
     matrix_rows,
     matrix_width,
+    nothing_yet,
     progress_line,
 )
 from batman_tui.evaluate.in_project import find_in_project, named_result, named_showing
@@ -191,18 +192,14 @@ class EvaluationScreen(PictureKeys):
         """Show the result, or how to get one."""
         result = self.result
         head = self.query_one("#evaluate-header", Static)
+        others = ", ".join(split for split in SPLITS if split != self.split)
+        nothing, how = nothing_yet(self.split, others, self.evaluation is not None)
         # A plot or a picture of nothing would only say the same again.
-        empty = "" if result else f"No evaluation on {self.split} yet: E makes one."
+        empty = "" if result else nothing
         for name in ("classes", "confusion", "images"):
             self.query_one(f"#{name}-panel", Panel).empty = empty
         if result is None:
-            others = ", ".join(split for split in SPLITS if split != self.split)
-            head.update(
-                Content.assemble(
-                    (self.split, "bold $accent"),
-                    (f"  not evaluated yet · s chooses {others}", "$foreground-muted"),
-                )
-            )
+            head.update(how)
             for table in self.query(VirtualTable):
                 table.set_rows([])
             self._curve()
@@ -360,6 +357,8 @@ class EvaluationScreen(PictureKeys):
         self.batman.busy[self] = f"The evaluation of '{self.path.name}' is not finished."
         self._say(Progress("starting", 0))
         self.evaluation.start()
+        if self.result is None:
+            self._show()
         self.refresh_bindings()
 
     def action_stop(self) -> None:

@@ -60,8 +60,6 @@ class ImportDialog(TaskDialog["ImportReport"]):
             Column("detail", "Detail", lambda row: row[1].detail, least=14, from_width=64),
             Column("action", "", lambda row: row[1].action, width=8, muted=True),
         ]
-        self._waits = False
-        """Whether to start as soon as what was typed has been looked at."""
         self._problems: VirtualTable[tuple[int, Problem]] = VirtualTable(
             columns, lambda row: row[0], id="problems"
         )
@@ -134,15 +132,14 @@ class ImportDialog(TaskDialog["ImportReport"]):
     @on(Way.Judged)
     def _judged(self) -> None:
         self.query_one("#ok", Button).disabled = not self.way.ready
-        if self._waits and not self.way.looking:
-            self.action_start()
+        self.start_if_waiting()
+
+    @property
+    def looking(self) -> bool:
+        """Whether what was typed in the chosen way in is still being looked at."""
+        return self.way.looking
 
     # Running
-
-    def may_start(self) -> bool:
-        """Wait for what is still being looked at: it may be just what was typed last."""
-        self._waits = self.phase == "form" and self.way.looking
-        return not self._waits and super().may_start()
 
     def missing(self) -> str:
         """Return what the chosen way in still asks for."""

@@ -65,8 +65,10 @@ class Way(Guarded, Vertical):
     class Judged(Message):
         """Whether the way is ready may have changed."""
 
-    looking = False
-    """Whether what was typed last is still being looked at."""
+    @property
+    def looking(self) -> bool:
+        """Whether what is typed now is still being looked at."""
+        return False
 
     def __init__(self) -> None:
         super().__init__(id=f"way-{type(self).__name__.removesuffix('Way').lower()}")
@@ -142,6 +144,7 @@ class PathWay(Way):
     NOTHING = "There is nothing at this path yet."
     SEVERAL = False
     """Whether several paths can be typed."""
+    _looked_at = ""
 
     @dataclass
     class Looked(Message):
@@ -179,6 +182,11 @@ class PathWay(Way):
         """The path."""
         return Path(self.typed).expanduser()
 
+    @property
+    def looking(self) -> bool:
+        """Whether the path as it is typed now is still being looked at."""
+        return self.typed != self._looked_at
+
     def missing(self) -> str:
         """Say that there is nothing at the path, or that none was typed."""
         return self.NOTHING if self.typed else f"{self.LABEL}: type where it lies."
@@ -186,7 +194,6 @@ class PathWay(Way):
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
         if event.input.id == self.PATH:
-            self.looking = True
             self._look(self.typed)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="look")
@@ -207,7 +214,7 @@ class PathWay(Way):
     def _looked(self, message: Looked) -> None:
         if message.typed != self.typed:
             return
-        self.looking = False
+        self._looked_at = message.typed
         text = self.found(message.there, message.kind)
         if not self.typed:
             text = self.ABOUT

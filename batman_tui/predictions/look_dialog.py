@@ -67,8 +67,9 @@ class LookDialog(TaskDialog[Path]):
 
     @dataclass
     class Looked(Message):
-        """What there is at what is typed; `wrong` says why nothing can be done with it."""
+        """What there is at what was `typed`; `wrong` says why nothing can be done with it."""
 
+        typed: tuple[str, str, str]
         found: str
         wrong: str
 
@@ -135,6 +136,10 @@ class LookDialog(TaskDialog[Path]):
         inputs, folder, confidence = (self.query_one(n, LineInput).text.strip() for n in names)
         return inputs, folder, confidence
 
+    def asked(self) -> tuple[str, str, str]:
+        """Return what is typed."""
+        return self._typed
+
     @on(Input.Changed)
     @on(Select.Changed)
     def _typing(self) -> None:
@@ -160,15 +165,18 @@ class LookDialog(TaskDialog[Path]):
         except (OSError, ValueError, RuntimeError):
             wrong = "There can be no such file or folder."
         if not get_current_worker().is_cancelled:
-            self.post_message(self.Looked(found, wrong))
+            self.post_message(self.Looked((inputs, folder, confidence), found, wrong))
 
     @on(Looked)
     def _looked(self, message: Looked) -> None:
+        if message.typed != self._typed:
+            return
         self.query_one("#about", Static).update(message.found)
         self._lacks = message.wrong
         self.query_one("#wrong", Static).update(clean(message.wrong) if self._typed[0] else "")
         # What cannot be used is passed over and named at the end, as long as something is left.
         self.query_one("#ok", Button).disabled = not message.found
+        self.looked_at(message.typed)
 
     def _options(self, inputs: str, folder: str, confidence: str) -> InferenceOptions:
         """Return what is asked for. Raises BatmanError for what cannot be meant."""

@@ -50,8 +50,9 @@ class ExportDialog(TaskDialog["ExportReport"]):
 
     @dataclass
     class Looked(Message):
-        """What the folder looked like; empty when it can be written."""
+        """What the folder that was `typed` looked like; `wrong` is empty when it can be written."""
 
+        typed: str
         wrong: str
 
     def __init__(self, project: Path, state: int | None = None, name: str = "") -> None:
@@ -114,6 +115,10 @@ class ExportDialog(TaskDialog["ExportReport"]):
         """The folder as it is typed."""
         return self.query_one("#folder", LineInput).text.strip()
 
+    def asked(self) -> str:
+        """Return the folder as it is typed."""
+        return self.typed
+
     def _proposed(self, item: Format) -> str:
         folder = self.batman.workspace.root / "exports" / f"{self.project.name}-{item.name}"
         return str(folder)
@@ -144,12 +149,15 @@ class ExportDialog(TaskDialog["ExportReport"]):
         except (OSError, RuntimeError):
             wrong = "There can be no such folder."
         if not get_current_worker().is_cancelled:
-            self.post_message(self.Looked(wrong))
+            self.post_message(self.Looked(typed, wrong))
 
     @on(Looked)
     def _looked(self, message: Looked) -> None:
+        if message.typed != self.typed:
+            return
         self.query_one("#wrong", Static).update(message.wrong)
         self.query_one("#ok", Button).disabled = bool(message.wrong)
+        self.looked_at(message.typed)
 
     def action_next_format(self) -> None:
         """Take the next format."""

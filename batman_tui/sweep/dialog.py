@@ -72,8 +72,12 @@ class SweepDialog(TaskDialog[Path]):
 
     @dataclass
     class Planned(Message):
-        """What would be trained, and how long that takes (0: not known), or `wrong` why not."""
+        """What would be trained, and how long that takes (0: not known), or `wrong` why not.
 
+        It follows from what was `typed`.
+        """
+
+        typed: str
         runs: Sequence[Combination]
         seconds: float = 0.0
         wrong: str = ""
@@ -126,21 +130,29 @@ class SweepDialog(TaskDialog[Path]):
         """What is typed."""
         return self.query_one("#words", LineInput).text.strip()
 
+    def asked(self) -> str:
+        """Return what is typed."""
+        return self.typed
+
+    def missing(self) -> str:
+        """Return what is wrong with what is typed, or that nothing is."""
+        return str(self.query_one("#sweep-says", Static).visual)
+
     @on(Input.Changed, "#words")
     def _typing(self) -> None:
         self.query_one("#ok", Button).disabled = True
         if not self.typed:
-            self._planned(self.Planned(()))
+            self._planned(self.Planned("", ()))
             return
-        self._plan(self.typed.split())
+        self._plan(self.typed)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="plan")
-    def _plan(self, words: list[str]) -> None:
+    def _plan(self, typed: str) -> None:
         try:
-            runs = plan_sweep(self.batman.workspace, self._values, words)
-            planned = self.Planned(runs, self._seconds(runs))
+            runs = plan_sweep(self.batman.workspace, self._values, typed.split())
+            planned = self.Planned(typed, runs, self._seconds(runs))
         except BatmanError as error:
-            planned = self.Planned((), wrong=f"{error.message} {error.hint}".strip())
+            planned = self.Planned(typed, (), wrong=f"{error.message} {error.hint}".strip())
         if not get_current_worker().is_cancelled:
             self.post_message(planned)
 
@@ -158,6 +170,8 @@ class SweepDialog(TaskDialog[Path]):
 
     @on(Planned)
     def _planned(self, message: Planned) -> None:
+        if message.typed != self.typed:
+            return
         says, table = self.query_one("#sweep-says", Static), self.query_one(VirtualTable)
         names = list(message.runs[0].choices) if message.runs else []
         table.display = bool(names)
@@ -172,10 +186,11 @@ class SweepDialog(TaskDialog[Path]):
         says.update(clean(text))
         says.set_class(bool(message.wrong), "dialog--error")
         self.query_one("#ok", Button).disabled = not message.runs
+        self.looked_at(message.typed)
 
     def action_start(self) -> None:
         """Prepare all runs and begin."""
-        if self.phase != "form" or self.query_one("#ok", Button).disabled:
+        if not self.may_start():
             return
         words = self.typed.split()
 

@@ -47,6 +47,16 @@ def option_fields(sections: Sequence[Section], texts: Mapping[str, str]) -> list
     return widgets
 
 
+def said_of_errors(errors: Mapping[str, str]) -> str:
+    """Return what is wrong, by option, as sentences that name the fields as the form does."""
+    sentences = []
+    for name, text in errors.items():
+        joint = " " if text.startswith(("must ", "needs ")) else ": "
+        said = f"{label(name)}{joint}{text}" if name else text
+        sentences.append(f"{said.rstrip('.')}.")
+    return " ".join(sentences)
+
+
 def option_hint(name: str, reading: Reading, typed: Collection[str]) -> str:
     """Return what stands beside the field of the option `name`; `typed` are those that are set."""
     texts = reading.texts

@@ -13,10 +13,11 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Button
 
+from batman_tui.errors import take_back
 from batman_tui.keys import bindings
 from batman_tui.train.fact_lines import command_here
 from batman_tui.train.model_table import ModelDialog
-from batman_tui.train.option_fields import option_fields, option_hint
+from batman_tui.train.option_fields import option_fields, option_hint, said_of_errors
 from batman_tui.train.start_dialog import StartDialog
 from batman_tui.train.training_facts import TrainingFacts
 from batman_tui.widgets.form.field import Choice, Field, FieldSteps, editors
@@ -61,6 +62,8 @@ class TrainScreen(FieldSteps, BatmanScreen):
         typed = self.drafts.setdefault(project_path, {}) if clone is None else dict(clone.values)
         self.form = Form(project_path, typed=typed)
         self.reading: Reading = self.form.read()
+        self._refused: BatmanError | None = None
+        """What was said of the form when it was last sent off wrong."""
 
     def trail(self) -> str:
         """Name the project, and the run that is cloned."""
@@ -269,9 +272,12 @@ class TrainScreen(FieldSteps, BatmanScreen):
         config = self.reading.config
         if config is None:
             self._to_first_error()
-            self.batman.show_error(
-                BatmanError("The form is not complete.", "; ".join(self.reading.errors.values()))
-            )
+            self._refused = BatmanError(said_of_errors(self.reading.errors))
+            self.batman.show_error(self._refused)
+        elif self._refused is not None:
+            # It is put right, and would be read as said of what begins now.
+            take_back(self.app, self._refused)
+            self._refused = None
         return config
 
     def _started(self, run: Path | None) -> None:

@@ -97,7 +97,7 @@ def made(name: str, world: World) -> Screen[Any]:
         from core.data.classes.similar_names import Suggestion
 
         groups = [Suggestion(word, (word, "per\u200bson"), "typo", 3)]
-        return kind(groups, lambda names, target: None)
+        return kind(groups, lambda names, target: None, lambda group, then: None)
 
     makers: dict[str, Callable[[], Screen[Any]]] = {
         "AcceptClassDialog": lambda: _accept(kind, world),

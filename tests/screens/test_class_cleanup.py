@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import pytest
-from harness import FrozenApp, settled, words_on
+from harness import FrozenApp, settled, until, words_on
 from sample_data import HOSTILE, make_project
 from test_classes_screen import counts, opened_on, press
 from test_snapshots import SIZES, Compare, scene
@@ -163,3 +164,30 @@ def test_convention(snap_compare: Compare, workspace: Path, size: tuple[int, int
 def test_reassign(snap_compare: Compare, workspace: Path) -> None:
     play = scene(workspace, "space", "d", "r", *"RB", project="blood-cells")
     assert snap_compare(FrozenApp(workspace), terminal_size=(80, 24), run_before=play)
+
+
+async def test_a_file_is_read_as_it_is_typed_now_before_it_is_applied(
+    workspace: Path, tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, go, began = tmp_path / "names.yaml", Event(), Event()
+    file.write_text("RBC: red\n", encoding="utf-8")
+
+    def slowly(path: Path) -> dict[str, str | None]:
+        began.set()
+        assert go.wait(30)
+        return read_mapping(path)
+
+    monkeypatch.setattr("core.data.classes.mapping.read_mapping", slowly)
+    cells = workspace / "data/projects/blood-cells"
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        await opened_on(pilot, cells)
+        await press(pilot, "f")
+        dialog = app.screen
+        dialog.query_one("#file", Input).value = str(file)
+        await until(pilot, began.is_set)
+        await pilot.press("enter")
+        assert app.screen is dialog
+        go.set()
+        await until(pilot, lambda: app.screen is not dialog)
+        await until(pilot, lambda: "red" in counts(cells))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from evaluation_data import make_evaluation
-from harness import FrozenApp, screen_text, settled, until
+from harness import FrozenApp, screen_text, settled, until, words_on
 from run_data import finished, make_run
 from textual import on
 from textual.app import App
@@ -185,6 +185,10 @@ async def test_evaluating_with_progress(run: Path, opened) -> None:
         screen = await shown(pilot, run)
         await pilot.press("s", "e")
         await until(pilot, lambda: "predicting (test) 40 of 96" in screen_text(app))
+        assert "The model is being evaluated on test" in words_on(app)
+        assert "test  being evaluated" in screen_text(app)
+        for wrong in ("No evaluation on", "not evaluated yet"):
+            assert wrong not in screen_text(app)
         assert app.busy
         await pilot.press("s", "e")
         assert screen.split == "test", "the split stays while it is evaluated"

@@ -150,3 +150,35 @@ def test_export(workspace: Path, snap_compare: Compare, size: tuple[int, int]) -
         await settled(pilot)
 
     assert snap_compare(FrozenApp(workspace), terminal_size=size, run_before=typed)
+
+
+async def test_a_folder_is_looked_at_as_it_stands_before_anything_is_written(
+    workspace: Path, opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_pictures(workspace / "data" / "projects" / "site")
+    full = workspace / "full"
+    full.mkdir()
+    (full / "kept.txt").touch()
+    go, began, iterdir = Event(), Event(), Path.iterdir
+
+    def slowly(folder: Path) -> Any:
+        if folder == full:
+            began.set()
+            assert go.wait(30)
+        return iterdir(folder)
+
+    app = FrozenApp(workspace)
+    async with opened(app) as pilot:
+        dialog = await dialog_on(pilot, project)
+        dialog.query_one("#folder", Input).value = str(workspace / "ful")
+        await settled(pilot)
+        monkeypatch.setattr(Path, "iterdir", slowly)
+        dialog.query_one("#folder", Input).value = str(full)
+        await until(pilot, began.is_set)
+        await pilot.press("ctrl+s")
+        assert dialog.phase == "form", "what the folder was like before says nothing of this one"
+        go.set()
+        await until(pilot, lambda: "There is something in this folder" in words_on(app))
+        await settled(pilot)
+        assert dialog.phase == "form"
+        assert list(iterdir(full)) == [full / "kept.txt"]

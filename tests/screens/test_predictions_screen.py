@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Event
 from time import sleep
 from typing import Any
 
@@ -430,3 +431,30 @@ async def test_a_key_is_spelt_the_same_with_the_list_and_without(tmp_path: Path,
             await pilot.press(*([key] if key else []))
             await settled(pilot)
             assert "← Lower  → Higher" in screen_text(app)
+
+
+async def test_what_was_typed_last_is_looked_at_before_it_is_refused(
+    run: Path, tmp_path: Path, child: Child, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_predictions(tmp_path)  # for the photos
+    photos, go, began = str(tmp_path / "photos"), Event(), Event()
+    found = look_dialog.find_sources
+
+    def slowly(inputs, output):
+        if inputs == [photos]:
+            began.set()
+            assert go.wait(30)
+        return found(inputs, output)
+
+    monkeypatch.setattr(look_dialog, "find_sources", slowly)
+    app = FrozenApp(tmp_path)
+    async with opened(app, (80, 24)) as pilot:
+        dialog = await asked(pilot, run, photos[:-2])
+        assert "does not exist" in screen_text(app)
+        dialog.query_one("#inputs", LineInput).value = photos
+        await until(pilot, began.is_set)
+        await pilot.press("ctrl+s")
+        go.set()
+        await until(pilot, lambda: isinstance(app.screen, PredictionsScreen))
+        assert child.options.inputs == [photos]
+        assert not [note for note in app._notifications if "does not exist" in note.message]

@@ -197,9 +197,13 @@ async def test_creates_a_project_and_puts_the_cursor_on_it(workspace: Path, open
 async def test_the_name_is_judged_as_it_is_typed(workspace: Path, opened) -> None:
     app = FrozenApp(workspace)
     async with opened(app) as pilot:
-        await pilot.press("n", *"blood-cells")
+        await pilot.press("n", "enter")
         await pilot.pause()
         wrong = app.screen.query_one("#wrong", Static)
+        assert str(wrong.content) == "Name: type something first."
+        assert "Name: type something first." in screen_text(app)
+        await pilot.press(*"blood-cells")
+        await pilot.pause()
         assert "There is a project with that name already" in str(wrong.content)
         await pilot.press("enter")
         await pilot.pause()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 from harness import FrozenApp, screen_text, settled, until, words_on
@@ -14,12 +15,14 @@ from test_train_screen import shapes as shapes
 
 from batman_tui.runs.compare import CompareScreen
 from batman_tui.runs.screen import RunsScreen
+from batman_tui.sweep import dialog as dialog_module
 from batman_tui.sweep.dialog import SweepDialog
 from batman_tui.sweep.screen import SweepScreen
 from batman_tui.train import training_facts
 from batman_tui.train.screen import TrainScreen
 from batman_tui.widgets.dialogs.dialogs import ConfirmDialog
 from batman_tui.widgets.form.line_input import LineInput
+from core.common.errors import BatmanError
 from core.training.launch import local
 from core.training.run.events import EventWriter, Finished, Started, Validation
 from core.training.run.run import Run
@@ -142,3 +145,30 @@ async def _watched(pilot, app: FrozenApp, screen: SweepScreen, sweep: Sweep) -> 
     assert sweep.name in screen_text(app)
     await pilot.press("S")
     await until(pilot, lambda: isinstance(app.screen, SweepScreen))
+
+
+async def test_what_was_typed_last_is_planned_before_it_is_refused(
+    tmp_path: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, began = Event(), Event()
+
+    def slowly(*_: object) -> None:
+        began.set()
+        assert go.wait(30)
+        raise BatmanError("This [cannot] be planned.")
+
+    monkeypatch.setattr(dialog_module, "plan_sweep", slowly)
+    app = FrozenApp(tmp_path)
+    async with opened(app) as pilot:
+        await settled(pilot)
+        dialog = SweepDialog(tmp_path / "site", {})
+        app.push_screen(dialog)
+        await settled(pilot)
+        dialog.query_one("#words", LineInput).value = "lr=1,2"
+        await until(pilot, began.is_set)
+        await pilot.press("ctrl+s")
+        assert not app._notifications, "nothing is said before it is known"
+        go.set()
+        await until(pilot, lambda: app._notifications)
+        said = [note.message for note in app._notifications]
+        assert said == ["This [cannot] be planned."]

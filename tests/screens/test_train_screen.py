@@ -23,6 +23,7 @@ from batman_tui.run.screen import RunScreen
 from batman_tui.train import augmentation_dialog, training_facts
 from batman_tui.train.augmentation_dialog import AugmentationDialog
 from batman_tui.train.model_table import ModelDialog
+from batman_tui.train.option_fields import said_of_errors
 from batman_tui.train.screen import TrainScreen
 from batman_tui.train.start_dialog import StartDialog
 from batman_tui.train.training_facts import TrainingFacts
@@ -193,6 +194,36 @@ async def test_a_wrong_form_is_not_started(site: Path, opened) -> None:
         assert app.screen is screen
         await until(pilot, lambda: screen.focused is field(screen, "weight_decay").editor)
         assert not (site.parents[2] / "runs").exists()
+
+
+async def test_a_refusal_names_the_field_and_goes_when_it_is_put_right(
+    site: Path, opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = FrozenApp(site.parents[2])
+    async with opened(app) as pilot:
+        screen = await opened_form(pilot, app, site)
+        await retype(pilot, screen, "epochs", "0")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app._notifications)
+        said = [note.message for note in app._notifications]
+        assert said == ["Epochs must be at least 1, not '0'."]
+        app.tell("Something else")
+        await retype(pilot, screen, "epochs", "2")
+        assert screen.complete() is not None
+        await settled(pilot)
+        assert [note.message for note in app._notifications] == ["Something else"]
+
+
+def test_what_is_wrong_is_said_in_sentences() -> None:
+    errors = {
+        "epochs": "must be at least 1, not '0'",
+        "splits": "give three shares, such as 70/15/15",
+        "": "mps trains on one device only: choose one GPU and one node",
+    }
+    assert said_of_errors(errors) == (
+        "Epochs must be at least 1, not '0'. Splits: give three shares, such as 70/15/15. "
+        "mps trains on one device only: choose one GPU and one node."
+    )
 
 
 async def test_enter_and_arrows_move_between_fields(site: Path, opened) -> None:

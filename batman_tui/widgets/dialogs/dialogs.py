@@ -116,7 +116,8 @@ class PromptDialog(BatmanDialog[str]):
 
     `check` returns a hint to show below (an empty string when all is well) or raises
     `BatmanError`, whose message is shown in the error colour while Enter is refused. It must be
-    quick: it runs at every key. The result is the line, stripped, or None.
+    quick: it runs at every key. Enter on an empty line says that something is to be typed, unless
+    it is `optional`. The result is the line, stripped, or None.
     """
 
     # On a low terminal the line and the buttons are reached by scrolling.
@@ -183,6 +184,10 @@ class PromptDialog(BatmanDialog[str]):
         value = self.query_one("#line", LineInput).text
         if self._judge(value):
             self.dismiss(value.strip())
+        elif not value.strip():
+            # A label may be a whole question, which would not be read before the colon.
+            of = f"{clean(self._label)}: t" if self._label.isalpha() else "T"
+            self.query_one("#wrong", Static).update(f"{of}ype something first.")
 
     @on(Button.Pressed, "#cancel")
     def _cancelled(self) -> None:
