@@ -102,7 +102,8 @@ def test_a_stream_that_is_cut_goes_on_where_it_was(way: str, folder: Path, tmp_p
     assert whole <= sum(host.sent) < whole + 3 * 64 * 1024
     done = [at.done for at in told]
     assert all(earlier <= later for earlier, later in itertools.pairwise(done)), "as it is written"
-    assert len(done) > whole // (512 * 1024)
+    # The far side tells what it has written as often as it is given time to.
+    assert len(set(done)) > 3
     assert done[-1] == whole
     assert not send(host, pack, str(target)), "it is there"
 
