@@ -28,6 +28,8 @@ DAMAGED, GONE = 9, 8
 _PIECE = 256 << 10
 # One that goes on with the same file leaves what others wrote to lately.
 _LATELY_S = 60.0
+# So often may the folders go from under one who writes.
+_TRIES = 8
 
 
 def state(target: bytes) -> int:
@@ -38,10 +40,13 @@ def state(target: bytes) -> int:
     """
     out = sys.stdout.buffer
     out.write(READY)
+    parts, incoming = target + b".parts", target + b".incoming"
     if os.path.isdir(target):
+        # What one wrote who was not through yet when another was.
+        shutil.rmtree(parts, ignore_errors=True)
+        shutil.rmtree(incoming, ignore_errors=True)
         out.write(b"whole\n")
         return 0
-    parts, incoming = target + b".parts", target + b".incoming"
     os.makedirs(parts, exist_ok=True)
     os.makedirs(incoming, exist_ok=True)
     os.chmod(parts, 0o755)
@@ -77,7 +82,7 @@ def take(target: bytes, token: bytes, tell_every: int) -> int:
             done += size
         else:
             mine = os.path.join(incoming, words[2] + b"." + token)
-            with open(mine, "wb", 0) as file:
+            with os.fdopen(_opened(mine, os.O_TRUNC), "wb", 0) as file:
                 digest = hashlib.sha256()
                 if begin and not _copy_begin(incoming, words[2], begin, mine, file, digest):
                     return GONE
@@ -157,31 +162,47 @@ def finish(target: bytes, digest: str) -> int:
 
 
 def _listed(folder: bytes) -> "list[tuple[bytes, int]]":
-    """Return the files below `folder`, by name from there, with their sizes."""
+    """Return the files below `folder`, by name from there, with their sizes.
+
+    What goes meanwhile, as another who sends the same is through, is not there.
+    """
     found = []
     waiting = [b""]
     while waiting:
         below = waiting.pop()
-        with os.scandir(os.path.join(folder, below)) as entries:
-            for entry in entries:
-                name = os.path.join(below, entry.name)
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(name)
-                else:
-                    found.append((name, entry.stat(follow_symlinks=False).st_size))
+        try:
+            with os.scandir(os.path.join(folder, below)) as entries:
+                for entry in entries:
+                    name = os.path.join(below, entry.name)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(name)
+                    else:
+                        found.append((name, entry.stat(follow_symlinks=False).st_size))
+        except FileNotFoundError:
+            continue
     return found
+
+
+def _opened(path: bytes, flags: int) -> int:
+    """Open a file to write, made where it is not there, and so are the folders above it.
+
+    Another who sends the same may take them away as soon as it is through.
+    """
+    for _ in range(_TRIES):
+        try:
+            return os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o644)
+        except FileNotFoundError:
+            _make_folder(path)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o644)
 
 
 def _write_small(path: bytes, data: bytes) -> None:
     """Write a file whose content is known to be right; others may write the same to it."""
     size = None
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    except FileNotFoundError:
-        _make_folder(path)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        file = _opened(path, os.O_EXCL)
     except FileExistsError:
-        file, size = os.open(path, os.O_WRONLY), len(data)
+        file, size = _opened(path, 0), len(data)
     try:
         view = memoryview(data)
         while view:

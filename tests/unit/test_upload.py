@@ -337,3 +337,18 @@ def test_names_that_have_no_place_in_a_manifest_are_refused(name: str, tmp_path:
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(BatmanError, match="cannot be sent"):
         pack_folder(tmp_path)
+
+
+def test_folders_that_another_took_away_are_made_again_and_none_of_it_stays(
+    folder: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "there" / "x"
+    assert send(LocalHost(), pack_folder(folder), str(target))
+    # As one does that was still writing when another was through.
+    late = tmp_path / "there" / "x.incoming" / "sum.token"
+    os.close(receive._opened(os.fsencode(late), os.O_TRUNC))
+    receive._write_small(os.fsencode(tmp_path / "there" / "x.parts" / "below" / "a"), b"late")
+    assert late.is_file()
+    assert not send(LocalHost(), pack_folder(folder), str(target)), "it is there"
+    assert [entry.name for entry in target.parent.iterdir()] == ["x"]
+    assert_same(target, folder)
