@@ -43,8 +43,7 @@ def state(target: bytes) -> int:
     parts, incoming = target + b".parts", target + b".incoming"
     if os.path.isdir(target):
         # What one wrote who was not through yet when another was.
-        shutil.rmtree(parts, ignore_errors=True)
-        shutil.rmtree(incoming, ignore_errors=True)
+        _clear(parts, incoming)
         out.write(b"whole\n")
         return 0
     os.makedirs(parts, exist_ok=True)
@@ -156,9 +155,13 @@ def finish(target: bytes, digest: str) -> int:
             # Somebody else was faster, which is as good.
             if not os.path.isdir(target):
                 raise
-    shutil.rmtree(parts, ignore_errors=True)
-    shutil.rmtree(incoming, ignore_errors=True)
+    _clear(parts, incoming)
     return 0
+
+
+def _clear(*folders: bytes) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _listed(folder: bytes) -> "list[tuple[bytes, int]]":
@@ -188,12 +191,15 @@ def _opened(path: bytes, flags: int) -> int:
 
     Another who sends the same may take them away as soon as it is through.
     """
-    for _ in range(_TRIES):
+    tries = _TRIES
+    while True:
         try:
             return os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o644)
         except FileNotFoundError:
+            if not tries:
+                raise
+            tries -= 1
             _make_folder(path)
-    return os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o644)
 
 
 def _write_small(path: bytes, data: bytes) -> None:

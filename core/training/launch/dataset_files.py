@@ -13,6 +13,9 @@ from core.data.images.exif_orientation import write_upright
 from core.data.store import Project
 from core.training.run.run import Run
 
+# What `file_name` makes, with the image's id; its ending may have been taken off.
+_NUMBERED = re.compile(r".+-(\d{1,18})(\.[a-z0-9]{1,5})?")
+
 
 def file_name(image_id: int, name: str, path: str) -> str:
     """Return the name of a prepared image: readable, unique by its id, safe everywhere."""
@@ -39,8 +42,7 @@ def find_prepared(project: Project, file: str) -> int | None:
     is that image if it is the only one.
     """
     name = PurePosixPath(file).name
-    numbered = re.fullmatch(r".+-(\d{1,18})\.[a-z0-9]{1,5}", name)
-    if numbered:
+    if numbered := _NUMBERED.fullmatch(name):
         row = project.db.execute(
             "SELECT id, name, path FROM v_images WHERE id = ?", (int(numbered[1]),)
         ).fetchone()
@@ -58,7 +60,7 @@ def names_in_project(run: Path, files: Iterable[str]) -> dict[str, str]:
     """
     asked: dict[int, list[str]] = {}
     for file in files:
-        if numbered := re.fullmatch(r".+-(\d{1,18})(\.[a-z0-9]{1,5})?", PurePosixPath(file).name):
+        if numbered := _NUMBERED.fullmatch(PurePosixPath(file).name):
             asked.setdefault(int(numbered[1]), []).append(file)
     found: dict[str, str] = {}
     try:
