@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 GIB = 1024**3
@@ -92,6 +94,53 @@ def usable_cores() -> int:
         return len(os.sched_getaffinity(0)) or 1
     except (AttributeError, OSError):  # macOS has no affinity
         return os.cpu_count() or 1
+
+
+def free_memory(root: Path = Path("/")) -> int:
+    """Return the bytes of memory this process may still take: the machine's, or its group's.
+
+    A SLURM job or a container has a control group with a limit (cgroup-v1 and cgroup-v2, as the
+    kernel's documentation has them); pages that only keep files count as free there, too. `root`
+    is where `proc` and `sys` are, for tests.
+    """
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    return max(0, min([free, *_left_in_groups(root)]))
+
+
+# The files of a control group for each of the two versions: limit, use, and the line of
+# `memory.stat` that says how much of the use is files not looked at lately.
+_GROUP_FILES = {
+    2: ("memory.max", "memory.current", "inactive_file"),
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
+
+
+def _left_in_groups(root: Path) -> Iterator[int]:
+    """Yield what is left of each limit of the groups that this process is in."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, name = rest.partition(":")
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        version = 1 if controllers else 2
+        mount = root / "sys/fs/cgroup" / ("memory" if version == 1 else "")
+        group = mount / name.lstrip("/")
+        # In a container the group's own name may not be there: it is the mount itself.
+        for folder in (group, *group.parents):
+            with contextlib.suppress(OSError, ValueError, StopIteration):
+                limit, use, line_of = _GROUP_FILES[version]
+                most = int((folder / limit).read_text())
+                stat = (folder / "memory.stat").read_text().splitlines()
+                files = next(int(row.split()[1]) for row in stat if row.split()[0] == line_of)
+                yield most - int((folder / use).read_text()) + files
+            if folder == mount:
+                break
 
 
 def _quietly(call: Callable[[], Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import signal
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 from engine_runs import CLASSES, Runs, events_of
+from PIL import Image
 
 from core.training.config.effective_batch import Batching
-from core.training.config.options import TrainingConfig
+from core.training.config.options import DatasetInfo, TrainingConfig
 from core.training.run import events as ev
 
 
@@ -26,18 +28,24 @@ def many_sizes(runs: Runs) -> TrainingConfig:
     return config.with_changes(augment=True, multi_scale=True, seed=7, workers=0)
 
 
-def loader(config: TrainingConfig, rank: int = 0, world: int = 1, at: tuple[int, int] = (0, 0)):
+def data_module(
+    config: TrainingConfig, rank: int = 0, world: int = 1, at: tuple[int, int] = (0, 0)
+) -> Any:
     from core.training.worker import build
 
     model = build.model_config(config, CLASSES, None)
     train = build.train_config(config, Path(), CLASSES, Batching(4, 1, world))
-    data = build.build_data(model, train)
+    data = build.build_data(model, train, 0.0, config.image_cache)
     data.trainer = SimpleNamespace(
         world_size=world, global_rank=rank, accumulate_grad_batches=1, num_devices=1
     )
     data.setup("fit")
     data.position = at
-    return data.train_dataloader()
+    return data
+
+
+def loader(config: TrainingConfig, *where: Any, **at: Any) -> Any:
+    return data_module(config, *where, **at).train_dataloader()
 
 
 def shown(loader: Any, epoch: int = 0, most: int = 6) -> list[str]:
@@ -102,6 +110,74 @@ def test_a_picture_that_comes_again_is_drawn_anew(many_sizes: TrainingConfig) ->
     assert len(digests) > 10
     again, _ = pictures[Draw(3, 0, 5)]
     assert (again == seen[5][0]).all()
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> TrainingConfig:
+    """Settings for JPEGs that rfdetr decodes at half or a quarter of their odd sizes, and a PNG."""
+    folder = tmp_path_factory.mktemp("large")
+    numbers = np.random.default_rng(3)
+    for split in ("train", "valid"):
+        (folder / split).mkdir()
+        coco: dict[str, list[dict[str, Any]]] = {"images": [], "annotations": []}
+        for at, (width, height) in enumerate([(1301, 1243), (2607, 2403), (811, 640), (300, 200)]):
+            name = f"{at}.png" if at == 2 else f"{at}.jpg"
+            coarse = numbers.integers(0, 256, (height // 20, width // 20, 3), dtype=np.uint8)
+            Image.fromarray(coarse).resize((width, height)).save(folder / split / name)
+            coco["images"].append({"id": at, "file_name": name, "width": width, "height": height})
+            coco["annotations"] += [
+                {"id": 2 * at + k, "image_id": at, "category_id": k, "iscrowd": 0,
+                 "bbox": [10 + k, 20, width / 2, height / 3], "area": width * height / 6}
+                for k in (0, 1)
+            ]  # fmt: skip
+        named = [{"id": i, "name": name, "supercategory": "x"} for i, name in enumerate(CLASSES)]
+        (folder / split / "_annotations.coco.json").write_text(
+            json.dumps({**coco, "categories": named})
+        )
+    info = DatasetInfo(dir=folder, fingerprint="", class_names=CLASSES, images={}, annotations={})
+    return TrainingConfig(
+        model="tiny", epochs=3, augment=True, multi_scale=True, dataset=info, seed=7, workers=0
+    )
+
+
+def test_images_that_are_kept_are_the_same_and_decoded_once(
+    large: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import rfdetr.datasets.coco as rfdetr_coco
+
+    decode = rfdetr_coco.decode_pil_image
+    decoded: list[tuple[str, tuple[float, float]]] = []
+
+    def counting(path: Path, *rest: Any) -> Any:
+        image, scales = decode(path, *rest)
+        decoded.append((f"{path.parent.name}/{path.name}", scales))
+        return image, scales
+
+    monkeypatch.setattr(rfdetr_coco, "decode_pil_image", counting)
+
+    def epochs(config: TrainingConfig) -> list[list[str]]:
+        data = data_module(config)
+        assert bool(data.cached) is (config.image_cache != 0)
+        train, valid = data.train_dataloader(), data.val_dataloader()
+        assert data._dataset_val.coco is not None  # what measures looks there for crowds
+        seen = []
+        for epoch in range(3):
+            seen.append([*shown(train, epoch, most=9), *[d for batch in valid for d in of(batch)]])
+        return seen
+
+    plain = epochs(large.with_changes(image_cache=0))
+    scales = {scale for name, (scale, _) in decoded if name.startswith("train")}
+    assert 1.0 in scales
+    assert any(scale < 0.3 for scale in scales), "nothing was decoded at a reduced size"
+    often = len(decoded)
+    decoded.clear()
+    assert epochs(large) == plain
+    assert len(decoded) == len({name for name, _ in decoded}) == 8 < often
+    # Forked loaders find what others have decoded; a little memory keeps what goes into it.
+    assert epochs(large.with_changes(workers=2)) == plain
+    decoded.clear()
+    assert epochs(large.with_changes(image_cache=0.003)) == plain
+    assert 8 < len(decoded) < often
 
 
 def weights(run: Path) -> dict[str, Any]:

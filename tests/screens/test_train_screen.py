@@ -120,7 +120,7 @@ async def test_shows_what_will_be_trained(site: Path, opened, size: tuple[int, i
     async with opened(app, size) as pilot:
         screen = await opened_form(pilot, app, site)
         text = words_on(app)
-        for part in ("Model", "base", "Epochs", "Learning rate", "37 more options with F4"):
+        for part in ("Model", "base", "Epochs", "Learning rate", "38 more options with F4"):
             assert part in text, part
         facts = screen.query_one(Facts)
         assert facts.said("Data").startswith("1,480 images: 1,050 train, 290 valid, 140 test.")

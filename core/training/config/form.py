@@ -51,7 +51,8 @@ SECTIONS = (
         "Machine",
         (
             *("device", "num_gpus", "num_nodes", "workers"),
-            *("precision", "gradient_checkpointing", "eval_batch_size", "eval_interval"),
+            *("image_cache", "precision", "gradient_checkpointing"),
+            *("eval_batch_size", "eval_interval"),
         ),
     ),
     Section(
@@ -123,6 +124,7 @@ _HINTS = {
     "resume": "empty: new run; else a run or .pth",
     "from_scratch": "start from random weights",
     "workers": "processes loading images; or auto",
+    "image_cache": "GB; empty: ¼ of the free; 0: none",
     "precision": "on a GPU; auto: bf16 if it has it",
     "gradient_checkpointing": "slower, needs less GPU memory",
     "eval_batch_size": "empty: the batch size",

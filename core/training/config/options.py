@@ -6,7 +6,6 @@ limits are written once. `training_config.json` in a run folder is this model as
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -24,8 +23,9 @@ from pydantic import (
 
 from core.common.errors import BatmanError, ConfigError
 from core.common.files import expand_user, read_json, write_json
+from core.common.hardware import usable_cores
 from core.common.text import clean
-from core.data.splits.shares import DEFAULT_SEED, DEFAULT_SHARES
+from core.data.splits.shares import DEFAULT_SEED, DEFAULT_SHARES, parse_shares
 from core.models.sizes import get_model, resolve_image_size
 from core.privacy.secrets import redact_forms, redact_tree
 from core.training.config.augmentation import NONE, PRESETS, read_augmentation
@@ -212,6 +212,13 @@ class TrainingConfig(BaseModel):
     eval_batch_size: Positive | None = Field(
         default=None, description="images at once while validating (default: the batch size)"
     )
+    image_cache: float | None = Field(
+        default=None,
+        ge=0,
+        le=100_000,
+        description="GB of memory that keep decoded images for later epochs, on each machine "
+        "(default: a quarter of what is free; 0: none)",
+    )
     eval_interval: int = Field(
         default=1,
         ge=1,
@@ -281,25 +288,7 @@ class TrainingConfig(BaseModel):
     @field_validator("splits", mode="before")
     @classmethod
     def _splits_from_text(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = [part for part in re.split(r"[/,;:\s]+", value.strip()) if part]
-        if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= 3:
-            raise ValueError("give three shares, such as 70/15/15")
-        try:
-            shares = [float(share) for share in value]
-        except (TypeError, ValueError):
-            raise ValueError("give three numbers, such as 70/15/15") from None
-        shares += [0.0] * (3 - len(shares))
-        total = sum(shares)
-        if not all(0 <= share <= 100 for share in shares):
-            raise ValueError("shares lie between 0 and 1, or between 0 and 100")
-        if abs(total - 100) < 0.5:
-            shares = [share / 100 for share in shares]
-        elif abs(total - 1) > 0.005:
-            raise ValueError(f"the shares add up to {total:g}: they must make 1 or 100")
-        if shares[0] <= 0 or shares[1] <= 0:
-            raise ValueError("train and valid need a share above zero")
-        return tuple(round(share, 6) for share in shares)
+        return parse_shares(value)
 
     @field_validator("batch_size", "workers", mode="before")
     @classmethod
@@ -351,11 +340,7 @@ class TrainingConfig(BaseModel):
         """
         if self.workers != "auto":
             return self.workers
-        try:
-            cores = len(os.sched_getaffinity(0))
-        except AttributeError:  # not on macOS
-            cores = os.cpu_count() or 1
-        return max(0, min(8, (cores - 1) // self.num_gpus))
+        return max(0, min(8, (usable_cores() - 1) // self.num_gpus))
 
     def with_changes(self, **changes: Any) -> TrainingConfig:
         """Return a validated copy with `changes`; what was not chosen stays a default.

@@ -233,9 +233,11 @@ def _unfit_weights(error: Exception, model: ModelConfig) -> ConfigError | None:
     return None
 
 
-def build_data(model: ModelConfig, train: TrainConfig, balance: float = 0.0) -> RunDataModule:
-    """Return the Lightning data module for the prepared data set; `balance` as in the settings."""
-    return RunDataModule(model, train, balance)
+def build_data(
+    model: ModelConfig, train: TrainConfig, balance: float = 0.0, image_cache: float | None = 0.0
+) -> RunDataModule:
+    """Return the Lightning data module for the prepared data set; the rest as in the settings."""
+    return RunDataModule(model, train, balance, image_cache)
 
 
 def build_evaluation(train: TrainConfig) -> CocoEval:

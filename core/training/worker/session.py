@@ -127,7 +127,7 @@ class Session:
             batching = self.batching = self._probe(model)
         train = build.train_config(config, self._run_dir, self._classes, batching)
         module = build.build_module(model, train)
-        data = build.build_data(model, train, config.balance)
+        data = build.build_data(model, train, config.balance, config.image_cache)
         evaluation = build.build_evaluation(train)
         checkpoint = self._resume.path if self._resume else None
         recorder = self._recorder = RunRecorder(

@@ -20,9 +20,13 @@ from rfdetr.config import ModelConfig, TrainConfig
 from rfdetr.training import RFDETRDataModule
 from torch.utils.data import DataLoader, DistributedSampler
 
+from core.common.text import size
 from core.training.config.class_balance import drawn, epoch_length, repeat_factors
 from core.training.config.effective_batch import steps_per_epoch
+from core.training.log.train_log import say
+from core.training.worker.data.image_cache import keep_images
 from core.training.worker.data.seeds import Draw, SeededPictures
+from core.training.worker.ranks import is_rank_zero
 
 
 def samples_per_epoch(images: int, effective_batch: int) -> int:
@@ -82,20 +86,39 @@ class RunDataModule(RFDETRDataModule):
     """rfdetr's data module with `EpochSampler` in front of the training images.
 
     `position` is where to begin: the epoch (from 0) and the batches of it that are behind us.
-    `balance` is that of `TrainingConfig`.
+    `balance` and `image_cache` are those of `TrainingConfig`; `cached` is how many bytes of images
+    may be kept.
     """
 
     def __init__(
-        self, model_config: ModelConfig, train_config: TrainConfig, balance: float = 0.0
+        self,
+        model_config: ModelConfig,
+        train_config: TrainConfig,
+        balance: float = 0.0,
+        image_cache: float | None = 0.0,
     ) -> None:
         super().__init__(model_config, train_config)
-        self.balance = balance
+        self.balance, self.image_cache = balance, image_cache
+        self.cached = 0
         self.position = (0, 0)
 
     def setup(self, stage: str) -> None:
         """Read the annotations, without the words that pycocotools prints on each file."""
+        fresh = self._dataset_train is None
         with contextlib.redirect_stdout(io.StringIO()):
             super().setup(stage)
+        # What is shown once is not looked for again.
+        if stage == "fit" and fresh and self.position[0] + 1 < self.train_config.epochs:
+            self._dataset_train, self._dataset_val, self.cached = keep_images(
+                self._dataset_train,
+                self._dataset_val,
+                self.model_config.resolution,
+                self.image_cache,
+                loaders=self._num_workers,
+                sharers=int(self.trainer.num_devices) if self.trainer else 1,
+            )
+            if self.cached and is_rank_zero():
+                say(f"decoded images are kept for later epochs in up to {size(self.cached)}")
 
     def pictures(self) -> SeededPictures:
         """Return the training images as they are shown: transformed by chance, drawn by `Draw`."""
