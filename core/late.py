@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,23 @@ def late(name: str) -> ModuleType:
     Errors of the import come then, ImportError among them. Not for modules whose values change.
     """
     return _Late(name)
+
+
+class _LateForAll(_Late):
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return super().__getattr__(name)
+
+
+def late_for_all(*names: str) -> None:
+    """Let other libraries load these modules, too, when they first ask them something.
+
+    For what a library imports as it starts and uses much later or never, by `import NAME` or
+    `from PACKAGE import NAME`. A module that is loaded already stays as it is.
+    """
+    for name in names:
+        sys.modules.setdefault(name, _LateForAll(name))
 
 
 class _LatePattern:

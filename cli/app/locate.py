@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from cli.answers import kept
 from cli.answers.printing import say_json
 from cli.common import add_workspace, run_module, workspace_of
 from cli.exits import Exit
@@ -25,17 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the path, or all of them, whether or not anything is there yet."""
+    workspace = workspace_of(args).root
     places = {
         "config": config_dir() / "config.toml",
         "themes": config_dir() / "themes",
         "clusters": config_dir() / "clusters",
         "cache": cache_dir(),
-        "workspace": workspace_of(args).root,
+        "workspace": workspace,
     }
     if args.json:
         say_json({name: str(places[name]) for name in PLACES if args.place in (None, name)})
     elif args.place is None:
-        say_table(["place", "path"], [(name, str(places[name])) for name in PLACES])
+        with kept.Hearing("batman locate", lambda: [str(workspace)]):
+            say_table(["place", "path"], [(name, str(places[name])) for name in PLACES])
     else:
         say(str(places[args.place]))
     return Exit.OK

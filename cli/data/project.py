@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cli.answers import kept
 from cli.answers.printing import say_json
 from cli.common import (
     add_workspace,
@@ -27,7 +28,7 @@ from cli.parser import Subcommands
 from core.common.errors import BatmanError
 from core.common.lists.columns import Column
 from core.common.text import plural, shell_word
-from core.common.workspace import folders_with
+from core.common.workspace import entries_of, folders_with
 from core.data.project_columns import PROJECT_COLUMNS
 from core.data.store import Project, ProjectSummary
 
@@ -80,7 +81,18 @@ def _create(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    return say_projects(workspace_of(args).projects_dir, as_json=args.json)
+    folder = workspace_of(args).projects_dir
+    with kept.Hearing("batman project list", lambda: _told_of(folder)):
+        return say_projects(folder, as_json=args.json)
+
+
+def _told_of(folder: Path) -> Iterator[str]:
+    """Yield the files and folders that a list of the projects in `folder` is read from."""
+    yield str(folder)
+    if folder.is_dir():
+        for project in entries_of(folder):
+            yield project.path
+            yield from (f"{project.path}/{file}" for file in ("project.db", "project.db-wal"))
 
 
 def say_projects(folder: Path, *, as_json: bool) -> int:

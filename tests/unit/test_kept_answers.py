@@ -13,6 +13,7 @@ from cli.answers import kept
 from cli.common import run_module
 from cli.main import COMMANDS
 from core.common.folders import cache_dir
+from core.data.store import Project
 
 ROOT = Path(__file__).parents[2]
 # Runs the command line as a process does, and says what it loaded.
@@ -104,6 +105,84 @@ def test_answers_lie_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_pat
         if chosen:
             monkeypatch.setenv("BATMAN_CACHE_DIR", chosen)
         assert Path(kept._file("batman runs")).parent == cache_dir() / "answers"
+
+
+def settled(monkeypatch: pytest.MonkeyPatch, after_s: float) -> None:
+    """Keep what was read from files that changed `after_s` ago."""
+    words = f"from cli.answers import kept\nkept._SETTLED_S = {after_s}\nfrom cli.main"
+    monkeypatch.setattr(sys.modules[__name__], "PROGRAM", PROGRAM.replace("from cli.main", words))
+
+
+def test_a_list_is_said_again_until_what_it_tells_of_changes(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(monkeypatch, 0.0)
+    monkeypatch.delenv("BATMAN_WORKSPACE", raising=False)
+    projects = cache / "data" / "projects"
+    listing = ("project", "list")
+
+    def changed(before: str) -> str:
+        text, loaded = said(cache, *listing)
+        assert loaded == "0 True", text
+        assert text != before
+        assert said(cache, *listing) == (text, "0 False")
+        return text
+
+    empty = changed("")
+    with Project.create(projects / "one") as project:
+        one = changed(empty)  # while it is open, with its changes beside the file
+        with project.change("test", "made") as change:
+            change.insert("classes", {"name": "person"})
+        another = changed(one)
+    said(cache, *listing)
+    assert said(cache, *listing) == (another, "0 False"), "once it is closed"
+    with Project.create(projects / "two"):
+        pass
+    two = changed(another)
+    (projects / "two").rename(projects / "three")
+    three = changed(two)
+    (projects / "three" / "project.db").write_bytes(b"not a project")
+    assert "unreadable" in changed(three)
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    assert said(cache, *listing)[1] == "0 True", "times are those of another place"
+    assert said(cache, *listing, "--json")[1] == "0 True"
+    other = cache / "elsewhere"
+    other.mkdir()
+    monkeypatch.setenv("BATMAN_WORKSPACE", str(other))
+    assert "no projects" in said(cache, *listing)[0]
+
+
+def test_what_changed_a_moment_ago_is_not_kept(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(monkeypatch, 3600.0)
+    with Project.create(cache / "data" / "projects" / "one"):
+        pass
+    first, loaded = said(cache, "project", "list")
+    assert loaded == "0 True"
+    assert said(cache, "project", "list") == (first, "0 True")
+
+
+def test_where_things_lie_is_said_again_for_the_same_places(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The answers lie in the workspace here: what is kept changes it.
+    (cache / "answers").mkdir()
+    settled(monkeypatch, 0.0)
+    first, _ = said(cache, "locate")
+    assert said(cache, "locate") == (first, "0 False")
+    monkeypatch.setenv("BATMAN_CONFIG_DIR", str(cache / "mine"))
+    second, loaded = said(cache, "locate")
+    assert str(cache / "mine" / "config.toml") in second
+    assert loaded == "0 True"
+    assert said(cache, "locate", "config") == (f"{cache / 'mine' / 'config.toml'}\n", "0 True")
+
+
+def test_an_error_is_not_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cache / "file").write_text("")
+    monkeypatch.setenv("BATMAN_WORKSPACE", str(cache / "file"))
+    for _ in range(2):
+        assert said(cache, "locate")[1].endswith("2 True")
 
 
 def test_help_depends_on_nothing_that_is_not_looked_at(

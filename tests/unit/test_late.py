@@ -86,6 +86,32 @@ def test_a_late_module_is_loaded_with_the_first_thing_it_is_asked() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+def test_the_app_starts_without_tls_and_has_it_when_it_is_asked_for() -> None:
+    code = (
+        "import sys\nfrom cli.main import _quick_start\n_quick_start()\n"
+        "import batman_tui.app, batman_tui.first_screen, asyncio\n"
+        "assert '_ssl' not in sys.modules\n"
+        "from asyncio import base_events, sslproto\nimport ssl as first\n"
+        "assert '_ssl' not in sys.modules, 'imported by name alone'\n"
+        "async def open():\n"
+        "    server = await asyncio.start_server(lambda _, out: out.close(), '127.0.0.1', 0)\n"
+        "    port = server.sockets[0].getsockname()[1]\n"
+        "    try:\n"
+        "        await asyncio.open_connection('127.0.0.1', port, ssl=True)\n"
+        "    except OSError:\n"
+        "        pass  # as whoever it is has no TLS\n"
+        "    else:\n"
+        "        raise AssertionError\n"
+        "asyncio.run(open())\n"
+        "from ssl import SSLContext, create_default_context\nimport ssl\n"
+        "assert ssl is sys.modules['ssl'] and ssl is not first\n"
+        "assert first.SSLContext is SSLContext is base_events.ssl.SSLContext\n"
+        "assert isinstance(create_default_context(), first.SSLContext)\n"
+        "assert sslproto.SSLProtocol is asyncio.sslproto.SSLProtocol\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_what_is_not_there_is_said_as_by_an_import() -> None:
     with pytest.raises(ImportError, match="no_such_module"):
         _ = late("no_such_module").anything
