@@ -93,6 +93,7 @@ def evaluate(
         device=options.device,
         batch_size=options.batch_size,
         classes=options.classes,
+        throughput=True,
         report=progress,
         cancelled=cancelled,
     )
@@ -131,7 +132,10 @@ def predict_split(
     """
     import numpy as np
 
-    from core.models.prefetch import in_batches
+    from core.models.detector import Prediction
+    from core.models.prefetch import in_batches, side_by_side
+
+    Batch = list[tuple[dict[str, Any], tuple[Any, tuple[int, int]]]]
 
     def load(image: dict[str, Any]) -> tuple[Any, tuple[int, int]]:
         path = truth.folder / image["file_name"]
@@ -152,15 +156,18 @@ def predict_split(
             ) from error
         return detector.prepare(picture), picture.size
 
+    def look(batch: Batch) -> list[Prediction]:
+        pixels = np.stack([loaded[0] for _, loaded in batch])
+        return detector.predict_prepared(pixels, [loaded[1] for _, loaded in batch])
+
     found: list[dict[str, Any]] = []
     done, total = 0, len(truth.images)
     progress(Progress("predicting", 0, total))
-    for batch in in_batches(truth.images, load, detector.batch_size):
+    batches = in_batches(truth.images, load, detector.batch_size)
+    for batch, predictions in side_by_side(batches, look, detector.streams):
         if cancelled():
             raise Cancelled("The evaluation was cancelled.")
-        pixels = np.stack([loaded[0] for _, loaded in batch])
-        sizes = [loaded[1] for _, loaded in batch]
-        for (image, _), seen in zip(batch, detector.predict_prepared(pixels, sizes), strict=True):
+        for (image, _), seen in zip(batch, predictions, strict=True):
             for box, score, label in zip(
                 seen.boxes.tolist(), seen.scores.tolist(), seen.class_ids.tolist(), strict=True
             ):

@@ -61,6 +61,7 @@ def open_model(
     device: str = "auto",
     batch_size: int | None = None,
     classes: Sequence[str] | None = None,
+    throughput: bool = False,
     report: Report = nothing,
     cancelled: IsCancelled = never,
 ) -> Opened:
@@ -72,7 +73,9 @@ def open_model(
     """
     path = find_checkpoint(target)
     require_backend(path, backend)
-    options: dict[str, Any] = {"device": device, "batch_size": batch_size, "classes": classes}
+    options: dict[str, Any] = {
+        "device": device, "batch_size": batch_size, "classes": classes, "throughput": throughput,
+    }  # fmt: skip
     if path.suffix in EXPORTED:
         return Opened(load_detector(path, **options), [])
     chosen = _chosen(path, backend, device, report, cancelled)
