@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.evaluation.ground_truth import Truth, by_image
+from core.evaluation.ground_truth import Truth
 from core.evaluation.result import Confusion
 
 if TYPE_CHECKING:
@@ -36,27 +36,38 @@ def confusion(
     import numpy as np
 
     class_of = truth.class_of()
-    there = by_image(a for a in truth.annotations if not a["iscrowd"])
-    seen = by_image(
+    objects = [a for a in truth.annotations if not a["iscrowd"]]
+    found = [
         record
         for number, record in enumerate(predictions, start=1)
         if record["score"] >= confidence and number not in metrics.ignored
-    )
+    ]
     background = len(classes)
     matrix = np.zeros((background + 1, background + 1), dtype=np.int64)
-    for image in truth.images:
-        objects, found = there.get(image["id"], []), seen.get(image["id"], [])
-        rows = [class_of[record["category_id"]] for record in objects]
-        columns = [class_of[record["category_id"]] for record in found]
-        pairs = _pairs(_corners(objects), _corners(found), np.array(rows), np.array(columns))
-        for row, column in pairs:
-            matrix[rows[row], columns[column]] += 1
-        hit, right = {row for row, _ in pairs}, {column for _, column in pairs}
-        for at, label in enumerate(rows):
-            matrix[label, background] += at not in hit
-        for at, label in enumerate(columns):
-            matrix[background, label] += at not in right
+    rows = np.array([class_of[record["category_id"]] for record in objects], dtype=np.int64)
+    columns = np.array([class_of[record["category_id"]] for record in found], dtype=np.int64)
+    # What each one was taken for, until it is found to be something.
+    taken = np.full(len(objects), background)
+    meant = np.full(len(found), background)
+    boxes, guesses = _corners(objects), _corners(found)
+    there, seen = _places(objects), _places(found)
+    for image in there.keys() & seen.keys():
+        at, to = there[image], seen[image]
+        for row, column in _pairs(boxes[at], guesses[to], rows[at], columns[to]):
+            taken[at[row]] = columns[to[column]]
+            meant[to[column]] = rows[at[row]]
+    np.add.at(matrix, (rows, taken), 1)
+    nothing = meant == background
+    np.add.at(matrix, (background, columns[nothing]), 1)
     return Confusion(labels=[*classes, "background"], matrix=matrix.tolist())
+
+
+def _places(records: Records) -> dict[int, list[int]]:
+    """Return where the records of each image stand, by its id."""
+    places: dict[int, list[int]] = {}
+    for place, record in enumerate(records):
+        places.setdefault(record["image_id"], []).append(place)
+    return places
 
 
 def _corners(records: Records) -> Array:

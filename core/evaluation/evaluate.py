@@ -41,8 +41,18 @@ if TYPE_CHECKING:
     from core.evaluation.coco import CocoMetrics
     from core.models.detector import Detector
 
-# What takes a second to load and is first needed when the predictions are there: for the plots.
-NEEDED_AFTERWARDS = ("matplotlib.figure", "matplotlib.backends.backend_agg")
+# What is first needed when the predictions are there: what counts them is loaded while the model is
+# opened, what draws them takes a second and is loaded beside the predictions.
+NEEDED_TO_COUNT = (
+    "core.evaluation.coco",
+    "core.evaluation.pictures",
+    "core.evaluation.confusion",
+    "core.evaluation.worst_images",
+    "core.evaluation.wrong_images",
+    "core.training.launch.dataset_files",
+    "ultrafast_pycocotools",
+)
+NEEDED_TO_DRAW = ("matplotlib.figure", "matplotlib.backends.backend_agg")
 
 # How far an evaluation may lie from what training measured before a note says so.
 AGREEMENT = 1e-3
@@ -87,20 +97,21 @@ def evaluate(
     output = (options.output or evaluation_folder(checkpoint.parent, options.split)).absolute()
     started = time.monotonic()
     progress(Progress("loading the model", 0, None))
-    detector, notes = open_model(
-        checkpoint,
-        backend=options.backend,
-        device=options.device,
-        batch_size=options.batch_size,
-        classes=options.classes,
-        throughput=True,
-        report=progress,
-        cancelled=cancelled,
-    )
+    with loading_beside(*NEEDED_TO_COUNT):
+        detector, notes = open_model(
+            checkpoint,
+            backend=options.backend,
+            device=options.device,
+            batch_size=options.batch_size,
+            classes=options.classes,
+            throughput=True,
+            report=progress,
+            cancelled=cancelled,
+        )
     truth = read_truth(dataset, options.split, detector.classes)
     truth.notes.extend(notes)
     clock = time.monotonic()
-    with loading_beside(*NEEDED_AFTERWARDS):
+    with loading_beside(*NEEDED_TO_DRAW):
         predictions = predict_split(detector, truth, progress, cancelled)
     speed = len(truth.images) / max(time.monotonic() - clock, 1e-9)
     progress(Progress("measuring", 0, None))
@@ -145,9 +156,9 @@ def predict_split(
                     raise ValueError(f"it has more than 8 bits a channel ({opened.mode})")
                 recorded = (image["width"], image["height"])
                 turn = turn_for_boxes(orientation_of(opened), recorded, opened.size)
-            # As rfdetr reads images for validation, down to the decoder; and turned as its boxes
-            # are, which training has done with its own data set.
-            picture = turned(decode_for_training(path), turn)
+                # As rfdetr reads images for validation, down to the decoder; and turned as its
+                # boxes are, which training has done with its own data set.
+                picture = turned(decode_for_training(path, opened), turn)
         except Exception as error:  # missing, damaged, of an unknown kind: Pillow raises many
             why = why_broken(path) or str(error)
             raise BatmanError(
