@@ -39,7 +39,7 @@ from core.training.run.results import MAX_DETECTIONS, RESULTS_FILE
 
 if TYPE_CHECKING:
     from core.evaluation.coco import CocoMetrics
-    from core.models.detector import Detector
+    from core.models.detector import Detector, Prediction
 
 # What is first needed when the predictions are there: what counts them is loaded while the model is
 # opened, what draws them takes a second and is loaded beside the predictions.
@@ -143,10 +143,7 @@ def predict_split(
     """
     import numpy as np
 
-    from core.models.detector import Prediction
     from core.models.prefetch import in_batches, side_by_side
-
-    Batch = list[tuple[dict[str, Any], tuple[Any, tuple[int, int]]]]
 
     def load(image: dict[str, Any]) -> tuple[Any, tuple[int, int]]:
         path = truth.folder / image["file_name"]
@@ -167,7 +164,7 @@ def predict_split(
             ) from error
         return detector.prepare(picture), picture.size
 
-    def look(batch: Batch) -> list[Prediction]:
+    def look(batch: list[tuple[dict[str, Any], tuple[Any, tuple[int, int]]]]) -> list[Prediction]:
         pixels = np.stack([loaded[0] for _, loaded in batch])
         return detector.predict_prepared(pixels, [loaded[1] for _, loaded in batch])
 
