@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,10 @@ from core.training.run.results import MAX_DETECTIONS, RESULTS_FILE
 
 if TYPE_CHECKING:
     from core.evaluation.coco import CocoMetrics
+    from core.evaluation.figures import FiguresBeside
     from core.models.detector import Detector, Prediction
 
-# What is first needed when the predictions are there: what counts them is loaded while the model is
-# opened, what draws them takes a second and is loaded beside the predictions.
+# What is first needed when the predictions are there: it is loaded while the model is opened.
 NEEDED_TO_COUNT = (
     "core.evaluation.coco",
     "core.evaluation.pictures",
@@ -52,7 +53,6 @@ NEEDED_TO_COUNT = (
     "core.training.launch.dataset_files",
     "ultrafast_pycocotools",
 )
-NEEDED_TO_DRAW = ("matplotlib.figure", "matplotlib.backends.backend_agg")
 
 # How far an evaluation may lie from what training measured before a note says so.
 AGREEMENT = 1e-3
@@ -89,12 +89,27 @@ def evaluate(
     for a missing run, model, split or image, classes that do not match, and Cancelled; the earlier
     evaluation stands then.
     """
-    from core.models.backend import open_model
+    from core.evaluation.figures import FiguresBeside
     from core.models.find import find_checkpoint
 
     checkpoint = find_checkpoint(options.target)
     dataset = options.dataset or _own_dataset(checkpoint.parent)
     output = (options.output or evaluation_folder(checkpoint.parent, options.split)).absolute()
+    with FiguresBeside(cancelled) as figures:
+        return _evaluate(options, checkpoint, dataset, output, figures, progress, cancelled)
+
+
+def _evaluate(
+    options: EvaluationOptions,
+    checkpoint: Path,
+    dataset: Path,
+    output: Path,
+    figures: FiguresBeside,
+    progress: Report,
+    cancelled: IsCancelled,
+) -> EvaluationResult:
+    from core.models.backend import open_model
+
     started = time.monotonic()
     progress(Progress("loading the model", 0, None))
     with loading_beside(*NEEDED_TO_COUNT):
@@ -111,22 +126,24 @@ def evaluate(
     truth = read_truth(dataset, options.split, detector.classes)
     truth.notes.extend(notes)
     clock = time.monotonic()
-    with loading_beside(*NEEDED_TO_DRAW):
-        predictions = predict_split(detector, truth, progress, cancelled)
+    predictions = predict_split(detector, truth, progress, cancelled)
     speed = len(truth.images) / max(time.monotonic() - clock, 1e-9)
     progress(Progress("measuring", 0, None))
     from core.evaluation.coco import measure
 
     metrics = measure(truth, predictions, MAX_DETECTIONS)
-    with folder_beside(output) as working:
+    # What draws is gone before the folder is, should this fail.
+    with folder_beside(output) as working, closing(figures):
         result = _result(
-            options, checkpoint, dataset, detector, truth, predictions, metrics, working, progress
-        )
+            options, checkpoint, dataset, detector, truth, predictions, metrics, working, figures,
+            progress,
+        )  # fmt: skip
         result = _finish(result, checkpoint, options.split, speed, time.monotonic() - started)
         result.save(working)
         write_atomic(
             working / PREDICTIONS, json.dumps(truth.as_named(predictions), separators=(",", ":"))
         )
+        figures.wait()
         if cancelled():
             raise Cancelled("The evaluation was cancelled.")
         put_in_place(working, output)
@@ -237,6 +254,7 @@ def _result(
     predictions: list[dict[str, Any]],
     metrics: CocoMetrics,
     working: Path,
+    figures: FiguresBeside,
     progress: Report,
 ) -> EvaluationResult:
     from core.evaluation import coco, pictures
@@ -263,14 +281,13 @@ def _result(
     ]
     overall: dict[str, Any] = metrics.summary()
     table = confusion(truth, predictions, metrics, detector.classes, common.threshold)
+    class_ids = model_class_ids(checkpoint)
+    colours = class_colours(detector.classes, class_ids)
+    figures.draw(working, per_class, colours, table)
     found = worst_images(truth, predictions, metrics, detector.classes, common.threshold)
     worst = with_names(found, checkpoint.parent)
     save_mistakes(working, worst)
     worst = worst[: options.worst]
-    class_ids = model_class_ids(checkpoint)
-    colours = class_colours(detector.classes, class_ids)
-    pictures.draw_curves(working, per_class, colours)
-    pictures.draw_confusion(working, table)
     for done, image in enumerate(worst):
         progress(Progress("drawing", done, len(worst)))
         pictures.draw_worst(truth.folder / image.file, image, colours, working)
