@@ -95,7 +95,7 @@ def evaluate(
     checkpoint = find_checkpoint(options.target)
     dataset = options.dataset or _own_dataset(checkpoint.parent)
     output = (options.output or evaluation_folder(checkpoint.parent, options.split)).absolute()
-    with FiguresBeside(cancelled) as figures:
+    with FiguresBeside(output, cancelled) as figures:
         return _evaluate(options, checkpoint, dataset, output, figures, progress, cancelled)
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,17 +35,29 @@ _MAX_LEGEND, _MAX_NUMBERS = 20, 25
 _ONE_STYLE = 7
 
 
+@dataclass(frozen=True, slots=True)
+class FigureOptions:
+    """What is to be drawn into `folder`, which will be `output` when all is there."""
+
+    output: Path
+    folder: Path
+    per_class: Sequence[ClassResult]
+    colours: Mapping[str, Colour]
+    table: Confusion
+
+
 class FiguresBeside:
     """The process that draws, within a `with` block: it loads matplotlib from the beginning on.
 
-    `draw` is called once, then `wait`. A block that is left before that ends the process, and so
-    does `close`: it is gone then and writes no more.
+    `output` is what a full disk is named by. `draw` is called once, then `wait`. A block that is
+    left before that ends the process, and so does `close`: it is gone then and writes no more.
     """
 
-    def __init__(self, cancelled: IsCancelled = never) -> None:
+    def __init__(self, output: Path, cancelled: IsCancelled = never) -> None:
+        self._output = output
         self._cancelled = cancelled
         self._left = threading.Event()
-        self._wanted: Future[dict[str, Any]] = Future()
+        self._wanted: Future[FigureOptions] = Future()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="figures")
 
     def __enter__(self) -> FiguresBeside:
@@ -62,9 +75,7 @@ class FiguresBeside:
         table: Confusion,
     ) -> None:
         """Have both figures drawn into `folder`; returns at once."""
-        self._wanted.set_result(
-            {"folder": folder, "per_class": per_class, "colours": colours, "table": table}
-        )
+        self._wanted.set_result(FigureOptions(self._output, folder, per_class, colours, table))
 
     def wait(self) -> None:
         """Return when they are drawn. Raises RunError or DiskFull if they cannot be, Cancelled."""
@@ -158,11 +169,12 @@ def draw_confusion(folder: Path, table: Confusion) -> Path:
     return path
 
 
-def _draw(given: dict[str, Any], _report: Report, _cancelled: IsCancelled) -> None:
-    folder = Path(given["folder"])
-    per_class = msgspec.convert(given["per_class"], list[ClassResult])
-    draw_curves(folder, per_class, msgspec.convert(given["colours"], dict[str, Colour]))
-    draw_confusion(folder, msgspec.convert(given["table"], Confusion))
+def _draw(options: FigureOptions, _report: Report, _cancelled: IsCancelled) -> None:
+    # As they come through the pipe, these are plain values.
+    per_class = msgspec.convert(options.per_class, list[ClassResult])
+    colours = msgspec.convert(options.colours, dict[str, Colour])
+    draw_curves(options.folder, per_class, colours)
+    draw_confusion(options.folder, msgspec.convert(options.table, Confusion))
 
 
 if __name__ == "__main__":
@@ -170,4 +182,4 @@ if __name__ == "__main__":
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
 
-    sys.exit(serve_job(dict, _draw, stops=False))
+    sys.exit(serve_job(FigureOptions, _draw, stops=False))

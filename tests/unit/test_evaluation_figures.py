@@ -54,7 +54,7 @@ def test_they_are_those_that_are_drawn_here(tmp_path: Path) -> None:
     beside, here = tmp_path / "beside", tmp_path / "here"
     beside.mkdir()
     here.mkdir()
-    with FiguresBeside() as drawn:
+    with FiguresBeside(beside) as drawn:
         drawn.draw(beside, ROWS, colours, TABLE)
         drawn.wait()
     figures.draw_curves(here, ROWS, colours)
@@ -72,7 +72,7 @@ def test_who_evaluates_does_not_load_matplotlib(tmp_path: Path) -> None:
         "from test_evaluation_figures import CLASSES, ROWS, TABLE\n"
         "from core.data.images.class_colours import class_colours\n"
         "from core.evaluation.figures import FiguresBeside\n"
-        "with FiguresBeside() as drawn:\n"
+        "with FiguresBeside(Path()) as drawn:\n"
         "    drawn.draw(Path(sys.argv[1]), ROWS, class_colours(CLASSES, None), TABLE)\n"
         "    drawn.wait()\n"
         "print('matplotlib' in sys.modules)"
@@ -85,7 +85,7 @@ def test_who_evaluates_does_not_load_matplotlib(tmp_path: Path) -> None:
 
 def test_an_error_ends_the_process() -> None:
     there: list[psutil.Process] = []
-    with contextlib.suppress(ValueError), FiguresBeside():
+    with contextlib.suppress(ValueError), FiguresBeside(Path("/nowhere")):
         there.append(until_one_draws())
         raise ValueError
     assert [child.is_running() for child in there] == [False]
@@ -93,7 +93,7 @@ def test_an_error_ends_the_process() -> None:
 
 
 def test_what_keeps_them_from_being_drawn_is_told(tmp_path: Path) -> None:
-    with FiguresBeside() as drawn:
+    with FiguresBeside(tmp_path) as drawn:
         drawn.draw(tmp_path / "nowhere", ROWS, class_colours(CLASSES, None), TABLE)
         with pytest.raises(RunError, match=r"matplotlib ended with code 1: FileNotFoundError"):
             drawn.wait()
@@ -102,7 +102,7 @@ def test_what_keeps_them_from_being_drawn_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("stopped", "kind"), [(True, Cancelled), (False, RunError)])
 def test_a_stop_from_the_keyboard_is_no_failure(stopped: bool, kind: type[Exception]) -> None:
     """The terminal tells both processes of it: the one that draws is gone first."""
-    with FiguresBeside(lambda: stopped) as drawn:
+    with FiguresBeside(Path("/nowhere"), lambda: stopped) as drawn:
         until_one_draws().send_signal(signal.SIGKILL)
         drawn.draw(Path("/nowhere"), ROWS, class_colours(CLASSES, None), TABLE)
         with pytest.raises(kind):
