@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.models.detector import Detector
 from core.models.find import EXPORTED, find_checkpoint
+
+if TYPE_CHECKING:
+    from core.models.detector import Detector
 
 
 def load_detector(
