@@ -12,7 +12,7 @@ from cli.child import run_child
 from cli.common import add_backend, add_workspace, open_project, run_module, workspace_of
 from cli.exits import Exit
 from cli.numbers import whole
-from cli.output import say, say_pairs, say_table
+from cli.output import is_terminal, say, say_pairs, say_table
 from cli.parser import add_json
 from core.common.errors import BatmanError
 from core.common.files import expand_user
@@ -26,7 +26,8 @@ DESCRIPTION = (
     " the best confidence, confusions and the worst images."
 )
 
-# What the result is shown by: loaded while the child works, and not before it is started.
+# What the result is shown by: loaded while the child works, and not before it is started. numpy is
+# for charts, which only terminals get.
 _TO_SHOW = ("core.evaluation.display", "cli.runs.plots", "numpy")
 
 # The worst images and mistakes that are named on the screen; the folder has them all.
@@ -147,7 +148,8 @@ def _on_project(args: argparse.Namespace, options: EvaluationOptions) -> Path:
 
 def evaluate_in_child(options: EvaluationOptions, *, quiet: bool = False) -> Path:
     """Evaluate in a process of its own and return the result's folder."""
-    with loading_beside(*(() if quiet else _TO_SHOW)):
+    needed = () if quiet else _TO_SHOW if is_terminal() else _TO_SHOW[:-1]
+    with loading_beside(*needed):
         return Path(run_child("core.evaluation", options, quiet=quiet)["folder"])
 
 
@@ -183,9 +185,10 @@ def show(result: EvaluationResult, folder: Path) -> None:
         ],
         right=("annotations", "mAP50-95", "mAP50", "best F1", "at confidence"),
     )
-    chart, colours = curves_chart(result.per_class), colours_of(result)
-    inks = [colours.get(curve.name, UNKNOWN) for curve in chart.curves]
-    say_chart(chart, "Precision over recall, IoU 0.5", inks)
+    if is_terminal():
+        chart, colours = curves_chart(result.per_class), colours_of(result)
+        inks = [colours.get(curve.name, UNKNOWN) for curve in chart.curves]
+        say_chart(chart, "Precision over recall, IoU 0.5", inks)
     say()
     say_table(
         ["size", "annotations", "mAP50-95", "recall"],
