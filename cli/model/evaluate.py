@@ -12,22 +12,23 @@ from cli.child import run_child
 from cli.common import add_backend, add_workspace, open_project, run_module, workspace_of
 from cli.exits import Exit
 from cli.numbers import whole
-from cli.output import say, say_pairs, say_table
+from cli.output import is_terminal, say, say_pairs, say_table
 from cli.parser import add_json
-from cli.runs.plots import say_chart
 from core.common.errors import BatmanError
 from core.common.files import expand_user
 from core.common.text import plural, score
-from core.data.images.class_colours import UNKNOWN
-from core.data.images.reviewed import left_out
 from core.evaluation import EvaluationOptions, EvaluationResult
-from core.evaluation.display import NOTHING, colours_of, curves_chart, mixups, protocol
 from core.evaluation.result import Confusion, evaluation_folder
+from core.late import loading_beside
 
 DESCRIPTION = (
     "Evaluate a trained model on a labelled split: mAP as COCO counts it, by class and by size,"
     " the best confidence, confusions and the worst images."
 )
+
+# What the result is shown by: loaded while the child works, and not before it is started. numpy is
+# for charts, which only terminals get.
+_TO_SHOW = ("core.evaluation.display", "cli.runs.plots", "numpy")
 
 # The worst images and mistakes that are named on the screen; the folder has them all.
 _WORST = 5
@@ -130,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _on_project(args: argparse.Namespace, options: EvaluationOptions) -> Path:
     """Evaluate on a project's labels as they are now and return the result's folder."""
+    from core.data.images.reviewed import left_out
     from core.evaluation.project_data import project_data
 
     target = Path(options.target)
@@ -146,11 +148,17 @@ def _on_project(args: argparse.Namespace, options: EvaluationOptions) -> Path:
 
 def evaluate_in_child(options: EvaluationOptions, *, quiet: bool = False) -> Path:
     """Evaluate in a process of its own and return the result's folder."""
-    return Path(run_child("core.evaluation", options, quiet=quiet)["folder"])
+    needed = () if quiet else _TO_SHOW if is_terminal() else _TO_SHOW[:-1]
+    with loading_beside(*needed):
+        return Path(run_child("core.evaluation", options, quiet=quiet)["folder"])
 
 
 def show(result: EvaluationResult, folder: Path) -> None:
     """Print an evaluation: the whole, by class, by size, and the worst images."""
+    from cli.runs.plots import say_chart
+    from core.data.images.class_colours import UNKNOWN
+    from core.evaluation.display import colours_of, curves_chart, protocol
+
     say(
         f"{plural(result.images, 'image')} and {plural(result.annotations, 'annotation')}"
         f" of {result.split}, {result.images_per_s:.1f} images/s on {result.device}",
@@ -177,9 +185,10 @@ def show(result: EvaluationResult, folder: Path) -> None:
         ],
         right=("annotations", "mAP50-95", "mAP50", "best F1", "at confidence"),
     )
-    chart, colours = curves_chart(result.per_class), colours_of(result)
-    inks = [colours.get(curve.name, UNKNOWN) for curve in chart.curves]
-    say_chart(chart, "Precision over recall, IoU 0.5", inks)
+    if is_terminal():
+        chart, colours = curves_chart(result.per_class), colours_of(result)
+        inks = [colours.get(curve.name, UNKNOWN) for curve in chart.curves]
+        say_chart(chart, "Precision over recall, IoU 0.5", inks)
     say()
     say_table(
         ["size", "annotations", "mAP50-95", "recall"],
@@ -206,6 +215,8 @@ def show(result: EvaluationResult, folder: Path) -> None:
 
 def _show_confusion(confusion: Confusion) -> None:
     """Print the confusion matrix; of many classes its largest mistakes only."""
+    from core.evaluation.display import NOTHING, mixups
+
     labels = confusion.labels
     say()
     if len(labels) <= _MOST_LABELS:

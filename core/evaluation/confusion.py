@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.evaluation.ground_truth import Truth, by_image
+from core.evaluation.ground_truth import Truth
 from core.evaluation.result import Confusion
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 Records = Sequence[dict[str, Any]]
+
+# So many pairs of boxes take some 30 MB while their overlaps are reckoned.
+_PAIRS = 200_000
 
 
 def confusion(
@@ -36,27 +39,68 @@ def confusion(
     import numpy as np
 
     class_of = truth.class_of()
-    there = by_image(a for a in truth.annotations if not a["iscrowd"])
-    seen = by_image(
+    objects = [a for a in truth.annotations if not a["iscrowd"]]
+    found = [
         record
         for number, record in enumerate(predictions, start=1)
         if record["score"] >= confidence and number not in metrics.ignored
-    )
+    ]
     background = len(classes)
     matrix = np.zeros((background + 1, background + 1), dtype=np.int64)
-    for image in truth.images:
-        objects, found = there.get(image["id"], []), seen.get(image["id"], [])
-        rows = [class_of[record["category_id"]] for record in objects]
-        columns = [class_of[record["category_id"]] for record in found]
-        pairs = _pairs(_corners(objects), _corners(found), np.array(rows), np.array(columns))
-        for row, column in pairs:
-            matrix[rows[row], columns[column]] += 1
-        hit, right = {row for row, _ in pairs}, {column for _, column in pairs}
-        for at, label in enumerate(rows):
-            matrix[label, background] += at not in hit
-        for at, label in enumerate(columns):
-            matrix[background, label] += at not in right
+    rows = np.array([class_of[record["category_id"]] for record in objects], dtype=np.int64)
+    columns = np.array([class_of[record["category_id"]] for record in found], dtype=np.int64)
+    # What each one was taken for, until it is found to be something.
+    taken = np.full(len(objects), background)
+    meant = np.full(len(found), background)
+    boxes, guesses = _corners(objects), _corners(found)
+    used_at: set[int] = set()
+    used_to: set[int] = set()
+    for at, to in _side_by_side(_images(objects), _images(found)):
+        ious = _ious(boxes[at], guesses[to])
+        close = ious > 0.5
+        at, to, ious = at[close], to[close], ious[close]
+        for place in np.lexsort((-ious, rows[at] != columns[to])):
+            row, column = int(at[place]), int(to[place])
+            if row not in used_at and column not in used_to:
+                used_at.add(row)
+                used_to.add(column)
+                taken[row], meant[column] = columns[column], rows[row]
+    np.add.at(matrix, (rows, taken), 1)
+    nothing = meant == background
+    np.add.at(matrix, (background, columns[nothing]), 1)
     return Confusion(labels=[*classes, "background"], matrix=matrix.tolist())
+
+
+def _images(records: Records) -> Array:
+    """Return the ids of the images that the records are of."""
+    import numpy as np
+
+    return np.array([record["image_id"] for record in records], dtype=np.int64)
+
+
+def _side_by_side(there: Array, seen: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield the places of all pairs that are of one image, by the images of both.
+
+    Those of an image come together; an image more goes along as long as memory is no question.
+    """
+    import numpy as np
+
+    by_image = np.argsort(seen, kind="stable")
+    order = np.argsort(there, kind="stable")
+    first = np.searchsorted(seen[by_image], there[order], side="left")
+    count = np.searchsorted(seen[by_image], there[order], side="right") - first
+    total = np.cumsum(count)
+    # An image's objects stay together: the cut is where its first one would begin another part.
+    start = np.searchsorted(there[order], there[order], side="left")
+    part = (total - count)[start] // _PAIRS
+    for begin, end in zip(
+        np.searchsorted(part, np.unique(part), side="left"),
+        np.searchsorted(part, np.unique(part), side="right"),
+        strict=True,
+    ):
+        of = np.repeat(np.arange(begin, end), count[begin:end])
+        before = (total - count)[of] - (total - count)[begin]
+        yield order[of], by_image[first[of] + np.arange(len(of)) - before]
 
 
 def _corners(records: Records) -> Array:
@@ -69,27 +113,15 @@ def _corners(records: Records) -> Array:
     return boxes.astype(np.float64)
 
 
-def _pairs(there: Array, found: Array, rows: Array, columns: Array) -> list[tuple[int, int]]:
-    """Return which of the boxes `there` (N, 4) is which of those `found` (M, 4), by place."""
+def _ious(there: Array, found: Array) -> Array:
+    """Return how much of their union each pair of boxes (N, 4) and (N, 4) shares."""
     import numpy as np
 
-    if not len(there) or not len(found):
-        return []
-    low = np.maximum(there[:, None, :2], found[None, :, :2])
-    high = np.minimum(there[:, None, 2:], found[None, :, 2:])
-    both = np.clip(high - low, 0.0, None).prod(axis=2)
+    low = np.maximum(there[:, :2], found[:, :2])
+    high = np.minimum(there[:, 2:], found[:, 2:])
+    both = np.clip(high - low, 0.0, None).prod(axis=1)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (there, found)]
-    either = areas[0][:, None] + areas[1][None, :] - both
+    either = areas[0] + areas[1] - both
     ious = np.zeros(both.shape, dtype=np.float32)
     np.divide(both, either, out=ious, where=either > 0)
-    at, to = np.nonzero(ious > 0.5)
-    taken: list[tuple[int, int]] = []
-    used_at: set[int] = set()
-    used_to: set[int] = set()
-    for place in np.lexsort((-ious[at, to], rows[at] != columns[to])):
-        row, column = int(at[place]), int(to[place])
-        if row not in used_at and column not in used_to:
-            taken.append((row, column))
-            used_at.add(row)
-            used_to.add(column)
-    return taken
+    return ious

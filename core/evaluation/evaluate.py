@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,19 @@ from core.training.run.results import MAX_DETECTIONS, RESULTS_FILE
 
 if TYPE_CHECKING:
     from core.evaluation.coco import CocoMetrics
-    from core.models.detector import Detector
+    from core.evaluation.figures import FiguresBeside
+    from core.models.detector import Detector, Prediction
 
-# What takes a second to load and is first needed when the predictions are there: for the plots.
-NEEDED_AFTERWARDS = ("matplotlib.figure", "matplotlib.backends.backend_agg")
+# What is first needed when the predictions are there: it is loaded while the model is opened.
+NEEDED_TO_COUNT = (
+    "core.evaluation.coco",
+    "core.evaluation.pictures",
+    "core.evaluation.confusion",
+    "core.evaluation.worst_images",
+    "core.evaluation.wrong_images",
+    "core.training.launch.dataset_files",
+    "ultrafast_pycocotools",
+)
 
 # How far an evaluation may lie from what training measured before a note says so.
 AGREEMENT = 1e-3
@@ -79,42 +89,61 @@ def evaluate(
     for a missing run, model, split or image, classes that do not match, and Cancelled; the earlier
     evaluation stands then.
     """
-    from core.models.backend import open_model
+    from core.evaluation.figures import FiguresBeside
     from core.models.find import find_checkpoint
 
     checkpoint = find_checkpoint(options.target)
     dataset = options.dataset or _own_dataset(checkpoint.parent)
     output = (options.output or evaluation_folder(checkpoint.parent, options.split)).absolute()
+    with FiguresBeside(output, cancelled) as figures:
+        return _evaluate(options, checkpoint, dataset, output, figures, progress, cancelled)
+
+
+def _evaluate(
+    options: EvaluationOptions,
+    checkpoint: Path,
+    dataset: Path,
+    output: Path,
+    figures: FiguresBeside,
+    progress: Report,
+    cancelled: IsCancelled,
+) -> EvaluationResult:
+    from core.models.backend import open_model
+
     started = time.monotonic()
     progress(Progress("loading the model", 0, None))
-    detector, notes = open_model(
-        checkpoint,
-        backend=options.backend,
-        device=options.device,
-        batch_size=options.batch_size,
-        classes=options.classes,
-        report=progress,
-        cancelled=cancelled,
-    )
+    with loading_beside(*NEEDED_TO_COUNT):
+        detector, notes = open_model(
+            checkpoint,
+            backend=options.backend,
+            device=options.device,
+            batch_size=options.batch_size,
+            classes=options.classes,
+            throughput=True,
+            report=progress,
+            cancelled=cancelled,
+        )
     truth = read_truth(dataset, options.split, detector.classes)
     truth.notes.extend(notes)
     clock = time.monotonic()
-    with loading_beside(*NEEDED_AFTERWARDS):
-        predictions = predict_split(detector, truth, progress, cancelled)
+    predictions = predict_split(detector, truth, progress, cancelled)
     speed = len(truth.images) / max(time.monotonic() - clock, 1e-9)
     progress(Progress("measuring", 0, None))
     from core.evaluation.coco import measure
 
     metrics = measure(truth, predictions, MAX_DETECTIONS)
-    with folder_beside(output) as working:
+    # What draws is gone before the folder is, should this fail.
+    with folder_beside(output) as working, closing(figures):
         result = _result(
-            options, checkpoint, dataset, detector, truth, predictions, metrics, working, progress
-        )
+            options, checkpoint, dataset, detector, truth, predictions, metrics, working, figures,
+            progress,
+        )  # fmt: skip
         result = _finish(result, checkpoint, options.split, speed, time.monotonic() - started)
         result.save(working)
         write_atomic(
             working / PREDICTIONS, json.dumps(truth.as_named(predictions), separators=(",", ":"))
         )
+        figures.wait()
         if cancelled():
             raise Cancelled("The evaluation was cancelled.")
         put_in_place(working, output)
@@ -131,7 +160,7 @@ def predict_split(
     """
     import numpy as np
 
-    from core.models.prefetch import in_batches
+    from core.models.prefetch import in_batches, side_by_side
 
     def load(image: dict[str, Any]) -> tuple[Any, tuple[int, int]]:
         path = truth.folder / image["file_name"]
@@ -141,9 +170,9 @@ def predict_split(
                     raise ValueError(f"it has more than 8 bits a channel ({opened.mode})")
                 recorded = (image["width"], image["height"])
                 turn = turn_for_boxes(orientation_of(opened), recorded, opened.size)
-            # As rfdetr reads images for validation, down to the decoder; and turned as its boxes
-            # are, which training has done with its own data set.
-            picture = turned(decode_for_training(path), turn)
+                # As rfdetr reads images for validation, down to the decoder; and turned as its
+                # boxes are, which training has done with its own data set.
+                picture = turned(decode_for_training(path, opened), turn)
         except Exception as error:  # missing, damaged, of an unknown kind: Pillow raises many
             why = why_broken(path) or str(error)
             raise BatmanError(
@@ -152,15 +181,18 @@ def predict_split(
             ) from error
         return detector.prepare(picture), picture.size
 
+    def look(batch: list[tuple[dict[str, Any], tuple[Any, tuple[int, int]]]]) -> list[Prediction]:
+        pixels = np.stack([loaded[0] for _, loaded in batch])
+        return detector.predict_prepared(pixels, [loaded[1] for _, loaded in batch])
+
     found: list[dict[str, Any]] = []
     done, total = 0, len(truth.images)
     progress(Progress("predicting", 0, total))
-    for batch in in_batches(truth.images, load, detector.batch_size):
+    batches = in_batches(truth.images, load, detector.batch_size)
+    for batch, predictions in side_by_side(batches, look, detector.streams):
         if cancelled():
             raise Cancelled("The evaluation was cancelled.")
-        pixels = np.stack([loaded[0] for _, loaded in batch])
-        sizes = [loaded[1] for _, loaded in batch]
-        for (image, _), seen in zip(batch, detector.predict_prepared(pixels, sizes), strict=True):
+        for (image, _), seen in zip(batch, predictions, strict=True):
             for box, score, label in zip(
                 seen.boxes.tolist(), seen.scores.tolist(), seen.class_ids.tolist(), strict=True
             ):
@@ -222,6 +254,7 @@ def _result(
     predictions: list[dict[str, Any]],
     metrics: CocoMetrics,
     working: Path,
+    figures: FiguresBeside,
     progress: Report,
 ) -> EvaluationResult:
     from core.evaluation import coco, pictures
@@ -248,14 +281,13 @@ def _result(
     ]
     overall: dict[str, Any] = metrics.summary()
     table = confusion(truth, predictions, metrics, detector.classes, common.threshold)
+    class_ids = model_class_ids(checkpoint)
+    colours = class_colours(detector.classes, class_ids)
+    figures.draw(working, per_class, colours, table)
     found = worst_images(truth, predictions, metrics, detector.classes, common.threshold)
     worst = with_names(found, checkpoint.parent)
     save_mistakes(working, worst)
     worst = worst[: options.worst]
-    class_ids = model_class_ids(checkpoint)
-    colours = class_colours(detector.classes, class_ids)
-    pictures.draw_curves(working, per_class, colours)
-    pictures.draw_confusion(working, table)
     for done, image in enumerate(worst):
         progress(Progress("drawing", done, len(worst)))
         pictures.draw_worst(truth.folder / image.file, image, colours, working)

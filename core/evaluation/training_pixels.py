@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 _JPEG = b"\xff\xd8"
 
 
-def decode_for_training(path: Path) -> Image:
-    """Return the picture in `path` as RGB, as it is stored: not turned. Raises as Pillow does."""
+def decode_for_training(path: Path, opened: Image) -> Image:
+    """Return the picture in `path` as RGB, as it is stored: not turned. Raises as Pillow does.
+
+    `opened` is the same file, opened by Pillow: for most formats its header is read once only.
+    """
+    pixels = _simplejpeg(path)
+    if pixels is None:
+        return opened.convert("RGB")
     from PIL import Image
 
-    pixels = _simplejpeg(path)
-    if pixels is not None:
-        return Image.fromarray(pixels)
-    with Image.open(path) as opened:
-        return opened.convert("RGB")
+    return Image.fromarray(pixels)
 
 
 def _simplejpeg(path: Path) -> Any:

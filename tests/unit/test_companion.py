@@ -16,13 +16,14 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from companion_model import BOX, CLASSES, SCORE, record, with_companion, write_onnx
+from companion_model import BOX, CLASSES, SCORE, SIDE, record, with_companion, write_onnx
 from installed import needs
 from PIL import Image
 
 from core.common.errors import ConfigError, DiskFull, ExportFailed, RunError
 from core.export import companion as making
 from core.models import backend
+from core.models import onnx as onnx_model
 from core.models.backend import CompanionOptions, open_model, require_backend
 from core.models.companion import (
     Companion,
@@ -34,6 +35,8 @@ from core.models.companion import (
     write_companion,
 )
 from core.models.find import run_checkpoint
+from core.models.load import load_detector
+from core.models.prefetch import side_by_side
 from core.processes.child_process import python_environment
 
 pytestmark = needs("onnxruntime", "onnx")
@@ -330,6 +333,31 @@ def test_both_are_measured_with_full_batches(monkeypatch: pytest.MonkeyPatch) ->
     assert looking.seen == 18
     assert backend.faster_of({"torch": 20.0, "onnx": 20.0}) == "torch"
     assert backend.faster_of({"torch": 20.0, "onnx": 21.0}) == "onnx"
+
+
+def test_many_pictures_go_through_it_in_streams(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each on processors of its own, with the same numbers."""
+    path = model_path(checkpoint)
+    monkeypatch.setattr(onnx_model, "_cores", lambda: 6)
+    threads: list[int] = []
+    session = onnx_model._session
+    monkeypatch.setattr(
+        onnx_model, "_session", lambda *words: threads.append(words[2]) or session(*words)
+    )
+    one, many = load_detector(path), load_detector(path, throughput=True)
+    assert (one.streams, many.streams) == (1, 4)
+    assert threads == [6, 1]
+    batch = np.zeros((3, SIDE, SIDE, 3), np.uint8)
+    wanted = one.forward(batch)
+    outputs = [found for _, found in side_by_side([batch] * 9, many.forward, many.streams)]
+    assert len(outputs) == 9
+    for found in outputs:
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert open_model(checkpoint, throughput=True).detector.streams == 4
+    assert open_model(checkpoint).detector.streams == 1
 
 
 def test_evaluating_and_labelling_load_no_torch(checkpoint: Path, tmp_path: Path) -> None:

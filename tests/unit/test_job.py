@@ -109,6 +109,26 @@ def test_a_job_tells_how_far_it_is_and_what_came_out(child: Write) -> None:
     assert seen == [Progress("look", n, 2) for n in range(3)]
 
 
+def test_a_job_may_begin_before_it_is_known(working: Write) -> None:
+    """Its process is there while the options are being found; it ends where they are not."""
+    module = working("return options")
+    there: list[list[int]] = []
+
+    def options() -> dict[str, str]:
+        there.append(processes_of(module))
+        return {"a": "b"}
+
+    assert run_job(module, options) == {"a": "b"}
+    assert [len(found) for found in there] == [1]
+
+    def broken() -> None:
+        raise ValueError("no model")
+
+    with pytest.raises(ValueError, match="no model"):
+        run_job(working("return options", stops=False), broken)
+    assert processes_of(module) == []
+
+
 def test_the_command_line_shows_it(child: Write, capfd: pytest.CaptureFixture[str]) -> None:
     module = child(LOOK)
     run_child(module, Options(Path("/a"), ()))

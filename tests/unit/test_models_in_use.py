@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from core.inference.infer import limits
 from core.inference.inputs import Names, find_sources
 from core.inference.records import RecordWriter
 from core.metrics.thresholds import Matches, at, best_common, best_f1
-from core.models.detector import Prediction, choose_classes, decode, normalise
+from core.models.detector import MEAN, STD, Prediction, choose_classes, decode, normalise
 from core.models.find import find_checkpoint, latest_run
 from core.models.load import load_detector
-from core.models.prefetch import in_batches
+from core.models.prefetch import in_batches, side_by_side
 from core.models.runtimes import _place
 
 
@@ -151,6 +152,66 @@ def test_an_error_comes_when_its_item_does() -> None:
     assert [next(stream), next(stream)] == [[(0, 0), (1, 1)], [(2, 2), (3, 3)]]
     with pytest.raises(BatmanError, match="five"):
         next(stream)
+
+
+def test_work_side_by_side_keeps_its_order() -> None:
+    """Two at one time, each of which waits for the other."""
+    meeting = threading.Barrier(2, timeout=30)
+
+    def work(number: int) -> int:
+        meeting.wait()
+        return -number
+
+    assert list(side_by_side(range(6), work, 2)) == [(n, -n) for n in range(6)]
+    names: list[str] = []
+    assert [
+        found
+        for found, _ in side_by_side(
+            range(3), lambda _: names.append(threading.current_thread().name), 1
+        )
+    ] == [0, 1, 2]
+    assert set(names) == {threading.current_thread().name}, "one needs no thread"
+
+
+def test_work_side_by_side_begins_little_ahead_and_ends_with_its_caller() -> None:
+    taken: list[int] = []
+    done: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    def work(number: int) -> int:
+        if number == 2:
+            raise BatmanError("two")
+        done.append(number)
+        return number
+
+    stream = side_by_side(numbers(), work, 2)
+    assert next(stream) == (0, 0)
+    assert len(taken) <= 4
+    assert next(stream) == (1, 1)
+    with pytest.raises(BatmanError, match="two"):
+        next(stream)
+    begun = len(taken)
+    assert begun <= 6
+    assert list(stream) == []
+    assert len(taken) == begun
+    assert set(done) <= set(taken)
+
+
+def test_pixels_are_normalised_as_rfdetr_does() -> None:
+    """To the last bit, whatever lies where in memory."""
+    draw = np.random.default_rng(0)
+    batch = draw.integers(0, 256, (3, 8, 12, 3), dtype=np.uint8)
+    mean, std = np.array(MEAN, np.float32), np.array(STD, np.float32)
+    for pixels in (batch, batch[:, ::2, ::-1], batch[:0]):
+        wanted = ((pixels.astype(np.float32) / np.float32(255) - mean) / std).transpose(0, 3, 1, 2)
+        found = normalise(pixels)
+        assert found.flags.c_contiguous
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, wanted)
 
 
 # --- measuring --------------------------------------------------------------------------------
