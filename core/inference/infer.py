@@ -29,14 +29,15 @@ from core.processes.garbage_collector import only_new
 from core.training.run_list.outputs import remember
 
 if TYPE_CHECKING:
+    from core.data.images.video import Frame
     from core.inference.records import RecordWriter
     from core.inference.tracking import Tracker
     from core.models.backend import Opened
-    from core.models.detector import Prediction
+    from core.models.detector import Pixels, Prediction
     from core.models.prefetch import InTurn
 
 ANNOTATED = "annotated"
-# Frames of a video that wait before each stage: 6 MB each at 1080p.
+# Frames of a video that wait before each stage: 3 MB each at 1080p.
 _BESIDE = 3
 
 
@@ -262,12 +263,10 @@ class _Session:
             self.several.append(source.path)
         return np.asarray(picture), self.detector.prepare(picture)
 
-    def _drawn(
-        self, pixels: Any, found: Prediction, tracks: Sequence[int | None] | None = None
-    ) -> Any:
+    def _drawn(self, pixels: Pixels, found: Prediction) -> Pixels:
         from core.inference.drawing import draw_predictions
 
-        return draw_predictions(pixels, found, self.detector.classes, self.colours, tracks)
+        return draw_predictions(pixels, found, self.detector.classes, self.colours)
 
     def _save_picture(self, name: str, pixels: Any) -> None:
         from PIL import Image
@@ -285,6 +284,8 @@ class _Session:
     def _look_at_video(self, source: Source, records: RecordWriter, skipped: list[Skipped]) -> None:
         from core.data.images import video
         from core.inference import tracking
+        from core.inference.annotated_film import AnnotatedFilm
+        from core.inference.drawing import predicted_boxes
         from core.inference.records import HeldBack, Place
         from core.models.prefetch import Ahead, InTurn, in_batches
 
@@ -319,7 +320,7 @@ class _Session:
             held = HeldBack(records)
             if self.options.annotate:
                 target = self._target(Path(source.name).with_suffix(".mp4").as_posix())
-                writer = stack.enter_context(video.VideoWriter(target, reader))
+                writer = stack.enter_context(AnnotatedFilm(target, reader))
             # Decoding, scaling, the network with what follows objects, drawing and encoding go on
             # side by side, each on other frames.
             encoding = stack.enter_context(InTurn("encode", _BESIDE))
@@ -331,8 +332,7 @@ class _Session:
             collect = stack.enter_context(only_new())
             for batch in in_batches(frames, self._load_frame, self.detector.batch_size):
                 self._stop_if_cancelled()
-                looked = [loaded for _, loaded in batch if loaded[1] is not None]
-                predictions = iter(self._predict(looked, weakest))
+                predictions = iter(self._predict(batch, weakest))
                 for frame, (pixels, scaled) in batch:
                     tracks: Sequence[int | None] | None = None
                     if scaled is None:
@@ -344,8 +344,8 @@ class _Session:
                             held.release(earlier)
                     kept = found.scores >= self.kept[found.class_ids]
                     if scaled is not None:
-                        size = pixels.shape[1], pixels.shape[0]
-                        place = Place(source.name, size, source.path, frame.number, frame.time)
+                        size, at = frame.size, frame.number
+                        place = Place(source.name, size, source.path, at, frame.time)
                         held.add(place, found, kept, tracks)
                     found, tracks = found.keep(kept), _of(tracks, kept)
                     strong = found.scores >= self.least[found.class_ids]
@@ -354,7 +354,10 @@ class _Session:
                     if scaled is not None:
                         self._count(found)
                     if writer:
-                        drawn = partial(self._drawn, pixels, found, tracks)
+                        boxes = predicted_boxes(
+                            found, self.detector.classes, self.colours, tracks
+                        )
+                        drawn = partial(writer.draw, frame, boxes, pixels)
                         write = partial(writer.write, pts=frame.pts)
                         drawing.do(partial(_pass_on, drawn, write, encoding))
                 self.progress(Progress(stage, batch[-1][0].number + 1, reader.total))
@@ -365,18 +368,26 @@ class _Session:
         self.videos += self.frames > before
         self.tracks += len(seen_tracks)
 
-    def _load_frame(self, frame: Any) -> tuple[Any, Any]:
-        """Return the frame's pixels, and scaled for the model where it is to be looked at."""
-        pixels = frame.pixels()
-        looked = not frame.number % self.options.frame_interval
-        return pixels, self.detector.prepare(pixels) if looked else None
+    def _load_frame(self, frame: Frame) -> tuple[Pixels | None, Pixels | None]:
+        """Return the frame's pixels, if they were needed, and it scaled for the model.
 
-    def _predict(self, looked: Sequence[tuple[Any, Any]], weakest: float) -> list[Prediction]:
+        The latter is None where it is not to be looked at.
+        """
+        if frame.number % self.options.frame_interval:
+            return None, None
+        if frame.as_stored:
+            return None, frame.scaled(self.detector.resolution)
+        pixels = frame.pixels()
+        return pixels, self.detector.prepare(pixels)
+
+    def _predict(
+        self, batch: Sequence[tuple[Frame, tuple[Any, Pixels | None]]], weakest: float
+    ) -> list[Prediction]:
+        looked = [(frame.size, scaled) for frame, (_, scaled) in batch if scaled is not None]
         if not looked:
             return []
-        sizes = [(pixels.shape[1], pixels.shape[0]) for pixels, _ in looked]
-        scaled = np.stack([small for _, small in looked])
-        return self.detector.predict_prepared(scaled, sizes, weakest)
+        sizes = [size for size, _ in looked]
+        return self.detector.predict_prepared(np.stack([s for _, s in looked]), sizes, weakest)
 
     def _between(
         self, tracker: Tracker | None, frame: int
