@@ -25,7 +25,8 @@ from core.data.images.class_colours import class_colours, model_class_ids
 from core.data.images.picture_files import Unreadable, read_picture
 from core.inference.inputs import Names, Skipped, Source, find_sources
 from core.inference.options import InferenceOptions, InferenceSummary
-from core.processes.garbage_collector import only_new
+from core.late import loading_beside
+from core.processes.garbage_collector import only_new, paused
 from core.training.run_list.outputs import remember
 
 if TYPE_CHECKING:
@@ -57,7 +58,10 @@ def infer(
     if not sources:
         raise _nothing_left(skipped)
     progress(Progress("loading the model", 0, None))
-    opened = _load(options, progress, cancelled)
+    later = ["av", "trackers"] if options.track and any(s.video for s in sources) else []
+    # What follows objects takes longer to load than a small model, and both wait for files.
+    with paused(), loading_beside(*later):
+        opened = _load(options, progress, cancelled)
     session = _Session(options, opened, progress, cancelled)
     try:
         with naming_full_disk(options.output):
@@ -375,8 +379,9 @@ class _Session:
         """
         if frame.number % self.options.frame_interval:
             return None, None
-        if frame.as_stored:
-            return None, frame.scaled(self.detector.resolution)
+        scaled = frame.scaled(self.detector.resolution)
+        if scaled is not None:
+            return None, scaled
         pixels = frame.pixels()
         return pixels, self.detector.prepare(pixels)
 
