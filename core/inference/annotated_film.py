@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,7 @@ from core.data.images.draw_boxes import DrawnBox, draw_boxes
 from core.data.images.video import Frame, VideoReader, av_library
 from core.inference.yuv_drawing import BT601, Colours, draw_boxes_yuv, planes_of
 from core.models.detector import Pixels
+from core.models.prefetch import InTurn
 
 # A constant quantiser, pictures between two others in a fixed pattern and no look ahead: a third
 # of the processor time of `veryfast` with `crf` 21, and of its file at the same sharpness; see
@@ -30,7 +32,8 @@ _X264 = {
 }
 # More threads of the encoder than this take memory and keep nothing busy that is idle.
 _THREADS = 4
-_UNKNOWN = 2  # H.273's "unspecified"
+# Frames that wait to be drawn on, and as many to be encoded: 3 MB each at 1080p.
+_BESIDE = 3
 
 
 class AnnotatedFilm:
@@ -38,8 +41,8 @@ class AnnotatedFilm:
 
     Frames in 4:2:0 of 8 bits that are shown as they are stored are drawn on in their own planes,
     and all else in them stays as it was decoded; others are made RGB. The file has the size and
-    the colours of its first frame. It takes its name when the `with` block ends without an error.
-    `draw` may be called by one thread and `write` by another.
+    the colours of its first frame. Drawing and encoding go on in threads of their own, in a `with`
+    block; the file takes its name when that ends without an error.
     """
 
     def __init__(self, path: Path, source: VideoReader) -> None:
@@ -49,16 +52,28 @@ class AnnotatedFilm:
         self._colours: Colours | None = None
         self._container: Any = None
         self._stream: Any = None
+        self._beside = ExitStack()
+        self._encoding = InTurn("encode", _BESIDE)
+        self._drawing = InTurn("draw", _BESIDE)
 
     def __enter__(self) -> AnnotatedFilm:
+        self._beside.enter_context(self._encoding)
+        self._beside.enter_context(self._drawing)
         return self
 
-    def draw(self, frame: Frame, boxes: Sequence[DrawnBox], pixels: Pixels | None = None) -> Any:
-        """Return the frame with the boxes on it, to be given to `write`.
+    def add(self, frame: Frame, boxes: Sequence[DrawnBox], pixels: Pixels | None = None) -> None:
+        """Append a frame with boxes on it; it is drawn on in place where no decoder needs it.
 
-        It is drawn on in place where nothing else needs it. `pixels` are the frame's if they are
-        at hand.
+        `pixels` are the frame's if they are at hand. Raises what an earlier one raised.
         """
+
+        def draw() -> None:
+            picture = self._drawn(frame, boxes, pixels)
+            self._encoding.do(lambda: self._write(picture, frame.pts))
+
+        self._drawing.do(draw)
+
+    def _drawn(self, frame: Frame, boxes: Sequence[DrawnBox], pixels: Pixels | None) -> Any:
         own = Colours.of(frame.picture) if frame.as_stored else None
         if self._colours is None:
             self._colours = own or BT601
@@ -94,8 +109,7 @@ class AnnotatedFilm:
             dst_color_range=2 if colours.full else 1,
         )
 
-    def write(self, picture: Any, pts: int) -> None:
-        """Append what `draw` returned, to be shown at the time stamp `pts` of the source."""
+    def _write(self, picture: Any, pts: int) -> None:
         if self._container is None:
             self._open(picture)
         picture.pts, picture.time_base = pts, self._source.time_base
@@ -123,17 +137,20 @@ class AnnotatedFilm:
     def __exit__(
         self,
         kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _where: TracebackType | None,
+        error: BaseException | None,
+        where: TracebackType | None,
     ) -> None:
         try:
-            if self._container is not None:
-                if kind is None:
+            try:
+                self._beside.__exit__(kind, error, where)
+                if self._container is not None and kind is None:
                     for packet in self._stream.encode():
                         self._container.mux(packet)
-                self._container.close()
-                if kind is None:
-                    self._temporary.replace(self._path)
+            finally:
+                if self._container is not None:
+                    self._container.close()
+            if self._container is not None and kind is None:
+                self._temporary.replace(self._path)
         finally:
             self._temporary.unlink(missing_ok=True)
 

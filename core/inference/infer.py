@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +34,9 @@ if TYPE_CHECKING:
     from core.inference.tracking import Tracker
     from core.models.backend import Opened
     from core.models.detector import Pixels, Prediction
-    from core.models.prefetch import InTurn
 
 ANNOTATED = "annotated"
-# Frames of a video that wait before each stage: 3 MB each at 1080p.
+# Decoded frames of a video that wait: 3 MB each at 1080p.
 _BESIDE = 3
 
 
@@ -291,7 +289,7 @@ class _Session:
         from core.inference.annotated_film import AnnotatedFilm
         from core.inference.drawing import predicted_boxes
         from core.inference.records import HeldBack, Place
-        from core.models.prefetch import Ahead, InTurn, in_batches
+        from core.models.prefetch import Ahead, in_batches
 
         try:
             reader = video.VideoReader(source.path)
@@ -327,8 +325,6 @@ class _Session:
                 writer = stack.enter_context(AnnotatedFilm(target, reader))
             # Decoding, scaling, the network with what follows objects, drawing and encoding go on
             # side by side, each on other frames.
-            encoding = stack.enter_context(InTurn("encode", _BESIDE))
-            drawing = stack.enter_context(InTurn("draw", _BESIDE))
             frames = _noting_damage(reader, skipped)
             if not writer:
                 frames = (frame for frame in frames if not frame.number % every)
@@ -361,9 +357,7 @@ class _Session:
                         boxes = predicted_boxes(
                             found, self.detector.classes, self.colours, tracks
                         )
-                        drawn = partial(writer.draw, frame, boxes, pixels)
-                        write = partial(writer.write, pts=frame.pts)
-                        drawing.do(partial(_pass_on, drawn, write, encoding))
+                        writer.add(frame, boxes, pixels)
                 self.progress(Progress(stage, batch[-1][0].number + 1, reader.total))
                 collect()
             held.release()
@@ -433,11 +427,6 @@ class _Session:
 def _of(tracks: Sequence[int | None] | None, keep: Any) -> Sequence[int | None] | None:
     """Return the numbers of the detections that are kept."""
     return None if tracks is None else [t for t, kept in zip(tracks, keep, strict=True) if kept]
-
-
-def _pass_on(make: Callable[[], Any], take: Callable[[Any], None], taker: InTurn) -> None:
-    made = make()
-    taker.do(lambda: take(made))
 
 
 def _noting_damage(reader: Any, skipped: list[Skipped]) -> Any:

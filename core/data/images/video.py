@@ -23,6 +23,10 @@ SUFFIXES = (
 )  # fmt: skip
 """Endings of videos, for imports and inference alike."""
 
+# The matrices of H.273 that libswscale 9 converts from, by number: RGB itself, BT.709, not told,
+# FCC, BT.601 twice, SMPTE 240M, BT.2020. Frames of others it refuses.
+_MATRICES = {0, 1, 2, 4, 5, 6, 7, 9}
+_NOT_TOLD = 2
 # Threads that decode; more of them take memory, each some frames.
 _THREADS = 8
 # How often in a row a file that cannot be read on is tried again.
@@ -133,10 +137,11 @@ class VideoReader:
         Raises BatmanError when not one can be read for damage.
         """
         damage = Damage(self._container, self._stream)
-        first, last, number = 0, -1, 0
+        first, last, number, strange = 0, -1, 0, 0
         for pictures in self._decoded(damage):
             for picture in pictures:
                 damage.frame(picture)
+                strange = _told_matrix(picture) or strange
                 pts = picture.pts
                 if pts is not None and not number:
                     first = damage.start(pts)
@@ -149,6 +154,11 @@ class VideoReader:
                 yield Frame(number, float(pts * self.time_base), pts, picture)
                 number += 1
         self.faults = damage.verdict(self.total)
+        if strange:
+            self.faults.append(
+                f"has colours that are not known here (matrix {strange} of ITU-T H.273): "
+                "they are taken for BT.601"
+            )
         if damage.error is not None and not number:
             shown, why = f"'{clean(self.path.name)}'", _why(damage.error)
             raise BatmanError(
@@ -170,6 +180,7 @@ class VideoReader:
             for picture in self._container.decode(self._stream):
                 if picture.pts is None:
                     return
+                _told_matrix(picture)
                 pts = picture.pts - first
                 yield Frame(-1, float(pts * self.time_base), pts, picture)
         except self._unreadable:
@@ -235,6 +246,18 @@ class VideoReader:
     def close(self) -> None:
         """Close the file."""
         self._container.close()
+
+
+def _told_matrix(picture: Any) -> int:
+    """Return the number of a frame's colour matrix if it is not known, which it then has no more.
+
+    0 otherwise.
+    """
+    told = int(picture.colorspace)
+    if told in _MATRICES:
+        return 0
+    picture.colorspace = _NOT_TOLD
+    return told
 
 
 def _displayed(array: Pixels, picture: Any) -> Pixels:
