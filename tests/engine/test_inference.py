@@ -258,6 +258,44 @@ def test_a_video_is_tracked_frame_by_frame(learned: Path, tmp_path: Path) -> Non
     assert not list(out.rglob("*.tmp"))
 
 
+def test_a_film_is_looked_at_as_its_pixels_are(
+    learned: Path, detector: Detector, tmp_path: Path
+) -> None:
+    """Frames scaled from their planes find what the same frames do as RGB, scaled by Pillow."""
+    from core.data.images.video import VideoReader
+
+    scenes = [
+        np.asarray(
+            Image.fromarray(draw_scene([(SQUARE, 10 + 3 * i, 14, 44), (DISC, 74 - i, 70, 46)]))
+            .resize((640, 480), Image.Resampling.BICUBIC)
+        )
+        for i in range(12)
+    ]  # fmt: skip
+    reader = VideoReader(_film(tmp_path / "moving.mp4", scenes))
+    frames = list(reader.frames())
+    reader.close()
+    scaled = [frame.scaled(detector.resolution) for frame in frames]
+    by_pixels = [detector.prepare(frame.pixels()) for frame in frames]
+    sizes = [frame.size for frame in frames]
+    seen = detector.predict_prepared(np.stack(scaled), sizes, 0.2)
+    wanted = detector.predict_prepared(np.stack(by_pixels), sizes, 0.3)
+    assert sum(map(len, wanted)) >= len(frames)
+    off = []
+    for now, was in zip(seen, wanted, strict=True):
+        for box, score, kind in zip(was.boxes, was.scores, was.class_ids, strict=True):
+            alike = now.class_ids == kind
+            far = np.abs(now.boxes[alike] - box).max(1)
+            best = int(far.argmin())
+            off.append((float(far[best]), abs(float(now.scores[alike][best] - score))))
+    boxes, scores = np.array(off).T
+    print("OFF", np.median(boxes), boxes.max(), np.median(scores), scores.max(), len(off))
+    # Of 640 by 480 pixels; the pixels are 1.1 of a level darker, see `Frame.scaled`.
+    assert (np.median(boxes), boxes.max()) == (pytest.approx(0, abs=1), pytest.approx(0, abs=12))
+    assert (np.median(scores), scores.max()) == (
+        pytest.approx(0, abs=0.01), pytest.approx(0, abs=0.1)
+    )  # fmt: skip
+
+
 def test_the_trained_model_keeps_the_number_of_each_shape(
     learned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

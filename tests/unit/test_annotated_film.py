@@ -280,7 +280,7 @@ def test_a_frame_is_scaled_as_its_pixels_are(tmp_path: Path, side: int) -> None:
         whole = Image.fromarray(frame.pixels()).resize((side, side), Image.Resampling.BILINEAR)
         off, by_pixels = (np.abs(made - np.stack(channels, -1)) for made in (small, whole))
         assert off.mean() < min(1.0, by_pixels.mean())
-        assert off.max() < 6
+        assert off.max() < 12
 
 
 @pytest.mark.parametrize("kind", FILMS, ids=lambda kind: "-".join(map(str, kind)))
