@@ -19,9 +19,9 @@ from core.inference.yuv_drawing import BT601, Colours, draw_boxes_yuv, planes_of
 from core.models.detector import Pixels
 from core.models.prefetch import InTurn
 
-# A constant quantiser, pictures between two others in a fixed pattern and no look ahead: a third
-# of the processor time of `veryfast` with `crf` 21, and of its file at the same sharpness; see
-# docs/figures.md, "Inference". x264 looks ahead for the other ways of choosing, which costs most.
+# A constant quantiser, pictures between two others in a fixed pattern, and no look ahead, which the
+# other ways of choosing need and which costs most: 0.3 to 0.45 of the processor time of `veryfast`
+# with `crf` 21 for 0.4 to 1.2 of its file, see docs/figures.md, "Inference".
 _X264 = {
     "preset": "superfast",
     "qp": "23",

@@ -354,9 +354,7 @@ class _Session:
                     if scaled is not None:
                         self._count(found)
                     if writer:
-                        boxes = predicted_boxes(
-                            found, self.detector.classes, self.colours, tracks
-                        )
+                        boxes = predicted_boxes(found, self.detector.classes, self.colours, tracks)
                         writer.add(frame, boxes, pixels)
                 self.progress(Progress(stage, batch[-1][0].number + 1, reader.total))
                 collect()

@@ -18,8 +18,8 @@ from core.data.images.class_colours import Colour
 from core.data.images.draw_boxes import (
     DrawnBox,
     box_inside,
-    label_place,
     label_picture,
+    label_place,
     letter_height,
     line_width,
 )

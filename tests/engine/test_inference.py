@@ -265,12 +265,9 @@ def test_a_film_is_looked_at_as_its_pixels_are(
     from core.data.images.video import VideoReader
 
     scenes = [
-        np.asarray(
-            Image.fromarray(draw_scene([(SQUARE, 10 + 3 * i, 14, 44), (DISC, 74 - i, 70, 46)]))
-            .resize((640, 480), Image.Resampling.BICUBIC)
-        )
+        draw_scene([(SQUARE, 10 + 3 * i, 14, 44), (DISC, 74 - i, 70, 46)]).resize((640, 480))
         for i in range(12)
-    ]  # fmt: skip
+    ]
     reader = VideoReader(_film(tmp_path / "moving.mp4", scenes))
     frames = list(reader.frames())
     reader.close()
@@ -288,12 +285,8 @@ def test_a_film_is_looked_at_as_its_pixels_are(
             best = int(far.argmin())
             off.append((float(far[best]), abs(float(now.scores[alike][best] - score))))
     boxes, scores = np.array(off).T
-    print("OFF", np.median(boxes), boxes.max(), np.median(scores), scores.max(), len(off))
     # Of 640 by 480 pixels; the pixels are 1.1 of a level darker, see `Frame.scaled`.
-    assert (np.median(boxes), boxes.max()) == (pytest.approx(0, abs=1), pytest.approx(0, abs=12))
-    assert (np.median(scores), scores.max()) == (
-        pytest.approx(0, abs=0.01), pytest.approx(0, abs=0.1)
-    )  # fmt: skip
+    assert (boxes.max() < 4, scores.max() < 0.02) == (True, True), (boxes, scores)
 
 
 def test_the_trained_model_keeps_the_number_of_each_shape(

@@ -13,9 +13,9 @@ import pytest
 
 from core.common.errors import BatmanError
 from core.data.images.video import Frame, VideoReader
-from core.inference.annotated_film import AnnotatedFilm
 from core.data.importers import import_video
 from core.data.store import Project
+from core.inference.annotated_film import AnnotatedFilm
 
 av = pytest.importorskip("av", reason="needs the video extra")
 RATE, COUNT = 25, 100
