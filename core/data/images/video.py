@@ -73,7 +73,8 @@ class Frame:
     @property
     def as_stored(self) -> bool:
         """Whether a player shows the frame as it is stored, neither turned nor mirrored."""
-        return self.picture.side_data.get("DISPLAYMATRIX") is None
+        turned, across, down = _axes(self.picture)
+        return not turned and across >= 0 and down >= 0
 
     def scaled(self, side: int) -> Pixels | None:
         """Return the frame as RGB of `side` by `side` pixels, None where only `pixels` has it.
