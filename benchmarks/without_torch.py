@@ -3,7 +3,8 @@
     python benchmarks/without_torch.py [--run RUN] [--earlier COMMIT] [--pictures 1000] [--rounds 3]
 
 A picture, a 1080p video with tracking, and an evaluation, each a process of its own that is waited
-for: wall time, processor time and memory (the largest process) of the whole, starts included.
+for: wall time, processor time and memory (the largest process) of the whole, starts included. Of
+the video also what a frame costs in processor time, by the difference to one of a few frames.
 
 - ours: `batman infer` and `batman evaluate` as they are; the ONNX is made before, once
 - earlier: the same commands of an earlier commit, in this environment
@@ -39,6 +40,8 @@ ROOT = Path(__file__).parents[1]
 CLASSES = list(SPELLINGS)
 # What the trained model reaches is above this; two evaluations that find nothing agree on anything.
 LEAST_MAP = 0.1
+# Frames of the film that tells what the start of each takes.
+FEW = 8
 BATMAN = "import sys; from cli.main import main; sys.exit(main(sys.argv[1:]))"
 LOOP = """
 import sys
@@ -214,6 +217,18 @@ def main() -> int:
                 "wall time against the loop", found["ours"].wall / found["loop"].wall, 1 / 8
             )
             limits.most("memory", found["ours"].memory / found["earlier"].memory, 0.5)
+            few = str(film(work / "few.mp4", FEW))
+            start = contest(
+                {
+                    "ours": ([*look, str(work / "few"), "--input", few, "--track"], ROOT),
+                    "loop": (["-c", LOOP, model, few, str(work / "loop.mp4")], ROOT),
+                },
+                options.rounds,
+                work,
+            )
+            for name, short in start.items():
+                each = (found[name].cpu - short.cpu) / (options.frames - FEW) * 1000
+                print(f"  {name}: {each:.1f} ms of processor a frame, beside the start")
         if options.only in (None, "evaluate"):
             print(f"an evaluation of {options.pictures} pictures")
             dataset = work / "set"

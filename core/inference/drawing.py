@@ -25,6 +25,17 @@ def draw_predictions(
     with the track's number before them where it is on one of the `tracks`.
     """
     picture = Image.fromarray(image)
+    draw_boxes(picture, predicted_boxes(found, classes, colours, tracks))
+    return np.asarray(picture)
+
+
+def predicted_boxes(
+    found: Prediction,
+    classes: Sequence[str],
+    colours: Mapping[str, Colour],
+    tracks: Sequence[int | None] | None = None,
+) -> list[DrawnBox]:
+    """Return what `draw_predictions` draws, in its order."""
     boxes = []
     for place in reversed(range(len(found))):
         name = classes[int(found.class_ids[place])]
@@ -33,5 +44,4 @@ def draw_predictions(
         left, top, right, bottom = found.boxes[place].tolist()
         label = f"{number}{name} {found.scores[place]:.2f}"
         boxes.append(DrawnBox((left, top, right, bottom), colours[name], label))
-    draw_boxes(picture, boxes)
-    return np.asarray(picture)
+    return boxes

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,18 +24,19 @@ from core.data.images.class_colours import class_colours, model_class_ids
 from core.data.images.picture_files import Unreadable, read_picture
 from core.inference.inputs import Names, Skipped, Source, find_sources
 from core.inference.options import InferenceOptions, InferenceSummary
-from core.processes.garbage_collector import only_new
+from core.late import loading_beside
+from core.processes.garbage_collector import only_new, paused
 from core.training.run_list.outputs import remember
 
 if TYPE_CHECKING:
+    from core.data.images.video import Frame
     from core.inference.records import RecordWriter
     from core.inference.tracking import Tracker
     from core.models.backend import Opened
-    from core.models.detector import Prediction
-    from core.models.prefetch import InTurn
+    from core.models.detector import Pixels, Prediction
 
 ANNOTATED = "annotated"
-# Frames of a video that wait before each stage: 6 MB each at 1080p.
+# Decoded frames of a video that wait: 3 MB each at 1080p.
 _BESIDE = 3
 
 
@@ -56,7 +56,10 @@ def infer(
     if not sources:
         raise _nothing_left(skipped)
     progress(Progress("loading the model", 0, None))
-    opened = _load(options, progress, cancelled)
+    later = ["av", "trackers"] if options.track and any(s.video for s in sources) else []
+    # What follows objects takes longer to load than a small model, and both wait for files.
+    with paused(), loading_beside(*later):
+        opened = _load(options, progress, cancelled)
     session = _Session(options, opened, progress, cancelled)
     try:
         with naming_full_disk(options.output):
@@ -262,12 +265,10 @@ class _Session:
             self.several.append(source.path)
         return np.asarray(picture), self.detector.prepare(picture)
 
-    def _drawn(
-        self, pixels: Any, found: Prediction, tracks: Sequence[int | None] | None = None
-    ) -> Any:
+    def _drawn(self, pixels: Pixels, found: Prediction) -> Pixels:
         from core.inference.drawing import draw_predictions
 
-        return draw_predictions(pixels, found, self.detector.classes, self.colours, tracks)
+        return draw_predictions(pixels, found, self.detector.classes, self.colours)
 
     def _save_picture(self, name: str, pixels: Any) -> None:
         from PIL import Image
@@ -285,8 +286,10 @@ class _Session:
     def _look_at_video(self, source: Source, records: RecordWriter, skipped: list[Skipped]) -> None:
         from core.data.images import video
         from core.inference import tracking
+        from core.inference.annotated_film import AnnotatedFilm
+        from core.inference.drawing import predicted_boxes
         from core.inference.records import HeldBack, Place
-        from core.models.prefetch import Ahead, InTurn, in_batches
+        from core.models.prefetch import Ahead, in_batches
 
         try:
             reader = video.VideoReader(source.path)
@@ -319,11 +322,9 @@ class _Session:
             held = HeldBack(records)
             if self.options.annotate:
                 target = self._target(Path(source.name).with_suffix(".mp4").as_posix())
-                writer = stack.enter_context(video.VideoWriter(target, reader))
+                writer = stack.enter_context(AnnotatedFilm(target, reader))
             # Decoding, scaling, the network with what follows objects, drawing and encoding go on
             # side by side, each on other frames.
-            encoding = stack.enter_context(InTurn("encode", _BESIDE))
-            drawing = stack.enter_context(InTurn("draw", _BESIDE))
             frames = _noting_damage(reader, skipped)
             if not writer:
                 frames = (frame for frame in frames if not frame.number % every)
@@ -331,8 +332,7 @@ class _Session:
             collect = stack.enter_context(only_new())
             for batch in in_batches(frames, self._load_frame, self.detector.batch_size):
                 self._stop_if_cancelled()
-                looked = [loaded for _, loaded in batch if loaded[1] is not None]
-                predictions = iter(self._predict(looked, weakest))
+                predictions = iter(self._predict(batch, weakest))
                 for frame, (pixels, scaled) in batch:
                     tracks: Sequence[int | None] | None = None
                     if scaled is None:
@@ -344,8 +344,8 @@ class _Session:
                             held.release(earlier)
                     kept = found.scores >= self.kept[found.class_ids]
                     if scaled is not None:
-                        size = pixels.shape[1], pixels.shape[0]
-                        place = Place(source.name, size, source.path, frame.number, frame.time)
+                        size, at = frame.size, frame.number
+                        place = Place(source.name, size, source.path, at, frame.time)
                         held.add(place, found, kept, tracks)
                     found, tracks = found.keep(kept), _of(tracks, kept)
                     strong = found.scores >= self.least[found.class_ids]
@@ -354,9 +354,8 @@ class _Session:
                     if scaled is not None:
                         self._count(found)
                     if writer:
-                        drawn = partial(self._drawn, pixels, found, tracks)
-                        write = partial(writer.write, pts=frame.pts)
-                        drawing.do(partial(_pass_on, drawn, write, encoding))
+                        boxes = predicted_boxes(found, self.detector.classes, self.colours, tracks)
+                        writer.add(frame, boxes, pixels)
                 self.progress(Progress(stage, batch[-1][0].number + 1, reader.total))
                 collect()
             held.release()
@@ -365,18 +364,27 @@ class _Session:
         self.videos += self.frames > before
         self.tracks += len(seen_tracks)
 
-    def _load_frame(self, frame: Any) -> tuple[Any, Any]:
-        """Return the frame's pixels, and scaled for the model where it is to be looked at."""
-        pixels = frame.pixels()
-        looked = not frame.number % self.options.frame_interval
-        return pixels, self.detector.prepare(pixels) if looked else None
+    def _load_frame(self, frame: Frame) -> tuple[Pixels | None, Pixels | None]:
+        """Return the frame's pixels, if they were needed, and it scaled for the model.
 
-    def _predict(self, looked: Sequence[tuple[Any, Any]], weakest: float) -> list[Prediction]:
+        The latter is None where it is not to be looked at.
+        """
+        if frame.number % self.options.frame_interval:
+            return None, None
+        scaled = frame.scaled(self.detector.resolution)
+        if scaled is not None:
+            return None, scaled
+        pixels = frame.pixels()
+        return pixels, self.detector.prepare(pixels)
+
+    def _predict(
+        self, batch: Sequence[tuple[Frame, tuple[Any, Pixels | None]]], weakest: float
+    ) -> list[Prediction]:
+        looked = [(frame.size, scaled) for frame, (_, scaled) in batch if scaled is not None]
         if not looked:
             return []
-        sizes = [(pixels.shape[1], pixels.shape[0]) for pixels, _ in looked]
-        scaled = np.stack([small for _, small in looked])
-        return self.detector.predict_prepared(scaled, sizes, weakest)
+        sizes = [size for size, _ in looked]
+        return self.detector.predict_prepared(np.stack([s for _, s in looked]), sizes, weakest)
 
     def _between(
         self, tracker: Tracker | None, frame: int
@@ -417,11 +425,6 @@ class _Session:
 def _of(tracks: Sequence[int | None] | None, keep: Any) -> Sequence[int | None] | None:
     """Return the numbers of the detections that are kept."""
     return None if tracks is None else [t for t, kept in zip(tracks, keep, strict=True) if kept]
-
-
-def _pass_on(make: Callable[[], Any], take: Callable[[Any], None], taker: InTurn) -> None:
-    made = make()
-    taker.do(lambda: take(made))
 
 
 def _noting_damage(reader: Any, skipped: list[Skipped]) -> Any:

@@ -258,6 +258,37 @@ def test_a_video_is_tracked_frame_by_frame(learned: Path, tmp_path: Path) -> Non
     assert not list(out.rglob("*.tmp"))
 
 
+def test_a_film_is_looked_at_as_its_pixels_are(
+    learned: Path, detector: Detector, tmp_path: Path
+) -> None:
+    """Frames scaled from their planes find what the same frames do as RGB, scaled by Pillow."""
+    from core.data.images.video import VideoReader
+
+    scenes = [
+        draw_scene([(SQUARE, 10 + 3 * i, 14, 44), (DISC, 74 - i, 70, 46)]).resize((640, 480))
+        for i in range(12)
+    ]
+    reader = VideoReader(_film(tmp_path / "moving.mp4", scenes))
+    frames = list(reader.frames())
+    reader.close()
+    scaled = [frame.scaled(detector.resolution) for frame in frames]
+    by_pixels = [detector.prepare(frame.pixels()) for frame in frames]
+    sizes = [frame.size for frame in frames]
+    seen = detector.predict_prepared(np.stack(scaled), sizes, 0.2)
+    wanted = detector.predict_prepared(np.stack(by_pixels), sizes, 0.3)
+    assert sum(map(len, wanted)) >= len(frames)
+    off = []
+    for now, was in zip(seen, wanted, strict=True):
+        for box, score, kind in zip(was.boxes, was.scores, was.class_ids, strict=True):
+            alike = now.class_ids == kind
+            far = np.abs(now.boxes[alike] - box).max(1)
+            best = int(far.argmin())
+            off.append((float(far[best]), abs(float(now.scores[alike][best] - score))))
+    boxes, scores = np.array(off).T
+    # Of 640 by 480 pixels; the pixels are 1.1 of a level darker, see `Frame.scaled`.
+    assert (boxes.max() < 4, scores.max() < 0.02) == (True, True), (boxes, scores)
+
+
 def test_the_trained_model_keeps_the_number_of_each_shape(
     learned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from core.common.errors import BatmanError
-from core.data.images.video import Frame, VideoReader, VideoWriter
+from core.data.images.video import Frame, VideoReader
 from core.data.importers import import_video
 from core.data.store import Project
+from core.inference.annotated_film import AnnotatedFilm
 
 av = pytest.importorskip("av", reason="needs the video extra")
 RATE, COUNT = 25, 100
@@ -78,9 +79,9 @@ def test_time_counts_from_the_first_picture(tmp_path: Path, hours: int) -> None:
     assert frames[-1].time == pytest.approx(49 / RATE, abs=2e-3)
     assert faults == []
     reader = VideoReader(source)
-    with VideoWriter(tmp_path / "out.mp4", reader) as writer:
+    with AnnotatedFilm(tmp_path / "out.mp4", reader) as writer:
         for frame in reader.frames():
-            writer.write(frame.pixels(), frame.pts)
+            writer.add(frame, [])
     reader.close()
     with av.open(str(tmp_path / "out.mp4")) as written:
         times = [float(frame.time) for frame in written.decode(video=0)]

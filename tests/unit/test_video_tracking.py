@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from core.common.errors import BatmanError, ClassError
+from core.data.images.draw_boxes import DrawnBox
 from core.inference import InferenceOptions, infer
 from core.inference.found import Look, by_class, on_images, read_found
 from core.inference.found import tracks as tracks_of
@@ -84,11 +85,11 @@ def drawn(
     """The left sides of what was drawn on each frame."""
     lefts: list[list[float]] = []
 
-    def draw(pixels: Pixels, found: Prediction, *_: Any) -> Pixels:
+    def draw(found: Prediction, *_: Any) -> list[DrawnBox]:
         lefts.append([float(box[0]) for box in found.boxes])
-        return pixels
+        return []
 
-    monkeypatch.setattr("core.inference.drawing.draw_predictions", draw)
+    monkeypatch.setattr("core.inference.drawing.predicted_boxes", draw)
     infer(InferenceOptions("any", [video], out, frame_interval=4, **options))
     return lefts
 
@@ -203,11 +204,11 @@ def test_weaker_ones_are_kept_for_looking_at(
     detector.forward, detector.num_select = weak_too, 4  # type: ignore[method-assign]
     drawn_on: list[int] = []
 
-    def draw(pixels: Pixels, found: Prediction, *_: Any) -> Pixels:
+    def draw(found: Prediction, *_: Any) -> list[DrawnBox]:
         drawn_on.append(len(found))
-        return pixels
+        return []
 
-    monkeypatch.setattr("core.inference.drawing.draw_predictions", draw)
+    monkeypatch.setattr("core.inference.drawing.predicted_boxes", draw)
     video = film(tmp_path / "film.mp4")
     for track in (False, True):
         out = tmp_path / f"out-{track}"

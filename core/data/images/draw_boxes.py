@@ -45,8 +45,8 @@ def draw_boxes(picture: Image.Image, boxes: Iterable[DrawnBox]) -> None:
     A box thinner than a pixel is still to be seen, and one past the edge is drawn at it.
     """
     draw = ImageDraw.Draw(picture)
-    line = max(1, int(min(picture.size) * _LINE))
-    placed = [(box, _inside(box.corners, picture.size)) for box in boxes]
+    line = line_width(picture.size)
+    placed = [(box, box_inside(box.corners, picture.size)) for box in boxes]
     for box, at in placed:
         if box.pen == "dashed":
             _dash(draw, at, box.colour, line)
@@ -54,11 +54,21 @@ def draw_boxes(picture: Image.Image, boxes: Iterable[DrawnBox]) -> None:
         draw.rectangle(at, outline=box.colour, width=1 if box.pen == "thin" else line)
         if box.pen == "struck":
             draw.line(at, box.colour, max(1, line // 2))
-    letter = max(_LEAST_LETTER, int(min(picture.size) * _LETTER))
+    letter = letter_height(picture.size)
     for box, at in placed:
         if box.label:
-            tag = _tag(box.label, box.colour, letter)
-            picture.paste(tag, _tag_place(tag, picture.size, at, box.below))
+            tag = label_picture(box.label, box.colour, letter)
+            picture.paste(tag, label_place(tag, picture.size, at, box.below))
+
+
+def line_width(size: tuple[int, int]) -> int:
+    """Return how many pixels wide the lines of boxes are on a picture of this width and height."""
+    return max(1, int(min(size) * _LINE))
+
+
+def letter_height(size: tuple[int, int]) -> int:
+    """Return how many pixels high the letters are on a picture of this width and height."""
+    return max(_LEAST_LETTER, int(min(size) * _LETTER))
 
 
 def ink_on(ground: Colour) -> Colour:
@@ -79,7 +89,8 @@ def luminance(colour: Colour) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _inside(corners: Corners, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def box_inside(corners: Corners, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of a box in whole pixels of a picture, both ends in it."""
     across, down = size[0] - 1, size[1] - 1
     left = min(max(0, int(corners[0])), across)
     top = min(max(0, int(corners[1])), down)
@@ -108,7 +119,7 @@ def _dash(
         draw.rectangle((max(right - line + 1, left), y, right, end), fill=colour)
 
 
-def _tag_place(
+def label_place(
     tag: Image.Image, size: tuple[int, int], at: tuple[int, int, int, int], below: bool
 ) -> tuple[int, int]:
     """Return where a label goes: outside of its box where there is room, else inside."""
@@ -122,7 +133,7 @@ def _tag_place(
 
 # The frames of a video have the same few hundred labels again and again.
 @functools.lru_cache(maxsize=2048)
-def _tag(label: str, ground: Colour, letter: int) -> Image.Image:
+def label_picture(label: str, ground: Colour, letter: int) -> Image.Image:
     """Return a label in Pillow's own font, `letter` pixels high."""
     text, font = clean(label), _font(letter)
     width, height = round(font.getlength(text)), sum(font.getmetrics())

@@ -15,6 +15,7 @@ from __future__ import annotations
 import pickle
 import struct
 from collections.abc import Callable, Sequence
+from mmap import PAGESIZE
 from typing import Any
 
 from PIL import Image
@@ -22,7 +23,7 @@ from torch.utils.data import Dataset, get_worker_info
 from torchvision.transforms.v2 import ToImage
 
 from core.common.hardware import free_memory
-from core.processes.shared_cache import PAGESIZE, SharedCache
+from core.processes.shared_cache import SharedCache
 
 GB = 10**9
 SHARE = 0.25

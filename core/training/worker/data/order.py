@@ -90,6 +90,9 @@ class RunDataModule(RFDETRDataModule):
     may be kept.
     """
 
+    _dataset_train: Any
+    _dataset_val: Any
+
     def __init__(
         self,
         model_config: ModelConfig,
