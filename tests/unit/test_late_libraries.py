@@ -1,0 +1,145 @@
+"""What others import and training never uses is loaded when it is used, and is whole then."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from installed import needs
+
+pytestmark = needs("rfdetr")
+
+BEGIN = """
+import sys
+from core.processes.late_libraries import without_unused
+from core.processes.light_torchmetrics import import_torchmetrics
+
+def there(*names):
+    return [name for name in names if any((n + ".").startswith(name + ".") for n in sys.modules)]
+
+with without_unused():
+    import_torchmetrics()
+    import core.training.worker.build
+"""
+
+
+def run(code: str, begin: str = BEGIN) -> list[str]:
+    """Return the lines that `code` prints after training's imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", begin + code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.splitlines()
+
+
+def test_training_loads_no_compiler_and_nothing_to_draw_with() -> None:
+    told = run("""
+import torch
+weight = torch.nn.Parameter(torch.ones(3))
+optimizer = torch.optim.AdamW([weight], lr=0.1)
+optimizer.zero_grad()
+weight.sum().backward()
+optimizer.step()
+print(weight.sum().item() < 3)
+print(there("torch._inductor", "triton", "matplotlib", "scipy.signal"))
+print(type(sys.modules["torch._dynamo"]).__name__)
+""")
+    assert told == ["True", "[]", "_LateModule"]
+
+
+def test_the_compiler_is_whole_once_something_is_compiled() -> None:
+    """What was kept from it, what it was to be told, and what asked for its class."""
+    told = run("""
+import torch
+from pytorch_lightning.utilities.compile import to_uncompiled
+from pytorch_lightning.utilities.compile import OptimizedModule as late
+from transformers import PreTrainedModel
+from rfdetr.models.backbone.dinov2_with_windowed_attn import WindowedDinov2WithRegistersEmbeddings
+from core.processes import late_libraries
+
+known = PreTrainedModel.can_record_outputs.fget
+compiling = []
+with_us = late_libraries._disable(lambda: compiling.append(torch.compiler.is_compiling()))
+inner = []
+
+def whole(x):
+    with_us()
+    return x + 1
+
+graphs = []
+def backend(graph, inputs):
+    graphs.append(graph)
+    return graph.forward
+
+print(isinstance(torch.nn.Linear(1, 1), late), "torch._inductor" in sys.modules)
+print(torch.compile(whole, backend=backend)(torch.ones(1)).item(), compiling, len(graphs) > 0)
+compiled = torch.compile(torch.nn.Linear(1, 1), backend=backend)
+print(isinstance(compiled, late), type(compiled) is torch._dynamo.OptimizedModule)
+print(type(torch._dynamo).__name__, torch._dynamo is sys.modules["torch._dynamo"])
+from torch._dynamo import trace_rules
+print(id(known) in trace_rules._allowed_callable_ids)
+import inspect
+print(inspect.getsource(torch._dynamo)[:3] != "", type(torch._dynamo.__loader__).__name__)
+""")
+    assert told == [
+        "False False",
+        "2.0 [False] True",
+        "True True",
+        "module True",
+        "True",
+        "True SourceFileLoader",
+    ]
+
+
+def test_a_module_of_the_compiler_is_loaded_once() -> None:
+    told = run("""
+import torch._dynamo.config
+import torch._dynamo.utils
+print(torch._dynamo.config is sys.modules["torch._dynamo.config"])
+print(torch._dynamo.config is sys.modules["torch._dynamo.eval_frame"].config)
+print(type(torch._dynamo).__name__, torch._dynamo.config.__spec__.loader is not None)
+""")
+    assert told == ["True", "True", "module True"]
+
+
+def test_another_name_loads_the_real_module_at_once() -> None:
+    """Where a release asks for more than was foreseen, it gets it."""
+    told = run(
+        """
+import sys
+from core.processes.late_libraries import without_unused
+with without_unused():
+    from torch._dynamo import disable, OptimizedModule
+    from torch._dynamo import eval_frame
+    import torch._dynamo.config
+    from matplotlib import colormaps
+    import matplotlib.pyplot as plt
+print(type(sys.modules["torch._dynamo"]).__name__, eval_frame.__name__)
+print(torch._dynamo.config is sys.modules["torch._dynamo.config"])
+import matplotlib
+print(type(matplotlib).__name__, colormaps is matplotlib.colormaps, plt is matplotlib.pyplot)
+from torch._dynamo import OptimizedModule as real
+class Own(OptimizedModule):
+    pass
+print(issubclass(real, OptimizedModule), Own.__bases__ == (real,))
+""",
+        begin="",
+    )
+    assert told == ["module torch._dynamo.eval_frame", "True", "module True True", "True True"]
+
+
+def test_a_figure_can_still_be_drawn() -> None:
+    told = run("""
+import matplotlib
+print(type(matplotlib).__name__)
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+import torch
+from torchmetrics.classification import BinaryAccuracy
+metric = BinaryAccuracy()
+metric.update(torch.tensor([1, 0, 1]), torch.tensor([1, 1, 1]))
+figure, axes = metric.plot()
+from torchmetrics.utilities.plot import _AX_TYPE
+print(type(figure) is plt.Figure, isinstance(axes, _AX_TYPE), isinstance(3, _AX_TYPE))
+""")
+    assert told == ["module", "True True False"]
