@@ -1,16 +1,17 @@
 """Parts of large libraries that others import and training never uses: loaded when they are used.
 
-For one name each, torchvision, Lightning and transformers load torch's compiler, torch's counter of
-operations triton, and torchmetrics matplotlib: a fifth of what training imports. While the block of
-`without_unused` runs, modules that ask for these names get stand-ins, each of which loads the real
-thing when something is done with it: called, asked for an attribute, inherited from. What they
-answer before that is true: nothing is an instance of a class that is not loaded, and nothing is
-being compiled without a compiler.
+For a name or two, torchvision, Lightning and transformers load torch's compiler, torch's counter of
+operations triton, its tensors on several machines sympy, torchmetrics matplotlib and the matcher
+all of scipy.optimize: a third of what training imports. While the block of `without_unused` runs,
+modules that ask for these names get stand-ins, each of which loads the real thing when something is
+done with it: called, asked for an attribute, inherited from. What they answer before that is true:
+nothing is an instance of a class that is not loaded, and nothing is being compiled without a
+compiler. Once a module is loaded, whoever has a stand-in as a name of its own has the real thing.
 
 Any other name of those modules, and any other module in them, loads the real ones at once: a
 release that asks for more than those read here (torch 2.15.0, torchvision 0.29.2, transformers
-5.23.0, Lightning 2.6.6, torchmetrics 1.8.2) costs time, no more. After the block only the compiler
-is still stood in for, because each step of an optimiser imports it.
+5.23.0, Lightning 2.6.6, torchmetrics 1.8.2) costs time, no more. After the block only what each
+training step imports is still stood in for.
 """
 
 from __future__ import annotations
@@ -18,15 +19,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import module_from_spec
 from types import FunctionType, ModuleType
 from typing import Any, Union
 
+from core.processes.after_import import AfterImport
+
 COMPILER = "torch._dynamo"
-_LIBRARIES = (COMPILER, "triton", "matplotlib")
+_SHAPES = "torch.fx.experimental.symbolic_shapes"
+_OPTIMIZE = "scipy.optimize"
+# What each training step imports: the optimiser the compiler, `torch.broadcast_shapes` the other.
+_IN_STEPS = (COMPILER, _SHAPES)
+_LIBRARIES = (*_IN_STEPS, _OPTIMIZE, "triton", "matplotlib")
 
 
 def _loaded(module: str) -> ModuleType | None:
@@ -94,6 +103,10 @@ class _LateName:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._here()(*args, **kwargs)
 
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self._here())
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -123,10 +136,25 @@ class _LateName:
         return _real, (self.__module__, self.__name__)
 
 
+def _late_error(module: str, name: str) -> type[Exception]:
+    """Return a stand-in for an exception: none of its kind is raised before it is loaded."""
+
+    def new(cls: type, *args: Any, **kwargs: Any) -> Any:
+        return _real(module, name)(*args, **kwargs)
+
+    return type(name, (Exception,), {"__new__": new, "__module__": module})
+
+
 # --- torch's compiler --------------------------------------------------------------------------
 
 # What the compiler is to be told of functions once it is loaded.
 _to_register: list[tuple[str, Any]] = []
+
+
+def _register(compiler: ModuleType) -> None:
+    for name, fn in _to_register:
+        getattr(compiler, name)(fn)
+    _to_register.clear()
 
 
 def _disable(fn: Any = None, recursive: bool = True, **options: Any) -> Any:
@@ -211,6 +239,50 @@ class _LateStyle:
         return getattr(_real("matplotlib", "style"), name)
 
 
+# --- torch's sizes that are symbols ------------------------------------------------------------
+
+
+def _guard_or_false(a: Any) -> bool:
+    """`guard_or_false` of torch's symbolic shapes, which returns what is no symbol."""
+    return a if type(a) is bool else bool(_real(_SHAPES, "guard_or_false")(a))
+
+
+def _expect_true(a: Any, skip: int = 0) -> bool:
+    """`expect_true` of torch's symbolic shapes; `skip` are frames of callers, ours is one more."""
+    return a if type(a) is bool else bool(_real(_SHAPES, "expect_true")(a, skip + 1))
+
+
+def _is_nested_int(s: Any) -> bool:
+    """`is_nested_int` of torch's symbolic shapes: no plain number is."""
+    return type(s) is not int and bool(_real(_SHAPES, "is_nested_int")(s))
+
+
+# --- scipy.optimize ----------------------------------------------------------------------------
+
+_ASSIGNMENT = f"{_OPTIMIZE}._lsap"
+
+
+def _assignment(package: ModuleType | _LateModule) -> Any:
+    """Return scipy's `linear_sum_assignment`, which is a module of its own in C, without the rest.
+
+    Of the rest it needs nothing. The package takes the module over when it is loaded.
+    """
+    module = sys.modules.get(_ASSIGNMENT)
+    if module is None:
+        spec = PathFinder.find_spec(_ASSIGNMENT, package.__path__)
+        if spec is None or spec.loader is None:
+            return _real(_OPTIMIZE, "linear_sum_assignment")
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[_ASSIGNMENT] = module
+    return module.linear_sum_assignment
+
+
+def _take_over(package: ModuleType) -> None:
+    if _ASSIGNMENT in sys.modules:  # what an import of it would do
+        package.__dict__.setdefault("_lsap", sys.modules[_ASSIGNMENT])
+
+
 # --- the table ---------------------------------------------------------------------------------
 
 # By module, the names that others import from it, none of them to compare it by identity. Modules
@@ -218,6 +290,11 @@ class _LateStyle:
 _NAMES: dict[str, tuple[str, ...]] = {
     COMPILER: ("OptimizedModule",),
     "torch._dynamo.utils": ("is_compile_supported",),
+    _SHAPES: (
+        "guarding_hint_or_throw", "has_free_unbacked_symbols", "has_guarding_hint",
+        "statically_known_true",
+    ),
+    _OPTIMIZE: (),
     "triton": (),
     "triton.runtime": (),
     "triton.runtime.jit": ("JITFunction",),
@@ -234,8 +311,19 @@ _OWN: dict[str, dict[str, Any]] = {
         "allow_in_graph": _registering("allow_in_graph"),
         "assume_constant_result": _registering("assume_constant_result"),
     },
+    _SHAPES: {
+        "expect_true": _expect_true,
+        "guard_or_false": _guard_or_false,
+        "is_nested_int": _is_nested_int,
+        "GuardOnDataDependentSymNode": _late_error(_SHAPES, "GuardOnDataDependentSymNode"),
+    },
     "matplotlib.pyplot": {"style": _LateStyle()},
 }
+
+_THEN: dict[str, Callable[[ModuleType], None]] = {COMPILER: _register, _OPTIMIZE: _take_over}
+
+# What stands in for the modules that are not loaded yet.
+_given: dict[str, _LateModule] = {}
 
 
 def _stand_in(library: str) -> None:
@@ -253,27 +341,44 @@ def _stand_in(library: str) -> None:
             continue
         late = {of: _LateName(name, of) for of in _NAMES[name]} | _OWN.get(name, {})
         made[name] = _LateModule(spec, late)
+        if name == _OPTIMIZE:
+            late["linear_sum_assignment"] = _assignment(made[name])
     for name, module in made.items():
         parent, _, last = name.rpartition(".")
         holder = made.get(parent) or sys.modules.get(parent)
         if holder is not None:
             setattr(holder, last, module)
-        sys.modules[name] = module
+        sys.modules[name] = _given[name] = module
+
+
+def _put_in_place(real: ModuleType) -> None:
+    """Give whoever has a stand-in for `real`, or for what is in it, the real thing."""
+    if real.__name__ in _THEN:
+        _THEN[real.__name__](real)
+    given = _given.pop(real.__name__, None)
+    if given is None:
+        return
+    late = given.__dict__["_late"].items()
+    instead = {id(of): getattr(real, name) for name, of in late if hasattr(real, name)}
+    instead[id(given)] = real
+    for module in list(sys.modules.values()):
+        if isinstance(module, _LateModule) or module is sys.modules[__name__]:
+            continue
+        names = getattr(module, "__dict__", {})
+        for name, value in list(names.items()):
+            if id(value) in instead:
+                names[name] = instead[id(value)]
+
+
+_after = AfterImport(dict.fromkeys(_NAMES, _put_in_place))
 
 
 class _Finder(MetaPathFinder):
-    """Loads the real package where a module in one that is stood in for is imported, and tells the
-    compiler what it is to know when it is loaded.
-    """
+    """Loads the real package where a module in one that is stood in for is imported."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name == COMPILER:
-            spec = PathFinder.find_spec(name, path)
-            if spec is not None and spec.loader is not None:
-                spec.loader = _Telling(spec.loader)
-            return spec
         parent = name.rpartition(".")[0]
         if not isinstance(sys.modules.get(parent), _LateModule):
             return None
@@ -301,25 +406,6 @@ class _Loaded(Loader):
             module.__spec__.loader = self._loader
 
 
-class _Telling(Loader):
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        made: ModuleType | None = self._loader.create_module(spec)
-        return made
-
-    def exec_module(self, module: ModuleType) -> None:
-        # Whoever asks where the module comes from gets the answer that he knows.
-        module.__loader__ = self._loader
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        for name, fn in _to_register:
-            getattr(module, name)(fn)
-        _to_register.clear()
-
-
 _finder = _Finder()
 
 
@@ -331,8 +417,11 @@ def without_unused() -> Iterator[None]:
     """
     import torch  # noqa: F401
 
+    with contextlib.suppress(ImportError):
+        import scipy  # noqa: F401
+
     if _finder not in sys.meta_path:
-        sys.meta_path.insert(0, _finder)
+        sys.meta_path[:0] = [_finder, _after]
     for library in _LIBRARIES:
         _stand_in(library)
     if _loaded(COMPILER) is None:
@@ -341,5 +430,5 @@ def without_unused() -> Iterator[None]:
         yield
     finally:
         for library in _LIBRARIES:
-            if library != COMPILER:  # which every step of an optimiser imports
+            if library not in _IN_STEPS:
                 _withdraw(library)

@@ -41,10 +41,14 @@ optimizer.zero_grad()
 weight.sum().backward()
 optimizer.step()
 print(weight.sum().item() < 3)
-print(there("torch._inductor", "triton", "matplotlib", "scipy.signal"))
+print(torch.broadcast_shapes((3, 1), (2,)))
+torch._check(weight.numel() == 3)
+from rfdetr.models.matcher import _linear_sum_assignment as assign
+print(assign([[2, 1], [1, 2]])[1].tolist())
+print(there("torch._inductor", "triton", "sympy", "matplotlib", "scipy.linalg", "scipy.signal"))
 print(type(sys.modules["torch._dynamo"]).__name__)
 """)
-    assert told == ["True", "[]", "_LateModule"]
+    assert told == ["True", "torch.Size([3, 2])", "[1, 0]", "[]", "_LateModule"]
 
 
 def test_the_compiler_is_whole_once_something_is_compiled() -> None:
@@ -78,6 +82,13 @@ print(isinstance(compiled, late), type(compiled) is torch._dynamo.OptimizedModul
 print(type(torch._dynamo).__name__, torch._dynamo is sys.modules["torch._dynamo"])
 from torch._dynamo import trace_rules
 print(id(known) in trace_rules._allowed_callable_ids)
+from torch.distributed.tensor import _decompositions
+from torch.fx.experimental import symbolic_shapes
+print(_decompositions.GuardOnDataDependentSymNode is symbolic_shapes.GuardOnDataDependentSymNode)
+import pytorch_lightning.utilities.compile as asked
+print(asked.OptimizedModule is torch._dynamo.OptimizedModule)
+sizes = torch.compile(lambda x: x.expand(3, -1), backend=backend, dynamic=True)
+print(sizes(torch.ones(1, 4)).shape)
 import inspect
 print(inspect.getsource(torch._dynamo)[:3] != "", type(torch._dynamo.__loader__).__name__)
 """)
@@ -87,6 +98,9 @@ print(inspect.getsource(torch._dynamo)[:3] != "", type(torch._dynamo.__loader__)
         "True True",
         "module True",
         "True",
+        "True",
+        "True",
+        "torch.Size([3, 4])",
         "True SourceFileLoader",
     ]
 
@@ -139,7 +153,34 @@ from torchmetrics.classification import BinaryAccuracy
 metric = BinaryAccuracy()
 metric.update(torch.tensor([1, 0, 1]), torch.tensor([1, 1, 1]))
 figure, axes = metric.plot()
-from torchmetrics.utilities.plot import _AX_TYPE
-print(type(figure) is plt.Figure, isinstance(axes, _AX_TYPE), isinstance(3, _AX_TYPE))
+from torchmetrics.utilities import plot
+print(type(figure) is plt.Figure, plot._AX_TYPE is matplotlib.axes.Axes, plot.plt is plt)
 """)
-    assert told == ["module", "True True False"]
+    assert told == ["module", "True True True"]
+
+
+def test_scipy_is_whole_once_more_of_it_is_wanted() -> None:
+    told = run("""
+import scipy
+from rfdetr.models.matcher import _linear_sum_assignment as assign
+print(round(float(scipy.optimize.minimize(lambda x: (x[0] - 2) ** 2, [0.0]).x[0]), 3))
+print(assign is scipy.optimize.linear_sum_assignment, scipy.optimize._lsap.__name__)
+print(scipy.optimize is sys.modules["scipy.optimize"], type(scipy.optimize).__name__)
+""")
+    assert told == ["2.0", "True scipy.optimize._lsap", "True module"]
+
+
+def test_sizes_that_are_no_symbols_are_weighed_without_symbols() -> None:
+    """As torch does: what is neither a bool nor a symbol is refused by the real thing."""
+    told = run("""
+from torch.fx.experimental.symbolic_shapes import expect_true, guard_or_false, is_nested_int
+print(expect_true(True), expect_true(False), guard_or_false(True), is_nested_int(3), there("sympy"))
+try:
+    guard_or_false(3)
+except AssertionError as error:
+    print(error, there("sympy"))
+from torch.fx.experimental import symbolic_shapes
+print(symbolic_shapes.guard_or_false is guard_or_false, is_nested_int(3.5))
+""")
+    assert told[:2] == ["True False True False []", "Expected bool, got <class 'int'> ['sympy']"]
+    assert told[2] == "True False"
