@@ -11,13 +11,13 @@ pytestmark = needs("rfdetr")
 
 BEGIN = """
 import sys
-from core.processes.late_libraries import without_unused
+from core.processes.light_imports import light_imports
 from core.processes.light_torchmetrics import import_torchmetrics
 
 def there(*names):
     return [name for name in names if any((n + ".").startswith(name + ".") for n in sys.modules)]
 
-with without_unused():
+with light_imports():
     import_torchmetrics()
     import core.training.worker.build
 """
@@ -184,3 +184,36 @@ print(symbolic_shapes.guard_or_false is guard_or_false, is_nested_int(3.5))
 """)
     assert told[:2] == ["True False True False []", "Expected bool, got <class 'int'> ['sympy']"]
     assert told[2] == "True False"
+
+
+def test_the_files_of_transformers_are_read_once_and_tell_the_same() -> None:
+    told = run(
+        """
+import collections, sys
+opened = collections.Counter()
+
+def heard(event, given):
+    # Lists are made from the text; modules are loaded from bytes.
+    if event == "open" and given[1] == "r" and "/transformers/models/" in str(given[0]):
+        opened[given[0]] += 1
+
+sys.addaudithook(heard)
+from core.processes.light_transformers import models_read_once
+with models_read_once():
+    import transformers.models
+print(len(opened) > 1000, set(opened.values()))
+from transformers.utils import import_utils
+print(import_utils.create_import_structure_from_path.__module__)
+found = {}
+define = import_utils.define_import_structure.__wrapped__  # which keeps its answers itself
+for names in define(transformers.models.__file__).values():
+    for module, objects in names.items():
+        found |= dict.fromkeys(objects, module)
+print(len(found) > 1000, found == {
+    name: module for name, module in transformers.models._class_to_module.items() if name in found
+})
+print(set(opened.values()))
+""",
+        begin="",
+    )
+    assert told == ["True {1}", "transformers.utils.import_utils", "True True", "{2}"]
