@@ -16,7 +16,7 @@ from core.common.text import clean
 from core.models.checkpoint_file import arguments_of, foreign_content, load_checkpoint
 from core.models.detector import MEAN, STD, Detector, Floats, Pixels, choose_classes
 from core.models.sizes import MODELS
-from core.processes.garbage_collector import heavy_imports
+from core.processes.light_imports import light_imports
 
 # Full batches after which tracing the network pays: it takes seconds and saves a third or more of
 # each later batch (measured with the tiny size on two CPU cores: 155 to 256 images a second).
@@ -304,7 +304,7 @@ class TorchDetector(Detector):
 
 def _build(path: Path, described: ModelDescription, device: str) -> Any:
     # The import sets rfdetr's log level, so it comes before quiet() does.
-    with quiet(), heavy_imports():
+    with quiet(), light_imports():
         from rfdetr import RFDETR
     with quiet():
         kwargs: dict[str, Any] = {}

@@ -273,7 +273,8 @@ def make_trainer(
     """Return a Lightning trainer with rfdetr's precision and strategy.
 
     `callbacks` come after rfdetr's averaging of weights; Lightning's own checkpoints and loggers
-    are off.
+    are off. That algorithms need not be deterministic is torch's default: rfdetr says it all the
+    same, and torch 2.15 loads its compiler to hear it.
     """
     chain = list(callbacks)
     if config.ema:
@@ -287,5 +288,6 @@ def make_trainer(
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
+        deterministic=None,
         plugins=[_environment(), *plugins],
     )

@@ -32,7 +32,7 @@ import msgspec
 from core.common.errors import BatmanError, RunError
 from core.common.text import clean, plural
 from core.processes.child_process import begin_process
-from core.processes.garbage_collector import heavy_imports
+from core.processes.light_imports import light_imports
 from core.processes.light_torchmetrics import import_torchmetrics
 from core.training.config.options import TrainingConfig
 from core.training.launch.pretrained_weights import start_weights
@@ -282,7 +282,7 @@ class _Worker:
         weights = None if info else start_weights(config)
         epochs = plural(config.epochs, "epoch", "epochs")
         say(f"training {self.run_dir.name}: {config.model}, {epochs}; loading rfdetr")
-        with heavy_imports():
+        with light_imports():
             import_torchmetrics()
             from core.training.worker.session import Session
 
