@@ -27,7 +27,7 @@ from slurm.hosts.login.way import jumps_of
 from slurm.hosts.pump import Clock
 from slurm.hosts.sftp import NoSftp, Sftp
 from slurm.hosts.ssh_channels import Room
-from slurm.hosts.ssh_command import Asked, ended_early, talk
+from slurm.hosts.ssh_command import Asked, begin, ended_early, talk
 from slurm.hosts.ssh_config import SshTarget, check_spec, read_target
 from slurm.hosts.ssh_login import Asker, LoginFailed, Nobody, log_in
 
@@ -73,8 +73,6 @@ class SshHost:
         self._transport: paramiko.Transport | None = None
         self._jump: SshHost | None = None
         self._sftp = Sftp()
-        # paramiko keeps one refusal at a time: of two at once it tells one as a broken connection.
-        self._opening = threading.Lock()
         self.last_answer: float | None = None
 
     @cached_property
@@ -302,7 +300,7 @@ class SshHost:
             channel = self._open_channel(transport, room, seconds)
             try:
                 channel.settimeout(seconds)
-                channel.exec_command(asked.line)
+                begin(channel, asked.line)
                 return talk(channel, source, asked.framed.feed, clock())
             finally:
                 channel.close()
@@ -324,8 +322,7 @@ class SshHost:
                         "It is asked again at the next look.",
                     )
             try:
-                with self._opening:
-                    return transport.open_session(timeout=min(timeout, _OPEN_S))
+                return transport.open_session(timeout=min(timeout, _OPEN_S))
             except paramiko.ChannelException:
                 room.refused()
                 if time.monotonic() > until:
