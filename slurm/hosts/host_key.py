@@ -39,10 +39,6 @@ from slurm.hosts.known_hosts import (
 from slurm.hosts.ssh_config import SshTarget
 
 
-# RFC 4254, 5.1: SSH_OPEN_RESOURCE_SHORTAGE.
-_SHORTAGE = 4
-
-
 class Truster(Protocol):
     """Whoever says whether a new host is trusted."""
 
@@ -57,6 +53,10 @@ class HostKeyChanged(HostError):
 
 _GCM = "aes128-gcm@openssh.com"
 _CIPHERS: tuple[str, ...] = paramiko.Transport._preferred_ciphers  # type: ignore[attr-defined]
+
+
+# RFC 4254, 5.1: SSH_OPEN_RESOURCE_SHORTAGE.
+_SHORTAGE = 4
 
 
 class Transport(paramiko.Transport):

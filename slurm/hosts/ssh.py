@@ -42,6 +42,9 @@ KEEPALIVE_S = 30
 _ROOM_S, _AGAIN_S, _OPEN_S = 10.0, 0.2, 30.0
 # Larger files come as one stream of a command: SFTP asks for every 32 kB, and waits for answers.
 _BY_STREAM = 4 * 1024 * 1024
+# What a server may send on a channel before we take it: on a line of 100 ms there and back
+# paramiko's 2 MB are 20 MB a second.
+_WINDOW = 16 * 1024 * 1024
 # How long the end of a connection may lag behind that of its channels.
 _CUT_S = 0.3
 
@@ -141,7 +144,7 @@ class SshHost:
     def _open(self, target: SshTarget, jump: SshHost | None) -> bool:
         """Open and log in; return whether a person had to answer."""
         sock = self._socket(target, jump)
-        transport = Transport(sock)
+        transport = Transport(sock, default_window_size=_WINDOW)
         # A server has several keys; ask first for one that we know.
         transport.known = known_keys(target)
         self._transport = transport

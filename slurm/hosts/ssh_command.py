@@ -201,7 +201,7 @@ def begin(channel: paramiko.Channel, line: str) -> None:
     message.add_string("exec")
     message.add_boolean(True)
     message.add_string(line)
-    channel.transport._send_user_message(message)
+    channel.get_transport()._send_user_message(message)  # type: ignore[attr-defined]
 
 
 def talk(
@@ -266,4 +266,5 @@ def _feed(
     except BaseException as error:  # of the source: told by whoever asked for it
         failed.append(error)
         # Which ends the wait for its output.
-        channel.close()
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            channel.close()

@@ -15,6 +15,7 @@ looks meanwhile through what was there, and whichever of a sender's channels end
 folder its name.
 """
 
+import _thread
 import hashlib
 import os
 import sys
@@ -40,7 +41,7 @@ def send(target: bytes, token: bytes, tell_every: int, digest: str) -> int:
 
     `READY`, then `whole`, or a line of the free bytes and the length of what follows: packed by
     zlib, with a full stop behind it, entries that end with a zero byte, `f SIZE NAME` for a file,
-    `p SIZE SUM` for what came of a large one. A manifest that has not the sum `digest` is not there.
+    `p SIZE SUM` for what came of a large one. A manifest whose sum is not `digest` is not there.
     """
     import zlib
 
@@ -76,9 +77,9 @@ def take(
     """Take files from the input and tell, each time, how many bytes of them are written.
 
     What it tells ends with a zero byte: a line's end may be that of the output, and is not passed
-    on at once. Each file is a line `SIZE FROM SUM NAME`, then its content from the byte FROM on. A line `not NAME`
-    leaves a file out of the `check`; `end LANES DIGEST` is the last one, without which the sender
-    was cut off. `done` tells that the folder has its name.
+    on at once. Each file is a line `SIZE FROM SUM NAME`, then its content from the byte FROM on. A
+    line `not NAME` leaves a file out of the `check`; `end LANES DIGEST` is the last one, without
+    which the sender was cut off. `done` tells that the folder has its name.
     """
     parts, incoming = target + b".parts", target + b".incoming"
     source = os.fdopen(0, "rb", _PIECE)
@@ -149,31 +150,32 @@ class _Check:
         self.parts, self.names, self.digest = parts, names, digest
         self.bad = []  # type: list[bytes]
         self.without = set()  # type: set[bytes]
-        self._thread = None  # type: object
+        # Held while it is at work. (threading takes as long to import as all the others.)
+        self._lock = _thread.allocate_lock()
+        self._begun = not names
 
     def start(self, sums: "dict[bytes, bytes] | None") -> None:
         """Begin, once it is known what the `sums` have to be."""
-        if sums is None or not self.names or self._thread is not None:
-            return
-        import threading
-
-        self._thread = threading.Thread(target=self._run, args=(sums,), daemon=True)
-        self._thread.start()  # type: ignore[attr-defined]
+        if sums is not None and not self._begun:
+            self._begun = True
+            self._lock.acquire()
+            _thread.start_new_thread(self._run, (sums,))
 
     def over(self, seconds: float) -> bool:
         """Wait up to `seconds` for the end; return whether it is over."""
-        if self._thread is not None:
-            self._thread.join(seconds)  # type: ignore[attr-defined]
-            return not self._thread.is_alive()  # type: ignore[attr-defined]
-        # Without a manifest nothing of it is known to be right.
-        self.bad = list(self.names)
-        return True
+        if not self._begun:
+            # Without a manifest nothing of it is known to be right.
+            self.bad = list(self.names)
+        return self._lock.acquire(timeout=seconds)
 
     def _run(self, sums: "dict[bytes, bytes]") -> None:
-        for name in self.names:
-            # What is no part of it stays, as what somebody else put there.
-            if name in sums and _sum(os.path.join(self.parts, name)) != sums[name]:
-                self.bad.append(name)
+        try:
+            for name in self.names:
+                # What is no part of it stays, as what somebody else put there.
+                if name in sums and _sum(os.path.join(self.parts, name)) != sums[name]:
+                    self.bad.append(name)
+        finally:
+            self._lock.release()
 
 
 def _end(
@@ -248,10 +250,19 @@ def _sum(path: bytes) -> bytes:
 
 
 def _clear(*folders: bytes) -> None:
-    import shutil
-
+    """Remove folders with all that is in them, as far as it can be done."""
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        for place, _, names in os.walk(folder, topdown=False):
+            for name in names:
+                _remove(os.unlink, os.path.join(place, name))
+            _remove(os.rmdir, place)
+
+
+def _remove(how: "object", path: bytes) -> None:
+    try:  # noqa: SIM105 (contextlib takes half as long to import as python3 to start)
+        how(path)  # type: ignore[operator]
+    except OSError:
+        pass
 
 
 def _listed(folder: bytes) -> "list[tuple[bytes, int]]":
