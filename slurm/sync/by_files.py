@@ -36,10 +36,11 @@ CHUNK = 4 * 1024 * 1024
 _PIECE = 512 * 1024
 # Of six channels that one connection may have, the others are for what else is done meanwhile.
 _LANES = 4
-# A channel more for each so much: a new one costs processes on both sides.
-_WORTH_A_LANE = 8 * 1024 * 1024
-# Where the answer takes longer, the other channels are opened while it is on its way.
-_SOON_S = 0.06
+# A channel more for each so much: it costs processes on both sides, 0.05 s of a processor. Where an
+# answer takes longer than this the line is long, or the host is busy, and the others are opened
+# while it is on its way; on a short line one channel is faster than what is behind it.
+_SOON_S = 0.12
+_WORTH_A_LANE, _WORTH_IT_NEAR = 8 * 1024 * 1024, 64 * 1024 * 1024
 # So often it is looked whether somebody cancelled.
 _LOOK_S = 0.2
 _FINISH_TIMEOUT_S = 600.0
@@ -214,6 +215,7 @@ class _Sending:
         self._begun: dict[str, int] = {}
         self._first: list[bytes | PackedFile] = []
         self._lanes = 0
+        self._soon = time.monotonic() + _SOON_S
         self._stop = threading.Event()
         self._token = secrets.token_hex(8)
         self._told = _Told()
@@ -270,7 +272,7 @@ class _Sending:
         if missing and missing[0].name == MANIFEST:
             self._first.append(missing.pop(0))
         self._left.extend(missing)
-        self._start(_lanes(needed - begun))
+        self._start(_lanes(needed - begun, far=time.monotonic() > self._soon))
         self._lanes = len(self._jobs)
         self._known.set()
 
@@ -279,18 +281,16 @@ class _Sending:
         unused: BaseException | None = None
         broken = done = False
         ended = 0
-        soon = time.monotonic() + _SOON_S
         while ended < len(self._jobs):
             if cancelled():
                 raise WasCancelled("Sending was cancelled; what is there stays there.")
             waiting = not self._known.is_set() and len(self._jobs) == 1
             try:
-                wait = max(0.0, soon - time.monotonic()) if waiting else _LOOK_S
+                wait = max(0.0, self._soon - time.monotonic()) if waiting else _LOOK_S
                 lane, news = self._news.get(timeout=min(wait, _LOOK_S))
             except queue.Empty:
-                if waiting and time.monotonic() >= soon:
-                    # A long line, or a busy host: the others are opened meanwhile.
-                    self._start(_lanes(self._pack.size))
+                if waiting and time.monotonic() >= self._soon:
+                    self._start(_lanes(self._pack.size, far=True))
                 continue
             if isinstance(news, _Told):
                 if news.there is None:
@@ -398,6 +398,6 @@ class _Sending:
         yield b"".join(held)
 
 
-def _lanes(size: int) -> int:
+def _lanes(size: int, *, far: bool) -> int:
     """Return how many channels so many bytes are worth."""
-    return min(_LANES, 1 + size // _WORTH_A_LANE)
+    return min(_LANES, 1 + size // (_WORTH_A_LANE if far else _WORTH_IT_NEAR))
