@@ -29,7 +29,8 @@ _ALIVE_S = 20
 
 # Of `dd`'s count only whole blocks: the last one of the stream may be a part of one. `mv -T` fails
 # where somebody else was faster, which is as good; what others left who were cut off goes then. A
-# `sleep` outlives its loop, and must not hold the output open.
+# `sleep` outlives its loop, and must not hold the output open. A line's end may be that of the
+# output, and is passed on with the blank behind it.
 _SEND = f"""
 target=$1 digest=$2 each=$3
 through() {{
@@ -42,13 +43,13 @@ if [ -d "$target" ]; then echo whole; through; fi
 mkdir -p -- "${{target%/*}}" || exit 1
 [ -f "$target.part" ] && wc -c < "$target.part" || echo 0
 df -Pk -- "${{target%/*}}" 2>/dev/null | awk 'NR == 2 {{ print $4 }}'
-echo .
+printf '.\\n '
 read -r at size || exit 0
 while :; do
   said=$(LC_ALL=C dd of="$target.part" bs={_DD_BLOCK} count="$each" conv=notrunc iflag=fullblock \
     seek="$at" 2>&1) || {{ echo "$said" >&2; exit 1; }}
   at=$((at + ${{said%%+*}}))
-  echo "$at"
+  printf '%s\\n ' "$at"
   [ "${{said%%+*}}" = "$each" ] || break
 done
 [ -d "$target" ] && through
@@ -144,7 +145,7 @@ class _Sending:
         self._held += data
         *lines, rest = bytes(self._held).split(b"\n")
         self._held[:] = rest
-        for line in lines:
+        for line in map(bytes.strip, lines):
             if line in (b"whole", b"done"):
                 self.whole = self.whole or line == b"whole"
                 self.done = True
@@ -155,7 +156,7 @@ class _Sending:
                 self.answered = True
                 self._plan()
             else:
-                self._facts.append(line.strip())
+                self._facts.append(line)
 
     def _plan(self) -> None:
         """Choose from where on it is sent. Raises BatmanError where there is no room for it."""

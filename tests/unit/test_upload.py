@@ -269,6 +269,66 @@ def test_what_runs_on_hosts_is_python_3_6() -> None:
     assert imports == {"_thread", "hashlib", "os", "sys", "time", "zlib"}
 
 
+class Commands(LocalHost):
+    """A host that notes its commands."""
+
+    def __init__(self) -> None:
+        self.began: list[str] = []
+
+    def run(self, argv: Any, **more: Any) -> Completed:
+        self.began.append("run")
+        return super().run(argv, **more)
+
+    def stream(self, argv: Any, **more: Any) -> Completed:
+        self.began.append(str(argv[5]))
+        return super().stream(argv, **more)
+
+
+def test_one_command_asks_takes_looks_through_and_names(
+    way: str, folder: Path, tmp_path: Path
+) -> None:
+    pack, target = pack_folder(folder), tmp_path / "there" / "x"
+    with pytest.raises(NotConnected):
+        send(Cutting(*asked(way), 3_000_000, *[0] * 9), pack, str(target), patience_s=0)
+    # Each command costs a long line two journeys more; without python3 that is found out first.
+    once = ["send", *([pack.digest] if way == "tar" else [])]
+    host = Commands()
+    assert send(host, pack, str(target))
+    assert host.began == once
+    assert_same(target, folder)
+    host = Commands()
+    assert not send(host, pack, str(target))
+    assert host.began == once
+
+
+def test_channels_side_by_side_name_the_folder_without_another_command(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_files, "_SOON_S", 0.0)
+    monkeypatch.setattr(by_files, "_WORTH_A_LANE", 1_000_000)
+    host, target = Commands(), tmp_path / "there" / "x"
+    assert send(host, pack_folder(folder), str(target))
+    assert sorted(host.began) == ["send", "take", "take", "take"]
+    assert_same(target, folder)
+
+
+def test_without_one_of_its_channels_the_folder_still_gets_its_name(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Few(Commands):
+        def stream(self, argv: Any, **more: Any) -> Completed:
+            if argv[5] == "take":
+                raise HostError("It takes no more sessions.")
+            return super().stream(argv, **more)
+
+    monkeypatch.setattr(by_files, "_SOON_S", 0.0)
+    monkeypatch.setattr(by_files, "_WORTH_A_LANE", 1_000_000)
+    host, target = Few(), tmp_path / "there" / "x"
+    assert send(host, pack_folder(folder), str(target))
+    assert host.began == ["send", "run"]
+    assert_same(target, folder)
+
+
 class Counted:
     """Counts the files that are read for their sums."""
 
