@@ -44,7 +44,7 @@ _ROOM_S, _AGAIN_S, _OPEN_S = 10.0, 0.2, 30.0
 _BY_STREAM = 4 * 1024 * 1024
 # What a server may send on a channel before we take it: on a line of 100 ms there and back
 # paramiko's 2 MB are 20 MB a second.
-_WINDOW = 16 * 1024 * 1024
+_WINDOW = 8 * 1024 * 1024
 # How long the end of a connection may lag behind that of its channels.
 _CUT_S = 0.3
 
