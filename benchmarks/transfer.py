@@ -123,8 +123,21 @@ class CutInTheMiddle:
         return self._host.stream(argv, source=pieces(), **more)
 
 
+def receives(server: Any, place: str) -> bool:
+    """Return whether something below the sshd still receives what is to be `place`."""
+    import psutil
+
+    for process in psutil.Process(server.process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if place in process.cmdline():
+                return True
+    return False
+
+
 def measure(server: Any, port: int, folder: Path, delay: float) -> list[str]:
     """Print the figures of one delay; return what is beyond its limit."""
+    from slurm_cluster import wait_for
+
     from slurm.hosts.openssh import OpenSshHost
     from slurm.hosts.ssh import SshHost
     from slurm.sync.pack import pack_folder
@@ -184,6 +197,8 @@ def measure(server: Any, port: int, folder: Path, delay: float) -> list[str]:
             with contextlib.suppress(Cut):
                 pack = pack_folder(pictures)
                 send(CutInTheMiddle(host, pack.size / 2), pack, place)  # type: ignore[arg-type]
+            # What was on its way yet would stand in the way of what is measured.
+            wait_for("the end of what was cut", lambda p=place: not receives(server, p), 60)
             missing: list[float] = []
 
             def first(at: Any, missing: list[float] = missing) -> None:
