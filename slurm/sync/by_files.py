@@ -44,6 +44,8 @@ _WORTH_A_LANE, _WORTH_IT_NEAR = 8 * 1024 * 1024, 64 * 1024 * 1024
 # So often it is looked whether somebody cancelled.
 _LOOK_S = 0.2
 _FINISH_TIMEOUT_S = 600.0
+# So often may others who send the same take away what one was to go on from.
+_OTHERS = 20
 
 _PYTHON = """
 for python in python3 /usr/libexec/platform-python; do
@@ -73,6 +75,7 @@ class _Answer(Enum):
     DONE = "the folder is there"
     TAKEN = "all is there, without its name"
     BROKEN = "some of it is not what was meant"
+    GONE = "what it was to go on from is not there any more"
 
 
 class _Stopped(Exception):
@@ -91,7 +94,7 @@ def send_files(
     """See `slurm.sync.upload.send`; None, and nothing done, where the host has no python3."""
     stage = f"sending {what}"
     furthest, since, broken = -1, time.monotonic(), 0
-    sent = False
+    sent, gone = False, 0
     # What was there and is not as it should be.
     bad: set[str] = set()
     while True:
@@ -129,6 +132,10 @@ def send_files(
             report(Progress(stage, pack.size, pack.size))
             return True
         bad |= sending.bad
+        if answer is _Answer.GONE and gone < _OTHERS:
+            # Another who sends the same came further with it, and is asked after again.
+            gone += 1
+            continue
         broken += 1
         if broken > 1:
             pack.forget()
@@ -279,7 +286,7 @@ class _Sending:
     def _follow(self, report: Callable[[int], object], cancelled: Cancelled) -> _Answer:
         written: dict[int, int] = {}
         unused: BaseException | None = None
-        broken = done = False
+        broken = done = gone = False
         ended = 0
         while ended < len(self._jobs):
             if cancelled():
@@ -320,7 +327,9 @@ class _Sending:
                 elif not self._told.answered:
                     if not lane:
                         return self._without_answer(news)
-                elif news.code in (receive.DAMAGED, receive.GONE):
+                elif news.code == receive.GONE:
+                    gone = True
+                elif news.code == receive.DAMAGED:
                     broken = True
                 elif news.code:
                     raise refused(self._host, self._target, news.stderr)
@@ -328,9 +337,11 @@ class _Sending:
                     broken = True
         if done:
             return _Answer.DONE
-        if self._left and not broken and unused is not None:
+        if self._left and not broken and not gone and unused is not None:
             raise unused
-        return _Answer.BROKEN if broken or self.bad else _Answer.TAKEN
+        if broken or self.bad:
+            return _Answer.BROKEN
+        return _Answer.GONE if gone else _Answer.TAKEN
 
     def _without_answer(self, ended: Completed) -> _Answer:
         if self._told.ready:

@@ -353,16 +353,20 @@ def _copy_begin(
         if path == mine or there < size or name.partition(b".")[0] != wanted:
             continue
         left = size
-        with open(path, "rb", 0) as before:
-            while left:
-                data = before.read(min(_PIECE, left))
-                if not data:
-                    return False
-                digest.update(data)  # type: ignore[attr-defined]
-                _write_all(file, data)
-                left -= len(data)
-        if time.time() - os.stat(path).st_mtime > _LATELY_S:
-            os.unlink(path)
+        try:
+            with open(path, "rb", 0) as before:
+                while left:
+                    data = before.read(min(_PIECE, left))
+                    if not data:
+                        return False
+                    digest.update(data)  # type: ignore[attr-defined]
+                    _write_all(file, data)
+                    left -= len(data)
+            if time.time() - os.stat(path).st_mtime > _LATELY_S:
+                os.unlink(path)
+        except FileNotFoundError:
+            # Whoever wrote it came to its end meanwhile, and gave it its name.
+            return not left
         return True
     return False
 

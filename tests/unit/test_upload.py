@@ -431,3 +431,12 @@ def test_folders_that_another_took_away_are_made_again_and_none_of_it_stays(
     assert not send(LocalHost(), pack_folder(folder), str(target)), "it is there"
     assert [entry.name for entry in target.parent.iterdir()] == ["x"]
     assert_same(target, folder)
+
+
+def test_what_another_finished_meanwhile_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It was there when it was listed, and has its name by now.
+    gone = [(b"sum.other.0", 2_000_000)]
+    monkeypatch.setattr(receive, "_listed", lambda _: gone)
+    assert not receive._copy_begin(os.fsencode(tmp_path), b"sum", 10, b"mine", None, None)
