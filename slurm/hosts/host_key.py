@@ -11,7 +11,7 @@ import hashlib
 import ipaddress
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import paramiko
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -55,6 +55,10 @@ _GCM = "aes128-gcm@openssh.com"
 _CIPHERS: tuple[str, ...] = paramiko.Transport._preferred_ciphers  # type: ignore[attr-defined]
 
 
+# RFC 4254, 5.1: SSH_OPEN_RESOURCE_SHORTAGE.
+_SHORTAGE = 4
+
+
 class Transport(paramiko.Transport):
     """paramiko's transport, which asks a host for a key that is known, certificates among them."""
 
@@ -67,6 +71,20 @@ class Transport(paramiko.Transport):
     def preferred_keys(self) -> tuple[str, ...]:
         """The host key algorithms to offer, best first."""
         return order_algorithms(super().preferred_keys, self.known)
+
+    def open_channel(self, *words: Any, **options: Any) -> paramiko.Channel:
+        """See `paramiko.Transport.open_channel`; may be called by several threads at once.
+
+        paramiko keeps one refusal at a time: of two at once it tells one as anything that failed.
+        """
+        try:
+            return super().open_channel(*words, **options)
+        except paramiko.ChannelException:
+            raise
+        except paramiko.SSHException as error:
+            if self.is_active() and str(error) == "Unable to open channel.":
+                raise paramiko.ChannelException(_SHORTAGE, "Resource shortage") from None
+            raise
 
 
 def fingerprint(key: paramiko.PKey) -> str:

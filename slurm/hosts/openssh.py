@@ -362,16 +362,36 @@ def _uri(spec: str) -> str:
 
 
 class _Again:
-    """An input that can be begun anew until its command has begun."""
+    """An input that can be begun anew until its command has begun.
+
+    Who fed a command that was refused may still wait for the next piece: it goes to the one that
+    is fed now.
+    """
 
     def __init__(self, source: Iterable[bytes], framed: Framed) -> None:
         self._rest = iter(source)
         self._framed = framed
         self._begun_with: list[bytes] = []
+        self._turn = 0
+        self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from list(self._begun_with)
-        for piece in self._rest:
-            if not self._framed.begun:
-                self._begun_with.append(piece)
+        self._turn += 1
+        turn, at = self._turn, 0
+        while True:
+            with self._lock:
+                if turn != self._turn:
+                    return
+                if at < len(self._begun_with):
+                    piece = self._begun_with[at]
+                else:
+                    try:
+                        piece = next(self._rest)
+                    except StopIteration:
+                        return
+                    if turn != self._turn or not self._framed.begun:
+                        self._begun_with.append(piece)
+                    if turn != self._turn:
+                        return
+            at += 1
             yield piece

@@ -141,3 +141,5 @@ def _feed(
                     clock.moved()
     except BaseException as error:  # of the source: told by whoever asked for it
         failed.append(error)
+        # Which ends the wait for its output.
+        process.kill()

@@ -27,7 +27,7 @@ from slurm.hosts.login.way import jumps_of
 from slurm.hosts.pump import Clock
 from slurm.hosts.sftp import NoSftp, Sftp
 from slurm.hosts.ssh_channels import Room
-from slurm.hosts.ssh_command import Asked, ended_early, talk
+from slurm.hosts.ssh_command import Asked, begin, ended_early, talk
 from slurm.hosts.ssh_config import SshTarget, check_spec, read_target
 from slurm.hosts.ssh_login import Asker, LoginFailed, Nobody, log_in
 
@@ -42,6 +42,9 @@ KEEPALIVE_S = 30
 _ROOM_S, _AGAIN_S, _OPEN_S = 10.0, 0.2, 30.0
 # Larger files come as one stream of a command: SFTP asks for every 32 kB, and waits for answers.
 _BY_STREAM = 4 * 1024 * 1024
+# What a server may send on a channel before we take it: on a line of 100 ms there and back
+# paramiko's 2 MB are 20 MB a second.
+_WINDOW = 8 * 1024 * 1024
 # How long the end of a connection may lag behind that of its channels.
 _CUT_S = 0.3
 
@@ -73,8 +76,6 @@ class SshHost:
         self._transport: paramiko.Transport | None = None
         self._jump: SshHost | None = None
         self._sftp = Sftp()
-        # paramiko keeps one refusal at a time: of two at once it tells one as a broken connection.
-        self._opening = threading.Lock()
         self.last_answer: float | None = None
 
     @cached_property
@@ -143,7 +144,7 @@ class SshHost:
     def _open(self, target: SshTarget, jump: SshHost | None) -> bool:
         """Open and log in; return whether a person had to answer."""
         sock = self._socket(target, jump)
-        transport = Transport(sock)
+        transport = Transport(sock, default_window_size=_WINDOW)
         # A server has several keys; ask first for one that we know.
         transport.known = known_keys(target)
         self._transport = transport
@@ -302,7 +303,7 @@ class SshHost:
             channel = self._open_channel(transport, room, seconds)
             try:
                 channel.settimeout(seconds)
-                channel.exec_command(asked.line)
+                begin(channel, asked.line)
                 return talk(channel, source, asked.framed.feed, clock())
             finally:
                 channel.close()
@@ -324,8 +325,7 @@ class SshHost:
                         "It is asked again at the next look.",
                     )
             try:
-                with self._opening:
-                    return transport.open_session(timeout=min(timeout, _OPEN_S))
+                return transport.open_session(timeout=min(timeout, _OPEN_S))
             except paramiko.ChannelException:
                 room.refused()
                 if time.monotonic() > until:

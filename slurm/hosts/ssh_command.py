@@ -89,7 +89,10 @@ class Framed:
     def __init__(self, mark: str, sink: Callable[[bytes], object]) -> None:
         self._begin = f"{mark}\n".encode()
         self._end = re.compile(rb"\n%s (\d+)\n" % mark.encode())
-        # As much as may be the beginning of the end: the mark, a code of three digits, blanks.
+        # What may be the beginning of the end: the mark as far as it came, or a code behind it.
+        nested = "".join(f"(?:{letter}" for letter in mark) + ")?" * len(mark)
+        self._may_end = re.compile(rf"\n(?:{mark} \d*|{nested})\Z".encode())
+        # With a code of three digits.
         self._longest = len(mark) + 8
         self._sink = sink
         self._held = b""
@@ -114,8 +117,9 @@ class Framed:
             self.code = int(end[1])
             self._pass_on(end.start())
             self._held = b""
-        elif len(self._held) > self._longest:
-            self._pass_on(len(self._held) - self._longest)
+        else:
+            may = self._may_end.search(self._held, max(0, len(self._held) - self._longest))
+            self._pass_on(len(self._held) if may is None else may.start())
 
     def _pass_on(self, length: int) -> None:
         if length:
@@ -185,6 +189,21 @@ def ended_early(name: str, what: str) -> HostError:
     )
 
 
+def begin(channel: paramiko.Channel, line: str) -> None:
+    """Have a command run on a new channel, and do not wait until the server says that it does.
+
+    What is sent next comes behind it. A server that refuses it closes the channel, as paramiko
+    does then. RFC 4254, 6.5, has the message.
+    """
+    message = paramiko.Message()
+    message.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string("exec")
+    message.add_boolean(True)
+    message.add_string(line)
+    channel.get_transport()._send_user_message(message)  # type: ignore[attr-defined]
+
+
 def talk(
     channel: paramiko.Channel,
     source: Iterable[bytes],
@@ -216,7 +235,7 @@ def talk(
         if moved:
             clock.moved()
             continue
-        if channel.eof_received or channel.closed:
+        if not failed and (channel.eof_received or channel.closed):
             # The status may come just after the end of the output.
             if not channel.status_event.wait(clock.left):
                 raise TimeoutError
@@ -246,3 +265,6 @@ def _feed(
             channel.shutdown_write()
     except BaseException as error:  # of the source: told by whoever asked for it
         failed.append(error)
+        # Which ends the wait for its output.
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            channel.close()

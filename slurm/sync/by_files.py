@@ -1,13 +1,16 @@
 """Sending file by file to a host that has python3, over several channels side by side.
 
-Nothing waits for an answer: each channel has one command (`receive.py`) that checks and writes the
-files as they come. SSH lets two megabytes be under way on a channel, so that several are faster
-where the line is long. What a cut leaves is asked for by one command, looked through beside the
-sending of the rest, and not sent again.
+Nothing waits for an answer but the first: each channel has one command (`receive.py`) that checks
+and writes the files as they come. SSH lets two megabytes be under way on a channel, so that several
+are faster where the line is long. A sending waits three times for the line there and back: until
+a channel is open, for what is there, and for the last byte to be written, which the answer to it
+tells together with the folder's name. What a cut left is looked through beside the sending of the
+rest, and not sent again.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import secrets
 import threading
@@ -16,14 +19,16 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
+from functools import cache
 from pathlib import Path
 
 from core.common.errors import Cancelled as WasCancelled
 from core.common.progress import Cancelled, Progress, Report
 from slurm.hosts import Completed, Host, HostError, NeedsPerson, NotConnected
 from slurm.sync import receive
-from slurm.sync.pack import Pack, PackedFile
-from slurm.sync.patience import damaged, no_room, persist, refused
+from slurm.sync.pack import MANIFEST, Pack, PackedFile
+from slurm.sync.patience import damaged, no_room, persist, refused, wait_for_host
 
 # The other side tells after so much that it has written it.
 CHUNK = 4 * 1024 * 1024
@@ -31,9 +36,16 @@ CHUNK = 4 * 1024 * 1024
 _PIECE = 512 * 1024
 # Of six channels that one connection may have, the others are for what else is done meanwhile.
 _LANES = 4
-# A channel more for each so much: a new one costs two journeys of the line.
-_WORTH_A_LANE = 8 * 1024 * 1024
+# A channel more for each so much: it costs processes on both sides, 0.05 s of a processor. Where an
+# answer takes longer than this the line is long, or the host is busy, and the others are opened
+# while it is on its way; on a short line one channel is faster than what is behind it.
+_SOON_S = 0.12
+_WORTH_A_LANE, _WORTH_IT_NEAR = 8 * 1024 * 1024, 64 * 1024 * 1024
+# So often it is looked whether somebody cancelled.
+_LOOK_S = 0.2
 _FINISH_TIMEOUT_S = 600.0
+# So often may others who send the same take away what one was to go on from.
+_OTHERS = 20
 
 _PYTHON = """
 for python in python3 /usr/libexec/platform-python; do
@@ -55,8 +67,15 @@ class _There:
     begun: dict[str, int]
 
 
-class _Whole(Exception):
-    """The folder is there already."""
+class _Answer(Enum):
+    """What came of one sending."""
+
+    NO_PYTHON = "nothing can be asked of the host so"
+    WHOLE = "it was there already"
+    DONE = "the folder is there"
+    TAKEN = "all is there, without its name"
+    BROKEN = "some of it is not what was meant"
+    GONE = "what it was to go on from is not there any more"
 
 
 class _Stopped(Exception):
@@ -75,43 +94,30 @@ def send_files(
     """See `slurm.sync.upload.send`; None, and nothing done, where the host has no python3."""
     stage = f"sending {what}"
     furthest, since, broken = -1, time.monotonic(), 0
-    sent = False
+    sent, gone = False, 0
+    # What was there and is not as it should be.
+    bad: set[str] = set()
     while True:
+        sending = _Sending(host, pack, target, what, bad)
         try:
-            there = persist(lambda: _state(host, target), cancelled, patience_s)
-        except _Whole:
-            return sent
-        if there is None:
-            return None
-        missing: list[PackedFile] = []
-        kept: list[PackedFile] = []
-        for file in pack.contents:
-            (kept if there.files.get(file.name) == file.size else missing).append(file)
-        begun = {file.name: min(there.begun.get(file.digest, 0), file.size) for file in missing}
-        needed = sum(file.size for file in missing)
-        if needed > there.free:
-            raise no_room(host, target, what, needed, there.free)
-        have = pack.size - needed + sum(begun.values())
-        report(Progress(stage, have, pack.size))
-        sending = _Sending(host, target, missing, begun, kept)
-
-        def written(done: int, before: int = have) -> None:
-            report(Progress(stage, before + done, pack.size))
-
-        try:
-            bad = sending.run(written, cancelled)
+            answer = sending.run(lambda done: report(Progress(stage, done, pack.size)), cancelled)
         except NeedsPerson:
             raise
         except NotConnected:
             # How much arrived, the host tells when it is back.
-            if have > furthest:
-                furthest, since = have, time.monotonic()
+            if sending.have > furthest:
+                furthest, since = sending.have, time.monotonic()
             elif time.monotonic() - since > patience_s:
                 raise
+            wait_for_host(cancelled)
             continue
+        if answer is _Answer.NO_PYTHON:
+            return None
+        if answer is _Answer.WHOLE:
+            return sent
         sent = True
-        if not bad:
-            report(Progress(stage, pack.size, pack.size))
+        if answer is _Answer.TAKEN:
+            # It has no name yet where a channel was not to be had.
             argv = _command("finish", target, pack.digest)
             done = persist(
                 lambda argv=argv: host.run(argv, timeout=_FINISH_TIMEOUT_S),  # type: ignore[misc]
@@ -119,9 +125,17 @@ def send_files(
                 patience_s,
             )
             if done.code == 0:
-                return True
-            if done.code != receive.DAMAGED:
+                answer = _Answer.DONE
+            elif done.code != receive.DAMAGED:
                 raise refused(host, target, done.stderr)
+        if answer is _Answer.DONE:
+            report(Progress(stage, pack.size, pack.size))
+            return True
+        bad |= sending.bad
+        if answer is _Answer.GONE and gone < _OTHERS:
+            # Another who sends the same came further with it, and is asked after again.
+            gone += 1
+            continue
         broken += 1
         if broken > 1:
             pack.forget()
@@ -132,23 +146,55 @@ def _command(*words: str) -> list[str]:
     return ["sh", "-c", _PYTHON, "sh", _program(), *words]
 
 
+@cache
 def _program() -> str:
     return Path(receive.__file__).read_text(encoding="utf-8")
 
 
-def _state(host: Host, target: str) -> _There | None:
-    """Return what is there; None where nothing can be asked of it so. Raises `_Whole`."""
-    done = host.run(_command("state", target))
-    before, ready, rest = done.stdout.partition(receive.READY)
-    if before or not ready:
-        return None
-    if done.code:
-        raise refused(host, target, done.stderr)
-    first, _, packed = rest.partition(b"\n")
-    if first == b"whole":
-        raise _Whole
-    there = _There(int(first), {}, {})
-    for entry in zlib.decompress(packed).split(b"\0")[:-1]:
+class _Told:
+    """What the host tells on the channel of the question, as it comes: `there`, then lines.
+
+    `wrong` is whether it is no answer of ours, `whole` whether the folder is there already.
+    """
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self.ready = False
+        self.wrong = self.whole = False
+        self.there: _There | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes; return those behind the answer."""
+        if self.wrong or self.there is not None:
+            return b"" if self.wrong else data
+        held = self._held
+        held += data
+        if not self.ready:
+            begin = bytes(held[: len(receive.READY)])
+            self.wrong = not receive.READY.startswith(begin)
+            if self.wrong or len(begin) < len(receive.READY):
+                return b""
+            self.ready = True
+            del held[: len(begin)]
+        first, end, rest = bytes(held).partition(b"\n")
+        if end and first == b"whole":
+            self.whole = True
+        elif end:
+            free, length = map(int, first.split())
+            if len(rest) >= length:
+                self.there = _read_there(free, rest[:length])
+                return rest[length:]
+        return b""
+
+    @property
+    def answered(self) -> bool:
+        """Whether it is known what is there."""
+        return self.wrong or self.whole or self.there is not None
+
+
+def _read_there(free: int, packed: bytes) -> _There:
+    there = _There(free, {}, {})
+    for entry in zlib.decompress(packed[:-1]).split(b"\0")[:-1]:
         kind, size, word = entry.split(b" ", 2)
         name = word.decode(errors="surrogateescape")
         if kind == b"f":
@@ -159,120 +205,188 @@ def _state(host: Host, target: str) -> _There | None:
 
 
 class _Sending:
-    """The sending of `missing` files, side by side; `begun` has what is there of each.
+    """One sending, from the question of what is there on, over channels side by side.
 
-    The files `kept`, there from before, are looked through meanwhile.
+    The first channel asks, sends the manifest, and has what was there looked through; files named
+    `bad` are sent whatever is there. `have` is how many bytes were there, -1 before that is known.
     """
 
-    def __init__(
-        self,
-        host: Host,
-        target: str,
-        missing: list[PackedFile],
-        begun: dict[str, int],
-        kept: list[PackedFile],
-    ) -> None:
-        self._host, self._target = host, target
-        self._begun, self._kept = begun, kept
-        self._left = deque(missing)
+    def __init__(self, host: Host, pack: Pack, target: str, what: str, bad: set[str]) -> None:
+        self._host, self._pack, self._target, self._what = host, pack, target, what
+        self._distrusted = frozenset(bad)
+        self.bad: set[str] = set()
+        self.have = -1
+        # What is to be sent, and of large files from which byte on, once that is known.
+        self._known = threading.Event()
+        self._left: deque[PackedFile] = deque()
+        self._begun: dict[str, int] = {}
+        self._first: list[bytes | PackedFile] = []
+        self._lanes = 0
+        self._soon = time.monotonic() + _SOON_S
         self._stop = threading.Event()
-        self._told: queue.SimpleQueue[tuple[int, int | Completed | BaseException]] = (
+        self._token = secrets.token_hex(8)
+        self._told = _Told()
+        self._news: queue.SimpleQueue[tuple[int, _Told | bytes | Completed | BaseException]] = (
             queue.SimpleQueue()
         )
+        self._jobs: list[threading.Thread] = []
         self._sent: dict[int, int] = {}
-        self._bad = bytearray()
-        size = sum(file.size - begun[file.name] for file in missing)
-        self._lanes = min(_LANES, 1 + size // _WORTH_A_LANE) if missing else 0
 
-    def run(self, report: Callable[[int], object], cancelled: Cancelled) -> bool:
-        """Send; `report` hears how many bytes are written. Return whether some arrived damaged.
+    def run(self, report: Callable[[int], object], cancelled: Cancelled) -> _Answer:
+        """Send; `report` hears how many bytes are there.
 
-        Raises HostError, `NotConnected` among them, BatmanError for a file here, and `Cancelled`.
+        Raises HostError, `NotConnected` among them, BatmanError for a file here or too little room
+        there, and `Cancelled`.
         """
-        jobs = [threading.Thread(target=self._lane, args=(at,), daemon=True, name=f"lane {at}")
-                for at in range(self._lanes)]  # fmt: skip
-        if self._kept:
-            jobs.append(threading.Thread(target=self._check, daemon=True, name="check"))
-        for job in jobs:
-            job.start()
         try:
-            return self._follow(len(jobs), report, cancelled)
+            self._start(1)
+            return self._follow(report, cancelled)
         finally:
             self._stop.set()
-            for job in jobs:
+            self._known.set()
+            for job in self._jobs:
                 job.join()
 
-    def _follow(self, running: int, report: Callable[[int], object], cancelled: Cancelled) -> bool:
-        written = dict.fromkeys(range(self._lanes), 0)
+    def _start(self, lanes: int) -> None:
+        """Have at least so many channels."""
+        while len(self._jobs) < lanes:
+            lane = len(self._jobs)
+            job = threading.Thread(
+                target=self._lane, args=(lane,), daemon=True, name=f"lane {lane}"
+            )
+            self._jobs.append(job)
+            job.start()
+
+    def _plan(self, there: _There) -> None:
+        """Choose what is sent. Raises BatmanError where there is no room for it."""
+        missing: list[PackedFile] = []
+        for file in self._pack.contents:
+            size = there.files.get(file.name)
+            if size == file.size and file.name not in self._distrusted:
+                continue
+            if size is not None:
+                self._first.append(b"not " + os.fsencode(file.name) + b"\n")
+            missing.append(file)
+        self._begun = {
+            file.name: min(there.begun.get(file.digest, 0), file.size) for file in missing
+        }
+        needed = sum(file.size for file in missing)
+        if needed > there.free:
+            raise no_room(self._host, self._target, self._what, needed, there.free)
+        begun = sum(self._begun.values())
+        self.have = self._pack.size - needed + begun
+        # By the manifest what was there is looked through, so that it comes first.
+        if missing and missing[0].name == MANIFEST:
+            self._first.append(missing.pop(0))
+        self._left.extend(missing)
+        self._start(_lanes(needed - begun, far=time.monotonic() > self._soon))
+        self._lanes = len(self._jobs)
+        self._known.set()
+
+    def _follow(self, report: Callable[[int], object], cancelled: Cancelled) -> _Answer:
+        written: dict[int, int] = {}
         unused: BaseException | None = None
-        broken = False
-        while running:
+        broken = done = gone = False
+        ended = 0
+        while ended < len(self._jobs):
             if cancelled():
                 raise WasCancelled("Sending was cancelled; what is there stays there.")
+            waiting = not self._known.is_set() and len(self._jobs) == 1
             try:
-                lane, news = self._told.get(timeout=0.2)
+                wait = max(0.0, self._soon - time.monotonic()) if waiting else _LOOK_S
+                lane, news = self._news.get(timeout=min(wait, _LOOK_S))
             except queue.Empty:
+                if waiting and time.monotonic() >= self._soon:
+                    self._start(_lanes(self._pack.size, far=True))
                 continue
-            if isinstance(news, int):
-                written[lane] = news
-                report(sum(written.values()))
-                continue
-            running -= 1
-            if isinstance(news, BaseException):
-                if (
-                    isinstance(news, NotConnected)
-                    or not isinstance(news, HostError)
-                    or lane in self._sent
-                    or lane < 0
-                ):
-                    raise news
-                # No channel for it: the others send its share.
-                unused = news
-            elif news.code in (receive.DAMAGED, receive.GONE):
-                broken = True
-            elif news.code:
-                raise refused(self._host, self._target, news.stderr)
-            elif lane >= 0 and written[lane] != self._sent.get(lane, 0):
-                broken = True
-        if self._left and not broken and unused is not None:
+            if isinstance(news, _Told):
+                if news.there is None:
+                    return _Answer.WHOLE if news.whole else _Answer.NO_PYTHON
+                self._plan(news.there)
+                report(self.have)
+            elif isinstance(news, bytes):
+                if news == b"done":
+                    done = True
+                elif news.startswith(b"bad "):
+                    self.bad.add(os.fsdecode(news[4:]))
+                else:
+                    written[lane] = int(news)
+                    report(self.have + sum(written.values()))
+            else:
+                ended += 1
+                if isinstance(news, BaseException):
+                    if (
+                        isinstance(news, NotConnected)
+                        or not isinstance(news, HostError)
+                        or lane in self._sent
+                        or not lane
+                    ):
+                        raise news
+                    # No channel for it: the others send its share.
+                    unused = news
+                elif not self._told.answered:
+                    if not lane:
+                        return self._without_answer(news)
+                elif news.code == receive.GONE:
+                    gone = True
+                elif news.code == receive.DAMAGED:
+                    broken = True
+                elif news.code:
+                    raise refused(self._host, self._target, news.stderr)
+                elif written.get(lane, 0) != self._sent.get(lane, 0):
+                    broken = True
+        if done:
+            return _Answer.DONE
+        if self._left and not broken and not gone and unused is not None:
             raise unused
-        return broken or bool(self._bad)
+        if broken or self.bad:
+            return _Answer.BROKEN
+        return _Answer.GONE if gone else _Answer.TAKEN
+
+    def _without_answer(self, ended: Completed) -> _Answer:
+        if self._told.ready:
+            raise refused(self._host, self._target, ended.stderr)
+        return _Answer.NO_PYTHON
 
     def _lane(self, lane: int) -> None:
         held = bytearray()
 
         def sink(data: bytes) -> None:
+            if not lane:
+                answered = self._told.answered
+                data = self._told.feed(data)
+                if self._told.answered and not answered:
+                    self._news.put((lane, self._told))
             held.extend(data)
-            lines, found, _ = bytes(held).rpartition(b"\n")
-            if found:
-                del held[: len(lines) + 1]
-                self._told.put((lane, int(lines.split()[-1])))
+            *lines, rest = bytes(held).split(b"\0")
+            if lines:
+                held[:] = rest
+                for line in lines:
+                    self._news.put((lane, line))
 
         # One that goes on with what another left writes under a name of its own.
-        argv = _command("take", self._target, secrets.token_hex(8), str(CHUNK))
+        argv = [self._target, self._token, str(CHUNK)]
+        argv = ["take", *argv, str(lane)] if lane else ["send", *argv, self._pack.digest]
         try:
-            self._told.put((lane, self._host.stream(argv, source=self._pieces(lane), sink=sink)))
+            done = self._host.stream(_command(*argv), source=self._pieces(lane), sink=sink)
+            self._news.put((lane, done))
         except BaseException as error:
-            self._told.put((lane, error))
-
-    def _check(self) -> None:
-        lines = "".join(f"{file.digest} {file.name}\n" for file in self._kept)
-        source = [lines.encode(errors="surrogateescape")]
-        argv = _command("check", self._target)
-        try:
-            self._told.put((-1, self._host.stream(argv, source=source, sink=self._bad.extend)))
-        except BaseException as error:
-            self._told.put((-1, error))
+            self._news.put((lane, error))
 
     def _pieces(self, lane: int) -> Iterator[bytes]:
         """Yield files that no other channel has taken, each behind the line that tells of it."""
+        self._known.wait()
+        first = [] if lane else self._first
         held: list[bytes] = []
         length = 0
         while not self._stop.is_set():
             try:
-                file = self._left.popleft()
+                file = first.pop(0) if first else self._left.popleft()
             except IndexError:
                 break
+            if isinstance(file, bytes):
+                held.append(file)
+                continue
             at = self._begun[file.name] if file.size > receive.SMALL else 0
             self._sent[lane] = self._sent.get(lane, 0) + file.size - at
             line = f"{file.size} {at} {file.digest} {file.name}\n"
@@ -291,4 +405,10 @@ class _Sending:
                     break
         if self._stop.is_set():
             raise _Stopped
+        held.append(f"end {self._lanes} {self._pack.digest}\n".encode())
         yield b"".join(held)
+
+
+def _lanes(size: int, *, far: bool) -> int:
+    """Return how many channels so many bytes are worth."""
+    return min(_LANES, 1 + size // (_WORTH_A_LANE if far else _WORTH_IT_NEAR))

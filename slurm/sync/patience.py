@@ -33,9 +33,14 @@ def persist(action: Callable[[], T], cancelled: Cancelled, patience_s: float = P
         except NotConnected:
             if time.monotonic() > until:
                 raise
-            if cancelled():
-                raise WasCancelled("Cancelled while the host was out of reach.") from None
-            time.sleep(0.25)
+            wait_for_host(cancelled)
+
+
+def wait_for_host(cancelled: Cancelled) -> None:
+    """Wait a moment before a host that is out of reach is tried again. Raises `Cancelled`."""
+    if cancelled():
+        raise WasCancelled("Cancelled while the host was out of reach.") from None
+    time.sleep(0.25)
 
 
 def refused(host: Host, target: str, stderr: bytes) -> HostError:

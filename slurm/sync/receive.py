@@ -1,23 +1,25 @@
 """Takes files on a host: a program that the host's own python3 runs, from 3.6 on.
 
-It is sent as text (`slurm.sync.files_stream`), stands alone and imports nothing of ours. Beside the
+It is sent as text (`slurm.sync.by_files`), stands alone and imports nothing of ours. Beside the
 folder that is to be, `TARGET.parts` has what is there and known to be right, under its own name,
 and `TARGET.incoming` what came of large files so far. A small file is written once all of it came
 and its sum is right; a large one under a name that only its writer knows, and renamed when its sum
 is right. So two that send the same at once do each other no harm, whenever either ends.
 
-    receive.py state TARGET
-    receive.py take TARGET TOKEN TELL_EVERY
-    receive.py check TARGET
+    receive.py send TARGET TOKEN TELL_EVERY DIGEST
+    receive.py take TARGET TOKEN TELL_EVERY LANE
     receive.py finish TARGET DIGEST
+
+A long line is waited for as seldom as can be: `send` tells what is there and goes on as `take`,
+looks meanwhile through what was there, and whichever of a sender's channels ends last gives the
+folder its name.
 """
 
+import _thread
 import hashlib
 import os
-import shutil
 import sys
 import time
-import zlib
 
 READY = b"batman 1\n"
 MANIFEST = b".manifest"
@@ -28,16 +30,21 @@ DAMAGED, GONE = 9, 8
 _PIECE = 256 << 10
 # One that goes on with the same file leaves what others wrote to lately.
 _LATELY_S = 60.0
+# While it looks through what is there, it tells so often that it is alive.
+_ALIVE_S = 10.0
 # So often may the folders go from under one who writes.
 _TRIES = 8
 
 
-def state(target: bytes) -> int:
-    """Tell whether the folder is whole, else what is free and what is there of it.
+def send(target: bytes, token: bytes, tell_every: int, digest: str) -> int:
+    """Tell whether the folder is whole, else what is free and what is there of it; then `take`.
 
-    `READY`, then `whole`, or the free bytes and, packed by zlib, entries that end with a zero byte:
-    `f SIZE NAME` for a file, `p SIZE SUM` for what came of a large one.
+    `READY`, then `whole`, or a line of the free bytes and the length of what follows: packed by
+    zlib, with a full stop behind it, entries that end with a zero byte, `f SIZE NAME` for a file,
+    `p SIZE SUM` for what came of a large one. A manifest whose sum is not `digest` is not there.
     """
+    import zlib
+
     out = sys.stdout.buffer
     out.write(READY)
     parts, incoming = target + b".parts", target + b".incoming"
@@ -50,26 +57,45 @@ def state(target: bytes) -> int:
     os.makedirs(incoming, exist_ok=True)
     os.chmod(parts, 0o755)
     facts = os.statvfs(parts)
-    found = [b"f %d %s\0" % (size, name) for name, size in _listed(parts)]
+    sums = _manifest(parts, digest)
+    there = [entry for entry in _listed(parts) if entry[0] != MANIFEST]
+    found = [b"f %d %s\0" % (size, name) for name, size in there]
+    if sums is not None:
+        found.append(b"f %d %s\0" % (os.path.getsize(os.path.join(parts, MANIFEST)), MANIFEST))
     found += [b"p %d %s\0" % (size, name.partition(b".")[0]) for name, size in _listed(incoming)]
-    out.write(b"%d\n" % (facts.f_bavail * facts.f_frsize))
-    out.write(zlib.compress(b"".join(found), 1))
-    return 0
+    packed = zlib.compress(b"".join(found), 1) + b"."
+    out.write(b"%d %d\n" % (facts.f_bavail * facts.f_frsize, len(packed)) + packed)
+    out.flush()
+    check = _Check(parts, [name for name, _ in there], digest)
+    check.start(sums)
+    return take(target, token, tell_every, b"0", check)
 
 
-def take(target: bytes, token: bytes, tell_every: int) -> int:
-    """Take files from the input and tell, a line each time, how many bytes of them are written.
+def take(
+    target: bytes, token: bytes, tell_every: int, lane: bytes, check: "_Check | None" = None
+) -> int:
+    """Take files from the input and tell, each time, how many bytes of them are written.
 
-    Each is a line `SIZE FROM SUM NAME`, then its content from the byte FROM on.
+    What it tells ends with a zero byte: a line's end may be that of the output, and is not passed
+    on at once. Each file is a line `SIZE FROM SUM NAME`, then its content from the byte FROM on. A
+    line `not NAME` leaves a file out of the `check`; `end LANES DIGEST` is the last one, without
+    which the sender was cut off. `done` tells that the folder has its name.
     """
     parts, incoming = target + b".parts", target + b".incoming"
     source = os.fdopen(0, "rb", _PIECE)
     readline, read, sha256 = source.readline, source.read, hashlib.sha256
     done = told = 0
     while True:
-        words = readline().rstrip(b"\n").split(b" ", 3)
-        if len(words) < 4:
+        line, end, _ = readline().partition(b"\n")
+        words = line.split(b" ", 3)
+        if not end:
             break
+        if words[0] == b"end":
+            mark = os.path.join(incoming, token + b"." + lane)
+            return _end(target, mark, int(words[1]), os.fsdecode(words[2]), done, check)
+        if words[0] == b"not" and check is not None:
+            check.without.add(line[4:])
+            continue
         size, begin, name = int(words[0]), int(words[1]), words[3]
         if size <= SMALL:
             data = read(size)
@@ -80,7 +106,7 @@ def take(target: bytes, token: bytes, tell_every: int) -> int:
             _write_small(parts + b"/" + name, data)
             done += size
         else:
-            mine = os.path.join(incoming, words[2] + b"." + token)
+            mine = os.path.join(incoming, words[2] + b"." + token + b"." + lane)
             with os.fdopen(_opened(mine, os.O_TRUNC), "wb", 0) as file:
                 digest = hashlib.sha256()
                 if begin and not _copy_begin(incoming, words[2], begin, mine, file, digest):
@@ -105,6 +131,8 @@ def take(target: bytes, token: bytes, tell_every: int) -> int:
                 return _damaged(name)
             if not _renamed(mine, os.path.join(parts, name)):
                 return GONE
+        if name == MANIFEST and check is not None:
+            check.start(_manifest(parts, check.digest))
         if done - told >= tell_every:
             told = done
             _tell(done)
@@ -112,26 +140,64 @@ def take(target: bytes, token: bytes, tell_every: int) -> int:
     return 0
 
 
-def check(target: bytes) -> int:
-    """Read lines `SUM NAME`; remove the files that have another sum, and tell their names."""
-    parts = target + b".parts"
-    for line in sys.stdin.buffer:
-        expected, _, name = line.rstrip(b"\n").partition(b" ")
-        path = os.path.join(parts, name)
+class _Check:
+    """Looks through the files that are there, beside the taking of others.
+
+    `bad` has those that are not what the manifest says. They stay: others may write to them.
+    """
+
+    def __init__(self, parts: bytes, names: "list[bytes]", digest: str) -> None:
+        self.parts, self.names, self.digest = parts, names, digest
+        self.bad = []  # type: list[bytes]
+        self.without = set()  # type: set[bytes]
+        # Held while it is at work. (threading takes as long to import as all the others.)
+        self._lock = _thread.allocate_lock()
+        self._begun = not names
+
+    def start(self, sums: "dict[bytes, bytes] | None") -> None:
+        """Begin, once it is known what the `sums` have to be."""
+        if sums is not None and not self._begun:
+            self._begun = True
+            self._lock.acquire()
+            _thread.start_new_thread(self._run, (sums,))
+
+    def over(self, seconds: float) -> bool:
+        """Wait up to `seconds` for the end; return whether it is over."""
+        if not self._begun:
+            # Without a manifest nothing of it is known to be right.
+            self.bad = list(self.names)
+        return self._lock.acquire(timeout=seconds)
+
+    def _run(self, sums: "dict[bytes, bytes]") -> None:
         try:
-            digest = hashlib.sha256()
-            with open(path, "rb", 0) as file:
-                while True:
-                    data = file.read(_PIECE)
-                    if not data:
-                        break
-                    digest.update(data)
-            if digest.hexdigest().encode() == expected:
-                continue
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
-        sys.stdout.buffer.write(name + b"\n")
+            for name in self.names:
+                # What is no part of it stays, as what somebody else put there.
+                if name in sums and _sum(os.path.join(self.parts, name)) != sums[name]:
+                    self.bad.append(name)
+        finally:
+            self._lock.release()
+
+
+def _end(
+    target: bytes, mark: bytes, lanes: int, digest: str, done: int, check: "_Check | None"
+) -> int:
+    """Tell what is wrong of what was there; else `finish`, if all other channels ended before."""
+    if check is not None:
+        while not check.over(_ALIVE_S):
+            _tell(done)
+        bad = [name for name in check.bad if name not in check.without]
+        if bad:
+            sys.stdout.buffer.write(b"".join(b"bad " + name + b"\0" for name in bad))
+            _tell(done)
+            return 0
+    os.close(_opened(mark, 0))
+    folder, own = os.path.split(mark)
+    begin = own.partition(b".")[0] + b"."
+    ended = sum(name.startswith(begin) for name, _ in _listed(folder))
+    if ended >= lanes and finish(target, digest) == 0:
+        sys.stdout.buffer.write(b"%d\0done\0" % done)
+    else:
+        _tell(done)
     return 0
 
 
@@ -139,29 +205,64 @@ def finish(target: bytes, digest: str) -> int:
     """Give the folder its name, once everything that its manifest names is there."""
     parts, incoming = target + b".parts", target + b".incoming"
     if not os.path.isdir(target):
-        try:
-            with open(os.path.join(parts, MANIFEST), "rb") as file:
-                manifest = file.read()
-        except FileNotFoundError:
-            return DAMAGED
-        names = [line.partition(b"  ")[2] for line in manifest.splitlines()]
-        if hashlib.sha256(manifest).hexdigest() != digest or not all(
-            os.path.isfile(os.path.join(parts, name)) for name in names
-        ):
-            return DAMAGED
-        try:
-            os.rename(parts, target)
-        except OSError:
-            # Somebody else was faster, which is as good.
+        sums = _manifest(parts, digest)
+        if sums is None or not set(sums).issubset(name for name, _ in _listed(parts)):
+            # Somebody else may have been through just now.
             if not os.path.isdir(target):
-                raise
+                return DAMAGED
+        else:
+            try:
+                os.rename(parts, target)
+            except OSError:
+                # Somebody else was faster, which is as good.
+                if not os.path.isdir(target):
+                    raise
     _clear(parts, incoming)
     return 0
 
 
+def _manifest(parts: bytes, digest: str) -> "dict[bytes, bytes] | None":
+    """Return the sums by name; None where the manifest is not there, or not right."""
+    try:
+        with open(os.path.join(parts, MANIFEST), "rb") as file:
+            manifest = file.read()
+    except OSError:
+        return None
+    if hashlib.sha256(manifest).hexdigest() != digest:
+        return None
+    lines = [line.partition(b"  ") for line in manifest.split(b"\n")[:-1]]
+    return {name: expected for expected, _, name in lines}
+
+
+def _sum(path: bytes) -> bytes:
+    """Return a file's SHA-256; nothing where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb", 0) as file:
+            while True:
+                data = file.read(_PIECE)
+                if not data:
+                    break
+                digest.update(data)
+    except OSError:
+        return b""
+    return digest.hexdigest().encode()
+
+
 def _clear(*folders: bytes) -> None:
+    """Remove folders with all that is in them, as far as it can be done."""
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        for place, _, names in os.walk(folder, topdown=False):
+            for name in names:
+                _remove(os.unlink, os.path.join(place, name))
+            _remove(os.rmdir, place)
+
+
+def _remove(how: "object", path: bytes) -> None:
+    try:  # noqa: SIM105 (contextlib takes half as long to import as python3 to start)
+        how(path)  # type: ignore[operator]
+    except OSError:
+        pass
 
 
 def _listed(folder: bytes) -> "list[tuple[bytes, int]]":
@@ -252,22 +353,26 @@ def _copy_begin(
         if path == mine or there < size or name.partition(b".")[0] != wanted:
             continue
         left = size
-        with open(path, "rb", 0) as before:
-            while left:
-                data = before.read(min(_PIECE, left))
-                if not data:
-                    return False
-                digest.update(data)  # type: ignore[attr-defined]
-                _write_all(file, data)
-                left -= len(data)
-        if time.time() - os.stat(path).st_mtime > _LATELY_S:
-            os.unlink(path)
+        try:
+            with open(path, "rb", 0) as before:
+                while left:
+                    data = before.read(min(_PIECE, left))
+                    if not data:
+                        return False
+                    digest.update(data)  # type: ignore[attr-defined]
+                    _write_all(file, data)
+                    left -= len(data)
+            if time.time() - os.stat(path).st_mtime > _LATELY_S:
+                os.unlink(path)
+        except FileNotFoundError:
+            # Whoever wrote it came to its end meanwhile, and gave it its name.
+            return not left
         return True
     return False
 
 
 def _tell(done: int) -> None:
-    sys.stdout.buffer.write(b"%d\n" % done)
+    sys.stdout.buffer.write(b"%d\0" % done)
     sys.stdout.buffer.flush()
 
 
@@ -281,12 +386,11 @@ def main() -> int:
     what = sys.argv[1]
     target = os.fsencode(sys.argv[2])
     try:
-        if what == "state":
-            return state(target)
+        if what == "send":
+            return send(target, os.fsencode(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
         if what == "take":
-            return take(target, os.fsencode(sys.argv[3]), int(sys.argv[4]))
-        if what == "check":
-            return check(target)
+            token, lane = os.fsencode(sys.argv[3]), os.fsencode(sys.argv[5])
+            return take(target, token, int(sys.argv[4]), lane)
         return finish(target, sys.argv[3])
     except OSError as error:
         place = os.fsdecode(error.filename) if error.filename else sys.argv[2]

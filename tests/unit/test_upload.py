@@ -23,13 +23,27 @@ from slurm.sync.tar_stream import TarStream
 from slurm.sync.upload import send
 
 # What a host without python3 has of what is used there.
-_TOOLS = ("sh", "dd", "tar", "sha256sum", "mktemp", "mkdir", "rm", "mv", "wc", "df", "awk", "chmod")
+_TOOLS = (
+    "sh",
+    "dd",
+    "tar",
+    "sha256sum",
+    "mktemp",
+    "mkdir",
+    "rm",
+    "mv",
+    "wc",
+    "df",
+    "awk",
+    "chmod",
+    "sleep",
+)
 
 
 class Cutting(LocalHost):
     """A host whose connection breaks off after so many bytes each; without a number it holds."""
 
-    def __init__(self, *after: int) -> None:
+    def __init__(self, *after: int | None) -> None:
         self.after = list(after)
         self.sent: list[int] = []
 
@@ -86,13 +100,18 @@ def assert_same(target: Path, folder: Path) -> None:
     assert [entry.name for entry in target.parent.iterdir()] == [target.name]
 
 
+def asked(way: str) -> list[None]:
+    """Return what holds of a `Cutting`: without python3 the question is a stream of its own."""
+    return [None] if way == "tar" else []
+
+
 def size_of(pack: Pack, way: str) -> int:
     return TarStream(pack).size if way == "tar" else pack.size
 
 
 def test_a_stream_that_is_cut_goes_on_where_it_was(way: str, folder: Path, tmp_path: Path) -> None:
     pack = pack_folder(folder)
-    host = Cutting(1_000_000, *([5_000_001] if way == "tar" else []), 0)
+    host = Cutting(*asked(way), 1_000_000, *([5_000_001] if way == "tar" else []), 0)
     told: list[Progress] = []
     target = tmp_path / "there" / "x"
     assert send(host, pack, str(target), report=told.append)
@@ -167,15 +186,15 @@ def test_damage_of_a_tar_stream_is_found(folder: Path, tmp_path: Path, way: str)
         pytest.skip("has no stream")
     pack, target = pack_folder(folder), tmp_path / "there" / "x"
     with pytest.raises(NotConnected):
-        send(Cutting(1_000_000, *[0] * 9), pack, str(target), patience_s=0)
+        send(Cutting(None, 1_000_000, *[0] * 9), pack, str(target), patience_s=0)
     # What is there was damaged meanwhile: it is found, and all of it is sent again.
     with (tmp_path / "there" / "x.part").open("r+b") as file:
         file.seek(300_000)
         file.write(b"damage")
     host = Cutting()
     assert send(host, pack, str(target))
-    assert len(host.sent) == 2
-    assert host.sent[1] == size_of(pack, way)
+    assert len(host.sent) == 3
+    assert size_of(pack, way) < host.sent[2] < size_of(pack, way) + 100
     assert_same(target, folder)
 
 
@@ -247,7 +266,67 @@ def test_what_runs_on_hosts_is_python_3_6() -> None:
         alias.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import)
         for alias in node.names
     }  # fmt: skip
-    assert imports == {"hashlib", "os", "shutil", "sys", "time", "zlib"}
+    assert imports == {"_thread", "hashlib", "os", "sys", "time", "zlib"}
+
+
+class Commands(LocalHost):
+    """A host that notes its commands."""
+
+    def __init__(self) -> None:
+        self.began: list[str] = []
+
+    def run(self, argv: Any, **more: Any) -> Completed:
+        self.began.append("run")
+        return super().run(argv, **more)
+
+    def stream(self, argv: Any, **more: Any) -> Completed:
+        self.began.append(str(argv[5]))
+        return super().stream(argv, **more)
+
+
+def test_one_command_asks_takes_looks_through_and_names(
+    way: str, folder: Path, tmp_path: Path
+) -> None:
+    pack, target = pack_folder(folder), tmp_path / "there" / "x"
+    with pytest.raises(NotConnected):
+        send(Cutting(*asked(way), 3_000_000, *[0] * 9), pack, str(target), patience_s=0)
+    # Each command costs a long line two journeys more; without python3 that is found out first.
+    once = ["send", *([pack.digest] if way == "tar" else [])]
+    host = Commands()
+    assert send(host, pack, str(target))
+    assert host.began == once
+    assert_same(target, folder)
+    host = Commands()
+    assert not send(host, pack, str(target))
+    assert host.began == once
+
+
+def test_channels_side_by_side_name_the_folder_without_another_command(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_files, "_SOON_S", 0.0)
+    monkeypatch.setattr(by_files, "_WORTH_A_LANE", 1_000_000)
+    host, target = Commands(), tmp_path / "there" / "x"
+    assert send(host, pack_folder(folder), str(target))
+    assert sorted(host.began) == ["send", "take", "take", "take"]
+    assert_same(target, folder)
+
+
+def test_without_one_of_its_channels_the_folder_still_gets_its_name(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Few(Commands):
+        def stream(self, argv: Any, **more: Any) -> Completed:
+            if argv[5] == "take":
+                raise HostError("It takes no more sessions.")
+            return super().stream(argv, **more)
+
+    monkeypatch.setattr(by_files, "_SOON_S", 0.0)
+    monkeypatch.setattr(by_files, "_WORTH_A_LANE", 1_000_000)
+    host, target = Few(), tmp_path / "there" / "x"
+    assert send(host, pack_folder(folder), str(target))
+    assert host.began == ["send", "run"]
+    assert_same(target, folder)
 
 
 class Counted:
@@ -352,3 +431,12 @@ def test_folders_that_another_took_away_are_made_again_and_none_of_it_stays(
     assert not send(LocalHost(), pack_folder(folder), str(target)), "it is there"
     assert [entry.name for entry in target.parent.iterdir()] == ["x"]
     assert_same(target, folder)
+
+
+def test_what_another_finished_meanwhile_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It was there when it was listed, and has its name by now.
+    gone = [(b"sum.other.0", 2_000_000)]
+    monkeypatch.setattr(receive, "_listed", lambda _: gone)
+    assert not receive._copy_begin(os.fsencode(tmp_path), b"sum", 10, b"mine", None, None)
