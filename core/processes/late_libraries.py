@@ -424,7 +424,7 @@ def without_unused() -> Iterator[None]:
     """
     import torch
 
-    libraries = _LIBRARIES
+    libraries: tuple[str, ...] = _LIBRARIES
     if os.environ.get(WHOLE, "") not in ("", "0"):
         libraries = ()
     elif not torch.__version__.startswith(_READ_AGAINST):
