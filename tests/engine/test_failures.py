@@ -209,7 +209,8 @@ def test_a_data_set_that_vanishes_ends_a_run_that_goes_on_when_it_is_back(
     runs: Runs, tmp_path: Path
 ) -> None:
     shutil.copytree(runs.dataset, tmp_path / "dataset")
-    run = runs.make("vanishing", epochs=2)
+    # Kept in memory, it would not be missed.
+    run = runs.make("vanishing", epochs=2, image_cache=0)
     config = TrainingConfig.load(run / "training_config.json")
     assert config.dataset is not None
     info = config.dataset.model_copy(update={"dir": tmp_path / "dataset"})
