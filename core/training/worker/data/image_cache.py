@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from mmap import PAGESIZE
 from typing import Any
 
+import torch
 from PIL import Image
 from torch.utils.data import Dataset, get_worker_info
 from torchvision.transforms.v2 import ToImage
@@ -84,10 +85,13 @@ class KeptImages(Dataset[Any]):
         if kept is not None:
             length, width, height = _RESIZED.unpack_from(kept)
             first = _RESIZED.size + length
-            target = pickle.loads(kept[_RESIZED.size : first])
+            arrays = pickle.loads(kept[_RESIZED.size : first])
+            target = {name: torch.from_numpy(array) for name, array in arrays.items()}
             return self._finish(Image.frombytes("RGB", (width, height), kept[first:]), target)
         image, target = self.dataset[place]
-        boxes = pickle.dumps(target, pickle.HIGHEST_PROTOCOL)
+        # Of tensors themselves torch would make whole files.
+        arrays = {name: value.numpy() for name, value in target.items()}
+        boxes = pickle.dumps(arrays, pickle.HIGHEST_PROTOCOL)
         header = _RESIZED.pack(len(boxes), *image.size)
         _put(self._cache, place, header, boxes, image.tobytes())
         return self._finish(image, target)
