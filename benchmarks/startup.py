@@ -5,10 +5,10 @@
 Both are started as a person starts them: a new process in a pseudo-terminal of 120×40, timed from
 the start until the heading of the table is in what the terminal got. The bare app is a header, a
 data table and a footer. Ours opens a workspace of 200 projects and no runs, which this makes first.
-Repeats are interleaved, and the ratio is the median of the pairs'; the first of each is thrown
-away, for it warms the disk. Processor seconds stand beside those that passed: on a busy machine
-they say more. Python keeps what it compiles, whatever the environment says, in a folder of the
-benchmark's own: as it does where Batman is installed. With `--earlier` a checkout of an earlier
+Repeats are interleaved, in an order drawn anew for each, and the ratio is the median of the pairs';
+the first of each is thrown away, for it warms the disk. Processor seconds stand beside those that
+passed: on a busy machine they say more. Python keeps what it compiles, whatever the environment
+says, in a folder of the benchmark's own: as it does where Batman is installed. With `--earlier` a checkout of an earlier
 build starts in turn with them.
 
 Limits: 1.05 times the bare app; 1.1 times with 5,000 projects and 10,000 runs.
@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import os
 import pty
+import random
 import select
 import signal
 import statistics
@@ -140,10 +141,14 @@ def main() -> int:
             {"earlier": args.earlier.resolve()} if args.earlier else {}
         )
         times: dict[str, list[tuple[float, float]]] = {"bare Textual app": []}
+        commands = {"bare Textual app": ([sys.executable, str(bare)], ROOT)}
+        commands |= {kind: (ours, build) for kind, build in builds.items()}
         for turn in range(args.repeats + 1):
-            found = {"bare Textual app": first_frame([sys.executable, str(bare)], folder, HEADING)}
-            found |= {
-                kind: first_frame(ours, folder, HEADING, build) for kind, build in builds.items()
+            # Whoever comes after another finds the processor as that has left it.
+            order = random.sample(list(commands), len(commands))
+            found = {
+                kind: first_frame(commands[kind][0], folder, HEADING, commands[kind][1])
+                for kind in order
             }
             if turn:
                 for kind, seconds in found.items():
