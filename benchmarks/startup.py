@@ -8,8 +8,8 @@ data table and a footer. Ours opens a workspace of 200 projects and no runs, whi
 Repeats are interleaved, in an order drawn anew for each, and the ratio is the median of the pairs';
 the first of each is thrown away, for it warms the disk. Processor seconds stand beside those that
 passed: on a busy machine they say more. Python keeps what it compiles, whatever the environment
-says, in a folder of the benchmark's own: as it does where Batman is installed. With `--earlier` a checkout of an earlier
-build starts in turn with them.
+says, in a folder of the benchmark's own: as it does where Batman is installed. With `--earlier` a
+checkout of an earlier build starts in turn with them.
 
 Limits: 1.05 times the bare app; 1.1 times with 5,000 projects and 10,000 runs.
 """
