@@ -9,6 +9,7 @@ import pytest
 from rich.color import ColorSystem
 from textual.app import App, ComposeResult
 from textual.events import MouseScrollUp
+from textual.geometry import Region
 
 from batman_tui.widgets.plot.plot import Plot
 from core.plots.chart import Chart, Curve, Ink, Mark
@@ -55,6 +56,30 @@ async def test_draws_axes_legend_and_curve() -> None:
         assert "0.6784" in rows[0], "the last value stands in the legend"
         assert rows[-1].startswith("step")
         assert all(len(row) == 80 for row in rows)
+
+
+async def test_a_step_more_of_a_long_curve_paints_the_lines_that_differ(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = np.arange(1, 50_011, dtype=np.float64)
+    loss = 5 * np.exp(-x / 9_000) + 0.5
+    more = Chart((Curve("loss", x, loss),))
+    fresh = PlotApp(more)
+    async with fresh.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        whole = fresh.text()
+    app = PlotApp(Chart((Curve("loss", x[:-10], loss[:-10]),)))
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        before = app.text()
+        asked: list[Region] = []
+        monkeypatch.setattr(app.plot, "refresh", lambda *regions, **_: asked.extend(regions))
+        app.plot.chart = more
+        rows = list(zip(before.split("\n"), app.text().split("\n"), strict=True))
+        assert app.text() == whole
+        differ = [row for row, (was, now) in enumerate(rows) if was != now]
+        assert set(differ) <= {region.y for region in asked}
+        assert 0 < len(asked) < 10, asked
 
 
 async def test_without_data_it_says_what_comes_as_it_is() -> None:

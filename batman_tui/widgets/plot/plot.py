@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import zip_longest
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -99,7 +100,16 @@ class Plot(Explains, Widget, can_focus=True):
             x0, x1 = self.view
             if x1 >= before[1] and now[1] > before[1]:
                 self.view = (x0 + now[1] - x1, now[1])
-        self.redraw()
+        if self._drawn_for != self.size or not self.is_on_screen:
+            self.redraw()
+            return
+        # Of a long curve a step more is a number in the legend: the lines that differ are painted.
+        before_it = self._strips
+        self._paint()
+        lines = zip_longest(before_it, self._strips)
+        changed = [row for row, (was, is_now) in enumerate(lines) if was != is_now]
+        if changed:
+            self.refresh(*(Region(0, row, self.size.width, 1) for row in changed))
 
     def watch_view(self) -> None:
         """Draw another part."""
