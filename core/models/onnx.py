@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from core.common.errors import BatmanError, ConfigError, RunError
 from core.common.files import read_json
+from core.common.hardware import usable_cores
 from core.common.text import clean
 from core.models.detector import Detector, Floats, Pixels, choose_classes, normalise
 from core.processes.installation import how_to_install
@@ -49,7 +49,7 @@ class OnnxDetector(Detector):
         (5.3 and 6.5 ms an image of the `tiny` size), and nothing waits. The numbers are the same
         to the last bit.
         """
-        cores = _cores()
+        cores = usable_cores()
         streams = min(_STREAMS, cores) if throughput else 1
         session = _session(path, device, cores // streams)
         outputs = {output.name: output.shape for output in session.get_outputs()}
@@ -115,12 +115,6 @@ def read_facts(path: Path, session: Any) -> dict[str, Any]:
     beside = path.with_name("batman.json")
     content = read_json(beside) if beside.is_file() else {}
     return content if isinstance(content, dict) else {}
-
-
-def _cores() -> int:
-    """Return how many processors this process may use, at least one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return cores or 1
 
 
 def _session(path: Path, device: str, threads: int) -> Any:

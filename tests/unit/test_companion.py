@@ -340,7 +340,7 @@ def test_many_pictures_go_through_it_in_streams(
 ) -> None:
     """Each on processors of its own, with the same numbers."""
     path = model_path(checkpoint)
-    monkeypatch.setattr(onnx_model, "_cores", lambda: 6)
+    monkeypatch.setattr(onnx_model, "usable_cores", lambda: 6)
     threads: list[int] = []
     session = onnx_model._session
     monkeypatch.setattr(

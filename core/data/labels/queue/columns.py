@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.common.hardware import usable_cores
 from core.data.store import Project
 
 Places = NDArray[np.int64]
@@ -25,7 +25,6 @@ Boxes = NDArray[np.float64]
 PARTS = 1024
 # So many rows are worth a core of their own, and so many cores are taken at most.
 _WORTH_A_PART, _MOST_CORES = 50_000, 8
-_HAS_AFFINITY = hasattr(os, "sched_getaffinity")
 _SIDES = ("x", "y", "w", "h")
 
 
@@ -97,7 +96,7 @@ def joined(parts: Sequence[dict[str, Places]]) -> dict[str, Places]:
 
 def cores() -> int:
     """Return how many cores there are to work on."""
-    return min(_MOST_CORES, len(os.sched_getaffinity(0)) if _HAS_AFFINITY else os.cpu_count() or 1)
+    return min(_MOST_CORES, usable_cores())
 
 
 def _read_beside(file: Path, query: Query) -> dict[str, Places] | None:
