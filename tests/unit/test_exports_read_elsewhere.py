@@ -87,6 +87,36 @@ def test_supervision_reads_crowds_and_areas_of_coco(out: Path) -> None:
         assert [float(area) for area in data["area"]] == [111, 400, 12]
 
 
+def test_pycocotools_finds_every_object_of_what_numbered_from_0(tmp_path: Path) -> None:
+    """Roboflow numbers annotations from 0; pycocotools 2.0.11 takes what matches 0 for unmatched."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    value = coco(
+        annotations=[
+            {"id": number, "image_id": 1, "category_id": 1, "bbox": [15 * number, 5, 10, 10]}
+            for number in range(4)
+        ]
+    )
+    for image in value["images"]:
+        put(tmp_path / "set" / "train" / image["file_name"])
+    put(tmp_path / "set" / "train" / "_annotations.coco.json", json.dumps(value))
+    with Project.create(tmp_path / "p") as project:
+        assert import_coco(project, tmp_path / "set").counts() == {}
+        export_coco(project, tmp_path / "out")
+    truth = COCO(str(tmp_path / "out/train/_annotations.coco.json"))
+    keys = ("image_id", "category_id", "bbox")
+    found = truth.loadRes(
+        [{**{key: each[key] for key in keys}, "score": 0.9} for each in truth.anns.values()]
+    )
+    measured = COCOeval(truth, found, "bbox")
+    measured.evaluate()
+    measured.accumulate()
+    measured.summarize()
+    assert len(truth.anns) == 4
+    assert measured.stats[0] == pytest.approx(1.0)
+
+
 def test_supervision_reads_yolo_and_voc_without_the_crowd(out: Path) -> None:
     sv = pytest.importorskip("supervision")
     for split in ("train", "valid"):
