@@ -88,7 +88,7 @@ def test_supervision_reads_crowds_and_areas_of_coco(out: Path) -> None:
 
 
 def test_pycocotools_finds_every_object_of_what_numbered_from_0(tmp_path: Path) -> None:
-    """Roboflow numbers annotations from 0; pycocotools 2.0.11 takes what matches 0 for unmatched."""
+    """Roboflow numbers annotations from 0; pycocotools 2.0.11 takes 0 for unmatched."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
