@@ -295,6 +295,22 @@ def test_class_numbers_from_1_stop(project: Project, tmp_path: Path) -> None:
     assert import_named(project, root, anyway=True).annotations == 8
 
 
+def test_class_numbers_that_are_ids_of_a_coco_file_stop(project: Project, tmp_path: Path) -> None:
+    """As SAHI 0.12.8 writes them: the first would be of the second class, the other of none."""
+    line = "1 .5 .5 .2 .2\n7 .2 .2 .1 .1\n1 .8 .8 .1 .1\n"
+    root = yolo(tmp_path / "set", line, "names: [car, bus]\n")
+    with pytest.raises(LooksWrong, match="label files, 1, 7, seem to be the ids of a COCO file"):
+        import_named(project, root)
+    assert import_named(project, root, anyway=True).annotations == 8
+
+
+def test_a_stray_class_number_stops_nothing(project: Project, tmp_path: Path) -> None:
+    line = "0 .5 .5 .2 .2\n7 .2 .2 .1 .1\n1 .8 .8 .1 .1\n0 .3 .3 .1 .1\n"
+    root = yolo(tmp_path / "set", line, "names: [car, bus]\n")
+    report = import_named(project, root)
+    assert (report.annotations, report.counts()) == (12, {"unknown category": 4})
+
+
 @pytest.mark.parametrize(
     ("yaml", "kind", "detail"),
     [

@@ -133,18 +133,28 @@ class _Reader:
             )
 
     def _check_first_class(self) -> None:
-        """Stop where class numbers begin at 1: each object would be of the class before its own."""
+        """Stop where class numbers begin at 1, or are another file's: objects would be misnamed.
+
+        SAHI 0.12.8 (`Coco.export_as_yolo`) writes the ids of COCO's categories as class numbers.
+        """
         count = len(self.layout.names)
-        beyond = self.numbered[count]
-        numbers = {*self.numbered}
+        numbers = sorted(self.numbered)
+        beyond = sum(times for number, times in self.numbered.items() if number >= count)
         if beyond < _FROM_1 or sorted(self.layout.names) != list(range(count)):
             return
-        if min(numbers) == 1 and max(numbers) == count:
+        if numbers[0] == 1 and numbers[-1] == count:
             self.data.balance.stop(
                 f"The class numbers of the label files seem to begin at 1: {beyond:,} of"
                 f" {plural(self.numbered.total(), 'object')} are of class {count}, the number after"
                 " that of the last name, and none is of class 0.",
                 "Put a name before the first one, or take 1 from the numbers.",
+            )
+        elif numbers[0] > 0 and len(numbers) == count:
+            shown = ", ".join(map(str, numbers[:5])) + (", …" if count > 5 else "")
+            self.data.balance.stop(
+                f"The class numbers of the label files, {shown}, seem to be the ids of a COCO file:"
+                f" as many as there are names, but not 0 to {count - 1}.",
+                "Import that file, or number the classes of the label files by the names' order.",
             )
 
     # Images
