@@ -55,6 +55,8 @@ _FROM_HERE = (
     "test_app_on_cluster", "test_bare_cluster", "test_guide_submit", "test_jobs_command",
     "test_setup", "test_submit_autolabel", "test_submit_training",
 )  # fmt: skip
+# All but four of its questions are asked of one process that has the libraries of training.
+_OF_LIBRARIES = ("test_late_libraries",)
 # These have servers of their own, and no cluster.
 _OF_SSH = ("test_odd_servers", "test_ssh_keys", "test_ssh_login")
 GROUPS = {
@@ -62,6 +64,7 @@ GROUPS = {
     **dict.fromkeys(_OF_COMMANDS, "commands"),
     **dict.fromkeys(_OF_RUNS, "runs"),
     **dict.fromkeys(_WITH_TORCH, "torch"),
+    **dict.fromkeys(_OF_LIBRARIES, "libraries"),
     **dict.fromkeys(_FROM_HERE, "cluster from here"),
     **dict.fromkeys(_OF_SSH, "ssh"),
 }
@@ -69,8 +72,8 @@ GROUPS = {
 # group fill what is left of the cores, to the end.
 FIRST = (
     "engine", "cluster", "cluster from here", "runs", "models", "test_option_c", "test_server",
-    "test_label_page", "test_snap_page", "test_browser", "commands", "torch", "ssh",
-    "test_label_places", "test_label_api",
+    "test_label_page", "test_snap_page", "test_browser", "commands", "torch", "libraries",
+    "ssh", "test_label_places", "test_label_api",
 )  # fmt: skip
 
 

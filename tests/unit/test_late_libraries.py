@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 
+import pytest
+from begun import Begun
 from installed import needs
 
 pytestmark = needs("rfdetr")
@@ -23,16 +26,25 @@ with light_imports():
 """
 
 
-def run(code: str, begin: str = BEGIN) -> list[str]:
-    """Return the lines that `code` prints after training's imports."""
-    done = subprocess.run(
-        [sys.executable, "-c", begin + code], capture_output=True, text=True, check=False
-    )
+Run = Callable[[str], list[str]]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Run code after training's imports, each time as the first, and return what it prints."""
+    begun = Begun(BEGIN, tmp_path_factory.mktemp("begun"))
+    yield begun.run
+    begun.close()
+
+
+def run_alone(code: str) -> list[str]:
+    """Return the lines that `code` prints in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout.splitlines()
 
 
-def test_training_loads_no_compiler_and_nothing_to_draw_with() -> None:
+def test_training_loads_no_compiler_and_nothing_to_draw_with(run: Run) -> None:
     told = run("""
 import torch
 weight = torch.nn.Parameter(torch.ones(3))
@@ -51,7 +63,7 @@ print(type(sys.modules["torch._dynamo"]).__name__)
     assert told == ["True", "torch.Size([3, 2])", "[1, 0]", "[]", "_LateModule"]
 
 
-def test_the_compiler_is_whole_once_something_is_compiled() -> None:
+def test_the_compiler_is_whole_once_something_is_compiled(run: Run) -> None:
     """What was kept from it, what it was to be told, and what asked for its class."""
     told = run("""
 import torch
@@ -105,7 +117,7 @@ print(inspect.getsource(torch._dynamo)[:3] != "", type(torch._dynamo.__loader__)
     ]
 
 
-def test_a_module_of_the_compiler_is_loaded_once() -> None:
+def test_a_module_of_the_compiler_is_loaded_once(run: Run) -> None:
     told = run("""
 import torch._dynamo.config
 import torch._dynamo.utils
@@ -118,8 +130,7 @@ print(type(torch._dynamo).__name__, torch._dynamo.config.__spec__.loader is not 
 
 def test_another_name_loads_the_real_module_at_once() -> None:
     """Where a release asks for more than was foreseen, it gets it."""
-    told = run(
-        """
+    told = run_alone("""
 import sys
 from core.processes.late_libraries import without_unused
 with without_unused():
@@ -136,13 +147,11 @@ from torch._dynamo import OptimizedModule as real
 class Own(OptimizedModule):
     pass
 print(issubclass(real, OptimizedModule), Own.__bases__ == (real,))
-""",
-        begin="",
-    )
+""")
     assert told == ["module torch._dynamo.eval_frame", "True", "module True True", "True True"]
 
 
-def test_a_figure_can_still_be_drawn() -> None:
+def test_a_figure_can_still_be_drawn(run: Run) -> None:
     told = run("""
 import matplotlib
 print(type(matplotlib).__name__)
@@ -159,7 +168,7 @@ print(type(figure) is plt.Figure, plot._AX_TYPE is matplotlib.axes.Axes, plot.pl
     assert told == ["module", "True True True"]
 
 
-def test_scipy_is_whole_once_more_of_it_is_wanted() -> None:
+def test_scipy_is_whole_once_more_of_it_is_wanted(run: Run) -> None:
     told = run("""
 import scipy
 from rfdetr.models.matcher import _linear_sum_assignment as assign
@@ -170,7 +179,7 @@ print(scipy.optimize is sys.modules["scipy.optimize"], type(scipy.optimize).__na
     assert told == ["2.0", "True scipy.optimize._lsap", "True module"]
 
 
-def test_sizes_that_are_no_symbols_are_weighed_without_symbols() -> None:
+def test_sizes_that_are_no_symbols_are_weighed_without_symbols(run: Run) -> None:
     """As torch does: what is neither a bool nor a symbol is refused by the real thing."""
     told = run("""
 from torch.fx.experimental.symbolic_shapes import expect_true, guard_or_false, is_nested_int
@@ -187,8 +196,7 @@ print(symbolic_shapes.guard_or_false is guard_or_false, is_nested_int(3.5))
 
 
 def test_the_files_of_transformers_are_read_once_and_tell_the_same() -> None:
-    told = run(
-        """
+    told = run_alone("""
 import collections, sys
 opened = collections.Counter()
 
@@ -213,15 +221,13 @@ print(len(found) > 1000, found == {
     name: module for name, module in transformers.models._class_to_module.items() if name in found
 })
 print(max(opened.values()))
-""",
-        begin="",
-    )
+""")
     assert told == ["True {1}", "transformers.utils.import_utils", "True True", "2"]
 
 
 def test_another_torch_and_whoever_asks_for_it_have_the_compiler_loaded() -> None:
     code = 'print(*map(bool, (there("torch._inductor"), there("matplotlib"))))'
     newer = 'import torch\ntorch.__version__ = "2.99.0"\n'
-    assert run(code, newer + BEGIN) == ["True False"]
+    assert run_alone(newer + BEGIN + code) == ["True False"]
     asked = 'import os\nos.environ["BATMAN_WHOLE_LIBRARIES"] = "1"\n'
-    assert run(code, asked + BEGIN) == ["True True"]
+    assert run_alone(asked + BEGIN + code) == ["True True"]
