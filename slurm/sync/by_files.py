@@ -20,15 +20,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
-from pathlib import Path
 
 from core.common.errors import Cancelled as WasCancelled
 from core.common.progress import Cancelled, Progress, Report
 from slurm.hosts import Completed, Host, HostError, NeedsPerson, NotConnected
-from slurm.sync import receive
 from slurm.sync.pack import MANIFEST, Pack, PackedFile
 from slurm.sync.patience import damaged, no_room, persist, refused, wait_for_host
+from slurm.sync.receiver import receive
+from slurm.sync.receiver.program import program
 
 # The other side tells after so much that it has written it.
 CHUNK = 4 * 1024 * 1024
@@ -143,12 +142,7 @@ def send_files(
 
 
 def _command(*words: str) -> list[str]:
-    return ["sh", "-c", _PYTHON, "sh", _program(), *words]
-
-
-@cache
-def _program() -> str:
-    return Path(receive.__file__).read_text(encoding="utf-8")
+    return ["sh", "-c", _PYTHON, "sh", program(), *words]
 
 
 class _Told:
