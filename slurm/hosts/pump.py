@@ -132,14 +132,19 @@ def _feed(
 ) -> None:
     assert process.stdin is not None
     try:
-        # The command may end without reading all of it.
-        with contextlib.suppress(OSError), process.stdin:
-            for piece in source:
+        for piece in source:
+            try:
                 view = memoryview(piece)
                 while view:
                     view = view[process.stdin.write(view[:_BLOCK]) :]
                     clock.moved()
+            except OSError:
+                # The command may end without reading all of it.
+                break
     except BaseException as error:  # of the source: told by whoever asked for it
+        # Before the input ends, at which the command may end as well, as if that were all.
         failed.append(error)
         # Which ends the wait for its output.
         process.kill()
+    with contextlib.suppress(OSError):
+        process.stdin.close()

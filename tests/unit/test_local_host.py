@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from slurm.hosts import Host, HostError, LocalHost
+from core.common.errors import BatmanError
+from slurm.hosts import Host, HostError, LocalHost, pump
 from slurm.setup.files import try_files
 
 
@@ -108,3 +113,56 @@ def test_a_stream_has_time_as_long_as_it_moves(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="no room here"):
         LocalHost().stream(["echo", "x"], sink=full)
+
+
+def test_what_goes_wrong_with_the_input_is_told_even_by_an_error_of_the_system(
+    host: Host,
+) -> None:
+    def source() -> Iterator[bytes]:
+        yield b"some"
+        raise PermissionError("the file cannot be read")
+
+    with pytest.raises(PermissionError, match="cannot be read"):
+        host.stream(["cat"], source=source())
+
+
+def test_a_command_that_ends_with_its_broken_input_does_not_pass_for_one_that_had_all(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Popen(subprocess.Popen[bytes]):
+        """A process whose input is closed so slowly that it has ended by then."""
+
+        def __init__(self, *words: Any, **more: Any) -> None:
+            super().__init__(*words, **more)
+            assert self.stdin is not None
+            self.stdin = SlowlyClosed(self.stdin, self)  # type: ignore[assignment]
+
+    class SlowlyClosed:
+        def __init__(self, pipe: Any, process: Popen) -> None:
+            self.pipe, self.process, self.write = pipe, process, pipe.write
+
+        def __enter__(self) -> SlowlyClosed:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.close()
+
+        def fileno(self) -> int:
+            return int(self.pipe.fileno())
+
+        def close(self) -> None:
+            self.pipe.close()
+            self.process.wait()
+            heard.wait(10)
+
+    def source() -> Iterator[bytes]:
+        yield b"some"
+        raise BatmanError("It changed while it was sent.")
+
+    monkeypatch.setattr(pump.subprocess, "Popen", Popen)
+    heard = threading.Event()
+    try:
+        with pytest.raises(BatmanError, match="changed while it was sent"):
+            host.stream(["cat"], source=source())
+    finally:
+        heard.set()

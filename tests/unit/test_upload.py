@@ -17,8 +17,9 @@ import pytest
 from core.common.errors import BatmanError, Cancelled
 from core.common.progress import Progress
 from slurm.hosts import Completed, HostError, LocalHost, NotConnected
-from slurm.sync import by_files, by_tar, receive
+from slurm.sync import by_files, by_tar
 from slurm.sync.pack import Pack, pack_folder
+from slurm.sync.receiver import program, receive, shared_folder
 from slurm.sync.tar_stream import TarStream
 from slurm.sync.upload import send
 
@@ -260,7 +261,7 @@ def test_a_host_that_cannot_write_says_why(way: str, folder: Path, tmp_path: Pat
 
 
 def test_what_runs_on_hosts_is_python_3_6() -> None:
-    text = Path(receive.__file__).read_text()
+    text = program.program()
     ast.parse(text, feature_version=(3, 6))
     imports = {
         alias.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import)
@@ -425,8 +426,8 @@ def test_folders_that_another_took_away_are_made_again_and_none_of_it_stays(
     assert send(LocalHost(), pack_folder(folder), str(target))
     # As one does that was still writing when another was through.
     late = tmp_path / "there" / "x.incoming" / "sum.token"
-    os.close(receive._opened(os.fsencode(late), os.O_TRUNC))
-    receive._write_small(os.fsencode(tmp_path / "there" / "x.parts" / "below" / "a"), b"late")
+    os.close(shared_folder.opened(os.fsencode(late), os.O_TRUNC))
+    shared_folder.write_small(os.fsencode(tmp_path / "there" / "x.parts" / "below" / "a"), b"late")
     assert late.is_file()
     assert not send(LocalHost(), pack_folder(folder), str(target)), "it is there"
     assert [entry.name for entry in target.parent.iterdir()] == ["x"]
@@ -437,6 +438,6 @@ def test_what_another_finished_meanwhile_is_not_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It was there when it was listed, and has its name by now.
-    gone = [(b"sum.other.0", 2_000_000)]
-    monkeypatch.setattr(receive, "_listed", lambda _: gone)
-    assert not receive._copy_begin(os.fsencode(tmp_path), b"sum", 10, b"mine", None, None)
+    gone = [(b"sum.other.0", os.stat_result((0, 0, 0, 0, 0, 0, 2_000_000, 0, 0, 0)))]
+    monkeypatch.setattr(receive, "listed", lambda _: gone)
+    assert not receive._copy_begin(os.fsencode(tmp_path), b"sum", 10, b"mine", -1, None)

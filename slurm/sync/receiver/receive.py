@@ -1,10 +1,14 @@
 """Takes files on a host: a program that the host's own python3 runs, from 3.6 on.
 
-It is sent as text (`slurm.sync.by_files`), stands alone and imports nothing of ours. Beside the
+It is sent as text (`program.py`) with the two modules of ours that it imports. Beside the
 folder that is to be, `TARGET.parts` has what is there and known to be right, under its own name,
 and `TARGET.incoming` what came of large files so far. A small file is written once all of it came
 and its sum is right; a large one under a name that only its writer knows, and renamed when its sum
 is right. So two that send the same at once do each other no harm, whenever either ends.
+
+Each that takes files notes in `TARGET.incoming` what it has written, and whoever goes on later sums
+again only what no note vouches for (`Notes`). Where nothing breaks off no file is read again
+either: what comes is summed as it comes.
 
     receive.py send TARGET TOKEN TELL_EVERY DIGEST
     receive.py take TARGET TOKEN TELL_EVERY LANE
@@ -21,6 +25,17 @@ import os
 import sys
 import time
 
+from slurm.sync.receiver.notes import NOTES, Notes, note, noted
+from slurm.sync.receiver.shared_folder import (
+    clear,
+    listed,
+    opened,
+    renamed,
+    walk,
+    write_all,
+    write_small,
+)
+
 READY = b"batman 1\n"
 MANIFEST = b".manifest"
 # Files up to this size are held in memory until they are known to be right.
@@ -32,8 +47,6 @@ _PIECE = 256 << 10
 _LATELY_S = 60.0
 # While it looks through what is there, it tells so often that it is alive.
 _ALIVE_S = 10.0
-# So often may the folders go from under one who writes.
-_TRIES = 8
 
 
 def send(target: bytes, token: bytes, tell_every: int, digest: str) -> int:
@@ -50,7 +63,7 @@ def send(target: bytes, token: bytes, tell_every: int, digest: str) -> int:
     parts, incoming = target + b".parts", target + b".incoming"
     if os.path.isdir(target):
         # What one wrote who was not through yet when another was.
-        _clear(parts, incoming)
+        clear(parts, incoming)
         out.write(b"whole\n")
         return 0
     os.makedirs(parts, exist_ok=True)
@@ -58,15 +71,19 @@ def send(target: bytes, token: bytes, tell_every: int, digest: str) -> int:
     os.chmod(parts, 0o755)
     facts = os.statvfs(parts)
     sums = _manifest(parts, digest)
-    there = [entry for entry in _listed(parts) if entry[0] != MANIFEST]
-    found = [b"f %d %s\0" % (size, name) for name, size in there]
+    there = [entry for entry in listed(parts) if entry[0] != MANIFEST]
+    found = [b"f %d %s\0" % (facts.st_size, name) for name, facts in there]
     if sums is not None:
         found.append(b"f %d %s\0" % (os.path.getsize(os.path.join(parts, MANIFEST)), MANIFEST))
-    found += [b"p %d %s\0" % (size, name.partition(b".")[0]) for name, size in _listed(incoming)]
+    found += [
+        b"p %d %s\0" % (facts.st_size, name.partition(b".")[0])
+        for name, facts in listed(incoming)
+        if not name.startswith(NOTES)
+    ]
     packed = zlib.compress(b"".join(found), 1) + b"."
     out.write(b"%d %d\n" % (facts.f_bavail * facts.f_frsize, len(packed)) + packed)
     out.flush()
-    check = _Check(parts, [name for name, _ in there], digest)
+    check = _Check(parts, there, digest, Notes(incoming, token + b".check"), noted(incoming))
     check.start(sums)
     return take(target, token, tell_every, b"0", check)
 
@@ -84,6 +101,7 @@ def take(
     parts, incoming = target + b".parts", target + b".incoming"
     source = os.fdopen(0, "rb", _PIECE)
     readline, read, sha256 = source.readline, source.read, hashlib.sha256
+    notes = Notes(incoming, token + b"." + lane)
     done = told = 0
     while True:
         line, end, _ = readline().partition(b"\n")
@@ -91,6 +109,7 @@ def take(
         if not end:
             break
         if words[0] == b"end":
+            notes.write()
             mark = os.path.join(incoming, token + b"." + lane)
             return _end(target, mark, int(words[1]), os.fsdecode(words[2]), done, check)
         if words[0] == b"not" and check is not None:
@@ -103,13 +122,16 @@ def take(
                 break
             if sha256(data).hexdigest().encode() != words[2]:
                 return _damaged(name)
-            _write_small(parts + b"/" + name, data)
+            path = parts + b"/" + name
+            write_small(path, data)
             done += size
         else:
             mine = os.path.join(incoming, words[2] + b"." + token + b"." + lane)
-            with os.fdopen(_opened(mine, os.O_TRUNC), "wb", 0) as file:
+            with os.fdopen(opened(mine, os.O_TRUNC), "wb", 0) as file:
                 digest = hashlib.sha256()
-                if begin and not _copy_begin(incoming, words[2], begin, mine, file, digest):
+                if begin and not _copy_begin(
+                    incoming, words[2], begin, mine, file.fileno(), digest
+                ):
                     return GONE
                 left = size - begin
                 while left:
@@ -117,7 +139,7 @@ def take(
                     if not data:
                         return 0
                     digest.update(data)
-                    _write_all(file, data)
+                    write_all(file.fileno(), data)
                     left -= len(data)
                     done += len(data)
                     if done - told >= tell_every:
@@ -125,17 +147,20 @@ def take(
                         _tell(done)
             if digest.hexdigest().encode() != words[2]:
                 # Nor is what it began with any good.
-                for other, _ in _listed(incoming):
+                for other, _ in walk(incoming):
                     if other.startswith(words[2]):
                         os.unlink(os.path.join(incoming, other))
                 return _damaged(name)
-            if not _renamed(mine, os.path.join(parts, name)):
+            path = os.path.join(parts, name)
+            if not renamed(mine, path):
                 return GONE
+        notes.add(path, words[2])
         if name == MANIFEST and check is not None:
             check.start(_manifest(parts, check.digest))
         if done - told >= tell_every:
             told = done
             _tell(done)
+    notes.write()
     _tell(done)
     return 0
 
@@ -143,16 +168,25 @@ def take(
 class _Check:
     """Looks through the files that are there, beside the taking of others.
 
-    `bad` has those that are not what the manifest says. They stay: others may write to them.
+    Those that are `noted` are not read. `bad` has those that are not what the manifest says. They
+    stay: others may write to them.
     """
 
-    def __init__(self, parts: bytes, names: "list[bytes]", digest: str) -> None:
-        self.parts, self.names, self.digest = parts, names, digest
+    def __init__(
+        self,
+        parts: bytes,
+        there: "list[tuple[bytes, os.stat_result]]",
+        digest: str,
+        notes: Notes,
+        noted: "set[bytes]",
+    ) -> None:
+        self.parts, self.there, self.digest = parts, there, digest
+        self.notes, self.noted = notes, noted
         self.bad = []  # type: list[bytes]
         self.without = set()  # type: set[bytes]
         # Held while it is at work. (threading takes as long to import as all the others.)
         self._lock = _thread.allocate_lock()
-        self._begun = not names
+        self._begun = not there
 
     def start(self, sums: "dict[bytes, bytes] | None") -> None:
         """Begin, once it is known what the `sums` have to be."""
@@ -165,15 +199,21 @@ class _Check:
         """Wait up to `seconds` for the end; return whether it is over."""
         if not self._begun:
             # Without a manifest nothing of it is known to be right.
-            self.bad = list(self.names)
+            self.bad = [name for name, _ in self.there]
         return self._lock.acquire(timeout=seconds)
 
     def _run(self, sums: "dict[bytes, bytes]") -> None:
         try:
-            for name in self.names:
+            for name, facts in self.there:
+                expected = sums.get(name)
                 # What is no part of it stays, as what somebody else put there.
-                if name in sums and _sum(os.path.join(self.parts, name)) != sums[name]:
+                if expected is None or note(facts, expected) in self.noted:
+                    continue
+                if _sum(os.path.join(self.parts, name)) == expected:
+                    self.notes.add_facts(facts, expected)
+                else:
                     self.bad.append(name)
+            self.notes.write()
         finally:
             self._lock.release()
 
@@ -190,10 +230,10 @@ def _end(
             sys.stdout.buffer.write(b"".join(b"bad " + name + b"\0" for name in bad))
             _tell(done)
             return 0
-    os.close(_opened(mark, 0))
+    os.close(opened(mark, 0))
     folder, own = os.path.split(mark)
     begin = own.partition(b".")[0] + b"."
-    ended = sum(name.startswith(begin) for name, _ in _listed(folder))
+    ended = sum(name.startswith(begin) for name, _ in walk(folder))
     if ended >= lanes and finish(target, digest) == 0:
         sys.stdout.buffer.write(b"%d\0done\0" % done)
     else:
@@ -206,7 +246,7 @@ def finish(target: bytes, digest: str) -> int:
     parts, incoming = target + b".parts", target + b".incoming"
     if not os.path.isdir(target):
         sums = _manifest(parts, digest)
-        if sums is None or not set(sums).issubset(name for name, _ in _listed(parts)):
+        if sums is None or not set(sums).issubset(name for name, _ in walk(parts)):
             # Somebody else may have been through just now.
             if not os.path.isdir(target):
                 return DAMAGED
@@ -217,7 +257,7 @@ def finish(target: bytes, digest: str) -> int:
                 # Somebody else was faster, which is as good.
                 if not os.path.isdir(target):
                     raise
-    _clear(parts, incoming)
+    clear(parts, incoming)
     return 0
 
 
@@ -249,108 +289,16 @@ def _sum(path: bytes) -> bytes:
     return digest.hexdigest().encode()
 
 
-def _clear(*folders: bytes) -> None:
-    """Remove folders with all that is in them, as far as it can be done."""
-    for folder in folders:
-        for place, _, names in os.walk(folder, topdown=False):
-            for name in names:
-                _remove(os.unlink, os.path.join(place, name))
-            _remove(os.rmdir, place)
-
-
-def _remove(how: "object", path: bytes) -> None:
-    try:  # noqa: SIM105 (contextlib takes half as long to import as python3 to start)
-        how(path)  # type: ignore[operator]
-    except OSError:
-        pass
-
-
-def _listed(folder: bytes) -> "list[tuple[bytes, int]]":
-    """Return the files below `folder`, by name from there, with their sizes.
-
-    What goes meanwhile, as another who sends the same is through, is not there.
-    """
-    found = []
-    waiting = [b""]
-    while waiting:
-        below = waiting.pop()
-        try:
-            with os.scandir(os.path.join(folder, below)) as entries:
-                for entry in entries:
-                    name = os.path.join(below, entry.name)
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(name)
-                    else:
-                        found.append((name, entry.stat(follow_symlinks=False).st_size))
-        except FileNotFoundError:
-            continue
-    return found
-
-
-def _opened(path: bytes, flags: int) -> int:
-    """Open a file to write, made where it is not there, and so are the folders above it.
-
-    Another who sends the same may take them away as soon as it is through.
-    """
-    tries = _TRIES
-    while True:
-        try:
-            return os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o644)
-        except FileNotFoundError:
-            if not tries:
-                raise
-            tries -= 1
-            _make_folder(path)
-
-
-def _write_small(path: bytes, data: bytes) -> None:
-    """Write a file whose content is known to be right; others may write the same to it."""
-    size = None
-    try:
-        file = _opened(path, os.O_EXCL)
-    except FileExistsError:
-        file, size = _opened(path, 0), len(data)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(file, view) :]
-        if size is not None:
-            os.ftruncate(file, size)
-    finally:
-        # Some file systems say only now that the disk is full.
-        os.close(file)
-
-
-def _write_all(file: "object", data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]  # type: ignore[attr-defined]
-
-
-def _renamed(mine: bytes, path: bytes) -> bool:
-    """Give a file its name; return whether it was there still."""
-    _make_folder(path)
-    try:
-        os.rename(mine, path)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _make_folder(path: bytes) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-
-
 def _copy_begin(
-    incoming: bytes, wanted: bytes, size: int, mine: bytes, file: "object", digest: "object"
+    incoming: bytes, wanted: bytes, size: int, mine: bytes, file: int, digest: "object"
 ) -> bool:
     """Begin a large file with what came of it before, which is read anyway for its sum.
 
     Others may still write to theirs, so that it is copied. Returns whether there was so much.
     """
-    for name, there in _listed(incoming):
+    for name, facts in listed(incoming):
         path = os.path.join(incoming, name)
-        if path == mine or there < size or name.partition(b".")[0] != wanted:
+        if path == mine or facts.st_size < size or name.partition(b".")[0] != wanted:
             continue
         left = size
         try:
@@ -360,7 +308,7 @@ def _copy_begin(
                     if not data:
                         return False
                     digest.update(data)  # type: ignore[attr-defined]
-                    _write_all(file, data)
+                    write_all(file, data)
                     left -= len(data)
             if time.time() - os.stat(path).st_mtime > _LATELY_S:
                 os.unlink(path)
