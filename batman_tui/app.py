@@ -13,7 +13,6 @@ from rich.text import Text
 from textual import events, on
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette, Provider
 from textual.notifications import Notify
 from textual.screen import Screen
 
@@ -40,6 +39,7 @@ from core.common.workspace import Workspace
 from core.processes.tracebacks import traceback_text
 
 if TYPE_CHECKING:
+    from textual.command import Provider
     from textual.worker import Worker
 
     from batman_tui.navigation.index import Index
@@ -355,8 +355,11 @@ class BatmanApp(Guarded, App[int]):
         if isinstance(event, events.Key) and not event.is_forwarded:
             await self._keys.key(event)
             return
-        if isinstance(event, events.Paste) and isinstance(self.screen, CommandPalette):
-            event = events.Paste(without_unseen(event.text)[0])
+        if isinstance(event, events.Paste):
+            from textual.command import CommandPalette
+
+            if isinstance(self.screen, CommandPalette):
+                event = events.Paste(without_unseen(event.text)[0])
         await super().on_event(event)
 
     async def run_action(self, *args: Any, **options: Any) -> bool:

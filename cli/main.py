@@ -88,6 +88,9 @@ def tui() -> int:
     """Open the app: what `batman-tui` does."""
     if completion_asked():
         _complete("batman-tui")
+    from cli.app.quick_start import quick_start
+
+    quick_start()  # what is left out are standard modules, too, which those here would import
     from cli.common import run_module
 
     return run_module("app.tui", prog="batman-tui")
@@ -111,7 +114,9 @@ def open_app(workspace: Workspace, run: Path | None = None, *, fresh: bool = Fal
 
     Without one it opens where one was the last time, unless it is to be `fresh`.
     """
-    _quick_start()
+    from cli.app.quick_start import quick_start
+
+    quick_start()
     from batman_tui.app import run as run_app
 
     return run_app(workspace, run=run, fresh=fresh)
@@ -119,26 +124,13 @@ def open_app(workspace: Workspace, run: Path | None = None, *, fresh: bool = Fal
 
 def open_review(workspace: Workspace, project: Path, *, walk: str, narrow: str, crops: bool) -> int:
     """Open the app on the labelling of a project, and return its exit code."""
-    _quick_start()
+    from cli.app.quick_start import quick_start
+
+    quick_start()
     from batman_tui.app import run as run_app
     from batman_tui.services import Review
 
     return run_app(workspace, review=Review(project, walk, narrow, crops))
-
-
-def _quick_start() -> None:
-    """Leave out what the app's first frame does not need.
-
-    No garbage is looked for until it is there, which `batman_tui.app` ends: what is imported and
-    laid out by then stays, and to look through it, again and again as it grows, is a sixth of the
-    start. asyncio imports all of TLS, 15 ms, for connections that the app's loop does not make.
-    """
-    import gc
-
-    from core.late import late_for_all
-
-    gc.disable()
-    late_for_all("ssl", "asyncio.sslproto")
 
 
 def completion_asked() -> bool:

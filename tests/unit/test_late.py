@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 import threading
+from abc import ABC
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
-from core.late import late, late_names, loading_beside
+from core.late import late, late_for, late_names, loading_beside
 
 # What costs most of a start, of which a command that lists or helps needs at most a part.
 HEAVY = {
@@ -88,7 +93,7 @@ def test_a_late_module_is_loaded_with_the_first_thing_it_is_asked() -> None:
 
 def test_the_app_starts_without_tls_and_has_it_when_it_is_asked_for() -> None:
     code = (
-        "import sys\nfrom cli.main import _quick_start\n_quick_start()\n"
+        "import sys\nfrom cli.app.quick_start import quick_start\nquick_start()\n"
         "import batman_tui.app, batman_tui.first_screen, asyncio\n"
         "assert '_ssl' not in sys.modules\n"
         "from asyncio import base_events, sslproto\nimport ssl as first\n"
@@ -110,6 +115,68 @@ def test_the_app_starts_without_tls_and_has_it_when_it_is_asked_for() -> None:
         "assert sslproto.SSLProtocol is asyncio.sslproto.SSLProtocol\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A library whose module `late_user` imports names of `late_heavy`, and that late."""
+    (tmp_path / "late_heavy.py").write_text(
+        "from abc import ABC, abstractmethod\n"
+        "class Base(ABC):\n    kind = 'real'\n    @abstractmethod\n    def say(self): ...\n"
+        "class Thing:\n    made = 3\n"
+        "def twice(x):\n    return 2 * x\n"
+    )
+    (tmp_path / "late_user.py").write_text(
+        "from late_heavy import Base, Thing as Renamed, twice\nimport late_heavy\n"
+        "class Heir(Base):\n    def say(self):\n        return self.kind\n"
+        "class Lazy(Base): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    late_for("late_heavy", "late_user", bases={"Base": ABC})
+    yield importlib.import_module("late_user")
+    for name in ("late_user", "late_heavy"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["twice(4) == 8", "Renamed.made == 3", "isinstance(Renamed(), Renamed)",
+     "issubclass(Heir, Base)", "late_heavy.Thing.made == 3"],
+)  # fmt: skip
+def test_names_that_a_library_imports_are_loaded_when_they_are_used(
+    use: str, library: ModuleType
+) -> None:
+    assert type(sys.modules["late_heavy"]) is not ModuleType
+    assert eval(use, vars(library))
+    real = importlib.import_module("late_heavy")
+    assert type(real) is ModuleType
+    assert (library.Base, library.Renamed, library.twice) == (real.Base, real.Thing, real.twice)
+    assert library.Heir.__mro__ == (library.Heir, real.Base, *real.Base.__mro__[1:])
+    assert library.Heir().say() == "real"
+    with pytest.raises(TypeError, match="abstract"):
+        library.Lazy()
+
+
+def test_who_else_imports_names_has_the_real_ones(library: ModuleType) -> None:
+    names: dict[str, Any] = {"__name__": "another"}
+    exec("from late_heavy import Base", names)
+    assert names["Base"] is library.Base is sys.modules["late_heavy"].Base
+    assert issubclass(library.Heir, names["Base"])
+
+
+def test_to_inherit_loads_what_it_is_not_known_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "late_strict.py").write_text("class Base:\n    __slots__ = ('x',)\n")
+    (tmp_path / "late_heirs.py").write_text("from late_strict import Base\nclass Heir(Base): ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    late_for("late_strict", "late_heirs")
+    try:
+        heirs = importlib.import_module("late_heirs")
+        assert heirs.Heir.__base__ is heirs.Base is sys.modules["late_strict"].Base
+    finally:
+        for name in ("late_heirs", "late_strict"):
+            sys.modules.pop(name, None)
 
 
 def test_what_is_not_there_is_said_as_by_an_import() -> None:

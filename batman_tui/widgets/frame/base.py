@@ -12,7 +12,6 @@ from textual.reactive import Reactive
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Input
 from textual.worker import Worker, WorkerState
 
 from batman_tui.keys import ACTIONS, bindings
@@ -138,7 +137,7 @@ class BatmanScreen(Guarded, Explains, FocusStyles, Screen[None]):
     @property
     def filter_here(self) -> str:
         """What is typed into the screen's filter."""
-        return next((line.value for line in self.query("FilterInput").results(Input)), "")
+        return next((getattr(line, "value", "") for line in self.query("FilterInput")), "")
 
     @property
     def row_here(self) -> object:
@@ -154,8 +153,8 @@ class BatmanScreen(Guarded, Explains, FocusStyles, Screen[None]):
 
     def back_at(self, filter: str, row: object, of: str) -> None:
         """Go back to where somebody was: the cursor follows when the row has been read."""
-        for line in self.query("FilterInput").results(Input):
-            line.value = filter
+        for line in self.query("FilterInput"):
+            line.value = filter  # type: ignore[attr-defined]
             line.set_class(bool(filter), "-shown")
             break
         for table in self.query("VirtualTable"):
