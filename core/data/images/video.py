@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.common.errors import BatmanError
+from core.common.hardware import usable_cores
 from core.common.text import clean
 from core.data.images.video_damage import ENDLESS, Damage
 from core.models.detector import Pixels
@@ -118,7 +118,7 @@ class VideoReader:
         self._stream.thread_type = "AUTO"
         # One core is left to what is done with the frames: on two, a decoder of one thread takes a
         # fifth less of the processor than ffmpeg's three (PyAV 18.1, H.264 at 1080p).
-        self._stream.codec_context.thread_count = max(1, min(_THREADS, (os.cpu_count() or 2) - 1))
+        self._stream.codec_context.thread_count = max(1, min(_THREADS, usable_cores() - 1))
         self.time_base: Fraction = self._stream.time_base or Fraction(1, 90000)
         self.rate: Fraction = self._stream.average_rate or Fraction(30)
         self.total: int | None = self._stream.frames or None
