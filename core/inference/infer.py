@@ -9,8 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def infer(
     later = ["av", "trackers"] if options.track and any(s.video for s in sources) else []
     # What follows objects takes longer to load than a small model, and both wait for files.
     with paused(), loading_beside(*later):
-        opened = _load(options, progress, cancelled)
+        opened = _load(options, sources, progress, cancelled)
     session = _Session(options, opened, progress, cancelled)
     try:
         with naming_full_disk(options.output):
@@ -107,8 +108,13 @@ def _check(options: InferenceOptions) -> None:
         raise BatmanError(f"The batch size must be at least 1, not {options.batch_size}.")
 
 
-def _load(options: InferenceOptions, progress: Report, cancelled: IsCancelled) -> Opened:
+def _load(
+    options: InferenceOptions, sources: Sequence[Source], progress: Report, cancelled: IsCancelled
+) -> Opened:
     from core.models.backend import open_model
+    from core.models.load import many
+
+    films = any(source.video for source in sources)
 
     def load(classes: Sequence[str] | None) -> Opened:
         return open_model(
@@ -117,6 +123,7 @@ def _load(options: InferenceOptions, progress: Report, cancelled: IsCancelled) -
             device=options.device,
             batch_size=options.batch_size,
             classes=classes,
+            throughput=films or many(len(sources), options.batch_size),
             report=progress,
             cancelled=cancelled,
         )
@@ -138,6 +145,14 @@ def _nothing_left(skipped: Sequence[Skipped]) -> BatmanError:
         f"There is nothing to look at: {first or 'no input was given'}{more}.",
         "Give images, videos, folders or patterns such as 'frames/*.jpg' with --input.",
     )
+
+
+class _Loaded(NamedTuple):
+    """A picture: its pixels where they will be drawn on, its size, and it scaled for the model."""
+
+    pixels: Pixels | None
+    size: tuple[int, int]
+    scaled: Pixels
 
 
 class _Session:
@@ -222,40 +237,46 @@ class _Session:
     def _look_at_images(
         self, sources: Sequence[Source], records: RecordWriter, skipped: list[Skipped]
     ) -> None:
-        from core.models.prefetch import in_batches
+        from core.models.prefetch import in_batches, side_by_side
 
         if not sources:
             return
+        weakest = float(self.kept.min())
+
+        def look(batch: list[tuple[Source, _Loaded | str]]) -> list[Prediction]:
+            good = [loaded for _, loaded in batch if not isinstance(loaded, str)]
+            if not good:
+                return []
+            scaled = np.stack([loaded.scaled for loaded in good])
+            return self.detector.predict_prepared(scaled, [loaded.size for loaded in good], weakest)
+
         done, total = 0, len(sources)
         self.progress(Progress("images", 0, total))
-        for batch in in_batches(sources, self._load_image, self.detector.batch_size):
-            self._stop_if_cancelled()
-            good = []
+        batches = in_batches(sources, self._load_image, self.detector.batch_size)
+        for batch, predictions in side_by_side(batches, look, self.detector.streams):
+            seen = iter(predictions)
             for source, loaded in batch:
                 if isinstance(loaded, str):
                     skipped.append(Skipped(str(source.path), loaded))
-                else:
-                    good.append((source, *loaded))
-            if good:
-                sizes = [(pixels.shape[1], pixels.shape[0]) for _, pixels, _ in good]
-                scaled = np.stack([small for _, _, small in good])
-                seen = self.detector.predict_prepared(scaled, sizes, float(self.kept.min()))
-                for (source, pixels, _), size, everything in zip(good, sizes, seen, strict=True):
-                    found = self._strong(everything)
-                    kept = everything.keep(everything.scores >= self.kept[everything.class_ids])
-                    records.add(source.name, size, kept, source=source.path)
-                    self._count(found)
-                    if self.options.annotate:
-                        self._save_picture(source.name, self._drawn(pixels, found))
-                self.images += len(good)
+                    continue
+                everything = next(seen)
+                found = self._strong(everything)
+                kept = everything.keep(everything.scores >= self.kept[everything.class_ids])
+                records.add(source.name, loaded.size, kept, source=source.path)
+                self._count(found)
+                if loaded.pixels is not None:
+                    self._save_picture(source.name, self._drawn(loaded.pixels, found))
+                self.images += 1
             done += len(batch)
             self.progress(Progress("images", done, total))
+            if done < total:
+                self._stop_if_cancelled()
         skipped += [
             Skipped(str(path), "holds several pages or frames: the first was looked at")
             for path in sorted(self.several)
         ]
 
-    def _load_image(self, source: Source) -> tuple[Any, Any] | str:
+    def _load_image(self, source: Source) -> _Loaded | str:
         """Return the image upright as RGB and scaled for the model, or why it cannot be read."""
         try:
             picture, several = read_picture(source.path)
@@ -263,7 +284,8 @@ class _Session:
             return str(error)
         if several:
             self.several.append(source.path)
-        return np.asarray(picture), self.detector.prepare(picture)
+        pixels = np.asarray(picture) if self.options.annotate else None
+        return _Loaded(pixels, picture.size, self.detector.prepare(picture))
 
     def _drawn(self, pixels: Pixels, found: Prediction) -> Pixels:
         from core.inference.drawing import draw_predictions
@@ -289,7 +311,7 @@ class _Session:
         from core.inference.annotated_film import AnnotatedFilm
         from core.inference.drawing import predicted_boxes
         from core.inference.records import HeldBack, Place
-        from core.models.prefetch import Ahead, in_batches
+        from core.models.prefetch import Ahead, in_batches, side_by_side
 
         try:
             reader = video.VideoReader(source.path)
@@ -330,9 +352,11 @@ class _Session:
                 frames = (frame for frame in frames if not frame.number % every)
             frames = stack.enter_context(Ahead(frames, _BESIDE))
             collect = stack.enter_context(only_new())
-            for batch in in_batches(frames, self._load_frame, self.detector.batch_size):
+            batches = in_batches(frames, self._load_frame, self.detector.batch_size)
+            look = partial(self._predict, weakest=weakest)
+            for batch, seen in side_by_side(batches, look, self.detector.streams):
                 self._stop_if_cancelled()
-                predictions = iter(self._predict(batch, weakest))
+                predictions = iter(seen)
                 for frame, (pixels, scaled) in batch:
                     tracks: Sequence[int | None] | None = None
                     if scaled is None:

@@ -11,6 +11,17 @@ from core.models.find import EXPORTED, find_checkpoint
 if TYPE_CHECKING:
     from core.models.detector import Detector
 
+CPU_BATCH = 4
+"""How many images an ONNX model takes at once on a CPU, if nothing else was said."""
+
+
+def many(images: int, batch_size: int | None = None) -> bool:
+    """Tell whether so many images are worth `throughput`: two batches of the CPU's, or more.
+
+    One batch is there soonest where all threads work on it.
+    """
+    return images >= 2 * (batch_size or CPU_BATCH)
+
 
 def load_detector(
     target: str | Path,
@@ -23,7 +34,7 @@ def load_detector(
     """Return the detector in a file, a run's or an export's folder, or a run by name.
 
     `device` is auto, cpu, cuda, cuda:N or mps. `batch_size` is how many images the network takes at
-    once (default: 16 on a GPU, 8 on a CPU). `classes` names the classes of a checkpoint that does
+    once (default: 16 on a GPU; on a CPU 8 by torch, 4 by others). `classes` names the classes of a checkpoint that does
     not name them itself; they are never guessed. With `throughput` it is opened for many images:
     where that is faster, several batches may go through it at one time (`Detector.streams`), each
     of which takes longer.
