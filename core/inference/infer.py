@@ -57,7 +57,8 @@ def infer(
     if not sources:
         raise _nothing_left(skipped)
     progress(Progress("loading the model", 0, None))
-    later = ["av", "trackers"] if options.track and any(s.video for s in sources) else []
+    films = any(source.video for source in sources)
+    later = ["av", *(["core.inference.byte_track"] if options.track else [])] if films else []
     # What follows objects takes longer to load than a small model, and both wait for files.
     with paused(), loading_beside(*later):
         opened = _load(options, sources, progress, cancelled)

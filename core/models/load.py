@@ -34,10 +34,10 @@ def load_detector(
     """Return the detector in a file, a run's or an export's folder, or a run by name.
 
     `device` is auto, cpu, cuda, cuda:N or mps. `batch_size` is how many images the network takes at
-    once (default: 16 on a GPU; on a CPU 8 by torch, 4 by others). `classes` names the classes of a checkpoint that does
-    not name them itself; they are never guessed. With `throughput` it is opened for many images:
-    where that is faster, several batches may go through it at one time (`Detector.streams`), each
-    of which takes longer.
+    once (default: 16 on a GPU; on a CPU 8 by torch, 4 by others). `classes` names the classes of a
+    checkpoint that does not name them itself; they are never guessed. With `throughput` it is
+    opened for many images: where that is faster, several batches may go through it at one time
+    (`Detector.streams`), each of which takes longer.
 
     Raises RunError when there is no model or it cannot be read, ConfigError when the device is not
     here, ClassError when the model has no class names or `classes` are of another number.
