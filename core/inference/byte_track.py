@@ -36,6 +36,6 @@ if _as_read() and not load_whole():
     from trackers.core.bytetrack.tracker import ByteTrackTracker
 else:
     from trackers import ByteTrackTracker
-from supervision import Detections
+from supervision import Detections  # noqa: E402 - after what is decided above
 
 __all__ = ["ByteTrackTracker", "Detections"]

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from core.common.errors import BatmanError, Cancelled, ClassError, DiskFull
 from core.common.full_disk import naming_full_disk
 from core.common.progress import Cancelled as IsCancelled
@@ -25,16 +23,20 @@ from core.data.images.class_colours import class_colours, model_class_ids
 from core.data.images.picture_files import Unreadable, read_picture
 from core.inference.inputs import Names, Skipped, Source, find_sources
 from core.inference.options import InferenceOptions, InferenceSummary
-from core.late import loading_beside
+from core.late import late, loading_beside
 from core.processes.garbage_collector import only_new, paused
 from core.training.run_list.outputs import remember
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from core.data.images.video import Frame
     from core.inference.records import RecordWriter
     from core.inference.tracking import Tracker
     from core.models.backend import Opened
     from core.models.detector import Pixels, Prediction
+else:
+    np = late("numpy")
 
 ANNOTATED = "annotated"
 # Decoded frames of a video that wait: 3 MB each at 1080p.

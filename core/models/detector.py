@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from PIL import Image
-
 from core.common.errors import ClassError
 from core.common.text import clean, plural
 from core.late import late
@@ -17,8 +15,9 @@ from core.late import late
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from PIL import Image
 else:
-    np = late("numpy")
+    np, Image = late("numpy"), late("PIL.Image")
 
 
 Pixels: TypeAlias = "npt.NDArray[np.uint8]"

@@ -18,8 +18,8 @@ from core.processes.installation import how_to_install
 # The metadata property that rfdetr's export keeps notes under.
 _NOTES = "rfdetr_notes"
 _STREAMS = 4
-# What onnxruntime 1.32 holds for an image that is in the network, at most, by the pixels of a side:
-# `a * side**2 + b * side**4` bytes, the latter for how each patch attends to each. Measured with the
+# What onnxruntime 1.32 holds for an image in the network, at most, by the pixels of its side:
+# `a * side**2 + b * side**4` bytes, the latter for how each patch attends to each. Measured with
 # sizes of rfdetr 1.11: 4 MB for tiny at 128 (6 by this), 48 for nano at 384 (168), 320 for base at
 # 560 and 652 for its first large (670), 373 for large at 704 (1,601), 4,220 for base at 1,120
 # (9,762).

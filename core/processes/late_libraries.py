@@ -11,9 +11,9 @@ compiler. Once a module is loaded, whoever has a stand-in as a name of its own h
 Any other name of those modules, and any other module in them, loads the real ones at once: a
 release that asks for more than those read here (torch 2.15.0, torchvision 0.29.2, transformers
 5.23.0, Lightning 2.6.6, torchmetrics 1.8.2) costs time, no more. After the block only what each
-training step imports is still stood in for, and scipy.optimize, which becomes itself in place. Five functions of torch are written again here, for
-torch 2.15 alone: another release has its own parts loaded. `BATMAN_WHOLE_LIBRARIES=1` has all of
-it loaded.
+training step imports is still stood in for, and scipy.optimize, which becomes itself in place. Five
+functions of torch are written again here, for torch 2.15 alone: another release has its own parts
+loaded. `BATMAN_WHOLE_LIBRARIES=1` has all of it loaded.
 """
 
 from __future__ import annotations

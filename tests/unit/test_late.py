@@ -201,7 +201,8 @@ def test_a_package_that_cannot_be_loaded_says_so_each_time(packed: Path) -> None
 def test_threads_that_ask_for_a_package_wait_until_it_is_whole(packed: Path) -> None:
     """One begins to load it, another asks it while it loads, a third imports what it loads."""
     (packed / "much.py").write_text(
-        "import core.late_test_gate as gate\ngate.within.set()\nassert gate.asked.wait(60)\nMUCH = 1\n"
+        "import core.late_test_gate as gate\n"
+        "gate.within.set()\nassert gate.asked.wait(60)\nMUCH = 1\n"
     )
     gate = ModuleType("core.late_test_gate")
     gate.within, gate.asked = threading.Event(), threading.Event()  # type: ignore[attr-defined]

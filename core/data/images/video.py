@@ -6,16 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from core.common.errors import BatmanError
 from core.common.hardware import usable_cores
 from core.common.text import clean
 from core.data.images.video_damage import ENDLESS, Damage
-from core.models.detector import Pixels
+from core.late import late
 from core.processes.installation import how_to_install
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from core.models.detector import Pixels
+else:
+    np = late("numpy")
 
 SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts",
