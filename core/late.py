@@ -183,12 +183,18 @@ def late_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
 
 
 @contextmanager
-def loading_beside(*names: str) -> Iterator[None]:
+def loading_beside(*names: str, first: str = "") -> Iterator[None]:
     """Load modules in a thread while the block runs, for work that comes after it.
 
     Worth it where the block mostly waits or computes without Python's lock. The block's end waits
     for the loading. What cannot be loaded is left to whoever imports it, and its error is theirs.
+
+    `first` is loaded before either begins. That has to be NumPy where both sides come to need it:
+    modules in C import its inside, others NumPy itself, each waits for what the other has begun,
+    and Python then lets one go on with a half of it, which fails (NumPy 2.4).
     """
+    if names and first:
+        importlib.import_module(first)
 
     def load() -> None:
         for name in names:

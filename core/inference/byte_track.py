@@ -32,6 +32,7 @@ def _as_read() -> bool:
 if _as_read() and not load_whole():
     late_package("trackers", {})
     late_package("supervision", _USED)
+    late_package("supervision._cv2", {})  # brings OpenCV, for masks
     late_optimize()
     from trackers.core.bytetrack.tracker import ByteTrackTracker
 else:

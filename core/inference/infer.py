@@ -61,8 +61,8 @@ def infer(
     progress(Progress("loading the model", 0, None))
     films = any(source.video for source in sources)
     later = ["av", *(["core.inference.byte_track"] if options.track else [])] if films else []
-    # What follows objects takes longer to load than a small model, and both wait for files.
-    with paused(), loading_beside(*later):
+    # What follows objects takes as long to load as a small model does.
+    with paused(), loading_beside(*later, first="numpy"):
         opened = _load(options, sources, progress, cancelled)
     session = _Session(options, opened, progress, cancelled)
     try:

@@ -239,3 +239,18 @@ def test_a_package_that_is_not_there_is_not_stood_for() -> None:
     assert not {"no_such_package", "no_such_package.part"} & sys.modules.keys()
     with pytest.raises(ImportError, match="no_such_package"):
         importlib.import_module("no_such_package")
+
+
+def test_what_both_sides_need_is_there_before_either_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beside_first.py").write_text("import threading\nIN = threading.current_thread()\n")
+    (tmp_path / "beside_second.py").write_text("import sys\nSAW = 'beside_first' in sys.modules\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with loading_beside("beside_second", first="beside_first"):
+        assert sys.modules["beside_first"].IN is threading.current_thread()
+    assert sys.modules.pop("beside_second").SAW
+    del sys.modules["beside_first"]
+    # Where nothing is loaded beside, nothing is loaded.
+    with loading_beside(first="beside_first"):
+        assert "beside_first" not in sys.modules

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from core.common.progress import Progress
 from core.inference import InferenceOptions, infer
 from core.models import onnx as onnx_model
 from core.models.load import many
+from core.processes.child_process import python_environment
 
 pytestmark = needs("onnxruntime", "onnx")
 
@@ -175,3 +178,41 @@ def test_a_pass_is_written_as_one_picture_after_the_other_and_goes_on(
 def test_two_batches_are_many() -> None:
     assert [many(n) for n in (1, 7, 8)] == [False, False, True]
     assert [many(n, 16) for n in (31, 32)] == [False, True]
+
+
+def test_numpy_is_loaded_by_one_thread(checkpoint: Path, tmp_path: Path) -> None:
+    """Two that begin to at once may each meet it half loaded: before any other thread it is."""
+    pytest.importorskip("av")
+    pytest.importorskip("supervision")
+    code = (
+        "import sys, threading\nfrom pathlib import Path\n"
+        "start, seen = threading.Thread.start, []\n"
+        "def begin(self):\n"
+        "    seen.append((self.name, 'numpy' in sys.modules))\n"
+        "    start(self)\n"
+        "threading.Thread.start = begin\n"
+        "from core.common.errors import BatmanError\n"
+        "from core.evaluation import EvaluationOptions, evaluate\n"
+        "from core.inference import InferenceOptions, infer\n"
+        "run, film, out = map(Path, sys.argv[1:4])\n"
+        "assert 'numpy' not in sys.modules\n"
+        "try:\n"
+        "    if sys.argv[4] == 'infer':\n"
+        "        infer(InferenceOptions(run, [film], out, track=True, device='cpu'))\n"
+        "    else:\n"
+        "        evaluate(EvaluationOptions(run, dataset=out, device='cpu'))\n"
+        "except BatmanError as error:\n"
+        "    print(error.message)\n"
+        "print([there for name, there in seen if name == 'loading'])\n"
+    )
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"of no use")
+    for kind in ("infer", "evaluate"):
+        words = (str(checkpoint), str(film), str(tmp_path / "out"), kind)
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            env=python_environment(), capture_output=True, text=True,
+        )  # fmt: skip
+        said = done.stdout.splitlines()
+        assert len(said) == 2, done.stderr
+        assert said[1] == "[True]", kind
