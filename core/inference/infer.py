@@ -21,8 +21,15 @@ from core.common.temporary import file_beside, sweep
 from core.common.text import clean, did_you_mean, plural, sentence
 from core.data.images.class_colours import class_colours, model_class_ids
 from core.data.images.picture_files import Unreadable, read_picture
-from core.inference.inputs import Names, Skipped, Source, find_sources
-from core.inference.options import InferenceOptions, InferenceSummary
+from core.inference.inputs import (
+    Names,
+    Skipped,
+    Source,
+    find_sources,
+    noting_damage,
+    skipped_for,
+)
+from core.inference.options import InferenceOptions, InferenceSummary, check
 from core.late import late, loading_beside
 from core.processes.garbage_collector import only_new, paused
 from core.training.run_list.outputs import remember
@@ -54,7 +61,7 @@ def infer(
     have, RunError and ConfigError as `load_detector` does, Cancelled (annotated pictures that were
     written stay), DiskFull (new ones go).
     """
-    _check(options)
+    check(options)
     sources, skipped = find_sources(options.inputs, options.output)
     if not sources:
         raise _nothing_left(skipped)
@@ -97,18 +104,6 @@ def limits(
                 f"{sentence(guess)} It has: {known}.".strip(),
             )
     return np.array([thresholds.get(name, confidence) for name in classes], dtype=np.float32)
-
-
-def _check(options: InferenceOptions) -> None:
-    asked = [("", options.confidence), *options.thresholds.items()]
-    for name, value in [*asked, *([("", options.keep)] if options.keep is not None else [])]:
-        if not 0 <= value <= 1:
-            of = f" of '{clean(name)}'" if name else ""
-            raise BatmanError(f"The confidence{of} must lie between 0 and 1, not {value:g}.")
-    if options.frame_interval < 1:
-        raise BatmanError(f"A frame interval is at least 1, not {options.frame_interval}.")
-    if options.batch_size is not None and options.batch_size < 1:
-        raise BatmanError(f"The batch size must be at least 1, not {options.batch_size}.")
 
 
 def _load(
@@ -321,7 +316,7 @@ class _Session:
         except BatmanError as error:
             if error.hint:  # a missing package, not a bad file
                 raise
-            skipped.append(_skipped(source.path, error))
+            skipped.append(skipped_for(source.path, error))
             return
         stage = f"video {clean(source.name)}"
         weakest = float(self.kept.min())
@@ -350,7 +345,7 @@ class _Session:
                 writer = stack.enter_context(AnnotatedFilm(target, reader))
             # Decoding, scaling, the network with what follows objects, drawing and encoding go on
             # side by side, each on other frames.
-            frames = _noting_damage(reader, skipped)
+            frames = noting_damage(reader, skipped)
             if not writer:
                 frames = (frame for frame in frames if not frame.number % every)
             frames = stack.enter_context(Ahead(frames, _BESIDE))
@@ -452,19 +447,3 @@ class _Session:
 def _of(tracks: Sequence[int | None] | None, keep: Any) -> Sequence[int | None] | None:
     """Return the numbers of the detections that are kept."""
     return None if tracks is None else [t for t, kept in zip(tracks, keep, strict=True) if kept]
-
-
-def _noting_damage(reader: Any, skipped: list[Skipped]) -> Any:
-    """Yield the reader's frames; note what is wrong with the file."""
-    try:
-        yield from reader.frames()
-    except BatmanError as error:
-        skipped.append(_skipped(reader.path, error))
-    else:
-        skipped += [Skipped(str(reader.path), fault) for fault in reader.faults]
-
-
-def _skipped(path: Path, error: BatmanError) -> Skipped:
-    """Return what `error` says of the file, which it begins with."""
-    reason = error.message.removeprefix(f"'{clean(path.name)}' ").removesuffix(".")
-    return Skipped(str(path), reason)

@@ -23,6 +23,8 @@ else:
 Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 Floats: TypeAlias = "npt.NDArray[np.float32]"
 
+CPU_BATCH = 4
+"""How many images an ONNX model takes at once on a CPU, if nothing else was said."""
 # ImageNet's, which rfdetr normalises with (rfdetr.datasets.transforms.Normalize).
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.models.detector import CPU_BATCH
 from core.models.find import EXPORTED, find_checkpoint
 
 if TYPE_CHECKING:
     from core.models.detector import Detector
-
-CPU_BATCH = 4
-"""How many images an ONNX model takes at once on a CPU, if nothing else was said."""
 
 
 def many(images: int, batch_size: int | None = None) -> bool:

@@ -11,8 +11,14 @@ from core.common.errors import BatmanError, ConfigError, RunError
 from core.common.files import read_json
 from core.common.hardware import free_memory, usable_cores
 from core.common.text import clean
-from core.models.detector import Detector, Floats, Pixels, choose_classes, normalise
-from core.models.load import CPU_BATCH
+from core.models.detector import (
+    CPU_BATCH,
+    Detector,
+    Floats,
+    Pixels,
+    choose_classes,
+    normalise,
+)
 from core.processes.installation import how_to_install
 
 # The metadata property that rfdetr's export keeps notes under.

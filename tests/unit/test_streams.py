@@ -153,11 +153,6 @@ def test_a_pass_is_written_as_one_picture_after_the_other_and_goes_on(
     second_first: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(onnx_model, "usable_cores", lambda: 1)
-    plain = begin(tmp_path / "plain", checkpoint, pictures)
-    second_first.append(0)  # by one thread none waits for another
-    wanted = label(plain.path)
-    del second_first[:]
     monkeypatch.setattr(onnx_model, "usable_cores", lambda: 3)
     streamed = begin(tmp_path / "streamed", checkpoint, pictures)
     far: list[int] = []
@@ -165,6 +160,10 @@ def test_a_pass_is_written_as_one_picture_after_the_other_and_goes_on(
         label(streamed.path, lambda at: far.append(at.done), lambda: far[-1:] == [8])
     assert len(set(second_first)) > 1
     assert streamed.done() == set(range(1, 9))
+    monkeypatch.setattr(onnx_model, "usable_cores", lambda: 1)
+    plain = begin(tmp_path / "plain", checkpoint, pictures)
+    wanted = label(plain.path)
+    monkeypatch.setattr(onnx_model, "usable_cores", lambda: 3)
     assert label(streamed.path) == wanted
     assert (wanted.done, wanted.unreadable) == (PICTURES, len(DAMAGED))
 
