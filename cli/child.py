@@ -12,6 +12,8 @@ from core.processes.job import run_job
 def run_child(module: str, options: object, *, quiet: bool = False) -> Any:
     """Do the job of `module` and return its result, as `run_job`; show its progress unless `quiet`.
 
+    `options` may be what returns them: it is called while the process starts.
+
     Raises KeyboardInterrupt when somebody interrupted it.
     """
     with Stages(quiet=quiet) as show:

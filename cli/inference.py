@@ -132,36 +132,8 @@ def _add_videos(group: argparse._ActionsContainer) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the model, print what was found and return the exit code."""
     stream()
-    from core.models.backend import require_backend
-    from core.models.find import latest_run
-
-    workspace = workspace_of(args)
-    target = args.run or args.checkpoint or latest_run(workspace)
-    model = find_checkpoint(target, workspace)
-    require_backend(model, args.backend)
-    options = InferenceOptions(
-        target=model,
-        inputs=args.input,
-        output=args.output or fresh_folder(workspace, model.parent.name),
-        confidence=args.confidence,
-        thresholds=dict(map(_threshold, args.class_confidence)),
-        track=args.track,
-        annotate=args.annotate,
-        device=args.device,
-        batch_size=args.batch_size,
-        classes=None if args.classes is None else _names(args.classes),
-        spare_classes=None if args.project is None else _names_of(args),
-        frame_interval=args.frame_interval,
-        track_start=args.track_thresh,
-        track_buffer=args.track_buffer,
-        # ByteTrack's own match_thresh is the most that two boxes may lie apart.
-        track_overlap=round(1 - args.match_thresh, 9),
-        predict=args.predict,
-        coco=args.coco,
-        optimise=args.optimise,
-        backend=args.backend,
-    )
-    result: dict[str, Any] = run_child("core.inference", options)
+    # What is to be done is found out while the process that does it starts.
+    result: dict[str, Any] = run_child("core.inference", lambda: _options(args))
     if args.json:
         say_json(result)
         return Exit.OK
@@ -191,6 +163,39 @@ def run(args: argparse.Namespace) -> int:
         ]
     )
     return Exit.OK
+
+
+def _options(args: argparse.Namespace) -> InferenceOptions:
+    """Return what `args` ask for. Raises BatmanError where there is no such model or backend."""
+    from core.models.backend import require_backend
+    from core.models.find import latest_run
+
+    workspace = workspace_of(args)
+    target = args.run or args.checkpoint or latest_run(workspace)
+    model = find_checkpoint(target, workspace)
+    require_backend(model, args.backend)
+    return InferenceOptions(
+        target=model,
+        inputs=args.input,
+        output=args.output or fresh_folder(workspace, model.parent.name),
+        confidence=args.confidence,
+        thresholds=dict(map(_threshold, args.class_confidence)),
+        track=args.track,
+        annotate=args.annotate,
+        device=args.device,
+        batch_size=args.batch_size,
+        classes=None if args.classes is None else _names(args.classes),
+        spare_classes=None if args.project is None else _names_of(args),
+        frame_interval=args.frame_interval,
+        track_start=args.track_thresh,
+        track_buffer=args.track_buffer,
+        # ByteTrack's own match_thresh is the most that two boxes may lie apart.
+        track_overlap=round(1 - args.match_thresh, 9),
+        predict=args.predict,
+        coco=args.coco,
+        optimise=args.optimise,
+        backend=args.backend,
+    )
 
 
 def _names_of(args: argparse.Namespace) -> list[str]:

@@ -18,8 +18,9 @@ import re
 import sys
 import threading
 from abc import update_abstractmethods
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib.machinery import ModuleSpec, PathFinder
 from types import MappingProxyType, ModuleType
 from typing import Any, cast
 
@@ -40,21 +41,111 @@ def late(name: str) -> ModuleType:
     return _Late(name)
 
 
-class _LateForAll(_Late):
+# What stands for modules that nothing has been asked for yet, by name; and what is becoming one.
+_standing: dict[str, _Standing] = {}
+_becoming: dict[str, _Standing] = {}
+# Never held while a module is imported: the import system's own locks order who waits for whom.
+_lock = threading.Lock()
+# The names with underscores that are in a module's own code.
+_TOLD = ("__all__", "__version__")
+
+
+class _Standing(ModuleType):
+    """Stands for the module of its name, and is that module from the first thing it is asked on."""
+
     def __getattr__(self, name: str) -> Any:
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return super().__getattr__(name)
+        at = self.__name__
+        # `inspect` and `warnings` go through all modules and ask each for such names.
+        if name.startswith("__") and name not in _TOLD:
+            raise AttributeError(f"module '{at}' has no attribute '{name}'")
+        if at in _standing and "__path__" in self.__dict__:
+            if name in self.__dict__["_elsewhere"]:
+                value = getattr(importlib.import_module(self.__dict__["_elsewhere"][name]), name)
+                self.__dict__[name] = value
+                return value
+            if PathFinder.find_spec(f"{at}.{name}", self.__path__) is not None:
+                return importlib.import_module(f"{at}.{name}")
+        with _lock:
+            if _standing.pop(at, None) is not None:
+                _becoming[at] = self
+                sys.modules.pop(at, None)
+        module = importlib.import_module(at)
+        if module is not self:  # an import that failed has left nothing of it
+            return getattr(module, name)
+        if name in self.__dict__:
+            return self.__dict__[name]
+        raise AttributeError(f"module '{at}' has no attribute '{name}'")
+
+
+class _Becoming:
+    """Finds and loads a module into what stands for it.
+
+    No child of `importlib.abc`, which loads `tempfile` and more, for every command.
+    """
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name not in _becoming:
+            return None
+        spec = PathFinder.find_spec(name, path)
+        if spec is not None and spec.loader is not None:
+            spec.loader_state, spec.loader = spec.loader, cast("Any", self)
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return _becoming.pop(spec.name, None)
+
+    def exec_module(self, module: ModuleType) -> None:
+        spec = module.__spec__
+        assert spec is not None
+        # Whoever asks where the module comes from gets the answer that he knows.
+        module.__loader__ = spec.loader = loader = spec.loader_state
+        spec.loader_state = None
+        loader.exec_module(module)
+        module.__dict__.pop("_elsewhere", None)
+        module.__class__ = ModuleType
 
 
 def late_for_all(*names: str) -> None:
     """Let other libraries load these modules, too, when they first ask them something.
 
     For what a library imports as it starts and uses much later or never, by `import NAME` or
-    `from PACKAGE import NAME`. A module that is loaded already stays as it is.
+    `from PACKAGE import NAME`. For modules in Python; one that is loaded already stays as it is.
     """
     for name in names:
-        sys.modules.setdefault(name, _LateForAll(name))
+        if name not in sys.modules:
+            _stand(_Standing(name))
+
+
+def late_package(name: str, names: Mapping[str, str]) -> None:
+    """Let modules of the package `name` be imported without its own code, which is in `__init__`.
+
+    For a package that loads all it has for whoever needs one module of it. `names` says of names
+    that it has from modules of its own which those are; with any other name that it is asked for
+    its code runs, and it is whole. No name may be that of a module in it. A package that is loaded
+    already stays as it is, as does one that is not there.
+    """
+    if name in sys.modules:
+        return
+    parent, path = name.rpartition(".")[0], None
+    with suppress(ImportError):
+        path = importlib.import_module(parent).__path__ if parent else None
+    spec = PathFinder.find_spec(name, path) if path or not parent else None
+    if spec is None or spec.submodule_search_locations is None:
+        return
+    package = _Standing(name)
+    package.__spec__, package.__file__ = spec, spec.origin
+    package.__package__, package.__loader__ = name, spec.loader
+    package.__path__ = spec.submodule_search_locations
+    package.__dict__["_elsewhere"] = names
+    _stand(package)
+
+
+def _stand(module: _Standing) -> None:
+    if not any(isinstance(finder, _Becoming) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Becoming())
+    _standing[module.__name__] = sys.modules[module.__name__] = module
 
 
 class _LateName:
@@ -84,7 +175,7 @@ class _LateName:
         return issubclass(subclass, self._real())
 
 
-class _LateFor(_LateForAll):
+class _LateFor(ModuleType):
     def __init__(self, name: str, importers: tuple[str, ...], bases: Mapping[str, type]) -> None:
         super().__init__(name)
         self.__dict__["_importers"] = importers
@@ -182,12 +273,18 @@ def late_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
 
 
 @contextmanager
-def loading_beside(*names: str) -> Iterator[None]:
+def loading_beside(*names: str, first: str = "") -> Iterator[None]:
     """Load modules in a thread while the block runs, for work that comes after it.
 
     Worth it where the block mostly waits or computes without Python's lock. The block's end waits
     for the loading. What cannot be loaded is left to whoever imports it, and its error is theirs.
+
+    `first` is loaded before either begins. That has to be NumPy where both sides come to need it:
+    modules in C import its inside, others NumPy itself, each waits for what the other has begun,
+    and Python then lets one go on with a half of it, which fails (NumPy 2.4).
     """
+    if names and first:
+        importlib.import_module(first)
 
     def load() -> None:
         for name in names:

@@ -86,7 +86,12 @@ def label(
                 )
             report(Progress("loading the labeller", 0))
             labeller = open_labeller(
-                task, weights or folder.resolve(task.weights), root, wanted, device or task.device
+                task,
+                weights or folder.resolve(task.weights),
+                root,
+                wanted,
+                device or task.device,
+                len(left),
             )
             # Loading takes long enough to be stopped meanwhile.
             _stop_if(cancelled, len(wanted) - len(left), len(wanted))
@@ -99,12 +104,21 @@ def label(
 
 
 def open_labeller(
-    task: PassTask, weights: Path, root: Path, images: Sequence[TaskImage], device: str
+    task: PassTask,
+    weights: Path,
+    root: Path,
+    images: Sequence[TaskImage],
+    device: str,
+    left: int = 1,
 ) -> Labeller:
-    """Load the labeller of a task. Raises BatmanError for what is missing or does not fit."""
+    """Load the labeller of a task, `left` of whose pictures are to be looked at.
+
+    Raises BatmanError for what is missing or does not fit.
+    """
     if task.kind in ("run", "coco"):
         from core.autolabel.labellers.detectors import open_coco, open_run
         from core.models.find import find_checkpoint
+        from core.models.load import many
         from core.training.launch.local import require_trainer
 
         if task.kind == "run":
@@ -117,7 +131,14 @@ def open_labeller(
             "batch_size": task.batch_size,
         }
         if task.kind == "run":
-            return open_run(weights, task.classes, task.mapping, backend=task.backend, **options)
+            return open_run(
+                weights,
+                task.classes,
+                task.mapping,
+                backend=task.backend,
+                throughput=many(left, task.batch_size),
+                **options,
+            )
         size = task.model.removeprefix("coco:")
         return open_coco(weights, size, task.classes, task.mapping, **options)
     from core.autolabel.labellers.pretrained import require_transformers
@@ -183,7 +204,7 @@ def _label(
     report: Report,
     cancelled: IsCancelled,
 ) -> None:
-    from core.models.prefetch import in_batches
+    from core.models.prefetch import in_batches, side_by_side
 
     least = folder.task().least
     done = total - len(left)
@@ -196,18 +217,19 @@ def _label(
         # Models answer in fractions: they become pixels of the size that the project knows.
         return Looked(image.id, image.width, image.height), labeller.prepare(picture)
 
+    def look(batch: list[tuple[TaskImage, tuple[Looked, Any] | str]]) -> list[Prediction]:
+        good = [loaded for _, loaded in batch if not isinstance(loaded, str)]
+        if not good:
+            return []
+        return labeller.look([prepared for _, prepared in good], [looked for looked, _ in good])
+
     with FoundWriter(folder) as writer:
         begun = Begun(labeller.device, tuple(labeller.class_ids), tuple(labeller.notes))
         writer.write([FoundLine(begun=begun)])
         report(Progress(STAGE, done, total))
-        for batch in in_batches(left, load, labeller.batch_size):
-            _stop_if(cancelled, done, total)
-            good = [(image, loaded) for image, loaded in batch if not isinstance(loaded, str)]
-            answers = iter(
-                labeller.look([loaded[1] for _, loaded in good], [loaded[0] for _, loaded in good])
-                if good
-                else ()
-            )
+        batches = in_batches(left, load, labeller.batch_size)
+        for batch, found in side_by_side(batches, look, labeller.streams):
+            answers = iter(found)
             lines = []
             for image, loaded in batch:
                 if isinstance(loaded, str):
@@ -218,6 +240,8 @@ def _label(
             writer.write(lines)
             done += len(batch)
             report(Progress(STAGE, done, total))
+            if done < total:
+                _stop_if(cancelled, done, total)
 
 
 def _read(root: Path, image: TaskImage) -> Image.Image:

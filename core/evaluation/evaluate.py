@@ -112,7 +112,7 @@ def _evaluate(
 
     started = time.monotonic()
     progress(Progress("loading the model", 0, None))
-    with loading_beside(*NEEDED_TO_COUNT):
+    with loading_beside(*NEEDED_TO_COUNT, first="numpy"):
         detector, notes = open_model(
             checkpoint,
             backend=options.backend,

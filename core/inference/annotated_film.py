@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from core.common.hardware import usable_cores
 from core.common.temporary import name_beside
 from core.data.images.draw_boxes import DrawnBox, draw_boxes
 from core.data.images.video import Frame, VideoReader, av_library
@@ -127,7 +127,7 @@ class AnnotatedFilm:
         self._stream.pix_fmt = picture.format.name
         context = self._stream.codec_context
         context.time_base = self._source.time_base
-        context.thread_count = max(1, min(_THREADS, os.cpu_count() or 1))
+        context.thread_count = min(_THREADS, usable_cores())
         # Players choose by them; without any they take ones of their own choice, as for the source.
         context.color_range = picture.color_range
         context.colorspace = picture.colorspace

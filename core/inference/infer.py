@@ -9,10 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.common.errors import BatmanError, Cancelled, ClassError, DiskFull
 from core.common.full_disk import naming_full_disk
@@ -22,18 +21,29 @@ from core.common.temporary import file_beside, sweep
 from core.common.text import clean, did_you_mean, plural, sentence
 from core.data.images.class_colours import class_colours, model_class_ids
 from core.data.images.picture_files import Unreadable, read_picture
-from core.inference.inputs import Names, Skipped, Source, find_sources
-from core.inference.options import InferenceOptions, InferenceSummary
-from core.late import loading_beside
+from core.inference.inputs import (
+    Names,
+    Skipped,
+    Source,
+    find_sources,
+    noting_damage,
+    skipped_for,
+)
+from core.inference.options import InferenceOptions, InferenceSummary, check
+from core.late import late, loading_beside
 from core.processes.garbage_collector import only_new, paused
 from core.training.run_list.outputs import remember
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from core.data.images.video import Frame
     from core.inference.records import RecordWriter
     from core.inference.tracking import Tracker
     from core.models.backend import Opened
     from core.models.detector import Pixels, Prediction
+else:
+    np = late("numpy")
 
 ANNOTATED = "annotated"
 # Decoded frames of a video that wait: 3 MB each at 1080p.
@@ -51,15 +61,16 @@ def infer(
     have, RunError and ConfigError as `load_detector` does, Cancelled (annotated pictures that were
     written stay), DiskFull (new ones go).
     """
-    _check(options)
+    check(options)
     sources, skipped = find_sources(options.inputs, options.output)
     if not sources:
         raise _nothing_left(skipped)
     progress(Progress("loading the model", 0, None))
-    later = ["av", "trackers"] if options.track and any(s.video for s in sources) else []
-    # What follows objects takes longer to load than a small model, and both wait for files.
-    with paused(), loading_beside(*later):
-        opened = _load(options, progress, cancelled)
+    films = any(source.video for source in sources)
+    later = ["av", *(["core.inference.byte_track"] if options.track else [])] if films else []
+    # What follows objects takes as long to load as a small model does.
+    with paused(), loading_beside(*later, first="numpy"):
+        opened = _load(options, sources, progress, cancelled)
     session = _Session(options, opened, progress, cancelled)
     try:
         with naming_full_disk(options.output):
@@ -95,20 +106,13 @@ def limits(
     return np.array([thresholds.get(name, confidence) for name in classes], dtype=np.float32)
 
 
-def _check(options: InferenceOptions) -> None:
-    asked = [("", options.confidence), *options.thresholds.items()]
-    for name, value in [*asked, *([("", options.keep)] if options.keep is not None else [])]:
-        if not 0 <= value <= 1:
-            of = f" of '{clean(name)}'" if name else ""
-            raise BatmanError(f"The confidence{of} must lie between 0 and 1, not {value:g}.")
-    if options.frame_interval < 1:
-        raise BatmanError(f"A frame interval is at least 1, not {options.frame_interval}.")
-    if options.batch_size is not None and options.batch_size < 1:
-        raise BatmanError(f"The batch size must be at least 1, not {options.batch_size}.")
-
-
-def _load(options: InferenceOptions, progress: Report, cancelled: IsCancelled) -> Opened:
+def _load(
+    options: InferenceOptions, sources: Sequence[Source], progress: Report, cancelled: IsCancelled
+) -> Opened:
     from core.models.backend import open_model
+    from core.models.load import many
+
+    films = any(source.video for source in sources)
 
     def load(classes: Sequence[str] | None) -> Opened:
         return open_model(
@@ -117,6 +121,7 @@ def _load(options: InferenceOptions, progress: Report, cancelled: IsCancelled) -
             device=options.device,
             batch_size=options.batch_size,
             classes=classes,
+            throughput=films or many(len(sources), options.batch_size),
             report=progress,
             cancelled=cancelled,
         )
@@ -138,6 +143,14 @@ def _nothing_left(skipped: Sequence[Skipped]) -> BatmanError:
         f"There is nothing to look at: {first or 'no input was given'}{more}.",
         "Give images, videos, folders or patterns such as 'frames/*.jpg' with --input.",
     )
+
+
+class _Loaded(NamedTuple):
+    """A picture: its pixels where they will be drawn on, its size, and it scaled for the model."""
+
+    pixels: Pixels | None
+    size: tuple[int, int]
+    scaled: Pixels
 
 
 class _Session:
@@ -222,40 +235,46 @@ class _Session:
     def _look_at_images(
         self, sources: Sequence[Source], records: RecordWriter, skipped: list[Skipped]
     ) -> None:
-        from core.models.prefetch import in_batches
+        from core.models.prefetch import in_batches, side_by_side
 
         if not sources:
             return
+        weakest = float(self.kept.min())
+
+        def look(batch: list[tuple[Source, _Loaded | str]]) -> list[Prediction]:
+            good = [loaded for _, loaded in batch if not isinstance(loaded, str)]
+            if not good:
+                return []
+            scaled = np.stack([loaded.scaled for loaded in good])
+            return self.detector.predict_prepared(scaled, [loaded.size for loaded in good], weakest)
+
         done, total = 0, len(sources)
         self.progress(Progress("images", 0, total))
-        for batch in in_batches(sources, self._load_image, self.detector.batch_size):
-            self._stop_if_cancelled()
-            good = []
+        batches = in_batches(sources, self._load_image, self.detector.batch_size)
+        for batch, predictions in side_by_side(batches, look, self.detector.streams):
+            seen = iter(predictions)
             for source, loaded in batch:
                 if isinstance(loaded, str):
                     skipped.append(Skipped(str(source.path), loaded))
-                else:
-                    good.append((source, *loaded))
-            if good:
-                sizes = [(pixels.shape[1], pixels.shape[0]) for _, pixels, _ in good]
-                scaled = np.stack([small for _, _, small in good])
-                seen = self.detector.predict_prepared(scaled, sizes, float(self.kept.min()))
-                for (source, pixels, _), size, everything in zip(good, sizes, seen, strict=True):
-                    found = self._strong(everything)
-                    kept = everything.keep(everything.scores >= self.kept[everything.class_ids])
-                    records.add(source.name, size, kept, source=source.path)
-                    self._count(found)
-                    if self.options.annotate:
-                        self._save_picture(source.name, self._drawn(pixels, found))
-                self.images += len(good)
+                    continue
+                everything = next(seen)
+                found = self._strong(everything)
+                kept = everything.keep(everything.scores >= self.kept[everything.class_ids])
+                records.add(source.name, loaded.size, kept, source=source.path)
+                self._count(found)
+                if loaded.pixels is not None:
+                    self._save_picture(source.name, self._drawn(loaded.pixels, found))
+                self.images += 1
             done += len(batch)
             self.progress(Progress("images", done, total))
+            if done < total:
+                self._stop_if_cancelled()
         skipped += [
             Skipped(str(path), "holds several pages or frames: the first was looked at")
             for path in sorted(self.several)
         ]
 
-    def _load_image(self, source: Source) -> tuple[Any, Any] | str:
+    def _load_image(self, source: Source) -> _Loaded | str:
         """Return the image upright as RGB and scaled for the model, or why it cannot be read."""
         try:
             picture, several = read_picture(source.path)
@@ -263,7 +282,8 @@ class _Session:
             return str(error)
         if several:
             self.several.append(source.path)
-        return np.asarray(picture), self.detector.prepare(picture)
+        pixels = np.asarray(picture) if self.options.annotate else None
+        return _Loaded(pixels, picture.size, self.detector.prepare(picture))
 
     def _drawn(self, pixels: Pixels, found: Prediction) -> Pixels:
         from core.inference.drawing import draw_predictions
@@ -289,14 +309,14 @@ class _Session:
         from core.inference.annotated_film import AnnotatedFilm
         from core.inference.drawing import predicted_boxes
         from core.inference.records import HeldBack, Place
-        from core.models.prefetch import Ahead, in_batches
+        from core.models.prefetch import Ahead, in_batches, side_by_side
 
         try:
             reader = video.VideoReader(source.path)
         except BatmanError as error:
             if error.hint:  # a missing package, not a bad file
                 raise
-            skipped.append(_skipped(source.path, error))
+            skipped.append(skipped_for(source.path, error))
             return
         stage = f"video {clean(source.name)}"
         weakest = float(self.kept.min())
@@ -325,14 +345,16 @@ class _Session:
                 writer = stack.enter_context(AnnotatedFilm(target, reader))
             # Decoding, scaling, the network with what follows objects, drawing and encoding go on
             # side by side, each on other frames.
-            frames = _noting_damage(reader, skipped)
+            frames = noting_damage(reader, skipped)
             if not writer:
                 frames = (frame for frame in frames if not frame.number % every)
             frames = stack.enter_context(Ahead(frames, _BESIDE))
             collect = stack.enter_context(only_new())
-            for batch in in_batches(frames, self._load_frame, self.detector.batch_size):
+            batches = in_batches(frames, self._load_frame, self.detector.batch_size)
+            look = partial(self._predict, weakest=weakest)
+            for batch, seen in side_by_side(batches, look, self.detector.streams):
                 self._stop_if_cancelled()
-                predictions = iter(self._predict(batch, weakest))
+                predictions = iter(seen)
                 for frame, (pixels, scaled) in batch:
                     tracks: Sequence[int | None] | None = None
                     if scaled is None:
@@ -425,19 +447,3 @@ class _Session:
 def _of(tracks: Sequence[int | None] | None, keep: Any) -> Sequence[int | None] | None:
     """Return the numbers of the detections that are kept."""
     return None if tracks is None else [t for t, kept in zip(tracks, keep, strict=True) if kept]
-
-
-def _noting_damage(reader: Any, skipped: list[Skipped]) -> Any:
-    """Yield the reader's frames; note what is wrong with the file."""
-    try:
-        yield from reader.frames()
-    except BatmanError as error:
-        skipped.append(_skipped(reader.path, error))
-    else:
-        skipped += [Skipped(str(reader.path), fault) for fault in reader.faults]
-
-
-def _skipped(path: Path, error: BatmanError) -> Skipped:
-    """Return what `error` says of the file, which it begins with."""
-    reason = error.message.removeprefix(f"'{clean(path.name)}' ").removesuffix(".")
-    return Skipped(str(path), reason)

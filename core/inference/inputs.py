@@ -6,13 +6,19 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from core.common.errors import BatmanError
 from core.common.files import expand_user
+from core.common.text import clean
 from core.data.images.picture_files import is_picture
 from core.data.images.video import is_video
+
+if TYPE_CHECKING:
+    from core.data.images.video import Frame, VideoReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +138,19 @@ class Names:
             result = path.with_name(f"{path.stem}-{number}{path.suffix}").as_posix()
         self._taken.add(result.casefold())
         return result
+
+
+def noting_damage(reader: VideoReader, skipped: list[Skipped]) -> Iterator[Frame]:
+    """Yield the reader's frames; note what is wrong with the file."""
+    try:
+        yield from reader.frames()
+    except BatmanError as error:
+        skipped.append(skipped_for(reader.path, error))
+    else:
+        skipped += [Skipped(str(reader.path), fault) for fault in reader.faults]
+
+
+def skipped_for(path: Path, error: BatmanError) -> Skipped:
+    """Return what `error` says of the file, which it begins with."""
+    reason = error.message.removeprefix(f"'{clean(path.name)}' ").removesuffix(".")
+    return Skipped(str(path), reason)

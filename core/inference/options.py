@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.common.errors import BatmanError
+from core.common.text import clean
 from core.common.workspace import Workspace
 from core.inference.inputs import Skipped
 
@@ -55,6 +57,19 @@ class InferenceOptions:
     optimise: bool = True
     keep: float | None = None
     backend: str = "auto"
+
+
+def check(options: InferenceOptions) -> None:
+    """Raise BatmanError for a number that is out of its range."""
+    asked = [("", options.confidence), *options.thresholds.items()]
+    for name, value in [*asked, *([("", options.keep)] if options.keep is not None else [])]:
+        if not 0 <= value <= 1:
+            of = f" of '{clean(name)}'" if name else ""
+            raise BatmanError(f"The confidence{of} must lie between 0 and 1, not {value:g}.")
+    if options.frame_interval < 1:
+        raise BatmanError(f"A frame interval is at least 1, not {options.frame_interval}.")
+    if options.batch_size is not None and options.batch_size < 1:
+        raise BatmanError(f"The batch size must be at least 1, not {options.batch_size}.")
 
 
 def fresh_folder(workspace: Workspace, model: str) -> Path:

@@ -55,7 +55,7 @@ class Tracker:
         *,
         doubles: bool = False,
     ) -> None:
-        from trackers import ByteTrackTracker
+        from core.inference.byte_track import ByteTrackTracker
 
         self._tracker = ByteTrackTracker(
             frame_rate=float(rate),
@@ -107,10 +107,10 @@ class Tracker:
 
     def _update(self, found: Prediction) -> Any:
         """Have the tracker look at a frame; its answer's `data["row"]` are places in `found`."""
-        import supervision as sv
+        from core.inference.byte_track import Detections
 
         return self._tracker.update(
-            sv.Detections(
+            Detections(
                 xyxy=found.boxes,
                 confidence=found.scores,
                 class_id=found.class_ids,

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from PIL import Image
-
 from core.common.errors import ClassError
 from core.common.text import clean, plural
 from core.late import late
@@ -17,13 +15,16 @@ from core.late import late
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from PIL import Image
 else:
-    np = late("numpy")
+    np, Image = late("numpy"), late("PIL.Image")
 
 
 Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 Floats: TypeAlias = "npt.NDArray[np.float32]"
 
+CPU_BATCH = 4
+"""How many images an ONNX model takes at once on a CPU, if nothing else was said."""
 # ImageNet's, which rfdetr normalises with (rfdetr.datasets.transforms.Normalize).
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)

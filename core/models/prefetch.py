@@ -6,7 +6,6 @@ threads with short queues between them keep all cores busy and hold few pictures
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections import deque
@@ -14,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, TypeVar
+
+from core.common.hardware import usable_cores
 
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
@@ -33,7 +34,7 @@ def in_batches(
     """
     waiting: deque[tuple[Item, Future[Loaded]]] = deque()
     batch: list[tuple[Item, Loaded]] = []
-    threads = max(1, min(_THREADS, os.cpu_count() or 1))
+    threads = min(_THREADS, usable_cores())
     source = iter(items)
     with ThreadPoolExecutor(threads, thread_name_prefix="images") as pool:
         try:

@@ -11,9 +11,9 @@ compiler. Once a module is loaded, whoever has a stand-in as a name of its own h
 Any other name of those modules, and any other module in them, loads the real ones at once: a
 release that asks for more than those read here (torch 2.15.0, torchvision 0.29.2, transformers
 5.23.0, Lightning 2.6.6, torchmetrics 1.8.2) costs time, no more. After the block only what each
-training step imports is still stood in for. Five functions of torch are written again here, for
-torch 2.15 alone: another release has its own parts loaded. `BATMAN_WHOLE_LIBRARIES=1` has all of
-it loaded.
+training step imports is still stood in for, and scipy.optimize, which becomes itself in place. Five
+functions of torch are written again here, for torch 2.15 alone: another release has its own parts
+loaded. `BATMAN_WHOLE_LIBRARIES=1` has all of it loaded.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import module_from_spec
 from types import FunctionType, ModuleType
 from typing import Any, Union
 
+from core.late import late_package
 from core.processes.after_import import AfterImport
 
 WHOLE = "BATMAN_WHOLE_LIBRARIES"
@@ -39,10 +39,9 @@ WHOLE = "BATMAN_WHOLE_LIBRARIES"
 COMPILER = "torch._dynamo"
 _READ_AGAINST = "2.15."
 _SHAPES = "torch.fx.experimental.symbolic_shapes"
-_OPTIMIZE = "scipy.optimize"
 # What each training step imports: the optimiser the compiler, `torch.broadcast_shapes` the other.
 _IN_STEPS = (COMPILER, _SHAPES)
-_LIBRARIES = (*_IN_STEPS, _OPTIMIZE, "triton", "matplotlib")
+_LIBRARIES = (*_IN_STEPS, "triton", "matplotlib")
 
 
 def _loaded(module: str) -> ModuleType | None:
@@ -264,32 +263,6 @@ def _is_nested_int(s: Any) -> bool:
     return type(s) is not int and bool(_real(_SHAPES, "is_nested_int")(s))
 
 
-# --- scipy.optimize ----------------------------------------------------------------------------
-
-_ASSIGNMENT = f"{_OPTIMIZE}._lsap"
-
-
-def _assignment(package: ModuleType | _LateModule) -> Any:
-    """Return scipy's `linear_sum_assignment`, which is a module of its own in C, without the rest.
-
-    Of the rest it needs nothing. The package takes the module over when it is loaded.
-    """
-    module = sys.modules.get(_ASSIGNMENT)
-    if module is None:
-        spec = PathFinder.find_spec(_ASSIGNMENT, package.__path__)
-        if spec is None or spec.loader is None:
-            return _real(_OPTIMIZE, "linear_sum_assignment")
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        sys.modules[_ASSIGNMENT] = module
-    return module.linear_sum_assignment
-
-
-def _take_over(package: ModuleType) -> None:
-    if _ASSIGNMENT in sys.modules:  # what an import of it would do
-        package.__dict__.setdefault("_lsap", sys.modules[_ASSIGNMENT])
-
-
 # --- the table ---------------------------------------------------------------------------------
 
 # By module, the names that others import from it, none of them to compare it by identity. Modules
@@ -301,7 +274,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "guarding_hint_or_throw", "has_free_unbacked_symbols", "has_guarding_hint",
         "statically_known_true",
     ),
-    _OPTIMIZE: (),
     "triton": (),
     "triton.runtime": (),
     "triton.runtime.jit": ("JITFunction",),
@@ -327,7 +299,7 @@ _OWN: dict[str, dict[str, Any]] = {
     "matplotlib.pyplot": {"style": _LateStyle()},
 }
 
-_THEN: dict[str, Callable[[ModuleType], None]] = {COMPILER: _register, _OPTIMIZE: _take_over}
+_THEN: dict[str, Callable[[ModuleType], None]] = {COMPILER: _register}
 
 # What stands in for the modules that are not loaded yet.
 _given: dict[str, _LateModule] = {}
@@ -348,8 +320,6 @@ def _stand_in(library: str) -> None:
             continue
         late = {of: _LateName(name, of) for of in _NAMES[name]} | _OWN.get(name, {})
         made[name] = _LateModule(spec, late)
-        if name == _OPTIMIZE:
-            late["linear_sum_assignment"] = _assignment(made[name])
     for name, module in made.items():
         parent, _, last = name.rpartition(".")
         holder = made.get(parent) or sys.modules.get(parent)
@@ -416,6 +386,19 @@ class _Loaded(Loader):
 _finder = _Finder()
 
 
+def load_whole() -> bool:
+    """Tell whether every library is to be loaded whole, which the environment may ask for."""
+    return os.environ.get(WHOLE, "") not in ("", "0")
+
+
+def late_optimize() -> None:
+    """Let scipy's `linear_sum_assignment` be imported without the rest of scipy.optimize.
+
+    It is a module of its own in C, which needs nothing of the rest.
+    """
+    late_package("scipy.optimize", {"linear_sum_assignment": "scipy.optimize._lsap"})
+
+
 @contextlib.contextmanager
 def without_unused() -> Iterator[None]:
     """Import libraries of training in the block without what they import for nothing.
@@ -425,12 +408,12 @@ def without_unused() -> Iterator[None]:
     import torch
 
     libraries: tuple[str, ...] = _LIBRARIES
-    if os.environ.get(WHOLE, "") not in ("", "0"):
+    if load_whole():
         libraries = ()
     elif not torch.__version__.startswith(_READ_AGAINST):
         libraries = tuple(library for library in _LIBRARIES if library not in _IN_STEPS)
-    with contextlib.suppress(ImportError):
-        import scipy  # noqa: F401
+    if libraries:
+        late_optimize()
 
     if _finder not in sys.meta_path:
         sys.meta_path[:0] = [_finder, _after]

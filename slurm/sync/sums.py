@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from core.common.folders import KeptFile
+from core.common.hardware import usable_cores
 
 # Inode, size, both times in nanoseconds, links, SHA-256.
 _ENTRY = struct.Struct("<QQqqI32s")
@@ -101,7 +102,7 @@ def sum_files(
     done = len(files) - len(unread)
     # hashlib lets go of Python's lock, so that threads read and reckon side by side.
     groups = [unread[at : at + _AT_ONCE] for at in range(0, len(unread), _AT_ONCE)]
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+    with ThreadPoolExecutor(min(4, usable_cores())) as threads:
         try:
             told(done)
             read = threads.map(_read_some, [[files[at] for at in group] for group in groups])

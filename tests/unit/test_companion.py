@@ -360,6 +360,29 @@ def test_many_pictures_go_through_it_in_streams(
     assert open_model(checkpoint).detector.streams == 1
 
 
+def test_there_are_no_more_streams_than_the_free_memory_has_room_for(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream less has more threads: all cores are used."""
+    path = model_path(checkpoint)
+    monkeypatch.setattr(onnx_model, "usable_cores", lambda: 6)
+    threads: list[int] = []
+    session = onnx_model._session
+    monkeypatch.setattr(
+        onnx_model, "_session", lambda *words: threads.append(words[2]) or session(*words)
+    )
+    one = onnx_model.memory_of(SIDE, 4)
+    for free, streams, last in ((0, 1, 6), (1.9 * one, 1, 6), (2.1 * one, 2, 3), (9 * one, 4, 1)):
+        monkeypatch.setattr(onnx_model, "free_memory", lambda free=free: int(free))
+        detector = load_detector(path, throughput=True, batch_size=4)
+        assert (detector.streams, threads[-1]) == (streams, last)
+        (found,) = detector.predict_prepared(np.zeros((1, SIDE, SIDE, 3), np.uint8), [(9, 9)])
+        assert found.class_ids.dtype == np.int64
+    # A batch of more images takes more, and so does a larger image.
+    assert onnx_model.memory_of(560, 8) == 2 * onnx_model.memory_of(560, 4)
+    assert onnx_model.memory_of(1120, 4) > 4 * onnx_model.memory_of(560, 4) > 2 * 2**30
+
+
 def test_evaluating_and_labelling_load_no_torch(checkpoint: Path, tmp_path: Path) -> None:
     """Both in one process, which then says what it has loaded."""
     pytest.importorskip("supervision")

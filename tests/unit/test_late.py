@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from core.late import late, late_for, late_names, loading_beside
+from core.late import late, late_for, late_names, late_package, loading_beside
 
 # What costs most of a start, of which a command that lists or helps needs at most a part.
 HEAVY = {
@@ -109,8 +109,8 @@ def test_the_app_starts_without_tls_and_has_it_when_it_is_asked_for() -> None:
         "        raise AssertionError\n"
         "asyncio.run(open())\n"
         "from ssl import SSLContext, create_default_context\nimport ssl\n"
-        "assert ssl is sys.modules['ssl'] and ssl is not first\n"
-        "assert first.SSLContext is SSLContext is base_events.ssl.SSLContext\n"
+        "assert ssl is sys.modules['ssl'] is base_events.ssl is first\n"
+        "assert type(ssl).__name__ == 'module' and first.SSLContext is SSLContext\n"
         "assert isinstance(create_default_context(), first.SSLContext)\n"
         "assert sslproto.SSLProtocol is asyncio.sslproto.SSLProtocol\n"
     )
@@ -208,3 +208,113 @@ def test_what_is_loaded_beside_a_block_is_there_at_its_end(
     assert sys.modules.pop("beside_whole").IN is not threading.main_thread()
     with pytest.raises(RuntimeError, match="half installed"):
         __import__("beside_broken")
+
+
+@pytest.fixture
+def packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package that loads all it has, on the path, and gone again after the test."""
+    package = tmp_path / "packed"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from packed.much import MUCH\nfrom packed.one import One, part\n__version__ = '3'\n"
+    )
+    (package / "much.py").write_text("MUCH = 1\n")
+    (package / "one.py").write_text("class One: pass\ndef part(): pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield package
+    for name in [name for name in sys.modules if name.partition(".")[0] == "packed"]:
+        del sys.modules[name]
+
+
+def test_a_package_is_used_in_parts_and_becomes_whole_in_place(packed: Path) -> None:
+    late_package("packed", {"One": "packed.one"})
+    import packed as late  # type: ignore[import-not-found]
+    from packed import One  # type: ignore[import-not-found]
+
+    assert importlib.util.find_spec("packed") is late.__spec__
+    assert "packed.much" not in sys.modules
+    # What goes through all modules asks for such names.
+    assert not hasattr(late, "__wrapped__")
+    assert late.one.One is One
+    assert "packed.much" not in sys.modules
+    kept = late.one
+    assert late.MUCH == 1
+    assert sys.modules["packed"] is late
+    assert type(late).__name__ == "module"
+    assert (late.one, late.One, late.__version__) == (kept, One, "3")
+    assert late.__file__ == str(packed / "__init__.py")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = late.nothing
+    late_package("packed", {})
+    assert sys.modules["packed"] is late
+
+
+def test_a_package_that_cannot_be_loaded_says_so_each_time(packed: Path) -> None:
+    (packed / "much.py").write_text("raise RuntimeError('half installed')\n")
+    late_package("packed", {})
+    import packed as late
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="half installed"):
+            _ = late.MUCH
+    (packed / "much.py").write_text("MUCH = 22\n")
+    importlib.invalidate_caches()
+    assert late.MUCH == 22
+
+
+def test_threads_that_ask_for_a_package_wait_until_it_is_whole(packed: Path) -> None:
+    """One begins to load it, another asks it while it loads, a third imports what it loads."""
+    (packed / "much.py").write_text(
+        "import core.late_test_gate as gate\n"
+        "gate.within.set()\nassert gate.asked.wait(60)\nMUCH = 1\n"
+    )
+    gate = ModuleType("core.late_test_gate")
+    gate.within, gate.asked = threading.Event(), threading.Event()  # type: ignore[attr-defined]
+    sys.modules["core.late_test_gate"] = gate
+    late_package("packed", {})
+    import packed as late
+
+    seen: list[object] = []
+    first = threading.Thread(target=lambda: seen.append(late.MUCH))
+    first.start()
+    try:
+        assert gate.within.wait(60)
+        others = [
+            threading.Thread(target=lambda: seen.append(late.part.__name__)),
+            threading.Thread(target=lambda: seen.append(importlib.import_module("packed.one").One)),
+        ]
+        for other in others:
+            other.start()
+        gate.asked.set()
+        for thread in (first, *others):
+            thread.join(60)
+            assert not thread.is_alive()
+    finally:
+        gate.asked.set()
+        del sys.modules["core.late_test_gate"]
+    assert len(seen) == 3
+    assert {1, "part", late.One} == set(seen)
+
+
+def test_a_package_that_is_not_there_is_not_stood_for() -> None:
+    late_package("no_such_package", {})
+    late_package("no_such_package.part", {})
+    late_package("json.decoder", {})
+    assert not {"no_such_package", "no_such_package.part"} & sys.modules.keys()
+    with pytest.raises(ImportError, match="no_such_package"):
+        importlib.import_module("no_such_package")
+
+
+def test_what_both_sides_need_is_there_before_either_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beside_first.py").write_text("import threading\nIN = threading.current_thread()\n")
+    (tmp_path / "beside_second.py").write_text("import sys\nSAW = 'beside_first' in sys.modules\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with loading_beside("beside_second", first="beside_first"):
+        assert sys.modules["beside_first"].IN is threading.current_thread()
+    assert sys.modules.pop("beside_second").SAW
+    del sys.modules["beside_first"]
+    # Where nothing is loaded beside, nothing is loaded.
+    with loading_beside(first="beside_first"):
+        assert "beside_first" not in sys.modules

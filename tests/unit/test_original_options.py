@@ -196,7 +196,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     }  # fmt: skip
 
     def child(module: str, options: Any, **_: Any) -> Any:
-        jobs.append(options)
+        jobs.append(options() if callable(options) else options)
         if module != "core.inference":
             raise SystemExit(Exit.FAILED)
         return result

@@ -28,6 +28,7 @@ class DetectorLabeller(Labeller):
         self, detector: Detector, matched: ClassMap, least: float, what: str = "the model"
     ) -> None:
         super().__init__(matched.class_ids, detector.device, detector.batch_size)
+        self.streams = detector.streams
         self._detector = detector
         self._least = least
         place = {class_id: position for position, class_id in enumerate(self.class_ids)}
@@ -65,13 +66,16 @@ def open_run(
     device: str,
     batch_size: int | None,
     backend: str = "auto",
+    throughput: bool = False,
 ) -> DetectorLabeller:
     """Return the model file in `path` as a labeller. Raises as `open_model` and `match_classes`
     do.
     """
     from core.models.backend import open_model
 
-    detector, notes = open_model(path, backend=backend, device=device, batch_size=batch_size)
+    detector, notes = open_model(
+        path, backend=backend, device=device, batch_size=batch_size, throughput=throughput
+    )
     matched = match_classes(detector.classes, classes, mapping)
     labeller = DetectorLabeller(detector, matched, least)
     labeller.notes += notes

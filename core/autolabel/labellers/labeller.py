@@ -25,8 +25,10 @@ class Labeller(ABC):
 
     `class_ids` are the project's numbers of the classes it looks for, `device` is where it runs,
     and `notes` say what a person should know of how it takes the task, such as a phrase that is
-    cut.
+    cut. `streams` threads may call `look` at one time; see `core.models.detector.Detector`.
     """
+
+    streams = 1
 
     def __init__(self, class_ids: Sequence[int], device: str, batch_size: int) -> None:
         self.class_ids = list(class_ids)

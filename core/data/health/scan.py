@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from PIL import Image
 
 from core.common.errors import Cancelled
+from core.common.hardware import usable_cores
 from core.common.text import clean
 from core.data.images.decoding_memory import decoding, too_many
 from core.data.images.deep_pictures import is_deep, stretched
@@ -33,9 +34,9 @@ else:
 Files = Literal["read", "known", "look", "skip"]
 State = Literal["good", "missing", "bad"]
 
-THREADS = min(8, (os.cpu_count() or 2) + 2)
 SIDE = 16
 _BATCH = 256
+_MOST_THREADS = 8
 # Files up to this many bytes are held whole while they are read.
 _WHOLE = 16 * 1024 * 1024
 
@@ -85,13 +86,15 @@ def scan(
     known: Known | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-    threads: int = THREADS,
+    threads: int | None = None,
 ) -> list[ScannedImage]:
     """Return what each file of `(image id, path)` is, in the same order.
 
     Files that are `known` and have not changed are not read. With `read` false the others are only
-    looked for. Raises `Cancelled`.
+    looked for. `threads` do it, by default two more than there are cores, 8 at most. Raises
+    `Cancelled`.
     """
+    threads = threads or min(_MOST_THREADS, usable_cores() + 2)
     found: list[ScannedImage | None] = [None] * len(files)
     batches = iter(range(0, len(files), _BATCH))
     lock = threading.Lock()

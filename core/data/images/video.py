@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from core.common.errors import BatmanError
+from core.common.hardware import usable_cores
 from core.common.text import clean
 from core.data.images.video_damage import ENDLESS, Damage
-from core.models.detector import Pixels
+from core.late import late
 from core.processes.installation import how_to_install
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from core.models.detector import Pixels
+else:
+    np = late("numpy")
 
 SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts",
@@ -118,7 +123,7 @@ class VideoReader:
         self._stream.thread_type = "AUTO"
         # One core is left to what is done with the frames: on two, a decoder of one thread takes a
         # fifth less of the processor than ffmpeg's three (PyAV 18.1, H.264 at 1080p).
-        self._stream.codec_context.thread_count = max(1, min(_THREADS, (os.cpu_count() or 2) - 1))
+        self._stream.codec_context.thread_count = max(1, min(_THREADS, usable_cores() - 1))
         self.time_base: Fraction = self._stream.time_base or Fraction(1, 90000)
         self.rate: Fraction = self._stream.average_rate or Fraction(30)
         self.total: int | None = self._stream.frames or None
