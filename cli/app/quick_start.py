@@ -2,8 +2,8 @@
 
 Textual and what it stands on import them as they are imported themselves, 50 of 350 modules and a
 fifth of the time, for what is done later or never. Each is loaded when it is first used, see
-`core.late`. Read in Rich 15.0.0, platformdirs 4.14.7, Python 3.11 and a release of Textual: others
-that ask for more of them, or elsewhere, have the module loaded as ever, which costs time, no more.
+`core.late`. Read in Rich 15.0.0, platformdirs 4.14.7, Python 3.11 and a release of Textual:
+others that ask for more of them have the module loaded as ever, which costs time, no more.
 """
 
 from __future__ import annotations
