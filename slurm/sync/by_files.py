@@ -4,8 +4,8 @@ Nothing waits for an answer but the first: each channel has one command (`receiv
 and writes the files as they come. SSH lets two megabytes be under way on a channel, so that several
 are faster where the line is long. A sending waits three times for the line there and back: until
 a channel is open, for what is there, and for the last byte to be written, which the answer to it
-tells together with the folder's name. What a cut left is not sent again; what of it the host has no note
-of (`receiver/notes.py`) is looked through beside the sending of the rest.
+tells together with the folder's name. What a cut left is not sent again; what of it the host has no
+note of (`receiver/notes.py`) is looked through beside the sending of the rest.
 """
 
 from __future__ import annotations
