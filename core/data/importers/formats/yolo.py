@@ -149,7 +149,7 @@ class _Reader:
                 " that of the last name, and none is of class 0.",
                 "Put a name before the first one, or take 1 from the numbers.",
             )
-        elif numbers[0] > 0 and len(numbers) == count:
+        elif numbers[0] > 0 and len(numbers) == count > 1:
             shown = ", ".join(map(str, numbers[:5])) + (", …" if count > 5 else "")
             self.data.balance.stop(
                 f"The class numbers of the label files, {shown}, seem to be the ids of a COCO file:"
