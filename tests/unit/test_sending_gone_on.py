@@ -267,6 +267,8 @@ def test_a_receiver_that_is_killed_has_noted_nothing_but_the_truth(
                 assert path in vouched
         if vouched:
             damage(chance.choice(vouched), at=chance.randrange(SIZE))
-    assert send(LocalHost(), pack_folder(folder), str(target)) or killed
+    # Little may have been left for the last one, which then came to its end before it was killed.
+    whole = target.exists()
+    assert send(LocalHost(), pack_folder(folder), str(target)) is not whole
     assert_same(target, folder)
     assert (target / MANIFEST).is_file()
