@@ -6,8 +6,8 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -209,21 +209,26 @@ def test_a_change_that_broke_off_and_may_not_be_taken_back(
     """A hot journal needs writing; who may only read is not told that the file is lost."""
     shared(workspace)
     path = workspace.project_path("bad")
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        with Project.open(path) as project:
-            project.db.execute("PRAGMA cache_spill = ON")
-            project.db.execute("PRAGMA cache_size = 5")
-            project.db.execute("BEGIN IMMEDIATE")
-            for number in range(20_000):
-                project.db.execute("INSERT INTO classes(name) VALUES (?)", (f"{number}" * 9,))
-            os.write(writer, b".")
-            signal.pause()
-        os._exit(0)
-    os.read(reader, 1)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    # No fork: another thread of this process may hold a lock that nobody would open in it.
+    code = (
+        "import signal, sys\nfrom pathlib import Path\nfrom core.data.store import Project\n"
+        "with Project.open(Path(sys.argv[1])) as project:\n"
+        "    project.db.execute('PRAGMA cache_spill = ON')\n"
+        "    project.db.execute('PRAGMA cache_size = 5')\n"
+        "    project.db.execute('BEGIN IMMEDIATE')\n"
+        "    for number in range(20_000):\n"
+        "        project.db.execute('INSERT INTO classes(name) VALUES (?)', (f'{number}' * 9,))\n"
+        "    print('.', flush=True)\n"
+        "    signal.pause()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.read(1) == b"."
+        child.kill()
     assert (path / "project.db-journal").stat().st_size > 0
     (path / "project.db-journal").chmod(0o644)
     show = ["project", "show"]
