@@ -210,7 +210,7 @@ def test_a_change_that_broke_off_and_may_not_be_taken_back(
     shared(workspace)
     path = workspace.project_path("bad")
     # No fork: another thread of this process may hold a lock that nobody would open in it.
-    code = (
+    breaks_off = (
         "import signal, sys\nfrom pathlib import Path\nfrom core.data.store import Project\n"
         "with Project.open(Path(sys.argv[1])) as project:\n"
         "    project.db.execute('PRAGMA cache_spill = ON')\n"
@@ -222,7 +222,7 @@ def test_a_change_that_broke_off_and_may_not_be_taken_back(
         "    signal.pause()\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code, str(path)],
+        [sys.executable, "-c", breaks_off, str(path)],
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
     ) as child:
