@@ -25,7 +25,7 @@ TESTS = [
     "tests/unit/test_slurm_profiles.py", "tests/screens/test_app.py",
 ]  # fmt: skip
 # What only an extra brings: a module may ask for it when it is imported.
-EXTRAS = {"torch", "torchmetrics", "pytorch_lightning", "aiohttp"}
+EXTRAS = {"torch", "torchmetrics", "pytorch_lightning", "aiohttp", "trackers"}
 IMPORT_ALL = """
 import importlib, sys
 from pathlib import Path
