@@ -365,7 +365,7 @@ class _Again:
     """An input that can be begun anew until its command has begun.
 
     Who fed a command that was refused may still wait for the next piece: it goes to the one that
-    is fed now.
+    is fed now, as does an error of the source.
     """
 
     def __init__(self, source: Iterable[bytes], framed: Framed) -> None:
@@ -373,25 +373,51 @@ class _Again:
         self._framed = framed
         self._begun_with: list[bytes] = []
         self._turn = 0
-        self._lock = threading.Lock()
+        self._error: BaseException | None = None
+        # One at a time asks the source, and nobody who can go on without it waits for that.
+        self._asking = False
+        self._changed = threading.Condition()
 
     def __iter__(self) -> Iterator[bytes]:
-        self._turn += 1
-        turn, at = self._turn, 0
+        with self._changed:
+            self._turn += 1
+            turn, at = self._turn, 0
+            self._changed.notify_all()
         while True:
-            with self._lock:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda at=at: turn != self._turn or self._has(at) or not self._asking  # type: ignore[misc]
+                )
                 if turn != self._turn:
                     return
-                if at < len(self._begun_with):
-                    piece = self._begun_with[at]
-                else:
-                    try:
-                        piece = next(self._rest)
-                    except StopIteration:
-                        return
-                    if turn != self._turn or not self._framed.begun:
-                        self._begun_with.append(piece)
-                    if turn != self._turn:
-                        return
+                piece = self._begun_with[at] if self._has(at) else None
+                if piece is None:
+                    self._asking = True
+            if piece is None:
+                piece = self._ask(turn)
+                if piece is None:
+                    return
             at += 1
             yield piece
+
+    def _has(self, at: int) -> bool:
+        return at < len(self._begun_with)
+
+    def _ask(self, turn: int) -> bytes | None:
+        """Return the source's next piece, if it is for the feeder whose `turn` this is."""
+        piece, error = None, self._error
+        if error is None:
+            try:
+                piece = next(self._rest, None)
+            except BaseException as raised:
+                error = raised
+        with self._changed:
+            self._asking, self._error = False, error
+            if piece is not None and (turn != self._turn or not self._framed.begun):
+                self._begun_with.append(piece)
+            self._changed.notify_all()
+            if turn != self._turn:
+                return None
+        if error is not None:
+            raise error
+        return piece

@@ -43,6 +43,9 @@ _FAR_S = 0.06
 # Later than this they are opened while the answer is still on its way.
 _SOON_S = 0.12
 _WORTH_A_LANE, _WORTH_IT_NEAR = 16 * 1024 * 1024, 64 * 1024 * 1024
+# A server that takes one session may have given it to another channel than the first, which then
+# waits no longer for the first to begin. Python takes less to start, on most file systems.
+_GIVE_WAY_S = 3.0
 # So often it is looked whether somebody cancelled.
 _LOOK_S = 0.2
 _FINISH_TIMEOUT_S = 600.0
@@ -82,6 +85,10 @@ class _Answer(Enum):
 
 class _Stopped(Exception):
     """Sending was broken off by another channel, or by whoever asked for it."""
+
+
+class _GaveWay(Exception):
+    """A channel was closed for the first one, which the server may not take beside it."""
 
 
 def send_files(
@@ -228,6 +235,9 @@ class _Sending:
             queue.SimpleQueue()
         )
         self._jobs: list[threading.Thread] = []
+        # Of the others that gave way, and since when one of them waits for the first.
+        self._gave_way = 0
+        self._waits_since: float | None = None
         self._sent: dict[int, int] = {}
 
     def run(self, report: Callable[[int], object], cancelled: Cancelled) -> _Answer:
@@ -247,13 +257,17 @@ class _Sending:
 
     def _start(self, lanes: int) -> None:
         """Have at least so many channels."""
-        while len(self._jobs) < lanes:
+        while self._living < lanes:
             lane = len(self._jobs)
             job = threading.Thread(
                 target=self._lane, args=(lane,), daemon=True, name=f"lane {lane}"
             )
             self._jobs.append(job)
             job.start()
+
+    @property
+    def _living(self) -> int:
+        return len(self._jobs) - self._gave_way
 
     def _plan(self, there: _There) -> None:
         """Choose what is sent. Raises BatmanError where there is no room for it."""
@@ -280,7 +294,7 @@ class _Sending:
         self._start(
             _lanes(needed - begun, far=time.monotonic() > self._began + min(_FAR_S, _SOON_S))
         )
-        self._lanes = len(self._jobs)
+        self._lanes = self._living
         self._known.set()
 
     def _follow(self, report: Callable[[int], object], cancelled: Cancelled) -> _Answer:
@@ -314,7 +328,9 @@ class _Sending:
                     report(self.have + sum(written.values()))
             else:
                 ended += 1
-                if isinstance(news, BaseException):
+                if isinstance(news, _GaveWay):
+                    self._gave_way += 1
+                elif isinstance(news, BaseException):
                     if (
                         isinstance(news, NotConnected)
                         or not isinstance(news, HostError)
@@ -373,8 +389,17 @@ class _Sending:
         except BaseException as error:
             self._news.put((lane, error))
 
+    def _let_the_first_begin(self) -> None:
+        """Wait until it is known what is there. Raises `_GaveWay` where this keeps it from that."""
+        since = self._waits_since = self._waits_since or time.monotonic()
+        known = self._known.wait(max(0.0, since + _GIVE_WAY_S - time.monotonic()))
+        if not known and not self._told.ready:
+            raise _GaveWay
+
     def _pieces(self, lane: int) -> Iterator[bytes]:
         """Yield files that no other channel has taken, each behind the line that tells of it."""
+        if lane:
+            self._let_the_first_begin()
         self._known.wait()
         first = [] if lane else self._first
         held: list[bytes] = []

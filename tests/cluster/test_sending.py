@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,7 +21,7 @@ from slurm_cluster import wait_for
 from sshd_server import Sshd, why_not
 
 from core.common.progress import Progress
-from slurm.hosts import HostError
+from slurm.hosts import Completed, HostError
 from slurm.hosts.openssh import OpenSshHost
 from slurm.hosts.ssh import SshHost
 from slurm.sync import by_files
@@ -216,6 +218,40 @@ def test_a_server_that_takes_one_session_gets_all_of_it(
         server.stop()
     assert_sent(target, folder)
     assert server.logins() == 1
+
+
+@pytest.mark.parametrize("way", HOSTS)
+def test_a_server_gives_its_one_session_to_another_channel_than_the_first(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATMAN_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(by_files, "_SOON_S", 0.0)
+    monkeypatch.setattr(by_files, "_GIVE_WAY_S", 0.5)
+    monkeypatch.setattr(by_files, "_lanes", lambda size, far: 2)
+    folder, target = make_pictures(tmp_path / "pictures"), tmp_path / "there" / "sent"
+    server = Sshd(tmp_path / "sshd", "MaxSessions 1")
+    host = HOSTS[way]("far", config=server.client("far"))
+    host.run(["true"])
+    stream, taken = host.stream, threading.Event()
+
+    def overtaken(argv: Sequence[str], **more: Any) -> Completed:
+        if "send" in argv and not taken.is_set():
+            wait_for("the other's session", lambda: f"take {target}" in commands_there(server), 60)
+            taken.set()
+        return stream(argv, **more)
+
+    monkeypatch.setattr(host, "stream", overtaken)
+    began = time.monotonic()
+    try:
+        assert send(host, pack_folder(folder), str(target))
+        assert taken.is_set()
+        assert not send(host, pack_folder(folder), str(target)), "it is there"
+    finally:
+        host.close()
+        server.stop()
+    assert_sent(target, folder)
+    # What a stream may be silent for, before it is taken for dead.
+    assert time.monotonic() - began < 120
 
 
 @pytest.mark.parametrize("way", HOSTS)

@@ -70,3 +70,44 @@ def test_who_fed_a_command_that_was_refused_takes_no_piece_of_the_next() -> None
     first.join(20)
     second.join(20)
     assert got == [[b"one "], [b"one ", b"two ", b"three"]]
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["goes on", "breaks off"])
+def test_what_a_command_is_begun_anew_with_waits_for_no_later_piece(broken: bool) -> None:
+    """Nor does an error of the source stay with who fed the command that was refused."""
+    begun, waiting, answered = (threading.Event() for _ in range(3))
+
+    def source() -> Iterator[bytes]:
+        yield b"question"
+        waiting.set()
+        # Comes only once the question has gone out again.
+        assert answered.wait(20)
+        if broken:
+            raise OSError("the file is gone")
+        yield b"rest"
+
+    framed = Framed(MARK, len)
+    again = _Again(source(), framed)
+    first = threading.Thread(target=list, args=(again,))
+    first.start()
+    assert waiting.wait(20)
+    got: list[bytes] = []
+    raised: list[OSError] = []
+
+    def feed() -> None:
+        try:
+            for piece in again:
+                got.append(piece)
+                begun.set()
+        except OSError as error:
+            raised.append(error)
+
+    second = threading.Thread(target=feed)
+    second.start()
+    assert begun.wait(20)
+    framed.feed(f"{MARK}\n".encode())
+    answered.set()
+    first.join(20)
+    second.join(20)
+    assert got == ([b"question"] if broken else [b"question", b"rest"])
+    assert [str(error) for error in raised] == (["the file is gone"] if broken else [])
