@@ -61,9 +61,3 @@ class SharedCache:
         with self._lock:
             self._table[entry, 1] = length
         return True
-
-    @property
-    def kept(self) -> tuple[int, int]:
-        """How many entries there are, and their bytes."""
-        lengths = self._table[:, 1]
-        return int(np.count_nonzero(lengths)), int(lengths.sum())
