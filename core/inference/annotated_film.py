@@ -19,18 +19,19 @@ from core.inference.yuv_drawing import BT601, Colours, draw_boxes_yuv, planes_of
 from core.models.detector import Pixels
 from core.models.prefetch import InTurn
 
-# A constant quantiser, pictures between two others in a fixed pattern, and no look ahead, which the
-# other ways of choosing need and which costs most: 0.3 to 0.45 of the processor time of `veryfast`
-# with `crf` 21 for 0.4 to 1.2 of its file, see docs/figures.md, "Inference".
+# A constant quantiser, no pictures between two others and no look ahead, which cost most, and
+# motion by whole pixels: 0.2 to 0.3 of the processor time of `veryfast` with `crf` 21 for 0.5 to
+# 1.3 of its file, see docs/figures.md, "Inference".
 _X264 = {
     "preset": "superfast",
     "qp": "23",
-    "bf": "3",
-    "b_strategy": "0",
+    "bf": "0",
     "sc_threshold": "0",
     "weightp": "0",
+    "subq": "0",
 }
-# More threads of the encoder than this take memory and keep nothing busy that is idle.
+# More threads of the encoder than this take memory and keep nothing busy that is idle. One core is
+# left to the rest: on two, one thread takes a tenth less of the processor than two.
 _THREADS = 4
 # Frames that wait to be drawn on, and as many to be encoded: 3 MB each at 1080p.
 _BESIDE = 3
@@ -127,7 +128,7 @@ class AnnotatedFilm:
         self._stream.pix_fmt = picture.format.name
         context = self._stream.codec_context
         context.time_base = self._source.time_base
-        context.thread_count = min(_THREADS, usable_cores())
+        context.thread_count = max(1, min(_THREADS, usable_cores() - 1))
         # Players choose by them; without any they take ones of their own choice, as for the source.
         context.color_range = picture.color_range
         context.colorspace = picture.colorspace

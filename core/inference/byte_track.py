@@ -9,10 +9,8 @@ releases that were read; others, and all with `BATMAN_WHOLE_LIBRARIES=1`, are lo
 
 from __future__ import annotations
 
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
-
 from core.late import late_package
+from core.processes.installation import installed_version
 from core.processes.late_libraries import late_optimize, load_whole
 
 # What ByteTrack asks `supervision` for.
@@ -23,13 +21,9 @@ _USED = {
 _READ = {"trackers": "2.6.", "supervision": "0.31."}
 
 
-def _as_read() -> bool:
-    with suppress(PackageNotFoundError):
-        return all(version(name).startswith(release) for name, release in _READ.items())
-    return False
+_AS_READ = all(installed_version(name).startswith(release) for name, release in _READ.items())
 
-
-if _as_read() and not load_whole():
+if _AS_READ and not load_whole():
     late_package("trackers", {})
     late_package("supervision", _USED)
     late_package("supervision._cv2", {})  # brings OpenCV, for masks

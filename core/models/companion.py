@@ -8,15 +8,22 @@ kill at any moment leaves nothing that is taken for whole. `core.export.companio
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from core.common.errors import BatmanError
 from core.common.files import open_plain, read_typed_json, write_atomic
+from core.late import late
+from core.processes.installation import installed_version
+
+if TYPE_CHECKING:
+    import hashlib
+else:
+    hashlib = late("hashlib")  # brings OpenSSL, which a file that is as it was needs not
 
 VERSION = 1
 """What is made has changed where this is another: it is made again."""
@@ -110,11 +117,4 @@ def write_companion(checkpoint: Path, record: Companion) -> None:
 
 def runtime_version() -> str:
     """Return the version of onnxruntime that is installed, "" without it; it is not imported."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    for name in ("onnxruntime", "onnxruntime-gpu"):
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return ""
+    return installed_version("onnxruntime") or installed_version("onnxruntime-gpu")

@@ -13,6 +13,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -96,6 +97,27 @@ class Installation:
         if self.kind == "uv-tool":
             return f"{own} @ {self.source}"
         return f"{self.source}[{names}]" if names else self.source
+
+
+def installed_version(package: str) -> str:
+    """Return the version of an installed package, "" without it; nothing of it is imported.
+
+    From the `.dist-info` that its installer left (PyPA's "Recording installed projects"), the first
+    on Python's path. `importlib.metadata`, which loads what reads mails and archives, takes 50 ms,
+    longer than all else that some commands do; it is asked for packages that were left otherwise.
+    """
+    start = f"{package.replace('-', '_')}-".lower()
+    for folder in sys.path:
+        with suppress(OSError):
+            for found in Path(folder).iterdir():
+                if found.suffix == ".dist-info" and found.name.lower().startswith(start):
+                    for line in (found / "METADATA").read_text("utf-8", "replace").splitlines():
+                        if line.startswith("Version:"):
+                            return line.removeprefix("Version:").strip()
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def how_to_install(*requirements: str) -> str:

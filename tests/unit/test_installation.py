@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from core.processes.installation import Installation, how_to_install, read_installation
+from core.processes.installation import (
+    Installation,
+    how_to_install,
+    installed_version,
+    read_installation,
+)
 
 # As uv 0.13.9 and pipx write them.
 RECEIPT = """[tool]
@@ -117,3 +124,33 @@ def test_a_checkout_goes_by_its_lock_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_this_one_is_told_too() -> None:
     assert "train" in how_to_install("batman-tui[train]")
+
+
+@pytest.mark.parametrize("package", ["msgspec", "pillow", "batman-tui", "no-such-package"])
+def test_a_version_is_what_the_library_says(package: str) -> None:
+    try:
+        told = metadata.version(package)
+    except metadata.PackageNotFoundError:
+        told = ""
+    assert installed_version(package) == told
+
+
+def test_the_first_version_on_the_path_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of packages that were left as eggs; folders without a version are passed over."""
+    for folder, text in {
+        "a/some_package-1.dist-info": "",
+        "a/some_package_more-2.dist-info": "Version: 2\n",
+        "b/some_package-3.0.dist-info": "Name: some-package\nVersion: 3.0+cpu\n\nVersion: 4\n",
+        "c/some_package-5.dist-info": "Version: 5\n",
+        "c/other-6.egg-info": "Metadata-Version: 1.0\nName: other\nVersion: 6\n",
+    }.items():
+        path = tmp_path / folder
+        path.mkdir(parents=True)
+        (path / ("PKG-INFO" if folder.endswith("egg-info") else "METADATA")).write_text(text)
+    places = ["not there", *(str(tmp_path / name) for name in "abc")]
+    monkeypatch.setattr(sys, "path", places + sys.path)
+    assert installed_version("some-package") == "3.0+cpu"
+    assert installed_version("other") == "6"
+    assert installed_version("some-package-less") == ""
