@@ -29,6 +29,8 @@ else:
 _BLOCK = 256 * 1024
 # Of what a shell prints before a command that never comes, as much as an error needs.
 _NOISE = 64 * 1024
+# What of a piece paramiko makes one packet of: OpenSSH takes 32 kB, less what it keeps free of it.
+_PACKET = 32 * 1024 - 64
 
 # coreutils' timeout(1) exits with this when it ended the command.
 TIMED_OUT = 124
@@ -257,7 +259,7 @@ def _feed(
         for piece in source:
             # The command may end without reading all of it.
             with contextlib.suppress(OSError, paramiko.SSHException):
-                channel.sendall(piece)
+                _send(channel, piece)
                 clock.moved()
                 continue
             return
@@ -268,3 +270,10 @@ def _feed(
         # Which ends the wait for its output.
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             channel.close()
+
+
+def _send(channel: paramiko.Channel, piece: bytes) -> None:
+    """Send all of `piece`; paramiko's own `sendall` copies the rest of it for each packet."""
+    at = 0
+    while at < len(piece):
+        at += channel.send(piece[at : at + _PACKET])

@@ -23,9 +23,9 @@ from enum import Enum
 
 from core.common.errors import Cancelled as WasCancelled
 from core.common.progress import Cancelled, Progress, Report
-from slurm.hosts import Completed, Host, HostError, NeedsPerson, NotConnected
+from slurm.hosts import Completed, Host, HostError, NotConnected
 from slurm.sync.pack import MANIFEST, Pack, PackedFile
-from slurm.sync.patience import damaged, no_room, persist, refused, wait_for_host
+from slurm.sync.patience import Patience, damaged, no_room, persist, refused
 from slurm.sync.receiver import receive
 from slurm.sync.receiver.program import program
 
@@ -102,23 +102,17 @@ def send_files(
 ) -> bool | None:
     """See `slurm.sync.upload.send`; None, and nothing done, where the host has no python3."""
     stage = f"sending {what}"
-    furthest, since, broken = -1, time.monotonic(), 0
-    sent, gone = False, 0
+    patience = Patience(patience_s, cancelled)
+    sent, broken, gone = False, 0, 0
     # What was there and is not as it should be.
     bad: set[str] = set()
     while True:
         sending = _Sending(host, pack, target, what, bad)
         try:
             answer = sending.run(lambda done: report(Progress(stage, done, pack.size)), cancelled)
-        except NeedsPerson:
-            raise
-        except NotConnected:
+        except NotConnected as error:
             # How much arrived, the host tells when it is back.
-            if sending.have > furthest:
-                furthest, since = sending.have, time.monotonic()
-            elif time.monotonic() - since > patience_s:
-                raise
-            wait_for_host(cancelled)
+            patience.wait(error, sending.have)
             continue
         if answer is _Answer.NO_PYTHON:
             return None

@@ -8,14 +8,13 @@ unpacks it and gives it its name, so that a long line is waited for three times.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 from core.common.errors import Cancelled as WasCancelled
 from core.common.progress import Cancelled, Progress, Report
-from slurm.hosts import Completed, Host, NeedsPerson, NotConnected
+from slurm.hosts import Completed, Host, NotConnected
 from slurm.sync.pack import MANIFEST, Pack
-from slurm.sync.patience import damaged, no_room, refused, wait_for_host
+from slurm.sync.patience import Patience, damaged, no_room, refused
 from slurm.sync.tar_stream import TarStream
 
 # It is one stream that waits for nobody; the other side tells after so much that it has written it.
@@ -82,21 +81,15 @@ def send_tar(
 ) -> bool:
     """See `slurm.sync.upload.send`."""
     stream = TarStream(pack)
-    furthest, since, broken = -1, time.monotonic(), 0
-    sent = False
+    patience = Patience(patience_s, cancelled)
+    broken, sent = 0, False
     while True:
         sending = _Sending(host, stream, target, what, report, cancelled)
         try:
             done = sending.run(pack.digest)
-        except NeedsPerson:
-            raise
-        except NotConnected:
+        except NotConnected as error:
             # How much arrived, the host tells when it is back.
-            if sending.offset > furthest:
-                furthest, since = sending.offset, time.monotonic()
-            elif time.monotonic() - since > patience_s:
-                raise
-            wait_for_host(cancelled)
+            patience.wait(error, sending.offset)
             continue
         if sending.whole:
             return sent

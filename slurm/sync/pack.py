@@ -97,9 +97,9 @@ def pack_folder(
         names = sorted(name for name in _walk(top, top_only) if wanted is None or wanted(name))
     except OSError as error:
         raise _unreadable(os.fsdecode(error.filename or top), error) from None
-    for name in names:
-        if _UNSENT.search(name):
-            raise BatmanError(f"The file name '{clean(name)}' cannot be sent.", "Rename the file.")
+    if _UNSENT.search("/".join(names)):
+        unsent = next(name for name in names if _UNSENT.search(name))
+        raise BatmanError(f"The file name '{clean(unsent)}' cannot be sent.", "Rename the file.")
 
     def told(done: int) -> None:
         if cancelled():

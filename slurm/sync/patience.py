@@ -16,31 +16,46 @@ T = TypeVar("T")
 
 # How long a host may be out of reach before sending is given up; what is there stays there.
 PATIENCE_S = 600.0
+_MOMENT_S = 0.25
+
+
+class Patience:
+    """How long a host that is out of reach is waited for: `seconds`, while no more gets there.
+
+    The host's own back-off says how often it is really tried.
+    """
+
+    def __init__(self, seconds: float, cancelled: Cancelled) -> None:
+        self._seconds, self._cancelled = seconds, cancelled
+        self._furthest, self._since = -1, time.monotonic()
+
+    def wait(self, error: NotConnected, have: int = -1) -> None:
+        """Wait a moment after `error`, before which `have` bytes were there (-1: not known).
+
+        Raises `error` when patience ends, at once where a person has to log in, and `Cancelled`.
+        """
+        if isinstance(error, NeedsPerson):
+            raise error
+        if have > self._furthest:
+            self._furthest, self._since = have, time.monotonic()
+        elif time.monotonic() - self._since > self._seconds:
+            raise error
+        if self._cancelled():
+            raise WasCancelled("Cancelled while the host was out of reach.") from None
+        time.sleep(_MOMENT_S)
 
 
 def persist(action: Callable[[], T], cancelled: Cancelled, patience_s: float = PATIENCE_S) -> T:
     """Return what `action` returns, again and again while the host is out of reach.
 
-    The host's own back-off says how often it is really tried. Raises its last error when patience
-    ends, at once where a person has to log in, and `Cancelled`.
+    Raises what `Patience.wait` does, and what `action` does else.
     """
-    until = time.monotonic() + patience_s
+    patience = Patience(patience_s, cancelled)
     while True:
         try:
             return action()
-        except NeedsPerson:
-            raise
-        except NotConnected:
-            if time.monotonic() > until:
-                raise
-            wait_for_host(cancelled)
-
-
-def wait_for_host(cancelled: Cancelled) -> None:
-    """Wait a moment before a host that is out of reach is tried again. Raises `Cancelled`."""
-    if cancelled():
-        raise WasCancelled("Cancelled while the host was out of reach.") from None
-    time.sleep(0.25)
+        except NotConnected as error:
+            patience.wait(error)
 
 
 def refused(host: Host, target: str, stderr: bytes) -> HostError:

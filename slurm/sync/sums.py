@@ -55,7 +55,8 @@ class Sums:
             if links == facts.st_nlink:
                 return None
             self._new = True
-        self._used[facts.st_ino] = _entry(facts, digest)
+            entry = _entry(facts, digest)
+        self._used[facts.st_ino] = entry
         return digest.hex()
 
     def add(self, facts: os.stat_result, digest: str) -> None:

@@ -77,7 +77,12 @@ def incoming(target: Path) -> Path:
 
 
 def noted(target: Path) -> set[bytes]:
-    return notes.noted(os.fsencode(incoming(target)))
+    return noted_in(incoming(target))
+
+
+def noted_in(folder: Path) -> set[bytes]:
+    place = os.fsencode(folder)
+    return notes.noted(place, shared_folder.listed(place), notes.notes_begin())
 
 
 def is_noted(path: Path, known: set[bytes]) -> bool:
@@ -116,7 +121,7 @@ def test_what_was_written_is_noted_and_so_is_what_was_read_again(
     assert not noted(target)
     parts, beside = (os.fsencode(target.with_name(f"sent.{end}")) for end in ("parts", "incoming"))
     digest = pack_folder(folder).digest
-    own = notes.Notes(beside, b"again")
+    own = notes.Notes(beside, b"again", notes.notes_begin())
     check = receive._Check(parts, shared_folder.listed(parts), digest, own, set())
     check.start(receive._manifest(parts, digest))
     assert check.over(60)
@@ -210,20 +215,20 @@ def test_where_the_system_tells_no_start_nothing_is_noted(
     file.write_bytes(b"content")
 
     def write() -> set[bytes]:
-        own = notes.Notes(os.fsencode(tmp_path), b"own")
+        own = notes.Notes(os.fsencode(tmp_path), b"own", notes.notes_begin())
         own.add(os.fsencode(file), b"sum")
         own.write()
-        return notes.noted(os.fsencode(tmp_path))
+        return noted_in(tmp_path)
 
     assert len(write()) == 1
     monkeypatch.setattr(notes, "_BOOT", str(tmp_path / "nothing"))
     assert not write()
-    assert not notes.noted(os.fsencode(tmp_path))
+    assert not noted_in(tmp_path)
 
 
 def test_notes_that_cannot_be_written_are_done_without(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
-    own = notes.Notes(os.fsencode(tmp_path / "gone"), b"own")
+    own = notes.Notes(os.fsencode(tmp_path / "gone"), b"own", notes.notes_begin())
     for _ in range(2):
         own.add(os.fsencode(tmp_path / "file"), b"sum")
         own.write()

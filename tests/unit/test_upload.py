@@ -267,7 +267,7 @@ def test_what_runs_on_hosts_is_python_3_6() -> None:
         alias.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import)
         for alias in node.names
     }  # fmt: skip
-    assert imports == {"_thread", "hashlib", "os", "sys", "time", "zlib"}
+    assert imports == {"_thread", "fcntl", "hashlib", "os", "sys", "time", "zlib"}
 
 
 class Commands(LocalHost):

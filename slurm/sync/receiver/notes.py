@@ -5,7 +5,7 @@ A part of the program that takes files on a host (`receive.py`).
 
 import os
 
-from slurm.sync.receiver.shared_folder import listed, write_all
+from slurm.sync.receiver.shared_folder import write_all
 
 # What their names begin with. (No sum does.)
 NOTES = b"notes."
@@ -29,9 +29,9 @@ class Notes:
     written yet, and may leave a part of a line.
     """
 
-    def __init__(self, incoming: bytes, own: bytes) -> None:
+    def __init__(self, incoming: bytes, own: bytes, begin: bytes) -> None:
         self._path = os.path.join(incoming, NOTES + own)
-        self._begin = _notes_begin()
+        self._begin = begin
         self._lines = []  # type: list[bytes]
         self._size = 0
         self._file = -1
@@ -68,7 +68,7 @@ class Notes:
             self._begin = b""
 
 
-def _notes_begin() -> bytes:
+def notes_begin() -> bytes:
     """Return the first line of notes that hold here now; nothing where there can be none."""
     try:
         with open(_BOOT, "rb") as file:
@@ -77,11 +77,12 @@ def _notes_begin() -> bytes:
         return b""
 
 
-def noted(incoming: bytes) -> "set[bytes]":
-    """Return the notes of the same user that hold here now."""
+def noted(
+    incoming: bytes, files: "list[tuple[bytes, os.stat_result]]", begin: bytes
+) -> "set[bytes]":
+    """Return the notes of the same user among the `files` there that hold, as they `begin` so."""
     found = set()  # type: set[bytes]
-    begin = _notes_begin()
-    for name, facts in listed(incoming) if begin else ():
+    for name, facts in files if begin else ():
         # Not those that somebody else wrote, or may have written to.
         if name.startswith(NOTES) and facts.st_uid == os.geteuid() and not facts.st_mode & 0o22:
             try:

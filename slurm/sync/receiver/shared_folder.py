@@ -21,9 +21,9 @@ def walk(folder: bytes) -> "list[tuple[bytes, os.DirEntry[bytes]]]":
         try:
             with os.scandir(os.path.join(folder, below)) as entries:
                 for entry in entries:
-                    name = os.path.join(below, entry.name)
+                    name = below + entry.name
                     if entry.is_dir(follow_symlinks=False):
-                        waiting.append(name)
+                        waiting.append(name + b"/")
                     else:
                         found.append((name, entry))
         except FileNotFoundError:
@@ -47,13 +47,14 @@ def clear(*folders: bytes) -> None:
     for folder in folders:
         for place, _, names in os.walk(folder, topdown=False):
             for name in names:
-                _remove(os.unlink, os.path.join(place, name))
-            _remove(os.rmdir, place)
+                tried(os.unlink, os.path.join(place, name))
+            tried(os.rmdir, place)
 
 
-def _remove(how: "object", path: bytes) -> None:
+def tried(how: "object", *words: "object") -> None:
+    """Do what may not be had, as far as the system lets it."""
     try:  # noqa: SIM105 (contextlib takes half as long to import as python3 to start)
-        how(path)  # type: ignore[operator]
+        how(*words)  # type: ignore[operator]
     except OSError:
         pass
 
