@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib.util
 import itertools
 import os
 import re
 import socket
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,8 +85,13 @@ def pytest_xdist_auto_num_workers() -> int:
     One that has loaded torch takes up to 4 GB, the others one.
     """
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min((cores or 1) + 3, int(gigabytes // 3)))
+    return max(1, min(_cores() + 3, int(gigabytes // 3)))
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @pytest.hookimpl(trylast=True)  # after the plugin that counts tries
@@ -97,6 +104,38 @@ def pytest_configure(config: pytest.Config) -> None:
     counts = getattr(getattr(config, "failures_db", None), "sock", None)
     if isinstance(counts, socket.socket):
         counts.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Have what all workers import compiled before they start, when none of it is: a fresh clone.
+
+    They import the same modules at the same time, so that each would compile all of them.
+    """
+    modules = sorted((ROOT / "tests").glob("*/test_*.py"))
+    if config.args_source is not config.ArgsSource.TESTPATHS or any(map(_compiled, modules)):
+        return
+    commands = [["-c", f"import {', '.join(_TRAINING)}"]]
+    cores = _cores()
+    for at in range(cores):
+        commands.append(["-m", "pytest", "--collect-only", "-qq", *map(str, modules[at::cores])])
+    # Whatever cannot be imported is told by the workers.
+    running = [
+        subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=_NULL, stderr=_NULL)
+        for words in commands
+    ]
+    for process in running:
+        process.wait()
+
+
+_NULL = subprocess.DEVNULL
+# What the trainers of tests import, and with it torch and rfdetr.
+_TRAINING = ("core.training.worker.session", "core.training.worker.build")
+
+
+def _compiled(module: Path) -> bool:
+    """Tell whether pytest, which compiles tests its own way, has compiled this one."""
+    compiled = Path(importlib.util.cache_from_source(str(module)))
+    return bool([*compiled.parent.glob(f"{module.stem}.*-pytest-*")])
 
 
 @pytest.hookimpl(trylast=True)

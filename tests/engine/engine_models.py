@@ -1,7 +1,7 @@
 """A run whose model has learned its shapes, for the tests of what comes after training.
 
-It is the demo's: what a model from random weights tells apart within a minute. The scenes that
-tests draw are of its kind: red squares and blue discs.
+It is the demo's, of fewer epochs: what a model from random weights tells apart within a minute. The
+scenes that tests draw are of its kind: red squares and blue discs.
 """
 
 from __future__ import annotations
@@ -72,12 +72,14 @@ def make_scenes(dataset: Path, counts: dict[str, int]) -> None:
 
 
 def run_demo(folder: Path) -> Path:
-    """Go the demo's way in a process of its own and return its run: mAP50 over 0.9.
+    """Go the demo's way in a process of its own and return its run.
+
+    Twelve epochs reach an mAP50 of 0.89, the demo's own twenty 0.95 for 30 s of processor more.
 
     What it printed is in `said.txt` of the folder.
     """
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "passive"}
-    command = [sys.executable, "-m", "cli.main", "demo", "--no-tui"]
+    command = [sys.executable, "-m", "cli.main", "demo", "--no-tui", "--epochs", "12"]
     said = folder / "said.txt"
     with said.open("wb") as file:
         done = subprocess.run(command, stdout=file, stderr=file, cwd=folder, env=env, timeout=500)
