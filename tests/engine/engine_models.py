@@ -74,12 +74,12 @@ def make_scenes(dataset: Path, counts: dict[str, int]) -> None:
 def run_demo(folder: Path) -> Path:
     """Go the demo's way in a process of its own and return its run.
 
-    Twelve epochs reach an mAP50 of 0.89, the demo's own twenty 0.95 for 30 s of processor more.
+    Fifteen epochs are a quarter less of processor time than the demo's own twenty.
 
     What it printed is in `said.txt` of the folder.
     """
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "passive"}
-    command = [sys.executable, "-m", "cli.main", "demo", "--no-tui", "--epochs", "12"]
+    command = [sys.executable, "-m", "cli.main", "demo", "--no-tui", "--epochs", "15"]
     said = folder / "said.txt"
     with said.open("wb") as file:
         done = subprocess.run(command, stdout=file, stderr=file, cwd=folder, env=env, timeout=500)
