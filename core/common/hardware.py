@@ -1,4 +1,4 @@
-"""What this machine has to train with: GPUs through NVML, cores and memory. No torch."""
+"""What this machine has to train with: GPUs through NVML, cores, memory, processes. No torch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 GIB = 1024**3
+SAME_START_S = 30.0
+"""Seconds by which two starts of a process may differ and be one: they are reckoned from the
+machine's start, which moves when the clock is set. No system gives a number out again sooner.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,32 @@ def free_memory(root: Path = Path("/")) -> int:
 
     free = int(psutil.virtual_memory().available)
     return max(0, min([free, *_left_in_groups(root)]))
+
+
+def process_lives(pid: int, start: float | None = None) -> bool:
+    """Tell whether the process `pid` of this machine lives, and began at `start` (Unix seconds).
+
+    One that was killed and not yet asked for by its parent does not.
+    """
+    try:
+        # Most that are asked after are gone, for which psutil need not be loaded. kill(2): signal 0
+        # is none.
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass  # it is there, and belongs to somebody else
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if start is not None and abs(process.create_time() - start) >= SAME_START_S:
+            return False
+        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except (psutil.NoSuchProcess, ValueError):
+        return False
+    except psutil.Error:
+        return True
 
 
 # The files of a control group for each of the two versions: limit, use, and the line of

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.common.full_disk import naming_full_disk
+from core.common.hardware import process_lives
 from core.late import late, late_pattern
 
 if TYPE_CHECKING:
@@ -38,9 +39,6 @@ _NAME = late_pattern(
 )
 # So many bytes of a name go into the hidden one, which may have 255.
 _HEAD = 100
-# A process's start is reckoned from the machine's start, which moves when the clock is set; no
-# system gives a process number out again within this many seconds.
-_SAME_START_S = 30.0
 _OTHER_HOST_S = 7 * 86400.0
 
 # What Batman up to 0.1 left, whose names tell less: who made it is asked of this machine only, and
@@ -205,7 +203,7 @@ def _may_live(path: Path, found: re.Match[str], lock: Verdict) -> bool:
     """Tell whether the maker of `path`, whose lock is not held, may still be at it."""
     host = re.sub(r"[^\w.]+", "-", os.uname().nodename)[:64] or "host"
     if found["host"] == host:
-        return _lives(int(found["pid"]), int(found["start"]))
+        return process_lives(int(found["pid"]), int(found["start"]))
     return time.time() - _last_written(path) < _OTHER_HOST_S
 
 
@@ -213,12 +211,12 @@ def _is_old(path: Path) -> bool:
     """Tell whether an earlier Batman left `path`, and is no longer at it."""
     name = path.name
     if found := _OLD_REMOVED.fullmatch(name):
-        return not _lives(int(found["pid"]))
+        return not process_lives(int(found["pid"]))
     if found := _OLD_INCOMING.fullmatch(name):
-        return found["host"] == os.uname().nodename and not _lives(int(found["pid"]))
+        return found["host"] == os.uname().nodename and not process_lives(int(found["pid"]))
     if found := _OLD_PID.fullmatch(name):
         old = time.time() - _last_written(path) > _OLD_S
-        return old and not _lives(int(found["pid"]))
+        return old and not process_lives(int(found["pid"]))
     if _OLD_ROBOFLOW.fullmatch(name):
         return time.time() - _last_written(path) > _OLD_FOLDER_S
     is_file, is_folder = _OLD_FILE.fullmatch(name), _OLD_FOLDER.fullmatch(name)
@@ -295,21 +293,3 @@ def _started(pid: int) -> int:
     import psutil
 
     return int(psutil.Process(pid).create_time())
-
-
-def _lives(pid: int, start: int | None = None) -> bool:
-    """Tell whether the process `pid` of this machine lives, and began at `start` if that is known.
-
-    One that was killed and not yet asked for by its parent does not.
-    """
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        if start is not None and abs(process.create_time() - start) > _SAME_START_S:
-            return False
-        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-    except (psutil.NoSuchProcess, OverflowError, ValueError):
-        return False
-    except psutil.Error:
-        return True  # it is there, and belongs to somebody else

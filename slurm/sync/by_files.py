@@ -157,7 +157,8 @@ class _Told:
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self.ready = False
+        # When the command over there began to answer, before it looked at what is there.
+        self.ready_at: float | None = None
         self.wrong = self.whole = False
         self.there: _There | None = None
 
@@ -167,12 +168,12 @@ class _Told:
             return b"" if self.wrong else data
         held = self._held
         held += data
-        if not self.ready:
+        if self.ready_at is None:
             begin = bytes(held[: len(receive.READY)])
             self.wrong = not receive.READY.startswith(begin)
             if self.wrong or len(begin) < len(receive.READY):
                 return b""
-            self.ready = True
+            self.ready_at = time.monotonic()
             del held[: len(begin)]
         first, end, rest = bytes(held).partition(b"\n")
         if end and first == b"whole":
@@ -285,9 +286,9 @@ class _Sending:
         if missing and missing[0].name == MANIFEST:
             self._first.append(missing.pop(0))
         self._left.extend(missing)
-        self._start(
-            _lanes(needed - begun, far=time.monotonic() > self._began + min(_FAR_S, _SOON_S))
-        )
+        assert self._told.ready_at is not None
+        far = self._told.ready_at > self._began + min(_FAR_S, _SOON_S)
+        self._start(_lanes(needed - begun, far=far))
         self._lanes = self._living
         self._known.set()
 
@@ -354,7 +355,7 @@ class _Sending:
         return _Answer.GONE if gone else _Answer.TAKEN
 
     def _without_answer(self, ended: Completed) -> _Answer:
-        if self._told.ready:
+        if self._told.ready_at is not None:
             raise refused(self._host, self._target, ended.stderr)
         return _Answer.NO_PYTHON
 
@@ -387,7 +388,7 @@ class _Sending:
         """Wait until it is known what is there. Raises `_GaveWay` where this keeps it from that."""
         since = self._waits_since = self._waits_since or time.monotonic()
         known = self._known.wait(max(0.0, since + _GIVE_WAY_S - time.monotonic()))
-        if not known and not self._told.ready:
+        if not known and self._told.ready_at is None:
             raise _GaveWay
 
     def _pieces(self, lane: int) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from core.common.files import read_plain, write_json
+from core.common.hardware import SAME_START_S, process_lives
 from core.common.parse import ParseError, parse_json
 from core.data.store.lock import hostname
 from core.late import late
@@ -28,10 +29,6 @@ State = Literal[
 ENDED: tuple[State, ...] = ("stopped", "finished", "failed", "lost")
 # What nobody is known to train.
 AT_REST: tuple[State, ...] = (*ENDED, "waiting", "prepared", "unreadable")
-
-# A process's start is reckoned from the machine's start, which moves when the clock is set; no
-# system gives a process number out again within this many seconds.
-_SAME_START_S = 30.0
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,14 +51,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether the process lives; None if it is on another machine."""
         if self.host != hostname():
             return None
-        try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.create_time) < _SAME_START_S
-            return same and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        except (psutil.NoSuchProcess, OverflowError, ValueError):
-            return False
-        except psutil.Error:
-            return True  # it is there, and belongs to somebody else
+        return process_lives(self.pid, self.create_time)
 
 
 def decode_worker(data: bytes) -> Worker | None:
@@ -169,7 +159,7 @@ def derive_state(
 
 
 def _same(one: Worker, other: Worker) -> bool:
-    near = abs(one.create_time - other.create_time) < _SAME_START_S
+    near = abs(one.create_time - other.create_time) < SAME_START_S
     return near and (one.pid, one.host) == (other.pid, other.host)
 
 

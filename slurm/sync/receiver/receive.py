@@ -66,7 +66,9 @@ def send(target: bytes, token: bytes, tell_every: int, digest: str) -> int:
     import zlib
 
     out = sys.stdout.buffer
+    # At once: how long it took tells how far away this is.
     out.write(READY)
+    out.flush()
     parts, incoming = target + b".parts", target + b".incoming"
     if os.path.isdir(target):
         # What one wrote who was not through yet when another was.
