@@ -19,7 +19,6 @@ from cli.parser import BatmanParser, Subcommands, add_json
 from core.common.errors import BatmanError
 from core.common.text import duration, minute, plural, size
 from core.training.config.origin import Origin
-from core.training.run.delete import delete_run, drop_checkpoints, require_ended, room
 from core.training.run.notes import (
     Notes,
     change_tags,
@@ -228,6 +227,8 @@ def _stop(args: argparse.Namespace) -> int:
 
 
 def _delete(args: argparse.Namespace) -> int:
+    from core.training.run.delete import delete_run, drop_checkpoints, require_ended, room
+
     workspace = workspace_of(args)
     runs = list(
         {run.path: run for run in (find_run(workspace, name) for name in args.runs)}.values()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +13,10 @@ from core.common.text import clean
 from core.late import late
 
 if TYPE_CHECKING:
+    import pickle
     import zipfile
 else:
-    zipfile = late("zipfile")
+    pickle, zipfile = late("pickle"), late("zipfile")
 
 
 def load_checkpoint(path: Path, hint: str) -> Any:

@@ -99,10 +99,35 @@ class FunctionJob(Job[T], Generic[T]):
                     f"The results cannot be read on {clean(self._session.host.name)}:"
                     f" {clean(done.stderr.decode(errors='replace').strip())[-200:]}."
                 )
-            with tarfile.open(packed) as archive:
-                archive.extractall(working, filter="data")
+            try:
+                _unpack(packed, working)
+            except tarfile.TarError as error:
+                raise HostError(
+                    f"The results of {clean(self._session.host.name)} cannot be unpacked:"
+                    f" {clean(str(error))}."
+                ) from None
             packed.unlink()
             put_in_place(working, here)
+
+
+def _unpack(packed: Path, folder: Path) -> None:
+    """Unpack an archive of files and folders.
+
+    Raises `tarfile.TarError` for what leads out of the folder and for what is neither.
+    """
+    with tarfile.open(packed) as archive:
+        if hasattr(tarfile, "data_filter"):
+            archive.extractall(folder, filter="data")
+            return
+        # Python before 3.11.4, as Debian 12 has it, knows no filter.
+        top = folder.resolve()
+        for member in archive:
+            names = [member.name, *([member.linkname] if member.islnk() else [])]
+            inside = all((top / name).resolve().is_relative_to(top) for name in names)
+            if not inside or not (member.isreg() or member.isdir() or member.islnk()):
+                raise tarfile.ExtractError(f"{member.name!r} is no file or folder of it")
+            member.mode = member.mode & 0o755 | (0o700 if member.isdir() else 0o600)
+            archive.extract(member, top)
 
 
 def _moved(value: Any, there: str, here: str) -> Any:

@@ -21,7 +21,6 @@ from core.common.files import link_or_copy
 from core.common.text import clean, plural
 from core.late import late
 from core.models.checkpoint_file import arguments_of, foreign_content, load_checkpoint
-from core.models.checkpoint_header import read_header
 from core.models.sizes import get_model
 from core.training.run.events import Event, Started
 
@@ -256,6 +255,8 @@ def read_info(path: Path) -> CheckpointInfo:
 
 def peek_info(path: Path) -> CheckpointInfo | None:
     """Return what `read_info` does, without torch; None for what only torch can tell about."""
+    from core.models.checkpoint_header import read_header
+
     with contextlib.suppress(Exception):  # the trainer says what is wrong with it
         content = read_header(path)
         if content.get("optimizer_states"):
@@ -298,6 +299,8 @@ def read_best(path: Path) -> BestInfo | None:
     Needs no torch, and takes some milliseconds. Where results and this file speak of different
     epochs, as when a run was copied while it trained, this file is what is used.
     """
+    from core.models.checkpoint_header import read_header
+
     if not path.is_file():
         return None
     try:
