@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 else:
     paramiko = late("paramiko")
 
-_BLOCK = 256 * 1024
+# More than a channel's window holds: of what it keeps, paramiko moves the rest for each part taken.
+_BLOCK = 4 * 1024 * 1024
 # Of what a shell prints before a command that never comes, as much as an error needs.
 _NOISE = 64 * 1024
 # What of a piece paramiko makes one packet of: OpenSSH takes 32 kB, less what it keeps free of it.
