@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from core.common.hardware import usable_cores
 from core.data.store import project, project_file
 from core.privacy.secrets import forget
 
@@ -85,13 +86,7 @@ def pytest_xdist_auto_num_workers() -> int:
     One that has loaded torch takes up to 4 GB, the others one.
     """
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return max(1, min(_cores() + 3, int(gigabytes // 3)))
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return max(1, min(usable_cores() + 3, int(gigabytes // 3)))
 
 
 @pytest.hookimpl(trylast=True)  # after the plugin that counts tries
@@ -115,7 +110,7 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     if config.args_source is not config.ArgsSource.TESTPATHS or any(map(_compiled, modules)):
         return
     commands = [["-c", f"import {', '.join(_TRAINING)}"]]
-    cores = _cores()
+    cores = usable_cores()
     for at in range(cores):
         commands.append(["-m", "pytest", "--collect-only", "-qq", *map(str, modules[at::cores])])
     # Whatever cannot be imported is told by the workers.

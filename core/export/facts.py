@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.common.errors import BatmanError
 from core.common.files import read_json
 from core.data.images.class_colours import model_class_ids
+from core.processes.installation import installed_version
 from core.training.run.checkpoints import BEST, read_best
 from core.training.run.results import RESULTS_FILE
 
@@ -19,14 +20,9 @@ if TYPE_CHECKING:
 
 def describe(detector: TorchDetector, source: Path, names: Sequence[str]) -> dict[str, Any]:
     """Return the content of batman.json for the model in `source` with classes called `names`."""
-    from importlib.metadata import PackageNotFoundError, version
-
     from core.models.sizes import MODELS
 
-    try:
-        ours = version("batman-tui")
-    except PackageNotFoundError:
-        ours = "from source"
+    ours = installed_version("batman-tui") or "from source"
     spec = MODELS.get(detector.model_size)
     return {
         "format": 1,
@@ -42,7 +38,7 @@ def describe(detector: TorchDetector, source: Path, names: Sequence[str]) -> dic
         "training": training_of(source),
         "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "batman_version": ours,
-        "rfdetr_version": version("rfdetr"),
+        "rfdetr_version": installed_version("rfdetr"),
     }
 
 
