@@ -49,7 +49,7 @@ _OF_RUNS = (
     "test_trial", "test_warm_trainer",
 )  # fmt: skip
 _WITH_TORCH = (
-    "test_best_and_results", "test_checkpoint_file", "test_evaluation_rules",
+    "test_best_and_results", "test_checkpoint_file", "test_encoder_blocks", "test_evaluation_rules",
     "test_exports_read_elsewhere", "test_foreign_output", "test_full_disk_models", "test_reached",
     "test_start_checks", "test_video_tracking", "test_worker_parts",
 )  # fmt: skip

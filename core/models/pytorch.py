@@ -15,6 +15,7 @@ from core.common.files import read_json
 from core.common.text import clean
 from core.models.checkpoint_file import arguments_of, foreign_content, load_checkpoint
 from core.models.detector import MEAN, STD, Detector, Floats, Pixels, choose_classes
+from core.models.encoder_blocks import used_blocks_only
 from core.models.sizes import MODELS
 from core.processes.light_imports import light_imports
 
@@ -314,7 +315,8 @@ def _build(path: Path, described: ModelDescription, device: str) -> Any:
                 if isinstance(described.args.get(name), int):
                     kwargs[name] = described.args[name]
         try:
-            return RFDETR.from_checkpoint(path, device=device, **kwargs)
+            with used_blocks_only():
+                return RFDETR.from_checkpoint(path, device=device, **kwargs)
         except ImportError as error:
             raise RunError(
                 f"'{clean(path.name)}' needs a package that is not installed: {clean(str(error))}",

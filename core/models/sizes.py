@@ -113,8 +113,8 @@ MODELS: Final[Mapping[str, ModelSize]] = MappingProxyType(
             ModelSize(
                 "tiny",
                 "RFDETRNano",
-                22.7,
-                22.7,
+                3.2,
+                3.2,
                 128,
                 16,
                 None,

@@ -27,6 +27,7 @@ TRAINER = ("-m", "core.training.worker")
 STEPS = 8
 SETTINGS: dict[str, Any] = {
     "model": "tiny",
+    "image_size": 96,
     "epochs": 6,
     "checkpoint_interval": 1,
     "keep_checkpoints": 2,

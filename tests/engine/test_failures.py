@@ -172,10 +172,10 @@ def test_a_full_disk_loses_nothing_that_was_told(runs: Runs, tmp_path: Path) -> 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 450 MB: the first epoch's checkpoints fit, 90 and 207 MB, and no more."""
+    """A file system of 100 MB: the first epoch's checkpoints fit, 13 and 51 MB, and no more."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=450M", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100M", "tmpfs", str(folder)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.xfail(f"a file system cannot be mounted here: {done.stderr.strip()}")

@@ -132,7 +132,7 @@ def test_what_cannot_be_resumed_is_refused_with_a_way_out(trained: Path, tmp_pat
     swapped = config.dataset.model_copy(update={"class_names": CLASSES[::-1]})
     with pytest.raises(ConfigError, match="the same in another order"):
         check_resume(info, config.model_copy(update={"dataset": swapped}))
-    with pytest.raises(ConfigError, match="image size 128, not 160"):
+    with pytest.raises(ConfigError, match="image size 96, not 160"):
         check_resume(info, config.model_copy(update={"image_size": 160}))
     with pytest.raises(ConfigError, match="is a RFDETRNano, and model=small is a RFDETRSmall"):
         check_resume(info, config.model_copy(update={"model": "small"}))

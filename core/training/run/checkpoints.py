@@ -21,6 +21,7 @@ from core.common.files import link_or_copy
 from core.common.text import clean, plural
 from core.late import late
 from core.models.checkpoint_file import arguments_of, foreign_content, load_checkpoint
+from core.models.encoder_blocks import count_blocks
 from core.models.sizes import get_model
 from core.training.run.events import Event, Started
 
@@ -45,7 +46,8 @@ class CheckpointInfo:
     """What a resumable checkpoint says about itself, without its weights.
 
     `epoch` counts completed epochs, `step` optimiser steps. `state` is what the run recorded about
-    itself: best epoch, metrics so far, batch size; empty in checkpoints that others wrote.
+    itself: best epoch, metrics so far, batch size; empty in checkpoints that others wrote. `blocks`
+    is how many blocks its encoder has.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class CheckpointInfo:
     model_name: str | None
     resolution: int | None
     state: dict[str, Any] = field(default_factory=dict)
+    blocks: int = 0
 
 
 def periodic_name(epoch: int) -> str:
@@ -276,6 +279,7 @@ def _info(path: Path, content: dict[str, Any]) -> CheckpointInfo:
         model_name=content.get("model_name"),
         resolution=model.get("resolution"),
         state=dict(content.get("callbacks", {}).get(STATE_KEY) or {}),
+        blocks=count_blocks(content.get("state_dict") or ()),
     )
 
 

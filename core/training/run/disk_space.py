@@ -21,9 +21,6 @@ from core.training.config.options import TrainingConfig
 
 _BYTES = 4
 _MOMENTS = 2
-# Most of tiny's encoder is built and never used: AdamW has moments for these millions only, as
-# measured on its checkpoints (207 MB with averaged weights).
-_TRAINED = {"tiny": 3.2}
 
 # Less than this is soon filled by logs and pictures.
 _LOW = 500_000_000
@@ -99,12 +96,11 @@ def checkpoint_sizes(config: TrainingConfig) -> CheckpointSizes:
     """Return how large the checkpoints of a run with `config` will be, to a few percent."""
     model = get_model(config.model)
     weights = model.params * 1e6 * _BYTES
-    moments = _TRAINED.get(model.name, model.params) * 1e6 * _BYTES * _MOMENTS
     kept = config.epochs // config.checkpoint_interval
     if config.keep_checkpoints:
         kept = min(kept, config.keep_checkpoints)
     return CheckpointSizes(
-        last=round(weights * (2 if config.ema else 1) + moments), best=round(weights), kept=kept
+        last=round(weights * ((2 if config.ema else 1) + _MOMENTS)), best=round(weights), kept=kept
     )
 
 

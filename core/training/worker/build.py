@@ -31,7 +31,9 @@ from rfdetr.training import (
 
 from core.common.errors import ConfigError
 from core.common.text import clean
-from core.models.sizes import get_model
+from core.models.encoder_blocks import used_blocks_only
+from core.models.pytorch import size_name
+from core.models.sizes import MODELS, get_model
 from core.processes.installation import how_to_install
 from core.training.config.augmentation import DEFAULT, PRESETS
 from core.training.config.effective_batch import Batching
@@ -199,21 +201,31 @@ def _random_encoder() -> Iterator[None]:
         module.WindowedDinov2WithRegistersBackbone = backbone
 
 
-def build_module(model: ModelConfig, train: TrainConfig) -> RFDETRModelModule:
+def build_module(
+    model: ModelConfig, train: TrainConfig, resumed_blocks: int = 0
+) -> RFDETRModelModule:
     """Return the Lightning module: the model with its first weights, its losses and optimiser.
 
-    Raises ConfigError when the file of the first weights holds none for this model.
+    A size of our own has the blocks of the encoder that it uses; those of rfdetr have all, as
+    rfdetr itself reads the weights. A checkpoint to go on from that has more, of an earlier Batman,
+    is gone on from with all: `resumed_blocks` is how many it has. Raises ConfigError when the file
+    of the first weights holds none for this model.
     """
     # The head and, from scratch, everything else starts at random: the seed decides how.
     torch.manual_seed(int(train.seed or 0))
-    if model.pretrain_weights is not None:
+    used = max(model.out_feature_indexes)
+    spec = MODELS.get(size_name(model.model_name or "", model.model_dump()))
+    with contextlib.ExitStack() as stack:
+        if spec is not None and spec.build and resumed_blocks <= used:
+            stack.enter_context(used_blocks_only())
+        if model.pretrain_weights is None:
+            stack.enter_context(_random_encoder())
+            return RFDETRModelModule(model, train)
         try:
             return RFDETRModelModule(model, train)
         except (RuntimeError, KeyError, TypeError, AttributeError) as error:
             unfit = _unfit_weights(error, model)
             raise unfit or error from error
-    with _random_encoder():
-        return RFDETRModelModule(model, train)
 
 
 def _unfit_weights(error: Exception, model: ModelConfig) -> ConfigError | None:

@@ -126,7 +126,7 @@ class Session:
         if not batching.batch:
             batching = self.batching = self._probe(model)
         train = build.train_config(config, self._run_dir, self._classes, batching)
-        module = build.build_module(model, train)
+        module = build.build_module(model, train, self._resume.blocks if self._resume else 0)
         data = build.build_data(model, train, config.balance, config.image_cache)
         evaluation = build.build_evaluation(train)
         checkpoint = self._resume.path if self._resume else None
