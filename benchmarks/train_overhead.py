@@ -92,6 +92,7 @@ def train_plain(run: Path, out: Path) -> None:
     import rfdetr.training
     from rfdetr import RFDETRNano
 
+    from core.models.encoder_blocks import used_blocks_only
     from core.models.sizes import get_model
     from core.training.config.effective_batch import Batching
     from core.training.config.options import TrainingConfig
@@ -110,14 +111,15 @@ def train_plain(run: Path, out: Path) -> None:
     settings = train_config(config, run, CLASSES, Batching(batch, config.grad_accum))
     chosen = {name: getattr(settings, name) for name in settings.model_fields_set}
     chosen |= {"tensorboard": True, "output_dir": str(run / "plain")}
-    model = RFDETRNano(
-        **get_model("tiny").build,
-        resolution=config.image_size,
-        num_classes=len(CLASSES),
-        pretrain_weights=None,
-        device="cpu",
-    )
-    model.train(**chosen)
+    with used_blocks_only():  # both train the same network
+        model = RFDETRNano(
+            **get_model("tiny").build,
+            resolution=config.image_size,
+            num_classes=len(CLASSES),
+            pretrain_weights=None,
+            device="cpu",
+        )
+        model.train(**chosen)
 
 
 def make_dataset(folder: Path, images: int = IMAGES) -> None:
