@@ -1,7 +1,7 @@
 """A small data set of drawn shapes that a detector learns on a CPU: for the demo and the tests.
 
 One or two big saturated squares and discs on plain dark grey, which the `tiny` size learns from
-random weights in under a minute.
+random weights in about a minute.
 """
 
 from __future__ import annotations
