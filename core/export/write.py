@@ -39,13 +39,19 @@ def write_model(
 
 def _write_pth(detector: TorchDetector, source: Path, names: Sequence[str], target: Path) -> Path:
     """Write weights and what describes the model: loads with `RFDETR.from_checkpoint`."""
-    from core.models.pytorch import describe_model, read_content
+    from core.models.encoder_blocks import count_blocks
+    from core.models.pytorch import describe_model, read_content, weights_of
     from core.training.run.checkpoints import save_checkpoint
 
     content = read_content(source)
     saved = describe_model(source, content)
     config = detector.rfdetr.model_config.model_dump()
     weights = detector.rfdetr.model.model.state_dict()
+    # Blocks that the file holds and a look leaves out: rfdetr misses them.
+    looked_with = count_blocks(weights)
+    for name, values in weights_of(content).items():
+        if count_blocks([name]) > looked_with:
+            weights[name] = values
     # Paths of the machine that trained say nothing elsewhere and tell more than they should.
     private = ("dataset_dir", "output_dir", "resume", "pretrain_weights", "project")
     settings = {key: value for key, value in saved.args.items() if key not in private}

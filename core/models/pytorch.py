@@ -55,6 +55,13 @@ def read_content(path: Path) -> dict[str, Any]:
     return content
 
 
+def weights_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the weights in a checkpoint's content by the names that rfdetr's network has."""
+    return content.get("model") or {
+        key.removeprefix("model."): value for key, value in content["state_dict"].items()
+    }
+
+
 def describe_model(path: Path, content: Mapping[str, Any]) -> ModelDescription:
     """Return what the checkpoint in `path` with `content` says about itself.
 
@@ -70,10 +77,7 @@ def describe_model(path: Path, content: Mapping[str, Any]) -> ModelDescription:
 def _described(path: Path, content: Mapping[str, Any]) -> ModelDescription:
     args = arguments_of(content)
     names = args.get("class_names") or content.get("class_names")
-    weights = content.get("model") or {
-        key.removeprefix("model."): value for key, value in content["state_dict"].items()
-    }
-    head = weights.get("class_embed.weight")
+    head = weights_of(content).get("class_embed.weight")
     model_name = content.get("model_name") or args.get("model_name") or ""
     return ModelDescription(
         classes=[str(name) for name in names] if names else _names_beside(path),

@@ -69,3 +69,35 @@ def test_trainers_build_the_rest_for_rfdetrs_sizes_and_for_old_checkpoints(tmp_p
     assert blocks("tiny") == blocks("tiny", resumed=1) == 1
     assert blocks("tiny", resumed=12) == 12
     assert blocks("nano") == 12
+
+
+@needs_rfdetr
+def test_an_export_has_the_blocks_that_its_source_has(tmp_path: Path) -> None:
+    """`base` is looked with without its last block, and handed on with it: rfdetr expects it."""
+    import torch
+    from rfdetr.training.module_model import build_model_from_config
+
+    from core.export.formats import FORMATS
+    from core.export.write import write_model
+    from core.models.pytorch import TorchDetector
+    from core.training.worker import build
+
+    config = TrainingConfig(model="base", image_size=112, from_scratch=True)
+    model_config = build.model_config(config, CLASSES, None)
+    with build._random_encoder():
+        weights = build_model_from_config(model_config).state_dict()
+    source = tmp_path / "best.pth"
+    described = {"class_names": CLASSES, "num_classes": len(CLASSES)}
+    content = {
+        "model": weights,
+        "args": described,
+        "model_name": "RFDETRBase",
+        "model_config": model_config.model_dump(),
+    }
+    torch.save(content, source)
+    detector = TorchDetector.open(source, device="cpu")
+    assert count_blocks(detector.rfdetr.model.model.state_dict()) == 11
+    written = write_model(FORMATS["pth"], detector, source, {"classes": CLASSES}, tmp_path)
+    exported = torch.load(written, weights_only=True)["model"]
+    assert exported.keys() == weights.keys()
+    assert all(torch.equal(exported[name], values) for name, values in weights.items())

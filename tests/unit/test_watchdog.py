@@ -272,7 +272,7 @@ def test_the_size_of_checkpoints_is_known_before_they_are_written() -> None:
     assert nano.most == 2 * (nano.last + nano.best) + 3 * nano.last
     # Measured on a run of the engine's tests.
     tiny = disk_space.checkpoint_sizes(TrainingConfig(model="tiny", ema=True))
-    assert tiny.last == pytest.approx(51_059_923, rel=0.03)
+    assert tiny.last == pytest.approx(50_989_837, rel=0.03)
     assert tiny.best == pytest.approx(12_749_427, rel=0.03)
     assert disk_space.checkpoint_sizes(config(epochs=50, keep_checkpoints=0)).kept == 5
     assert "488.0 MB" in nano.sentence()

@@ -215,17 +215,17 @@ def build_module(
     torch.manual_seed(int(train.seed or 0))
     used = max(model.out_feature_indexes)
     spec = MODELS.get(size_name(model.model_name or "", model.model_dump()))
-    with contextlib.ExitStack() as stack:
-        if spec is not None and spec.build and resumed_blocks <= used:
-            stack.enter_context(used_blocks_only())
-        if model.pretrain_weights is None:
-            stack.enter_context(_random_encoder())
+    shorter = spec is not None and spec.build and resumed_blocks <= used
+    blocks = used_blocks_only() if shorter else contextlib.nullcontext()
+    if model.pretrain_weights is None:
+        with blocks, _random_encoder():
             return RFDETRModelModule(model, train)
-        try:
+    try:
+        with blocks:
             return RFDETRModelModule(model, train)
-        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-            unfit = _unfit_weights(error, model)
-            raise unfit or error from error
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        unfit = _unfit_weights(error, model)
+        raise unfit or error from error
 
 
 def _unfit_weights(error: Exception, model: ModelConfig) -> ConfigError | None:
